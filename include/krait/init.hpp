@@ -1,0 +1,168 @@
+// Fresh weights: the seed's, draw for draw as JAX and Equinox make them, and mamba-ssm's for training.
+#ifndef KRAIT_INIT_HPP
+#define KRAIT_INIT_HPP
+
+#include <algorithm>
+#include <cmath>
+
+#include "krait/core/random.hpp"
+#include "krait/nn/mamba.hpp"
+#include "krait/nn/stack.hpp"
+
+namespace krait {
+
+namespace detail {
+
+// Draws fill a tensor row by row, as the checkpoint shapes it.
+template <Parameter T, class Draw>
+void fill(T& tensor, Draw draw) {
+  std::uint64_t i = 0;
+  for (std::size_t row = 0; row < T::rows; ++row)
+    for (std::size_t col = 0; col < T::cols; ++col) tensor.set(row, col, draw(i++));
+}
+template <Parameter T>
+void fill_uniform(T& tensor, Key key, float limit) {
+  fill(tensor, [&](std::uint64_t i) { return uniform(key, i, -limit, limit); });
+}
+template <Parameter T>
+void fill_constant(T& tensor, float value) {
+  fill(tensor, [&](std::uint64_t) { return value; });
+}
+
+// Equinox's Linear and Conv1d: weight and bias uniform in +-1 / sqrt(inputs of one output).
+template <class L>
+void init_weight_and_bias(L& layer, Key key, std::size_t fan_in) {
+  const float limit = static_cast<float>(1.0 / std::sqrt(static_cast<double>(fan_in)));
+  fill_uniform(layer.weight, split(key, 0), limit);
+  if constexpr (L::has_bias) fill_uniform(layer.bias, split(key, 1), limit);
+}
+
+}  // namespace detail
+
+// init(layer, key): weights as the seed (noxton on JAX) draws them from that key: uniform ones bit for bit, normal ones
+// within 1e-6 relative. A_log is the seed's too: log of 1 to d_state, each repeated d_inner times, laid row by row into
+// [d_inner, d_state], so that it is not S4D-real. Everything that the layer held is overwritten.
+template <LinearDims dims, RowOrder order>
+void init(Linear<dims, order>& layer, Key key) {
+  detail::init_weight_and_bias(layer, key, dims.d_in);
+}
+template <Conv1dDims dims>
+void init(Conv1d<dims>& layer, Key key) {
+  detail::init_weight_and_bias(layer, key, dims.d_conv);
+}
+template <NormDims dims>
+void init(RmsNorm<dims>& layer, Key) {
+  detail::fill_constant(layer.weight, 1.0f);
+  if constexpr (dims.bias) detail::fill_constant(layer.bias, 0.0f);
+}
+template <std::size_t vocab_size, std::size_t d_model>
+void init(Embedding<vocab_size, d_model>& layer, Key key) {
+  detail::fill(layer.weight, [&](std::uint64_t i) { return normal(key, i); });
+}
+
+namespace detail {
+template <class Ssm>
+void init_ssm(Ssm& layer, Key key) {
+  init(layer.x_proj, split(key, 1));
+  init(layer.dt_proj, split(key, 2));
+  fill(layer.A_log, [](std::uint64_t i) { return std::log(static_cast<float>(i / Ssm::d_inner + 1)); });
+  fill_constant(layer.D, 1.0f);
+}
+}  // namespace detail
+
+template <SsmDims dims>
+void init(SelectiveStateSpaceModel<dims>& layer, Key key) {
+  detail::init_ssm(layer, key);
+}
+template <SsmDims dims>
+void init(SelectiveStateSpace<dims>& layer, Key key) {
+  detail::init_ssm(layer, key);
+  init(layer.out_proj, split(key, 3));
+}
+template <BlockDims dims>
+void init(MambaBlock<dims>& block, Key key) {
+  init(block.in_proj, split(key, 1));
+  init(block.conv1d, split(key, 2));
+  init(block.ssm, split(key, 3));
+  init(block.out_proj, split(key, 4));
+}
+template <BlockDims dims>
+void init(ResidualBlock<dims>& block, Key key) {
+  init(block.norm, key);
+  init(block.mixer, key);
+}
+template <ModelDims dims>
+void init(Mamba<dims>& model, Key key) {
+  for (std::size_t i = 0; i < dims.n_layers; ++i) init(model.backbone.layers[i], split(key, i + 1));
+  init(model.backbone.embedding, split(key, dims.n_layers + 1));
+  init(model.backbone.norm_f, key);
+  if constexpr (!dims.tied) init(model.lm_head, split(key, dims.n_layers + 2));
+}
+template <std::size_t d_model>
+void init(MeanPool<d_model>&, Key) {}
+template <std::size_t d_model>
+void init(LastPool<d_model>&, Key) {}
+template <class L, std::size_t n>
+void init(std::array<L, n>& layers, Key key) {
+  for (std::size_t i = 0; i < n; ++i) init(layers[i], split(key, i));
+}
+// A stack has no model in the seed: its members take split(key, 0), split(key, 1), ...
+template <class Parts>
+void init(Stack<Parts>& stack, Key key) {
+  detail::with_members(static_cast<Parts&>(stack), [&](auto&... members) {
+    std::uint64_t i = 0;
+    (init(members, split(key, i++)), ...);
+  });
+}
+
+// The same, returned: auto model = krait::init<Model>(krait::key(0)).
+template <class Model>
+Model init(Key key) {
+  Model model{};
+  init(model, key);
+  return model;
+}
+
+// Initial weights for training a model, after mamba-ssm (state-spaces/mamba, mamba_simple.py and mixer_seq_simple.py):
+// linear and convolution layers uniform in +-1 / sqrt(fan_in) with out_proj divided by sqrt(n_layers); linear biases 0;
+// A_log = log(1 .. d_state) for every channel (S4D-real); D 1; dt_proj uniform in +-dt_rank^-1/2 with a bias that makes
+// softplus(bias) log-uniform in [1e-3, 1e-1]; norms 1; the embedding normal with deviation 0.02, a head of its own as a
+// linear layer.
+template <ModelDims dims>
+void init_for_training(Mamba<dims>& model, Key key) {
+  init(model, key);
+  detail::fill(model.backbone.embedding.weight,
+               [k = split(key, dims.n_layers + 1)](std::uint64_t i) { return 0.02f * normal(k, i); });
+  for (std::size_t layer = 0; layer < dims.n_layers; ++layer) {
+    auto& mixer = model.backbone.layers[layer].mixer;
+    const Key k = split(split(key, layer + 1), 5);
+    for (std::size_t row = 0; row < dims.d_inner; ++row)
+      for (std::size_t n = 0; n < dims.d_state; ++n) mixer.ssm.A_log.set(row, n, std::log(static_cast<float>(n + 1)));
+    const auto zero_bias = [](auto& linear) {
+      if constexpr (std::remove_reference_t<decltype(linear)>::has_bias) detail::fill_constant(linear.bias, 0.0f);
+    };
+    zero_bias(mixer.in_proj);
+    zero_bias(mixer.ssm.x_proj);
+    zero_bias(mixer.out_proj);
+    detail::fill_uniform(mixer.ssm.dt_proj.weight, split(k, 0), 1.0f / std::sqrt(static_cast<float>(dims.dt_rank)));
+    if constexpr (dims.dt_bias)
+      detail::fill(mixer.ssm.dt_proj.bias, [draw = split(k, 1)](std::uint64_t i) {
+        const float dt = std::max(std::exp(uniform(draw, i, std::log(1e-3f), std::log(1e-1f))), 1e-4f);
+        return dt + std::log(-std::expm1(-dt));  // the inverse of softplus
+      });
+    const float scale = 1.0f / std::sqrt(static_cast<float>(dims.n_layers));
+    auto& out = mixer.out_proj.weight;
+    for (std::size_t row = 0; row < dims.d_model; ++row)
+      for (std::size_t col = 0; col < dims.d_inner; ++col) out.set(row, col, out.get(row, col) * scale);
+  }
+}
+template <class Model>
+Model init_for_training(Key key) {
+  Model model{};
+  init_for_training(model, key);
+  return model;
+}
+
+}  // namespace krait
+
+#endif

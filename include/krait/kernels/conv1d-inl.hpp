@@ -1,0 +1,48 @@
+// The causal depthwise convolution over a run of tokens, with what follows it.
+#if defined(KRAIT_KERNELS_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_KERNELS_CONV1D_INL_HPP
+#undef KRAIT_KERNELS_CONV1D_INL_HPP
+#else
+#define KRAIT_KERNELS_CONV1D_INL_HPP
+#endif
+
+#include "krait/kernels/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait {
+namespace HWY_NAMESPACE {
+
+// y_t = after(bias + sum over j of weight[j] x_{t - d_conv + 1 + j}), oldest tap first, in place: x becomes y.
+// weight [channels / 16][d_conv][16]; window [channels / 16][d_conv - 1][16], the inputs before the first, oldest first,
+// brought up to date; rows of whole blocks.
+template <std::size_t d_conv, class After>
+HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias, float* HWY_RESTRICT window,
+                            Rows<float> x, std::size_t channels, std::size_t n, After after) {
+  const Tag tag;
+  for (std::size_t c = 0; c < channels; c += lanes) {
+    const std::size_t block = c / block_width * block_width;
+    const float* taps = weight + block * d_conv + c % block_width;
+    float* past = window + block * (d_conv - 1) + c % block_width;
+    const V start = bias ? hn::Load(tag, bias + c) : hn::Zero(tag);
+    V inputs[d_conv];
+    KRAIT_UNROLL
+    for (std::size_t j = 0; j + 1 < d_conv; ++j) inputs[j] = hn::Load(tag, past + j * block_width);
+    for (std::size_t t = 0; t < n; ++t) {
+      inputs[d_conv - 1] = hn::Load(tag, x[t] + c);
+      V sum = start;
+      KRAIT_UNROLL
+      for (std::size_t j = 0; j < d_conv; ++j) sum = mul_add(hn::Load(tag, taps + j * block_width), inputs[j], sum);
+      hn::Store(after(sum), tag, x[t] + c);
+      KRAIT_UNROLL
+      for (std::size_t j = 0; j + 1 < d_conv; ++j) inputs[j] = inputs[j + 1];
+    }
+    KRAIT_UNROLL
+    for (std::size_t j = 0; j + 1 < d_conv; ++j) hn::Store(inputs[j], tag, past + j * block_width);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace krait
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,87 @@
+// RMSNorm (arXiv 1910.07467), and arithmetic on whole rows.
+#if defined(KRAIT_KERNELS_RMS_NORM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_KERNELS_RMS_NORM_INL_HPP
+#undef KRAIT_KERNELS_RMS_NORM_INL_HPP
+#else
+#define KRAIT_KERNELS_RMS_NORM_INL_HPP
+#endif
+
+#include "krait/kernels/simd-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait {
+namespace HWY_NAMESPACE {
+
+// The square root, without libm's detour for negative numbers on cores whose compilers keep it.
+HWY_INLINE float square_root(float x) {
+#if defined(__arm__) && defined(__ARM_FP)
+  float root;
+  asm("vsqrt.f32 %0, %1" : "=t"(root) : "t"(x));
+  return root;
+#elif defined(__riscv_flen)
+  float root;
+  asm("fsqrt.s %0, %1" : "=f"(root) : "f"(x));
+  return root;
+#else
+  return hn::GetLane(hn::Sqrt(hn::Set(OneTag{}, x)));
+#endif
+}
+
+// Sum over i of x[i]^2: partial sum p takes x[p], x[p + 16], ...; then partials are added in halves, p with p + 8,
+// p + 4, p + 2, p + 1.
+HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
+  const Tag tag;
+  constexpr std::size_t vectors = block_width / lanes;
+  V sum[vectors];
+  KRAIT_UNROLL
+  for (std::size_t v = 0; v < vectors; ++v) sum[v] = hn::Zero(tag);
+  std::size_t i = 0;
+  for (; i + block_width <= n; i += block_width) {
+    KRAIT_UNROLL
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const V in = hn::LoadU(tag, x + i + v * lanes);
+      sum[v] = mul_add(in, in, sum[v]);
+    }
+  }
+  alignas(64) float partial[block_width];
+  KRAIT_UNROLL
+  for (std::size_t v = 0; v < vectors; ++v) hn::Store(sum[v], tag, partial + v * lanes);
+  for (std::size_t p = 0; i + p < n; ++p) {
+    const auto in = hn::Set(OneTag{}, x[i + p]);
+    partial[p] = hn::GetLane(mul_add(in, in, hn::Set(OneTag{}, partial[p])));
+  }
+  for (std::size_t half = block_width / 2; half > 0; half /= 2)
+    for (std::size_t p = 0; p < half; ++p) partial[p] += partial[p + half];
+  return partial[0];
+}
+
+// y = x / sqrt(mean(x^2) + eps) * weight + bias; bias null: none. x and y of n floats each; y may be x.
+HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
+                             std::size_t n) {
+  const Tag tag;
+  const float mean = sum_of_squares(x, n) / static_cast<float>(n);
+  const V scale = hn::Set(tag, 1.0f / square_root(mean + eps));
+  for (std::size_t i = 0; i < n; i += lanes) {
+    const V scaled = hn::Mul(load_first(x + i, n - i), scale);
+    const V w = hn::Load(tag, weight + i);
+    store_first(bias ? mul_add(scaled, w, hn::Load(tag, bias + i)) : hn::Mul(scaled, w), y + i, n - i);
+  }
+}
+
+// y = a + b, n floats each; y may be a or b.
+HWY_INLINE void add_row(const float* a, const float* b, float* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += lanes)
+    store_first(hn::Add(load_first(a + i, n - i), load_first(b + i, n - i)), y + i, n - i);
+}
+
+// y = a / divisor, n floats.
+HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t n) {
+  const V by = hn::Set(Tag{}, divisor);
+  for (std::size_t i = 0; i < n; i += lanes) store_first(hn::Div(load_first(a + i, n - i), by), y + i, n - i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace krait
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,30 @@
+#ifndef KRAIT_NN_EMBEDDING_HPP
+#define KRAIT_NN_EMBEDDING_HPP
+
+#include "krait/core/check.hpp"
+#include "krait/nn/layer.hpp"
+#include "krait/nn/params.hpp"
+
+namespace krait {
+
+// token -> row of weight. A token outside [0, vocab_size) gives a row of zeros.
+// The rows rest in panels, as a head's do, and one is gathered by stride: so a tied head needs no second copy.
+template <std::size_t vocab_size, std::size_t d_model>
+struct Embedding {
+  static_assert(check::got<vocab_size>::template at_least<1>, "krait::Embedding: vocab_size must be at least 1");
+  static_assert(check::got<d_model>::template at_least<1>, "krait::Embedding: d_model must be at least 1");
+  using takes_tokens = void;
+  static constexpr std::size_t d_in = vocab_size;
+  static constexpr std::size_t d_out = d_model;
+  static constexpr std::size_t multiply_adds = 0;
+  using State = NoState;
+  template <std::size_t tokens>
+  using Scratch = NoScratch<tokens>;
+
+  KRAIT_PARAMS(Embedding,
+    (Matrix<plain(vocab_size), d_model>, weight));  // [vocab_size, d_model]
+};
+
+}  // namespace krait
+
+#endif

@@ -1,0 +1,79 @@
+#ifndef KRAIT_NN_MAMBA_HPP
+#define KRAIT_NN_MAMBA_HPP
+
+#include <array>
+
+#include "krait/nn/embedding.hpp"
+#include "krait/nn/residual_block.hpp"
+
+namespace krait {
+
+namespace detail {
+template <ModelDims dims>
+struct Backbone {
+  using Layers = std::array<ResidualBlock<block_dims(dims)>, dims.n_layers>;
+  using Norm = RmsNorm<NormDims{.d_model = dims.d_model, .bias = dims.norm_bias, .eps = dims.norm_eps}>;
+
+  KRAIT_PARAMS(Backbone,
+    (Embedding<dims.vocab_size, dims.d_model>, embedding),  // [vocab_size, d_model]; a tied head's weight as well
+    (Layers, layers),                                       // n_layers of them
+    (Norm, norm_f));                                        // [d_model]
+};
+
+template <ModelDims dims>
+struct ModelFacts {
+  static_assert(check::got<dims.vocab_size>::template at_least<1>, "krait::ModelDims: vocab_size must be at least 1");
+  static_assert(check::got<dims.d_model>::template at_least<1>, "krait::ModelDims: d_model must be at least 1");
+  static_assert(check::got<dims.n_layers>::template at_least<1>, "krait::ModelDims: n_layers must be at least 1");
+  using takes_tokens = void;
+  using summarises = void;
+  static constexpr std::size_t d_in = dims.vocab_size;
+  static constexpr std::size_t d_out = dims.vocab_size;
+  static constexpr std::size_t vocab_size = dims.vocab_size;
+  static constexpr std::size_t d_model = dims.d_model;
+  static constexpr std::size_t n_layers = dims.n_layers;
+  static constexpr ModelDims model_dims = dims;
+  using Block = ResidualBlock<block_dims(dims)>;
+  using Backbone = detail::Backbone<dims>;
+  using Head = Linear<LinearDims{.d_in = dims.d_model, .d_out = dims.vocab_size}>;
+  static constexpr std::size_t multiply_adds =
+      dims.n_layers * Block::multiply_adds + dims.d_model + Head::multiply_adds;
+
+  struct State {
+    std::array<typename Block::State, dims.n_layers> layers;
+  };
+  template <std::size_t tokens>
+  struct Scratch {
+    static constexpr std::size_t chunk = tokens;
+    alignas(64) std::array<std::array<float, padded(dims.d_model)>, tokens> x;  // the residual stream
+    typename Block::template Scratch<tokens> block;                             // shared by the layers, in turn
+  };
+};
+}  // namespace detail
+
+// The language model: embedding, n_layers ResidualBlocks, norm_f, head (reference: mamba). tokens [L] to logits
+// [L, vocab_size]. Member names are mamba-ssm's keys. A tied head has no member: it is the embedding's weight.
+template <ModelDims dims>
+struct Mamba : detail::ModelFacts<dims> {
+  using typename detail::ModelFacts<dims>::Backbone;
+  using typename detail::ModelFacts<dims>::Head;
+  KRAIT_PARAMS(Mamba,
+    (Backbone, backbone),
+    (Head, lm_head));  // [vocab_size, d_model]
+
+  constexpr const auto& head() const { return lm_head.weight; }
+};
+
+template <ModelDims dims>
+  requires(dims.tied)
+struct Mamba<dims> : detail::ModelFacts<dims> {
+  using typename detail::ModelFacts<dims>::Backbone;
+  KRAIT_PARAMS(Mamba,
+    (Backbone, backbone));
+
+  constexpr const auto& head() const { return backbone.embedding.weight; }
+};
+
+}  // namespace krait
+
+#endif

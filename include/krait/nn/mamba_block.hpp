@@ -1,0 +1,57 @@
+#ifndef KRAIT_NN_MAMBA_BLOCK_HPP
+#define KRAIT_NN_MAMBA_BLOCK_HPP
+
+#include "krait/nn/conv1d.hpp"
+#include "krait/nn/linear.hpp"
+#include "krait/nn/ssm.hpp"
+
+namespace krait {
+
+namespace detail {
+template <BlockDims dims>
+struct BlockFacts {
+  static_assert(check::got<dims.d_model>::template at_least<1>, "krait::BlockDims: d_model must be at least 1");
+  static_assert(check::got<dims.expand>::template wants<0>,
+                "krait::BlockDims: give d_inner or expand, not both, and write krait::resolve(dims)");
+  static_assert(check::got<dims.d_inner>::template at_least<1>,
+                "krait::BlockDims: d_inner must be at least 1: unresolved dims? write krait::resolve(dims)");
+  static constexpr bool valid = true;
+};
+}  // namespace detail
+
+// One Mamba mixer (arXiv 2312.00752, figure 3; reference: mamba_block). u [d_model] to [d_model]:
+//   x, z = in_proj(u);  x = SiLU(conv1d(x));  y = ssm(x) * SiLU(z);  out_proj(y)
+template <BlockDims dims>
+struct MambaBlock : detail::BlockFacts<dims> {
+  static constexpr std::size_t d_in = dims.d_model;
+  static constexpr std::size_t d_out = dims.d_model;
+  static constexpr std::size_t d_inner = dims.d_inner;
+  static constexpr RowOrder xz_order{.groups = 2, .channels = dims.d_inner};
+  using InProj = Linear<LinearDims{.d_in = dims.d_model, .d_out = 2 * dims.d_inner, .bias = dims.in_bias}, xz_order>;
+  using Conv = Conv1d<Conv1dDims{.channels = dims.d_inner, .d_conv = dims.d_conv, .bias = dims.conv_bias}>;
+  using Ssm = SelectiveStateSpaceModel<ssm_dims(dims)>;
+  using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias}>;
+  static constexpr std::size_t multiply_adds = InProj::multiply_adds + Conv::multiply_adds + Ssm::multiply_adds +
+                                               OutProj::multiply_adds + dims.d_inner;
+
+  KRAIT_PARAMS(MambaBlock,
+    (InProj, in_proj),     // [2 d_inner, d_model]: rows x, then z
+    (Conv, conv1d),        // [d_inner, 1, d_conv]
+    (Ssm, ssm),
+    (OutProj, out_proj));  // [d_model, d_inner]
+
+  struct State {
+    typename Conv::State conv_state;  // [d_inner, d_conv - 1]
+    typename Ssm::State ssm_state;    // [d_inner, d_state]
+  };
+  template <std::size_t tokens>
+  struct Scratch {
+    static constexpr std::size_t chunk = tokens;
+    alignas(64) std::array<std::array<float, InProj::padded_out>, tokens> xz;  // x becomes y in place
+    typename Ssm::template InnerScratch<tokens> ssm;
+  };
+};
+
+}  // namespace krait
+
+#endif

@@ -1,0 +1,43 @@
+// Layers that make one row of a sequence: for classifiers.
+#ifndef KRAIT_NN_POOLING_HPP
+#define KRAIT_NN_POOLING_HPP
+
+#include <cstdint>
+
+#include "krait/core/check.hpp"
+#include "krait/core/tensor.hpp"
+#include "krait/nn/layer.hpp"
+
+namespace krait {
+
+namespace detail {
+template <std::size_t d_model>
+struct PoolFacts {
+  static_assert(check::got<d_model>::template at_least<1>, "krait: a pooling layer's d_model must be at least 1");
+  using pools = void;
+  static constexpr std::size_t d_in = d_model;
+  static constexpr std::size_t d_out = d_model;
+  static constexpr std::size_t multiply_adds = 0;
+  template <std::size_t tokens>
+  using Scratch = NoScratch<tokens>;
+};
+}  // namespace detail
+
+// The mean of all rows so far, summed in the order in which they came. Up to 2^32 - 1 rows.
+template <std::size_t d_model>
+struct MeanPool : detail::PoolFacts<d_model> {
+  struct State {
+    Blocks<d_model> sum;
+    std::uint32_t count;
+  };
+};
+
+// The last row so far.
+template <std::size_t d_model>
+struct LastPool : detail::PoolFacts<d_model> {
+  using State = NoState;
+};
+
+}  // namespace krait
+
+#endif

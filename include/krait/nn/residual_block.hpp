@@ -1,0 +1,34 @@
+#ifndef KRAIT_NN_RESIDUAL_BLOCK_HPP
+#define KRAIT_NN_RESIDUAL_BLOCK_HPP
+
+#include "krait/nn/mamba_block.hpp"
+#include "krait/nn/rms_norm.hpp"
+
+namespace krait {
+
+// x + mixer(norm(x)). x [d_model] to [d_model].
+template <BlockDims dims>
+struct ResidualBlock {
+  static constexpr std::size_t d_in = dims.d_model;
+  static constexpr std::size_t d_out = dims.d_model;
+  using Mixer = MambaBlock<dims>;
+  using Norm = RmsNorm<norm_dims(dims)>;
+  static constexpr std::size_t multiply_adds = Norm::multiply_adds + Mixer::multiply_adds;
+
+  KRAIT_PARAMS(ResidualBlock,
+    (Norm, norm),    // [d_model]
+    (Mixer, mixer));
+
+  using State = typename Mixer::State;
+  template <std::size_t tokens>
+  struct Scratch {
+    static constexpr std::size_t chunk = tokens;
+    alignas(64) std::array<std::array<float, padded(dims.d_model)>, tokens> normed;
+    alignas(64) std::array<std::array<float, padded(dims.d_model)>, tokens> mixed;
+    typename Mixer::template Scratch<tokens> mixer;
+  };
+};
+
+}  // namespace krait
+
+#endif

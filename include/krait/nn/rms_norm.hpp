@@ -1,0 +1,42 @@
+#ifndef KRAIT_NN_RMS_NORM_HPP
+#define KRAIT_NN_RMS_NORM_HPP
+
+#include "krait/core/check.hpp"
+#include "krait/nn/layer.hpp"
+#include "krait/nn/params.hpp"
+
+namespace krait {
+
+namespace detail {
+template <NormDims dims>
+struct NormFacts {
+  static_assert(check::got<dims.d_model>::template at_least<1>, "krait::RmsNorm<dims>: d_model must be at least 1");
+  static constexpr std::size_t d_in = dims.d_model;
+  static constexpr std::size_t d_out = dims.d_model;
+  static constexpr bool has_bias = dims.bias;
+  static constexpr float eps = dims.eps;
+  static constexpr std::size_t multiply_adds = dims.d_model;
+  using State = NoState;
+  template <std::size_t tokens>
+  using Scratch = NoScratch<tokens>;
+};
+}  // namespace detail
+
+// y = x / sqrt(mean(x^2) + eps) * weight (+ bias). The sum is 16 interleaved chains, then a fixed tree.
+template <NormDims dims>
+struct RmsNorm : detail::NormFacts<dims> {
+  KRAIT_PARAMS(RmsNorm,
+    (Vector<plain(dims.d_model)>, weight));  // [d_model]
+};
+
+template <NormDims dims>
+  requires(dims.bias)
+struct RmsNorm<dims> : detail::NormFacts<dims> {
+  KRAIT_PARAMS(RmsNorm,
+    (Vector<plain(dims.d_model)>, weight),  // [d_model]
+    (Vector<plain(dims.d_model)>, bias));   // [d_model]
+};
+
+}  // namespace krait
+
+#endif

@@ -1,0 +1,101 @@
+// The selective state space core and its sister with B and C of their own for every channel.
+#ifndef KRAIT_NN_SSM_HPP
+#define KRAIT_NN_SSM_HPP
+
+#include "krait/core/check.hpp"
+#include "krait/nn/linear.hpp"
+
+namespace krait {
+
+namespace detail {
+// What both share.
+template <SsmDims dims, RowOrder x_order>
+struct SsmFacts {
+  static_assert(check::got<dims.d_inner>::template at_least<1>, "krait::SsmDims: d_inner must be at least 1");
+  static_assert(check::got<dims.d_state>::template at_least<1>,
+                "krait::SsmDims: d_state must be at least 1: the recurrence needs a state");
+  static_assert(check::got<dims.dt_rank>::template at_least<1>,
+                "krait::SsmDims: dt_rank must be at least 1: unresolved dims? write krait::resolve(dims)");
+  static_assert(check::got<dims.dt_rank>::template at_most<dims.d_inner>,
+                "krait::SsmDims: dt_rank must not exceed d_inner: it is the rank of a projection to d_inner");
+  static constexpr std::size_t d_inner = dims.d_inner;
+  static constexpr std::size_t d_state = dims.d_state;
+  static constexpr std::size_t dt_rank = dims.dt_rank;
+  static constexpr std::size_t d_in = dims.d_inner;
+  using XProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = x_order.rows(), .bias = dims.x_bias}, x_order>;
+  using DtProj = Linear<LinearDims{.d_in = dims.dt_rank, .d_out = dims.d_inner, .bias = dims.dt_bias}>;
+  static constexpr std::size_t scan_multiply_adds = 3 * dims.d_inner * dims.d_state + dims.d_inner;
+
+  struct State {
+    Blocks<dims.d_inner, dims.d_state> h;  // [d_inner, d_state]
+  };
+  // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
+  template <std::size_t tokens>
+  struct InnerScratch {
+    alignas(64) std::array<std::array<float, x_order.padded_rows()>, tokens> x_dbl;  // dt, B, C
+    alignas(64) std::array<std::array<float, padded(dims.d_inner)>, tokens> delta;
+  };
+  // and by itself.
+  template <std::size_t tokens>
+  struct Scratch {
+    static constexpr std::size_t chunk = tokens;
+    InnerScratch<tokens> inner;
+    alignas(64) std::array<std::array<float, padded(dims.d_inner)>, tokens> xy;  // x becomes y in place
+  };
+};
+}  // namespace detail
+
+// The core (arXiv 2312.00752, algorithm 2; reference: selective_state_space_model). x [d_inner] to y [d_inner]:
+//   dt, B, C = x_proj(x);  delta = softplus(dt_proj(dt))
+//   h = exp(delta A) h + delta B x;  y = C . h + D x
+template <SsmDims dims>
+struct SelectiveStateSpaceModel
+    : detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)> {
+  using Facts = detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)>;
+  using no_segment = void;  // checkpoints name its parameters as the block's
+  static constexpr bool per_channel = false;
+  static constexpr std::size_t d_out = dims.d_inner;
+  static constexpr std::size_t B_start = dims.dt_rank;  // in x_proj's output
+  static constexpr std::size_t C_start = dims.dt_rank + dims.d_state;
+  static constexpr std::size_t multiply_adds =
+      Facts::XProj::multiply_adds + Facts::DtProj::multiply_adds + Facts::scan_multiply_adds;
+
+  KRAIT_PARAMS(SelectiveStateSpaceModel,
+    (typename Facts::XProj, x_proj),                  // [dt_rank + 2 d_state, d_inner]: rows dt, B, C
+    (typename Facts::DtProj, dt_proj),                // [d_inner, dt_rank]
+    (DecayRates<dims.d_inner, dims.d_state>, A_log),  // [d_inner, d_state]
+    (Vector<plain(dims.d_inner)>, D));                // [d_inner]
+};
+
+namespace detail {
+constexpr RowOrder per_channel_order(const SsmDims& dims) {
+  return {.lead = dims.dt_rank, .groups = 2, .channels = dims.d_inner, .per_channel = dims.d_state};
+}
+}  // namespace detail
+
+// The same with B and C of their own for every channel, and an output projection (reference: selective_state_space).
+// x [d_inner] to [d_model].
+template <SsmDims dims>
+struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(dims)> {
+  using Facts = detail::SsmFacts<dims, detail::per_channel_order(dims)>;
+  static_assert(check::got<dims.d_model>::template at_least<1>,
+                "krait::SelectiveStateSpace<dims>: d_model must be at least 1: unresolved dims? write krait::resolve(dims)");
+  using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias}>;
+  static constexpr bool per_channel = true;
+  static constexpr std::size_t d_out = dims.d_model;
+  static constexpr std::size_t B_start = detail::per_channel_order(dims).group_start(0);
+  static constexpr std::size_t C_start = detail::per_channel_order(dims).group_start(1);
+  static constexpr std::size_t multiply_adds = Facts::XProj::multiply_adds + Facts::DtProj::multiply_adds +
+                                               Facts::scan_multiply_adds + OutProj::multiply_adds;
+
+  KRAIT_PARAMS(SelectiveStateSpace,
+    (typename Facts::XProj, x_proj),    // [dt_rank + 2 d_inner d_state, d_inner]: rows dt, B, C; B and C by channel
+    (typename Facts::DtProj, dt_proj),  // [d_inner, dt_rank]
+    (DecayRates<dims.d_inner, dims.d_state>, A_log),  // [d_inner, d_state]
+    (Vector<plain(dims.d_inner)>, D),   // [d_inner]
+    (OutProj, out_proj));               // [d_model, d_inner]
+};
+
+}  // namespace krait
+
+#endif

@@ -1,0 +1,48 @@
+// MambaBlock and ResidualBlock.
+#if defined(KRAIT_OPS_MAMBA_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_MAMBA_BLOCK_INL_HPP
+#undef KRAIT_OPS_MAMBA_BLOCK_INL_HPP
+#else
+#define KRAIT_OPS_MAMBA_BLOCK_INL_HPP
+#endif
+
+#include "krait/nn/residual_block.hpp"
+#include "krait/ops/ssm-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait {
+namespace HWY_NAMESPACE {
+
+template <std::size_t tokens, BlockDims dims>
+HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::State& state,
+                    typename MambaBlock<dims>::template Scratch<tokens>& scratch, Rows<const float> in, Rows<float> out,
+                    std::size_t n) {
+  using Block = MambaBlock<dims>;
+  const Rows<float> x = rows_of(scratch.xz);
+  const Rows<float> z{x.data + Block::xz_order.group_start(1), x.stride};
+  apply_linear<tokens>(block.in_proj, in, x, Block::InProj::padded_out, n);
+  apply_conv1d(block.conv1d, state.conv_state, x, n, [](V v) HWY_ATTR { return silu(v); });
+  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, x, n);
+  for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], padded(dims.d_inner));
+  apply_linear<tokens>(block.out_proj, x.as_const(), out, dims.d_model, n);
+}
+
+// Unlike the others' run, in and out may be the same rows.
+template <std::size_t tokens, BlockDims dims>
+HWY_NOINLINE void run(const ResidualBlock<dims>& block, typename ResidualBlock<dims>::State& state,
+                      typename ResidualBlock<dims>::template Scratch<tokens>& scratch, Rows<const float> in,
+                      Rows<float> out, std::size_t n) {
+  NoState none;
+  NoScratch<tokens> no_scratch;
+  const Rows<float> normed = rows_of(scratch.normed);
+  const Rows<float> mixed = rows_of(scratch.mixed);
+  run<tokens>(block.norm, none, no_scratch, in, normed, n);
+  run<tokens>(block.mixer, state, scratch.mixer, normed.as_const(), mixed, n);
+  for (std::size_t t = 0; t < n; ++t) add_row(in[t], mixed[t], out[t], dims.d_model);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace krait
+HWY_AFTER_NAMESPACE();
+
+#endif

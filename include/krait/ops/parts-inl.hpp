@@ -1,0 +1,102 @@
+// What the layers without parts of their own do: Linear, Conv1d, RmsNorm, Embedding, pooling.
+//
+// run(layer, state, scratch, in, out, n): takes n rows (tokens) in, writes n rows out, n at most what the scratch is for;
+// continues the sequence that the state stands for. Rows have exactly d_in and d_out floats; out must not overlap in.
+#if defined(KRAIT_OPS_PARTS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_PARTS_INL_HPP
+#undef KRAIT_OPS_PARTS_INL_HPP
+#else
+#define KRAIT_OPS_PARTS_INL_HPP
+#endif
+
+#include "krait/kernels/conv1d-inl.hpp"
+#include "krait/kernels/linear-inl.hpp"
+#include "krait/kernels/rms_norm-inl.hpp"
+#include "krait/nn/conv1d.hpp"
+#include "krait/nn/embedding.hpp"
+#include "krait/nn/linear.hpp"
+#include "krait/nn/pooling.hpp"
+#include "krait/nn/rms_norm.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait {
+namespace HWY_NAMESPACE {
+
+// The bias's floats, or null where there is none.
+template <class L>
+HWY_INLINE const float* bias_of(const L& layer) {
+  if constexpr (L::has_bias) return layer.bias.data();
+  else return nullptr;
+}
+
+// Rows of a scratch array.
+template <std::size_t tokens, std::size_t channels>
+HWY_INLINE Rows<float> rows_of(std::array<std::array<float, channels>, tokens>& rows) {
+  return {rows[0].data(), channels};
+}
+
+// A linear layer's n rows; `outputs` floats of each are written: d_out, or padded_out where there is room for padding.
+template <std::size_t tokens, LinearDims dims, RowOrder order>
+HWY_INLINE void apply_linear(const Linear<dims, order>& layer, Rows<const float> in, Rows<float> out,
+                             std::size_t outputs, std::size_t n) {
+  linear_rows<(tokens < tile_tokens ? 1 : tile_tokens)>(layer.weight.data(), order.padded_rows(), dims.d_in,
+                                                        bias_of(layer), in, out, outputs, n);
+}
+template <std::size_t tokens, LinearDims dims, RowOrder order>
+HWY_INLINE void run(const Linear<dims, order>& layer, NoState&, NoScratch<tokens>&, Rows<const float> in, Rows<float> out,
+                    std::size_t n) {
+  apply_linear<tokens>(layer, in, out, dims.d_out, n);
+}
+
+template <std::size_t tokens, NormDims dims>
+HWY_INLINE void run(const RmsNorm<dims>& layer, NoState&, NoScratch<tokens>&, Rows<const float> in, Rows<float> out,
+                    std::size_t n) {
+  for (std::size_t t = 0; t < n; ++t)
+    rms_norm_row(in[t], layer.weight.data(), bias_of(layer), dims.eps, out[t], dims.d_model);
+}
+
+// x becomes after(conv1d(x)) in place, in rows of whole blocks.
+template <Conv1dDims dims, class After>
+HWY_INLINE void apply_conv1d(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state, Rows<float> x,
+                             std::size_t n, After after) {
+  conv1d_rows<dims.d_conv>(layer.weight.data(), bias_of(layer), state.window.data(), x, padded(dims.channels), n, after);
+}
+template <std::size_t tokens, Conv1dDims dims>
+HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state,
+                    typename Conv1d<dims>::template Scratch<tokens>& scratch, Rows<const float> in, Rows<float> out,
+                    std::size_t n) {
+  const Rows<float> xy = rows_of(scratch.xy);
+  for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.channels);
+  apply_conv1d(layer, state, xy, n, [](V v) HWY_ATTR { return v; });
+  for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.channels);
+}
+
+template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, class Token>
+HWY_INLINE void run(const Embedding<vocab_size, d_model>& layer, NoState&, NoScratch<tokens>&, const Token* in, Rows<float> out,
+                    std::size_t n) {
+  for (std::size_t t = 0; t < n; ++t) {
+    const auto token = static_cast<std::make_unsigned_t<Token>>(in[t]);  // a negative one is large
+    if (token < vocab_size) gather_row(layer.weight.data(), padded(vocab_size), d_model, token, out[t]);
+    else std::memset(out[t], 0, d_model * sizeof(float));
+  }
+}
+
+template <std::size_t tokens, std::size_t d_model>
+HWY_INLINE void run(const MeanPool<d_model>&, typename MeanPool<d_model>::State& state, NoScratch<tokens>&,
+                    Rows<const float> in, Rows<float> out, std::size_t n) {
+  for (std::size_t t = 0; t < n; ++t) add_row(state.sum.data(), in[t], state.sum.data(), d_model);
+  state.count += static_cast<std::uint32_t>(n);
+  divide_row(state.sum.data(), static_cast<float>(state.count), out[0], d_model);
+}
+
+template <std::size_t tokens, std::size_t d_model>
+HWY_INLINE void run(const LastPool<d_model>&, NoState&, NoScratch<tokens>&, Rows<const float> in, Rows<float> out,
+                    std::size_t n) {
+  copy_floats(in[n - 1], out[0], d_model);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace krait
+HWY_AFTER_NAMESPACE();
+
+#endif

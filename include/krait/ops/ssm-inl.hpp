@@ -1,0 +1,58 @@
+// The selective state space core and its per-channel sister.
+#if defined(KRAIT_OPS_SSM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_SSM_INL_HPP
+#undef KRAIT_OPS_SSM_INL_HPP
+#else
+#define KRAIT_OPS_SSM_INL_HPP
+#endif
+
+#include "krait/kernels/scan-inl.hpp"
+#include "krait/nn/ssm.hpp"
+#include "krait/ops/parts-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait {
+namespace HWY_NAMESPACE {
+
+// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's.
+template <std::size_t tokens, class Ssm>
+HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
+                          typename Ssm::template InnerScratch<tokens>& scratch, Rows<float> xy, std::size_t n) {
+  constexpr std::size_t channels = padded(Ssm::d_inner);
+  const Rows<float> x_dbl = rows_of(scratch.x_dbl);
+  const Rows<float> delta = rows_of(scratch.delta);
+  apply_linear<tokens>(layer.x_proj, xy.as_const(), x_dbl, Ssm::XProj::padded_out, n);
+  apply_linear<tokens>(layer.dt_proj, x_dbl.as_const(), delta, Ssm::DtProj::padded_out, n);
+  for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
+  const Rows<const float> B{x_dbl.data + Ssm::B_start, x_dbl.stride};
+  const Rows<const float> C{x_dbl.data + Ssm::C_start, x_dbl.stride};
+  selective_scan<Ssm::per_channel>(layer.A_log.data(), layer.D.data(), state.h.data(), delta.as_const(), B, C,
+                                   xy.as_const(), xy, channels, Ssm::d_state, n);
+}
+
+template <std::size_t tokens, SsmDims dims>
+HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
+                    typename SelectiveStateSpaceModel<dims>::State& state,
+                    typename SelectiveStateSpaceModel<dims>::template Scratch<tokens>& scratch, Rows<const float> in,
+                    Rows<float> out, std::size_t n) {
+  const Rows<float> xy = rows_of(scratch.xy);
+  for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
+  apply_ssm<tokens>(layer, state, scratch.inner, xy, n);
+  for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.d_inner);
+}
+
+template <std::size_t tokens, SsmDims dims>
+HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveStateSpace<dims>::State& state,
+                    typename SelectiveStateSpace<dims>::template Scratch<tokens>& scratch, Rows<const float> in,
+                    Rows<float> out, std::size_t n) {
+  const Rows<float> xy = rows_of(scratch.xy);
+  for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
+  apply_ssm<tokens>(layer, state, scratch.inner, xy, n);
+  apply_linear<tokens>(layer.out_proj, xy.as_const(), out, dims.d_model, n);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace krait
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,217 @@
+// forward, prefill and step, for every layer and model alike: one place for what they promise and what they refuse.
+#if defined(KRAIT_OPS_VERBS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_VERBS_INL_HPP
+#undef KRAIT_OPS_VERBS_INL_HPP
+#else
+#define KRAIT_OPS_VERBS_INL_HPP
+#endif
+
+#include <algorithm>
+#include <type_traits>
+
+#include "krait/core/check.hpp"
+#include "krait/core/rows.hpp"
+#include "krait/nn/layer.hpp"
+#include "krait/ops/stack-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait {
+namespace HWY_NAMESPACE {
+namespace detail {
+using namespace krait::detail;
+
+// Each of these stands for one misuse: true if all is well, and otherwise the only error there is.
+template <class Model, class Found>
+consteval bool check_state() {
+  using Wanted = State<Model>;
+  if constexpr (!std::is_same_v<Found, Wanted>) {
+    if constexpr (sizeof(Found) != sizeof(Wanted))
+      static_assert(check::got<sizeof(Found)>::template wants<sizeof(Wanted)>,
+                    "krait: state must be a krait::State<Model> of this very model (sizes in bytes above)");
+    else
+      static_assert(check::got_type<Found>::template wants<Wanted>,
+                    "krait: state must be a krait::State<Model> of this very model");
+  }
+  return std::is_same_v<Found, Wanted>;
+}
+
+template <std::size_t wanted, class Found>
+consteval bool check_input_row() {
+  if constexpr (!Row<Found>) {
+    static_assert(Row<Found>,
+                  "krait: x must be a row of floats of known length: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>");
+    return false;
+  } else {
+    static_assert(check::got<row_extent<Found>>::template wants<wanted>,
+                  "krait: x must hold d_in elements (one token, not the whole sequence)");
+    return row_extent<Found> == wanted;
+  }
+}
+
+template <std::size_t wanted, class Found>
+consteval bool check_output_row() {
+  if constexpr (!Row<Found> || std::is_const_v<element<Found>>) {
+    static_assert(Row<Found> && !std::is_const_v<element<Found>>,
+                  "krait: the output must be a row of floats of known length that can be written: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>");
+    return false;
+  } else {
+    static_assert(check::got<row_extent<Found>>::template wants<wanted>,
+                  "krait: the output must hold d_out elements (logits: vocab_size)");
+    return row_extent<Found> == wanted;
+  }
+}
+
+template <class Model, class In>
+consteval bool check_sequence() {
+  if constexpr (TakesTokens<Model>) {
+    static_assert(TokenSequence<In>, "krait: tokens must be an array, vector or span of whole numbers");
+    return TokenSequence<In>;
+  } else if constexpr (!RowSequence<In>) {
+    static_assert(RowSequence<In>,
+                  "krait: x must be a sequence of rows of known length: krait::Tensor<float, L, n>, or an array, vector or span of krait::Tensor<float, n>");
+    return false;
+  } else {
+    static_assert(check::got<row_extent<element<In>>>::template wants<Model::d_in>,
+                  "krait: every row of x must hold d_in elements");
+    return row_extent<element<In>> == Model::d_in;
+  }
+}
+
+// A step's input: a token or a row.
+template <class Model, class Found>
+consteval bool check_input() {
+  if constexpr (TakesTokens<Model>) {
+    static_assert(Token<Found>, "krait::step(model, state, token, logits): token must be a whole number");
+    return Token<Found>;
+  } else {
+    return check_input_row<Model::d_in, Found>();
+  }
+}
+
+// A prefill's outputs: a row for each token, or, of a summarising model, one for the last.
+template <class Model, class Found>
+consteval bool check_outputs() {
+  if constexpr (RowSequence<Found>) {
+    return check_output_row<Model::d_out, element<Found>>();
+  } else {
+    static_assert(Summarising<Model> || !Row<Found>,
+                  "krait::prefill(layer, state, xs, ys): ys must be a sequence of rows, one for each of xs");
+    return check_output_row<Model::d_out, Found>() && Summarising<Model>;
+  }
+}
+
+template <class Model, class Borrowed>
+consteval bool check_scratch() {
+  if constexpr (requires { Borrowed::chunk; }) {
+    static_assert(check::got_type<Borrowed>::template wants<Scratch<Model, Borrowed::chunk>>,
+                  "krait: scratch must be a krait::Scratch<Model, tokens> of this very model");
+    return std::is_same_v<Borrowed, Scratch<Model, Borrowed::chunk>>;
+  } else {
+    static_assert(requires { Borrowed::chunk; }, "krait: scratch must be a krait::Scratch<Model, tokens>");
+    return false;
+  }
+}
+
+// Where a model reads from: tokens as they are, rows as pointer and stride.
+template <class Model, class In>
+HWY_INLINE auto input(const In& in) {
+  if constexpr (TakesTokens<Model>) return std::data(in);
+  else return Rows<const float>{std::data(*std::data(in)), Model::d_in};
+}
+template <class T>
+HWY_INLINE const T* advance(const T* tokens, std::size_t n) { return tokens + n; }
+HWY_INLINE Rows<const float> advance(Rows<const float> rows, std::size_t n) { return rows.from(n); }
+
+// A run of any length, in chunks of `tokens`. `rows`: an output row for each token, else one for the last.
+template <std::size_t tokens, bool every_row, class Model, class In>
+HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
+                             Rows<float> out, std::size_t n) {
+  while (n > 0) {
+    const std::size_t now = std::min(n, tokens);
+    if constexpr (Summarising<Model>)
+      run<tokens>(model, state, scratch, in, out, now,
+                  every_row ? Emit::all : now == n ? Emit::last : Emit::nothing);
+    else
+      run<tokens>(model, state, scratch, in, out, now);
+    in = advance(in, now);
+    if (every_row) out = out.from(now);
+    n -= now;
+  }
+}
+
+}  // namespace detail
+
+// step(model, state, x, y[, scratch]): one token. x: a token or a row of d_in floats; y: a row of d_out floats (logits).
+// Continues the sequence that `state` stands for, and brings it up to date. Allocates nothing; the scratch, where it is
+// not given, is on the stack: scratch_bytes<Model>. x and y must not overlap. The same instructions whatever the data.
+// A token outside the vocabulary counts as a row of zeros.
+template <Layer Model, class S, class In, class Out, class Borrowed>
+HWY_INLINE void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch) noexcept {
+  constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed>() &&
+                        detail::check_input<Model, const In>() &&
+                        detail::check_output_row<Model::d_out, std::remove_reference_t<Out>>();
+  if constexpr (good) {
+    const Rows<float> out{std::data(y), Model::d_out};
+    if constexpr (TakesTokens<Model>) detail::run_chunks<1, false>(model, state, scratch, &x, out, 1);
+    else detail::run_chunks<1, false>(model, state, scratch, Rows<const float>{std::data(x), Model::d_in}, out, 1);
+  }
+}
+template <Layer Model, class S, class In, class Out>
+HWY_INLINE void step(const Model& model, S& state, const In& x, Out&& y) noexcept {
+  Scratch<Model> scratch;
+  step(model, state, x, y, scratch);
+}
+
+// prefill(model, state, xs, ys[, scratch]): any number of tokens or rows at once, known at run time; the same bits as
+// that many steps. ys is a sequence of rows, one for each of xs; or, for a model that summarises (a language model, a
+// stack that pools), a single row for the last. Works in chunks of as many tokens as the scratch is for; left out, it is
+// on the stack: scratch_bytes<Model, default_chunk<Model>()>. Gives the number of tokens taken: all, or what ys has rows
+// for. An empty xs changes nothing.
+template <Layer Model, class S, class In, class Out, class Borrowed>
+HWY_INLINE std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys, Borrowed& scratch) noexcept {
+  using Output = std::remove_reference_t<Out>;
+  constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed>() &&
+                        detail::check_sequence<Model, const In>() && detail::check_outputs<Model, Output>();
+  if constexpr (good) {
+    constexpr bool every_row = detail::RowSequence<Output>;
+    std::size_t n = std::size(xs);
+    if constexpr (every_row) n = std::min<std::size_t>(n, std::size(ys));
+    if (n > 0) {
+      Rows<float> out{nullptr, Model::d_out};
+      if constexpr (every_row) out.data = std::data(*std::data(ys));
+      else out.data = std::data(ys);
+      detail::run_chunks<Borrowed::chunk, every_row>(model, state, scratch, detail::input<Model>(xs), out, n);
+    }
+    return n;
+  }
+  return 0;
+}
+template <Layer Model, class S, class In, class Out>
+HWY_INLINE std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys) noexcept {
+  Scratch<Model, default_chunk<Model>()> scratch;
+  return prefill(model, state, xs, ys, scratch);
+}
+
+// forward(model, xs): a whole sequence of a length known at compile time, from a fresh state. xs: an array of tokens, or
+// krait::Tensor<float, L, d_in>. Gives krait::Tensor<float, L, d_out>, or, for a stack that pools, Tensor<float, d_out>.
+template <Layer Model, class In>
+HWY_INLINE auto forward(const Model& model, const In& xs) noexcept {
+  constexpr std::size_t length = detail::row_extent<In>;
+  static_assert(length > 0, "krait::forward(model, xs): xs must have a length known at compile time: use krait::prefill for others");
+  constexpr bool one_row = Summarising<Model> && !requires { Model::vocab_size; };
+  using Output = std::conditional_t<one_row, Tensor<float, Model::d_out>, Tensor<float, std::max<std::size_t>(length, 1), Model::d_out>>;
+  Output out;
+  if constexpr (length > 0) {
+    constexpr std::size_t tokens = std::min(length, default_chunk<Model>());
+    State<Model> state{};
+    Scratch<Model, tokens> scratch;
+    prefill(model, state, xs, out, scratch);
+  }
+  return out;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace krait
+HWY_AFTER_NAMESPACE();
+
+#endif

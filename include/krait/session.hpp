@@ -1,0 +1,60 @@
+// One object that holds what a stream needs: a model by reference, its state, its scratch and the last answer.
+#ifndef KRAIT_SESSION_HPP
+#define KRAIT_SESSION_HPP
+
+#include "krait.hpp"
+
+namespace krait {
+
+// Session session{model}; const auto& logits = session.step(token);
+// The model must outlive it. Holds state_bytes + scratch_bytes + one output row, nothing else; no heap.
+template <Layer Model, std::size_t chunk = 1>
+class Session {
+ public:
+  using Output = Tensor<float, Model::d_out>;
+
+  explicit Session(const Model& model) : model_(&model) {}
+  explicit Session(Model&&) = delete;  // a temporary would be gone after this line
+
+  // One token or row in, the answer out; valid until the next call.
+  template <class In>
+  const Output& step(const In& x) noexcept {
+    if constexpr (chunk == 1) {
+      krait::step(*model_, state_, x, output_, scratch_);
+    } else {
+      krait::step(*model_, state_, x, output_);
+    }
+    return output_;
+  }
+
+  // Any number of tokens at once, for models that summarise; the answer to the last. An empty xs changes nothing.
+  template <class In>
+    requires Summarising<Model>
+  const Output& prefill(const In& xs) noexcept {
+    krait::prefill(*model_, state_, xs, output_, scratch_);
+    return output_;
+  }
+
+  // Back to a fresh sequence.
+  void reset() noexcept {
+    state_ = {};
+    output_ = {};
+  }
+
+  const Output& output() const { return output_; }
+  const State<Model>& state() const { return state_; }
+  void restore(const State<Model>& saved) { state_ = saved; }
+
+ private:
+  const Model* model_;
+  State<Model> state_{};
+  Scratch<Model, chunk> scratch_;
+  Output output_{};
+};
+
+template <class Model>
+Session(const Model&) -> Session<Model>;
+
+}  // namespace krait
+
+#endif
