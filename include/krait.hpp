@@ -11,6 +11,7 @@
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
+#include "krait/ops/sample-inl.hpp"
 #include "krait/ops/verbs-inl.hpp"
 
 #if defined(__FMA__) && HWY_ARCH_X86 && HWY_STATIC_TARGET > HWY_AVX2 && !defined(HWY_COMPILE_ONLY_SCALAR) && \
@@ -22,6 +23,7 @@ namespace krait {
 
 using HWY_NAMESPACE::forward;
 using HWY_NAMESPACE::prefill;
+using HWY_NAMESPACE::sample;
 using HWY_NAMESPACE::step;
 
 // Whether this target rounds a multiply-add once. Where it does not, results are within a tolerance of the others', not

@@ -33,54 +33,51 @@ HWY_INLINE Vec times_power_of_two(Vec p, Bits bits) {
   return hn::BitCast(tag, hn::Add(hn::BitCast(int_tag, p), hn::ShiftLeft<23>(bits)));
 }
 
-// 2^t for t <= 0: what the recurrence multiplies its state with, t = delta A log2(e). Below -126, and for NaN where the
-// target's clamp gives so, 2^-126.
+// 2^t for t <= -0, within 1.9e-7 relative, which is what the recurrence multiplies its state with: t = delta A log2(e). 2^-126 for t below -126.
+// t has its sign bit set, so the larger number has the smaller bits: the clamp is an integer's, off the busy ports.
 template <class Vec>
 HWY_INLINE Vec exp2_decay(Vec t) {
   const hn::DFromV<Vec> tag;
-  t = opaque(clamp_below(hn::Set(tag, -126.0f), t));
+  const hn::RebindToUnsigned<decltype(tag)> bits_tag;
+  t = opaque(hn::BitCast(tag, hn::Min(hn::BitCast(bits_tag, t), hn::Set(bits_tag, 0xC2FC0000u))));  // -126.0f
   const auto whole = round_to_whole(t);
   return times_power_of_two(exp2_polynomial(hn::Sub(t, whole.value)), whole.bits);
 }
 
-// e^x * 2^32 for -109 <= x <= 0. The factor keeps results down to the smallest denormal of e^x normal here, so that the
-// caller's multiplication by 2^-32 rounds once. x log2(e) is split as fma(x, hi, -n) + x lo: no rounding of the product
-// reaches the result.
-inline constexpr float two_to_minus_32 = 0x1p-32f;
+// e^x for |x| <= 87.3: the limits within which it is a normal number. x log2(e) is split as fma(x, hi, -n) + x lo, so that
+// no rounding of the product reaches the result.
+inline constexpr float exp_limit = 87.3f;
 template <class Vec>
-HWY_INLINE Vec exp_scaled(Vec x) {
+HWY_INLINE Vec exp_within_limit(Vec x) {
   const hn::DFromV<Vec> tag;
-  const hn::RebindToSigned<decltype(tag)> int_tag;
   const Vec hi = hn::Set(tag, 1.44269502f);  // log2(e) = hi + lo
   const Vec lo = hn::Set(tag, 1.92596303e-8f);
   const auto whole = round_to_whole(opaque(hn::Mul(x, hi)));
   const Vec f = mul_add(x, lo, mul_add(x, hi, hn::Neg(whole.value)));
-  return times_power_of_two(exp2_polynomial(f), hn::Add(whole.bits, hn::Set(int_tag, 32)));
+  return times_power_of_two(exp2_polynomial(f), whole.bits);
 }
 
-// Below this, e^x is less than half of the smallest denormal: 0.
-inline constexpr float exp_floor = -109.0f;
+// Measured over every float32 against double (tests/exact); without FMA the relative errors are up to 3e-6.
+//              relative error, x >= -87.3     absolute error below
+//   e^x                1.9e-7                      1.3e-38
+//   SiLU               2.4e-7                      1.1e-36
+//   softplus           2.7e-7                      1.3e-38
+// No result is denormal unless x is; NaN and infinity of x go through SiLU and softplus.
 
-// e^x for x <= 0. Relative error at most EXP_BOUND where the result is a normal number, below that at most half of the
-// smallest denormal more; NaN gives NaN. For x > 0 the result is e^-x's reciprocal's place-holder: not for use.
+// e^x for x <= 0. NaN is the caller's matter.
 template <class Vec>
 HWY_INLINE Vec exp_negative(Vec x) {
   const hn::DFromV<Vec> tag;
-  return hn::Mul(exp_scaled(clamp_below(hn::Set(tag, exp_floor), x)), hn::Set(tag, two_to_minus_32));
+  return exp_within_limit(clamp_below(hn::Set(tag, -exp_limit), x));
 }
 
 // SiLU: x / (1 + e^-x).
 template <class Vec>
 HWY_INLINE Vec silu(Vec x) {
   const hn::DFromV<Vec> tag;
-  const Vec one = hn::Set(tag, 1.0f);
-  const Vec scale = hn::Set(tag, two_to_minus_32);
-  x = clamp_below(hn::Set(tag, exp_floor), x);  // below: -0
-  const Vec e = exp_scaled(clamp_below(hn::Set(tag, exp_floor), hn::Neg(hn::Abs(x))));
-  const Vec ratio = hn::Div(x, mul_add(e, scale, one));  // x / (1 + e^-|x|)
-  // for x < 0 the other form of the logistic function, e^-|x| / (1 + e^-|x|)
-  const auto negative = hn::Lt(x, hn::Zero(tag));
-  return hn::Mul(hn::Mul(ratio, hn::IfThenElse(negative, e, one)), hn::IfThenElse(negative, scale, one));
+  x = clamp_below(hn::Set(tag, -exp_limit), x);
+  const Vec e = exp_within_limit(clamp_below(hn::Set(tag, -exp_limit), hn::Neg(x)));
+  return hn::Div(x, hn::Add(e, hn::Set(tag, 1.0f)));
 }
 
 // log1p(u) for u in [0, 1]: u times a minimax polynomial of degree 8 (3.4e-8), added to `base`.

@@ -38,14 +38,15 @@ HWY_INLINE void linear_tile(const float* HWY_RESTRICT w, std::size_t width, std:
     for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = start;
   }
   for (std::size_t k = 0; k < K; ++k, w += width) {
-    V weight[vectors];
+    V in[tokens];
     KRAIT_UNROLL
-    for (std::size_t v = 0; v < vectors; ++v) weight[v] = hn::Load(tag, w + v * lanes);
+    for (std::size_t t = 0; t < tokens; ++t) in[t] = hn::Set(tag, x[t][k]);
     KRAIT_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-      const V in = hn::Set(tag, x[t][k]);
+    for (std::size_t v = 0; v < vectors; ++v) {
+      V weight = hn::Load(tag, w + v * lanes);
+      if constexpr (tokens > 1) weight = in_register(weight);
       KRAIT_UNROLL
-      for (std::size_t v = 0; v < vectors; ++v) sum[t][v] = mul_add(in, weight[v], sum[t][v]);
+      for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = mul_add(in[t], weight, sum[t][v]);
     }
   }
   KRAIT_UNROLL
@@ -55,12 +56,11 @@ HWY_INLINE void linear_tile(const float* HWY_RESTRICT w, std::size_t width, std:
   }
 }
 
-// How many registers a tile's accumulators may take, and so its shape: as wide as a panel for one token; for several,
-// what leaves registers for the weights and the input.
-inline constexpr std::size_t registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 16 : 32;
-inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : 4;
+// A tile's shape: as wide as a panel for one token; for several, what leaves registers for the weights and the input.
+inline constexpr bool few_registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;  // 16, not 32
+inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width) {
-  const std::size_t most = tokens == 1 ? (registers == 16 ? 8 : 16) : (registers == 16 ? 12 : 24) / tokens;
+  const std::size_t most = tokens == 1 ? (few_registers ? 8 : 16) : few_registers ? 4 : 24 / tokens;
   std::size_t vectors = width / lanes;
   while (vectors > most || width % (vectors * lanes) != 0) --vectors;
   return vectors;

@@ -61,23 +61,24 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
   const Tag tag;
   const float mean = sum_of_squares(x, n) / static_cast<float>(n);
   const V scale = hn::Set(tag, 1.0f / square_root(mean + eps));
-  for (std::size_t i = 0; i < n; i += lanes) {
-    const V scaled = hn::Mul(load_first(x + i, n - i), scale);
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) HWY_ATTR {
+    const V scaled = hn::Mul(load(x + i), scale);
     const V w = hn::Load(tag, weight + i);
-    store_first(bias ? mul_add(scaled, w, hn::Load(tag, bias + i)) : hn::Mul(scaled, w), y + i, n - i);
-  }
+    store(bias ? mul_add(scaled, w, hn::Load(tag, bias + i)) : hn::Mul(scaled, w), y + i);
+  });
 }
 
 // y = a + b, n floats each; y may be a or b.
 HWY_INLINE void add_row(const float* a, const float* b, float* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; i += lanes)
-    store_first(hn::Add(load_first(a + i, n - i), load_first(b + i, n - i)), y + i, n - i);
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) HWY_ATTR {
+    store(hn::Add(load(a + i), load(b + i)), y + i);
+  });
 }
 
 // y = a / divisor, n floats.
 HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t n) {
   const V by = hn::Set(Tag{}, divisor);
-  for (std::size_t i = 0; i < n; i += lanes) store_first(hn::Div(load_first(a + i, n - i), by), y + i, n - i);
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) HWY_ATTR { store(hn::Div(load(a + i), by), y + i); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -84,6 +84,15 @@ HWY_INLINE Vec mul_add(Vec a, Vec b, Vec c) {
 #endif
 }
 
+// v, held in a register from here on: gcc would rather load it again with each instruction that uses it, and a register
+// tile then waits for loads.
+HWY_INLINE V in_register(V v) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
 // The larger of limit and v; NaN in v goes through. (Highway's Max gives either argument for NaN, by target.)
 template <class Vec>
 HWY_INLINE Vec clamp_below(Vec limit, Vec v) {
@@ -143,18 +152,28 @@ HWY_INLINE Whole<Vec> round_to_whole(Vec t) {
 #endif
 }
 
-// The first `count` floats at `from`, zeros behind them. Needs no padding.
-HWY_INLINE V load_first(const float* from, std::size_t count) {
-  if (count >= lanes) return hn::LoadU(Tag{}, from);
-  alignas(64) float all[lanes] = {};
-  std::memcpy(all, from, count * sizeof(float));
-  return hn::Load(Tag{}, all);
-}
-HWY_INLINE void store_first(V v, float* to, std::size_t count) {
-  if (count >= lanes) return hn::StoreU(v, Tag{}, to);
-  alignas(64) float all[lanes];
-  hn::Store(v, Tag{}, all);
-  std::memcpy(to, all, count * sizeof(float));
+// for_each_vector(n, f): f(i, load, store) for the vectors of n floats, i = 0, lanes, ... load and store move a vector of
+// which only what lies within n is touched: the rest is read as 0 and not written. Rows need no padding.
+template <class F>
+HWY_INLINE void for_each_vector(std::size_t n, F f) {
+  const Tag tag;
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    f(i, [tag](const float* from) HWY_ATTR { return hn::LoadU(tag, from); },
+      [tag](V v, float* to) HWY_ATTR { hn::StoreU(v, tag, to); });
+  if (i == n) return;
+  const std::size_t left = n - i;
+  f(i,
+    [tag, left](const float* from) HWY_ATTR {
+      alignas(64) float all[lanes] = {};
+      std::memcpy(all, from, left * sizeof(float));
+      return hn::Load(tag, all);
+    },
+    [tag, left](V v, float* to) HWY_ATTR {
+      alignas(64) float all[lanes];
+      hn::Store(v, tag, all);
+      std::memcpy(to, all, left * sizeof(float));
+    });
 }
 
 // n floats from `from` to `to`, zeros behind them up to a whole block.

@@ -9,10 +9,15 @@ namespace krait {
 
 namespace detail {
 template <Conv1dDims dims>
-struct Conv1dFacts {
+consteval bool check_conv1d() {
   static_assert(check::got<dims.channels>::template at_least<1>, "krait::Conv1d<dims>: channels must be at least 1");
   static_assert(check::got<dims.d_conv>::template at_least<1>,
                 "krait::Conv1d<dims>: d_conv must be at least 1: a convolution needs one tap");
+  return true;
+}
+template <Conv1dDims dims>
+struct Conv1dFacts {
+  static_assert(check_conv1d<dims>());
   static constexpr std::size_t d_in = dims.channels;
   static constexpr std::size_t d_out = dims.channels;
   static constexpr std::size_t d_conv = dims.d_conv;
@@ -25,7 +30,7 @@ struct Conv1dFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    alignas(64) std::array<std::array<float, padded(dims.channels)>, tokens> xy;  // x becomes y in place
+    TokenRows<tokens, dims.channels> xy;  // x becomes y in place
   };
 };
 }  // namespace detail

@@ -7,12 +7,20 @@
 
 namespace krait {
 
+namespace detail {
+template <std::size_t vocab_size, std::size_t d_model>
+consteval bool check_embedding() {
+  static_assert(check::got<vocab_size>::template at_least<1>, "krait::Embedding: vocab_size must be at least 1");
+  static_assert(check::got<d_model>::template at_least<1>, "krait::Embedding: d_model must be at least 1");
+  return true;
+}
+}  // namespace detail
+
 // token -> row of weight. A token outside [0, vocab_size) gives a row of zeros.
 // The rows rest in panels, as a head's do, and one is gathered by stride: so a tied head needs no second copy.
 template <std::size_t vocab_size, std::size_t d_model>
 struct Embedding {
-  static_assert(check::got<vocab_size>::template at_least<1>, "krait::Embedding: vocab_size must be at least 1");
-  static_assert(check::got<d_model>::template at_least<1>, "krait::Embedding: d_model must be at least 1");
+  static_assert(detail::check_embedding<vocab_size, d_model>());
   using takes_tokens = void;
   static constexpr std::size_t d_in = vocab_size;
   static constexpr std::size_t d_out = d_model;

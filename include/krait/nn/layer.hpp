@@ -9,6 +9,7 @@
 #ifndef KRAIT_NN_LAYER_HPP
 #define KRAIT_NN_LAYER_HPP
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
@@ -51,6 +52,13 @@ enum class Emit { nothing, last, all };
 // `state = {}`. Trivially copyable: saving one is copying its bytes.
 template <class Model>
 using State = typename Model::State;
+
+// Scratch rows of whole blocks, one for each token.
+template <std::size_t tokens, std::size_t channels>
+struct TokenRows {
+  static constexpr std::size_t stride = padded(channels);
+  alignas(64) std::array<float, tokens * stride> values;
+};
 
 // What a call borrows. tokens = 1 serves step; more of them make prefill faster, at the cost of memory.
 template <class Model, std::size_t tokens = 1>

@@ -8,10 +8,15 @@
 namespace krait {
 
 namespace detail {
-template <LinearDims dims, RowOrder order>
-struct LinearFacts {
+template <LinearDims dims>
+consteval bool check_linear() {
   static_assert(check::got<dims.d_in>::template at_least<1>, "krait::Linear<dims>: d_in must be at least 1");
   static_assert(check::got<dims.d_out>::template at_least<1>, "krait::Linear<dims>: d_out must be at least 1");
+  return true;
+}
+template <LinearDims dims, RowOrder order>
+struct LinearFacts {
+  static_assert(check_linear<dims>());
   static constexpr std::size_t d_in = dims.d_in;
   static constexpr std::size_t d_out = dims.d_out;
   static constexpr std::size_t padded_out = order.padded_rows();

@@ -22,9 +22,6 @@ struct Backbone {
 
 template <ModelDims dims>
 struct ModelFacts {
-  static_assert(check::got<dims.vocab_size>::template at_least<1>, "krait::ModelDims: vocab_size must be at least 1");
-  static_assert(check::got<dims.d_model>::template at_least<1>, "krait::ModelDims: d_model must be at least 1");
-  static_assert(check::got<dims.n_layers>::template at_least<1>, "krait::ModelDims: n_layers must be at least 1");
   using takes_tokens = void;
   using summarises = void;
   static constexpr std::size_t d_in = dims.vocab_size;
@@ -45,7 +42,7 @@ struct ModelFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    alignas(64) std::array<std::array<float, padded(dims.d_model)>, tokens> x;  // the residual stream
+    TokenRows<tokens, dims.d_model> x;  // the residual stream
     typename Block::template Scratch<tokens> block;                             // shared by the layers, in turn
   };
 };
@@ -65,13 +62,19 @@ struct Mamba : detail::ModelFacts<dims> {
 };
 
 template <ModelDims dims>
-  requires(dims.tied)
+  requires(dims.tied && check::possible(dims))
 struct Mamba<dims> : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;
   KRAIT_PARAMS(Mamba,
     (Backbone, backbone));
 
   constexpr const auto& head() const { return backbone.embedding.weight; }
+};
+
+template <ModelDims dims>
+  requires(!check::possible(dims))
+struct Mamba<dims> : Mamba<check::mended(dims)> {
+  static_assert(check::dims_are_possible<dims>());
 };
 
 }  // namespace krait

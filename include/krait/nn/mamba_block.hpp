@@ -7,22 +7,10 @@
 
 namespace krait {
 
-namespace detail {
-template <BlockDims dims>
-struct BlockFacts {
-  static_assert(check::got<dims.d_model>::template at_least<1>, "krait::BlockDims: d_model must be at least 1");
-  static_assert(check::got<dims.expand>::template wants<0>,
-                "krait::BlockDims: give d_inner or expand, not both, and write krait::resolve(dims)");
-  static_assert(check::got<dims.d_inner>::template at_least<1>,
-                "krait::BlockDims: d_inner must be at least 1: unresolved dims? write krait::resolve(dims)");
-  static constexpr bool valid = true;
-};
-}  // namespace detail
-
 // One Mamba mixer (arXiv 2312.00752, figure 3; reference: mamba_block). u [d_model] to [d_model]:
 //   x, z = in_proj(u);  x = SiLU(conv1d(x));  y = ssm(x) * SiLU(z);  out_proj(y)
 template <BlockDims dims>
-struct MambaBlock : detail::BlockFacts<dims> {
+struct MambaBlock {
   static constexpr std::size_t d_in = dims.d_model;
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr std::size_t d_inner = dims.d_inner;
@@ -47,9 +35,15 @@ struct MambaBlock : detail::BlockFacts<dims> {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    alignas(64) std::array<std::array<float, InProj::padded_out>, tokens> xz;  // x becomes y in place
+    TokenRows<tokens, InProj::padded_out> xz;  // x becomes y in place
     typename Ssm::template InnerScratch<tokens> ssm;
   };
+};
+
+template <BlockDims dims>
+  requires(!check::possible(dims))
+struct MambaBlock<dims> : MambaBlock<check::mended(dims)> {
+  static_assert(check::dims_are_possible<dims>());
 };
 
 }  // namespace krait

@@ -12,8 +12,13 @@ namespace krait {
 
 namespace detail {
 template <std::size_t d_model>
-struct PoolFacts {
+consteval bool check_pool() {
   static_assert(check::got<d_model>::template at_least<1>, "krait: a pooling layer's d_model must be at least 1");
+  return true;
+}
+template <std::size_t d_model>
+struct PoolFacts {
+  static_assert(check_pool<d_model>());
   using pools = void;
   static constexpr std::size_t d_in = d_model;
   static constexpr std::size_t d_out = d_model;

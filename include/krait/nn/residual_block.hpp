@@ -23,10 +23,16 @@ struct ResidualBlock {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    alignas(64) std::array<std::array<float, padded(dims.d_model)>, tokens> normed;
-    alignas(64) std::array<std::array<float, padded(dims.d_model)>, tokens> mixed;
+    TokenRows<tokens, dims.d_model> normed;
+    TokenRows<tokens, dims.d_model> mixed;
     typename Mixer::template Scratch<tokens> mixer;
   };
+};
+
+template <BlockDims dims>
+  requires(!check::possible(dims))
+struct ResidualBlock<dims> : ResidualBlock<check::mended(dims)> {
+  static_assert(check::dims_are_possible<dims>());
 };
 
 }  // namespace krait

@@ -9,8 +9,13 @@ namespace krait {
 
 namespace detail {
 template <NormDims dims>
-struct NormFacts {
+consteval bool check_norm() {
   static_assert(check::got<dims.d_model>::template at_least<1>, "krait::RmsNorm<dims>: d_model must be at least 1");
+  return true;
+}
+template <NormDims dims>
+struct NormFacts {
+  static_assert(check_norm<dims>());
   static constexpr std::size_t d_in = dims.d_model;
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr bool has_bias = dims.bias;

@@ -11,13 +11,6 @@ namespace detail {
 // What both share.
 template <SsmDims dims, RowOrder x_order>
 struct SsmFacts {
-  static_assert(check::got<dims.d_inner>::template at_least<1>, "krait::SsmDims: d_inner must be at least 1");
-  static_assert(check::got<dims.d_state>::template at_least<1>,
-                "krait::SsmDims: d_state must be at least 1: the recurrence needs a state");
-  static_assert(check::got<dims.dt_rank>::template at_least<1>,
-                "krait::SsmDims: dt_rank must be at least 1: unresolved dims? write krait::resolve(dims)");
-  static_assert(check::got<dims.dt_rank>::template at_most<dims.d_inner>,
-                "krait::SsmDims: dt_rank must not exceed d_inner: it is the rank of a projection to d_inner");
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t dt_rank = dims.dt_rank;
@@ -32,15 +25,15 @@ struct SsmFacts {
   // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
   template <std::size_t tokens>
   struct InnerScratch {
-    alignas(64) std::array<std::array<float, x_order.padded_rows()>, tokens> x_dbl;  // dt, B, C
-    alignas(64) std::array<std::array<float, padded(dims.d_inner)>, tokens> delta;
+    TokenRows<tokens, x_order.padded_rows()> x_dbl;  // dt, B, C
+    TokenRows<tokens, dims.d_inner> delta;
   };
   // and by itself.
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     InnerScratch<tokens> inner;
-    alignas(64) std::array<std::array<float, padded(dims.d_inner)>, tokens> xy;  // x becomes y in place
+    TokenRows<tokens, dims.d_inner> xy;  // x becomes y in place
   };
 };
 }  // namespace detail
@@ -67,7 +60,23 @@ struct SelectiveStateSpaceModel
     (Vector<plain(dims.d_inner)>, D));                // [d_inner]
 };
 
+template <SsmDims dims>
+  requires(!check::possible(dims))
+struct SelectiveStateSpaceModel<dims> : SelectiveStateSpaceModel<check::mended(dims)> {
+  static_assert(check::dims_are_possible<dims>());
+};
+
 namespace detail {
+template <SsmDims dims>
+consteval bool check_output() {
+  static_assert(check::got<dims.d_model>::template at_least<1>,
+                "krait::SelectiveStateSpace<dims>: d_model, the width of its output, must be at least 1");
+  return true;
+}
+constexpr SsmDims with_output(SsmDims dims) {
+  if (dims.d_model == 0) dims.d_model = dims.d_inner;
+  return dims;
+}
 constexpr RowOrder per_channel_order(const SsmDims& dims) {
   return {.lead = dims.dt_rank, .groups = 2, .channels = dims.d_inner, .per_channel = dims.d_state};
 }
@@ -78,8 +87,6 @@ constexpr RowOrder per_channel_order(const SsmDims& dims) {
 template <SsmDims dims>
 struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(dims)> {
   using Facts = detail::SsmFacts<dims, detail::per_channel_order(dims)>;
-  static_assert(check::got<dims.d_model>::template at_least<1>,
-                "krait::SelectiveStateSpace<dims>: d_model must be at least 1: unresolved dims? write krait::resolve(dims)");
   using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias}>;
   static constexpr bool per_channel = true;
   static constexpr std::size_t d_out = dims.d_model;
@@ -94,6 +101,17 @@ struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(di
     (DecayRates<dims.d_inner, dims.d_state>, A_log),  // [d_inner, d_state]
     (Vector<plain(dims.d_inner)>, D),   // [d_inner]
     (OutProj, out_proj));               // [d_model, d_inner]
+};
+
+template <SsmDims dims>
+  requires(!check::possible(dims))
+struct SelectiveStateSpace<dims> : SelectiveStateSpace<check::mended(dims)> {
+  static_assert(check::dims_are_possible<dims>());
+};
+template <SsmDims dims>
+  requires(check::possible(dims) && dims.d_model == 0)
+struct SelectiveStateSpace<dims> : SelectiveStateSpace<detail::with_output(dims)> {
+  static_assert(detail::check_output<dims>());
 };
 
 }  // namespace krait

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
+#include <utility>
 
 #include "krait/core/check.hpp"
 #include "krait/nn/layer.hpp"
@@ -35,8 +37,6 @@ template <class T>
 struct MemberFacts : T {};
 template <class T, std::size_t n>
 struct MemberFacts<std::array<T, n>> {
-  static_assert(check::got<T::d_out>::template wants<T::d_in>,
-                "krait::Stack<Parts>: layers in an array must give what they take: d_out = d_in");
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
@@ -52,19 +52,13 @@ struct StackFacts<Last> {
   static constexpr std::size_t d_out = Last::d_out;
   static constexpr std::size_t widest = Last::d_out;
   static constexpr bool pools = Pooling<Last>;
-  static constexpr bool stateless = std::is_empty_v<typename Last::State>;
 };
 template <class First, class Second, class... Rest>
 struct StackFacts<First, Second, Rest...> {
   using Behind = StackFacts<Second, Rest...>;
-  static_assert(check::got<Second::d_in>::template wants<First::d_out>,
-                "krait::Stack<Parts>: a member must take what the one before it gives: d_in = d_out of its neighbour");
-  static_assert(!Pooling<First> || Behind::stateless,
-                "krait::Stack<Parts>: behind a pooling layer only layers without state can stand: there is one row left");
   static constexpr std::size_t d_out = Behind::d_out;
   static constexpr std::size_t widest = std::max(First::d_out, Behind::widest);
   static constexpr bool pools = Pooling<First> || Behind::pools;
-  static constexpr bool stateless = Behind::stateless && std::is_empty_v<typename First::State>;
 };
 
 struct TokenMark {
@@ -90,15 +84,96 @@ struct StackLayer : std::conditional_t<requires { typename First::takes_tokens; 
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     // Between two members a run of rows rests in one of these, while the next member writes the other.
-    alignas(64) std::array<std::array<std::array<float, padded(Facts::widest)>, tokens>, 2> rows;
+    std::array<TokenRows<tokens, Facts::widest>, 2> rows;
     OneOf<typename First::template Scratch<tokens>, typename Rest::template Scratch<tokens>...> member;
   };
 };
 
+// A member's type, made visible in messages.
+template <class T>
+struct member {
+  static constexpr bool is_layer = Layer<T>;
+  static constexpr bool gives_every_row = !Summarising<T>;
+};
+template <class T, std::size_t n>
+struct member<std::array<T, n>> {
+  static constexpr bool holds_residual_blocks = requires(T block) { block.norm; block.mixer; };
+};
+
+// Each of these stands for one misuse: true if all is well, and otherwise the only error there is.
 template <class Parts>
-using stack_layer = typename decltype(with_members(std::declval<Parts&>(), []<class... Members>(Members&...) {
-  return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
-}))::type;
+consteval bool check_parts() {
+  constexpr bool named = Reflected<Parts>;
+  static_assert(named, "krait::Stack<Parts>: Parts must name its members with KRAIT_PARAMS(Parts, (Type, name), ...)");
+  return named;
+}
+template <class T>
+consteval bool check_member() {
+  if constexpr (requires { member<T>::holds_residual_blocks; }) {
+    static_assert(member<T>::holds_residual_blocks,
+                  "krait::Stack<Parts>: an array member must hold ResidualBlocks: they alone work in place");
+    return member<T>::holds_residual_blocks;
+  } else {
+    static_assert(member<T>::is_layer, "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks");
+    static_assert(member<T>::gives_every_row,
+                  "krait::Stack<Parts>: a member must give a row for every row: name the parts of a stack that pools, or of a Mamba, in its place");
+    return member<T>::is_layer && member<T>::gives_every_row;
+  }
+}
+// The place `here` among all members, judged by those before it.
+template <std::size_t here, class... Members>
+consteval bool check_seam() {
+  if constexpr (here > 0) {
+    using Before = std::tuple_element_t<here - 1, std::tuple<Members...>>;
+    using Here = std::tuple_element_t<here, std::tuple<Members...>>;
+    constexpr bool takes_rows = !TakesTokens<Here>;
+    constexpr bool fits = Here::d_in == Before::d_out;
+    constexpr std::array pools{Pooling<Members>...};
+    constexpr bool one_row_left = std::count(pools.begin(), pools.begin() + here, true) > 0;
+    constexpr bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;
+    static_assert(takes_rows, "krait::Stack<Parts>: a member that takes tokens must come first: behind it there are rows");
+    if constexpr (takes_rows)
+      static_assert(check::got<Here::d_in>::template wants<Before::d_out>,
+                    "krait::Stack<Parts>: a member must take what the one before it gives: d_in = d_out of its neighbour");
+    static_assert(rows_suffice,
+                  "krait::Stack<Parts>: behind a pooling layer only layers without state can stand: there is one row left");
+    return takes_rows && fits && rows_suffice;
+  }
+  return true;
+}
+
+// What a stack is made of that does not fit, once it has been told so: no layer, so that nothing else fails.
+struct Unfit {
+  using unfit = void;
+  using State = NoState;
+  template <std::size_t tokens>
+  using Scratch = NoScratch<tokens>;
+};
+
+template <class... Members>
+struct MemberList {};
+struct ListMembers {
+  template <class... Members>
+  constexpr MemberList<Members...> operator()(Members&...) const { return {}; }
+};
+template <class Parts>
+constexpr auto list_members() {
+  if constexpr (check_parts<Parts>()) return decltype(with_members(std::declval<Parts&>(), ListMembers{})){};
+  else return MemberList<>{};
+}
+template <class... Members, std::size_t... here>
+constexpr auto judge_stack(MemberList<Members...>, std::index_sequence<here...>) {
+  if constexpr (sizeof...(Members) == 0 || !(check_member<Members>() && ...)) return std::type_identity<Unfit>{};
+  else if constexpr (!(check_seam<here, MemberFacts<Members>...>() && ...)) return std::type_identity<Unfit>{};
+  else return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
+}
+template <class... Members>
+constexpr auto judge_stack(MemberList<Members...> list) {
+  return judge_stack(list, std::index_sequence_for<Members...>{});
+}
+
+template <class Parts>
+using stack_layer = typename decltype(judge_stack(list_members<Parts>()))::type;
 
 }  // namespace detail
 

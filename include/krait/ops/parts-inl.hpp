@@ -29,10 +29,9 @@ HWY_INLINE const float* bias_of(const L& layer) {
   else return nullptr;
 }
 
-// Rows of a scratch array.
 template <std::size_t tokens, std::size_t channels>
-HWY_INLINE Rows<float> rows_of(std::array<std::array<float, channels>, tokens>& rows) {
-  return {rows[0].data(), channels};
+HWY_INLINE Rows<float> rows_of(TokenRows<tokens, channels>& rows) {
+  return {rows.values.data(), rows.stride};
 }
 
 // A linear layer's n rows; `outputs` floats of each are written: d_out, or padded_out where there is room for padding.

@@ -24,10 +24,17 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
   apply_linear<tokens>(layer.x_proj, xy.as_const(), x_dbl, Ssm::XProj::padded_out, n);
   apply_linear<tokens>(layer.dt_proj, x_dbl.as_const(), delta, Ssm::DtProj::padded_out, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
-  const Rows<const float> B{x_dbl.data + Ssm::B_start, x_dbl.stride};
-  const Rows<const float> C{x_dbl.data + Ssm::C_start, x_dbl.stride};
-  selective_scan<Ssm::per_channel>(layer.A_log.data(), layer.D.data(), state.h.data(), delta.as_const(), B, C,
-                                   xy.as_const(), xy, channels, Ssm::d_state, n);
+  selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
+                                    .D = layer.D.data(),
+                                    .h = state.h.data(),
+                                    .delta = delta.as_const(),
+                                    .B = {x_dbl.data + Ssm::B_start, x_dbl.stride},
+                                    .C = {x_dbl.data + Ssm::C_start, x_dbl.stride},
+                                    .x = xy.as_const(),
+                                    .y = xy,
+                                    .d_state = Ssm::d_state,
+                                    .tokens = n},
+                                   channels);
 }
 
 template <std::size_t tokens, SsmDims dims>

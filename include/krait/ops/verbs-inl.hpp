@@ -20,6 +20,18 @@ namespace HWY_NAMESPACE {
 namespace detail {
 using namespace krait::detail;
 
+// The type that was found, made visible in messages.
+template <class T>
+struct found {
+  static constexpr bool is_layer = Layer<T> || requires { typename T::unfit; };  // an unfit stack has been told so
+  static constexpr bool is_token = Token<T>;
+  static constexpr bool is_token_sequence = TokenSequence<T>;
+  static constexpr bool is_row = Row<T>;
+  static constexpr bool is_row_to_write = Row<T> && !std::is_const_v<element<T>>;
+  static constexpr bool is_row_sequence = RowSequence<T>;
+  static constexpr bool is_scratch = requires { T::chunk; };
+};
+
 // Each of these stands for one misuse: true if all is well, and otherwise the only error there is.
 template <class Model, class Found>
 consteval bool check_state() {
@@ -38,12 +50,12 @@ consteval bool check_state() {
 template <std::size_t wanted, class Found>
 consteval bool check_input_row() {
   if constexpr (!Row<Found>) {
-    static_assert(Row<Found>,
-                  "krait: x must be a row of floats of known length: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>");
+    static_assert(found<Found>::is_row,
+                  "krait::step(layer, state, x, y): x must be a row of floats of known length: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>");
     return false;
   } else {
     static_assert(check::got<row_extent<Found>>::template wants<wanted>,
-                  "krait: x must hold d_in elements (one token, not the whole sequence)");
+                  "krait::step(layer, state, x, y): x must hold d_in elements (one token, not the whole sequence)");
     return row_extent<Found> == wanted;
   }
 }
@@ -51,7 +63,7 @@ consteval bool check_input_row() {
 template <std::size_t wanted, class Found>
 consteval bool check_output_row() {
   if constexpr (!Row<Found> || std::is_const_v<element<Found>>) {
-    static_assert(Row<Found> && !std::is_const_v<element<Found>>,
+    static_assert(found<Found>::is_row_to_write,
                   "krait: the output must be a row of floats of known length that can be written: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>");
     return false;
   } else {
@@ -64,15 +76,15 @@ consteval bool check_output_row() {
 template <class Model, class In>
 consteval bool check_sequence() {
   if constexpr (TakesTokens<Model>) {
-    static_assert(TokenSequence<In>, "krait: tokens must be an array, vector or span of whole numbers");
+    static_assert(found<In>::is_token_sequence, "krait: tokens must be an array, vector or span of whole numbers");
     return TokenSequence<In>;
   } else if constexpr (!RowSequence<In>) {
-    static_assert(RowSequence<In>,
-                  "krait: x must be a sequence of rows of known length: krait::Tensor<float, L, n>, or an array, vector or span of krait::Tensor<float, n>");
+    static_assert(found<In>::is_row_sequence,
+                  "krait: xs must be a sequence of rows of known length: krait::Tensor<float, L, n>, or an array, vector or span of krait::Tensor<float, n>");
     return false;
   } else {
     static_assert(check::got<row_extent<element<In>>>::template wants<Model::d_in>,
-                  "krait: every row of x must hold d_in elements");
+                  "krait: every row of xs must hold d_in elements");
     return row_extent<element<In>> == Model::d_in;
   }
 }
@@ -81,7 +93,8 @@ consteval bool check_sequence() {
 template <class Model, class Found>
 consteval bool check_input() {
   if constexpr (TakesTokens<Model>) {
-    static_assert(Token<Found>, "krait::step(model, state, token, logits): token must be a whole number");
+    static_assert(found<Found>::is_token,
+                  "krait::step(model, state, token, logits): token must be a whole number (one token, not a sequence)");
     return Token<Found>;
   } else {
     return check_input_row<Model::d_in, Found>();
@@ -107,7 +120,7 @@ consteval bool check_scratch() {
                   "krait: scratch must be a krait::Scratch<Model, tokens> of this very model");
     return std::is_same_v<Borrowed, Scratch<Model, Borrowed::chunk>>;
   } else {
-    static_assert(requires { Borrowed::chunk; }, "krait: scratch must be a krait::Scratch<Model, tokens>");
+    static_assert(found<Borrowed>::is_scratch, "krait: scratch must be a krait::Scratch<Model, tokens>");
     return false;
   }
 }
@@ -115,7 +128,7 @@ consteval bool check_scratch() {
 // Where a model reads from: tokens as they are, rows as pointer and stride.
 template <class Model, class In>
 HWY_INLINE auto input(const In& in) {
-  if constexpr (TakesTokens<Model>) return std::data(in);
+  if constexpr (TakesTokens<Model>) return static_cast<const element<const In>*>(std::data(in));
   else return Rows<const float>{std::data(*std::data(in)), Model::d_in};
 }
 template <class T>
@@ -208,6 +221,25 @@ HWY_INLINE auto forward(const Model& model, const In& xs) noexcept {
     prefill(model, state, xs, out, scratch);
   }
   return out;
+}
+
+// Something that is no layer, where the layer belongs.
+template <class Model, class... More>
+  requires(!Layer<Model>)
+HWY_INLINE void step(const Model&, More&&...) noexcept {
+  static_assert(detail::found<Model>::is_layer, "krait::step(model, state, x, y): model must be a layer or a model");
+}
+template <class Model, class... More>
+  requires(!Layer<Model>)
+HWY_INLINE std::size_t prefill(const Model&, More&&...) noexcept {
+  static_assert(detail::found<Model>::is_layer, "krait::prefill(model, state, xs, ys): model must be a layer or a model");
+  return 0;
+}
+template <class Model, class... More>
+  requires(!Layer<Model>)
+HWY_INLINE int forward(const Model&, More&&...) noexcept {
+  static_assert(detail::found<Model>::is_layer, "krait::forward(model, xs): model must be a layer or a model");
+  return 0;
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,0 +1,98 @@
+// exp, SiLU and softplus against double precision: every float32, or every STEP-th (argument 1).
+// Prints the largest errors found and fails where one is over its bound, which is what the docstrings state.
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <vector>
+
+#include "krait.hpp"
+#include "reference.hpp"
+
+namespace kernels = krait::HWY_NAMESPACE;
+namespace hn = hwy::HWY_NAMESPACE;
+
+namespace {
+
+struct Case {
+  const char* name;
+  void (*ours)(const float* x, float* y, std::size_t n);
+  void (*reference)(const float* x, double* y, std::size_t n);
+  bool negative_only;
+  bool nan_goes_through;
+  double relative_bound;  // for x >= -87.3
+  double absolute_bound;  // below
+};
+
+template <class F>
+void apply(const float* x, float* y, std::size_t n, F f) {
+  const kernels::Tag tag;
+  for (std::size_t i = 0; i < n; i += kernels::lanes) hn::StoreU(f(hn::LoadU(tag, x + i)), tag, y + i);
+}
+void exp_ours(const float* x, float* y, std::size_t n) {
+  apply(x, y, n, [](kernels::V v) { return kernels::exp_negative(v); });
+}
+void silu_ours(const float* x, float* y, std::size_t n) {
+  apply(x, y, n, [](kernels::V v) { return kernels::silu(v); });
+}
+void softplus_ours(const float* x, float* y, std::size_t n) {
+  apply(x, y, n, [](kernels::V v) { return kernels::softplus(v); });
+}
+
+bool sweep(const Case& c, std::uint64_t step) {
+  constexpr std::size_t n = 4096;
+  std::vector<float> x(n), y(n);
+  std::vector<double> want(n);
+  double worst_relative = 0, worst_absolute = 0;
+  float at_relative = 0, at_absolute = 0;
+  std::uint64_t checked = 0, lost_nan = 0;
+  const std::uint64_t start = c.negative_only ? 0x80000000u : 0, end = std::uint64_t{1} << 32;
+  for (std::uint64_t bits = start; bits < end;) {
+    for (std::size_t i = 0; i < n; ++i, bits += step)
+      x[i] = std::bit_cast<float>(static_cast<std::uint32_t>(bits < end ? bits : end - 1));
+    c.ours(x.data(), y.data(), n);
+    for (std::size_t i = 0; i < n; ++i) {
+      ++checked;
+      if (std::isnan(x[i])) lost_nan += c.nan_goes_through && !std::isnan(y[i]);
+    }
+    for (std::size_t i = 0; i < n; ++i)
+      if (!std::isfinite(x[i])) {
+        // infinities: what the largest finite numbers give, and infinity
+        const bool good = std::isnan(x[i]) || (x[i] > 0 ? y[i] == x[i] : std::fabs(y[i]) <= c.absolute_bound);
+        if (!good) ++lost_nan;
+        x[i] = y[i] = -1e30f;
+      }
+    c.reference(x.data(), want.data(), n);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (x[i] == -1e30f) continue;
+      const double error = std::fabs(static_cast<double>(y[i]) - want[i]);
+      if (x[i] >= -87.3f) {
+        const double relative = want[i] == 0 ? error : error / std::fabs(want[i]);
+        // Where the result itself is denormal (SiLU of a denormal), half of the smallest denormal is no error.
+        if (!(relative <= worst_relative) && !(error <= 0x1p-150)) worst_relative = relative, at_relative = x[i];
+      } else if (!(error <= worst_absolute)) {
+        worst_absolute = error, at_absolute = x[i];
+      }
+    }
+  }
+  const bool good = worst_relative <= c.relative_bound && worst_absolute <= c.absolute_bound && lost_nan == 0;
+  std::printf("%-8s %10llu floats: relative error %.3g at %.9g (bound %.3g); below -87.3 absolute %.3g at %.9g (bound %.3g)%s\n",
+              c.name, static_cast<unsigned long long>(checked), worst_relative, at_relative, c.relative_bound,
+              worst_absolute, at_absolute, c.absolute_bound, good ? "" : "  FAILED");
+  if (lost_nan != 0) std::printf("%s: %llu NaN or infinities gave something else\n", c.name, static_cast<unsigned long long>(lost_nan));
+  return good;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::uint64_t step = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
+  if (step == 0) return std::fprintf(stderr, "activation_test: STEP must be a whole number of at least 1, not '%s'\n", argv[1]), 2;
+  std::printf("target %s\n", krait::target_name());
+  constexpr bool fma = krait::has_fma;
+  bool good = sweep({"exp", exp_ours, exp_reference, true, false, fma ? 1.9e-7 : 3e-6, 1.3e-38}, step);
+  good &= sweep({"SiLU", silu_ours, silu_reference, false, true, fma ? 2.4e-7 : 3e-6, 1.1e-36}, step);
+  good &= sweep({"softplus", softplus_ours, softplus_reference, false, true, fma ? 2.7e-7 : 3e-6, 1.3e-38}, step);
+  return good ? 0 : 1;
+}
