@@ -46,7 +46,7 @@ HWY_INLINE void linear_tile(const float* HWY_RESTRICT w, std::size_t width, std:
       V weight = hn::Load(tag, w + v * lanes);
       if constexpr (tokens > 1) weight = in_register(weight);
       KRAIT_UNROLL
-      for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = mul_add(in[t], weight, sum[t][v]);
+      for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = mul_add_one(in[t], weight, sum[t][v]);
     }
   }
   KRAIT_UNROLL
@@ -57,7 +57,6 @@ HWY_INLINE void linear_tile(const float* HWY_RESTRICT w, std::size_t width, std:
 }
 
 // A tile's shape: as wide as a panel for one token; for several, what leaves registers for the weights and the input.
-inline constexpr bool few_registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;  // 16, not 32
 inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width) {
   const std::size_t most = tokens == 1 ? (few_registers ? 8 : 16) : few_registers ? 4 : 24 / tokens;

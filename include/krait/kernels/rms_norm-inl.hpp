@@ -61,7 +61,7 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
   const Tag tag;
   const float mean = sum_of_squares(x, n) / static_cast<float>(n);
   const V scale = hn::Set(tag, 1.0f / square_root(mean + eps));
-  for_each_vector(n, [&](std::size_t i, auto load, auto store) HWY_ATTR {
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V scaled = hn::Mul(load(x + i), scale);
     const V w = hn::Load(tag, weight + i);
     store(bias ? mul_add(scaled, w, hn::Load(tag, bias + i)) : hn::Mul(scaled, w), y + i);
@@ -70,7 +70,7 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
 
 // y = a + b, n floats each; y may be a or b.
 HWY_INLINE void add_row(const float* a, const float* b, float* y, std::size_t n) {
-  for_each_vector(n, [&](std::size_t i, auto load, auto store) HWY_ATTR {
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     store(hn::Add(load(a + i), load(b + i)), y + i);
   });
 }
@@ -78,7 +78,7 @@ HWY_INLINE void add_row(const float* a, const float* b, float* y, std::size_t n)
 // y = a / divisor, n floats.
 HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t n) {
   const V by = hn::Set(Tag{}, divisor);
-  for_each_vector(n, [&](std::size_t i, auto load, auto store) HWY_ATTR { store(hn::Div(load(a + i), by), y + i); });
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(hn::Div(load(a + i), by), y + i); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -24,48 +24,43 @@ struct Scan {
   std::size_t tokens;
 };
 
-// The channels of `vectors` vectors from c on. More than one at a time, so that their chains for y run side by side.
-template <bool per_channel, std::size_t vectors>
+// The k vectors of channels from c on, which lie in blocks at, in each of [channels / 16][d_state][16].
+template <bool per_channel, std::size_t k>
 HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
-  const Tag tag;
   const std::size_t d_state = s.d_state;
-  // Of vector v: its [d_state][16] block, and the lane in it. Pointers of their own: h is written, and the compiler
-  // cannot know that s is not.
-  std::size_t at[vectors];
-  const float* HWY_RESTRICT A2[vectors];
-  float* HWY_RESTRICT h[vectors];
-  KRAIT_UNROLL
-  for (std::size_t v = 0; v < vectors; ++v) {
-    const std::size_t channel = c + v * lanes;
-    at[v] = channel / block_width * block_width * d_state + channel % block_width;
-    A2[v] = s.A2 + at[v];
-    h[v] = s.h + at[v];
-  }
+  const auto at = [d_state](std::size_t channel) {
+    return channel / block_width * block_width * d_state + channel % block_width;
+  };
+  // k vectors of such an array, for one n.
+  const auto load_state = [&](const float* from, std::size_t n) KRAIT_LAMBDA {
+    return several<k>([&](std::size_t v) KRAIT_LAMBDA {
+      return hn::Load(Tag{}, from + at(c + v * lanes) + n * block_width);
+    });
+  };
+  const auto store_state = [&](const auto& all, float* to, std::size_t n) KRAIT_LAMBDA {
+    KRAIT_UNROLL
+    for (std::size_t v = 0; v < k; ++v) hn::Store(nth(all, v), Tag{}, to + at(c + v * lanes) + n * block_width);
+  };
+  const float* HWY_RESTRICT A2 = s.A2;
+  float* HWY_RESTRICT h = s.h;
   for (std::size_t t = 0; t < s.tokens; ++t) {
     const float* HWY_RESTRICT B = s.B[t];
     const float* HWY_RESTRICT C = s.C[t];
-    V delta[vectors], delta_x[vectors], y[vectors];
-    KRAIT_UNROLL
-    for (std::size_t v = 0; v < vectors; ++v) {
-      const V x = hn::Load(tag, s.x[t] + c + v * lanes);
-      delta[v] = hn::Load(tag, s.delta[t] + c + v * lanes);
-      delta_x[v] = hn::Mul(delta[v], x);
-      y[v] = hn::Mul(hn::Load(tag, s.D + c + v * lanes), x);
-    }
+    const auto x = load<k>(s.x[t] + c);
+    const auto delta = load<k>(s.delta[t] + c);
+    const auto delta_x = mul(delta, x);
+    auto y = mul(load<k>(s.D + c), x);
     for (std::size_t n = 0; n < d_state; ++n) {
-      const std::size_t i = n * block_width;
-      V B_n = hn::Set(tag, B[n]), C_n = hn::Set(tag, C[n]);
-      KRAIT_UNROLL
-      for (std::size_t v = 0; v < vectors; ++v) {
-        if constexpr (per_channel) B_n = hn::Load(tag, B + at[v] + i), C_n = hn::Load(tag, C + at[v] + i);
-        const V decay = exp2_decay(hn::Mul(delta[v], hn::Load(tag, A2[v] + i)));
-        const V h_n = mul_add(decay, hn::Load(tag, h[v] + i), hn::Mul(delta_x[v], B_n));
-        hn::Store(h_n, tag, h[v] + i);
-        y[v] = mul_add(C_n, h_n, y[v]);
-      }
+      const auto decay = exp2_decay(mul(delta, load_state(A2, n)));
+      const auto matrix = [&](const float* row) KRAIT_LAMBDA {
+        if constexpr (per_channel) return load_state(row, n);
+        else return hn::Set(Tag{}, row[n]);
+      };
+      const auto h_n = mul_add(decay, load_state(h, n), mul(delta_x, matrix(B)));
+      store_state(h_n, h, n);
+      y = mul_add(matrix(C), h_n, y);
     }
-    KRAIT_UNROLL
-    for (std::size_t v = 0; v < vectors; ++v) hn::Store(y[v], tag, s.y[t] + c + v * lanes);
+    store(y, s.y[t] + c);
   }
 }
 
@@ -76,9 +71,7 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 // channels, or, per_channel, [channels / 16][d_state][16]. y may be x.
 template <bool per_channel>
 HWY_INLINE void selective_scan(const Scan& s, std::size_t channels) {
-  std::size_t c = 0;
-  for (; c + 2 * lanes <= channels; c += 2 * lanes) scan_channels<per_channel, 2>(s, c);
-  if (c < channels) scan_channels<per_channel, 2>(s, c);
+  for_each_group(channels, [&s](auto k, std::size_t c) KRAIT_LAMBDA { scan_channels<per_channel, k>(s, c); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -13,9 +13,12 @@
 #endif
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "krait/core/dims.hpp"
 
@@ -26,6 +29,12 @@
 #else
 #define KRAIT_UNROLL _Pragma("GCC unroll 64")
 #endif
+#endif
+
+// After the parameters of every lambda that handles vectors: compiled for the target, and inlined before arrays of vectors
+// are taken apart into registers.
+#ifndef KRAIT_LAMBDA
+#define KRAIT_LAMBDA HWY_ATTR __attribute__((always_inline))
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -73,7 +82,7 @@ inline constexpr bool has_fma = true;
 #endif
 
 template <class Vec>
-HWY_INLINE Vec mul_add(Vec a, Vec b, Vec c) {
+HWY_INLINE Vec mul_add_one(Vec a, Vec b, Vec c) {
 #if HWY_TARGET == HWY_SCALAR
   return Vec(fused(a.raw, b.raw, c.raw));
 #elif HWY_TARGET == HWY_EMU128
@@ -82,6 +91,85 @@ HWY_INLINE Vec mul_add(Vec a, Vec b, Vec c) {
 #else
   return hn::MulAdd(a, b, c);
 #endif
+}
+
+// Several vectors that go through the same arithmetic side by side. A function on them is k interleaved chains, operation
+// by operation, which is what keeps a core's pipes full: one long polynomial after the other does not (the scan takes 1.14
+// times as long). All arithmetic below takes a vector or Several, and single vectors as operands for all of them.
+template <class Vec, std::size_t k>
+struct Several {
+  Vec v[k];
+};
+template <class T>
+inline constexpr std::size_t count_of = 1;
+template <class Vec, std::size_t k>
+inline constexpr std::size_t count_of<Several<Vec, k>> = k;
+template <class Vec>
+HWY_INLINE const Vec& nth(const Vec& all, std::size_t) {
+  return all;
+}
+template <class Vec, std::size_t k>
+HWY_INLINE const Vec& nth(const Several<Vec, k>& all, std::size_t i) {
+  return all.v[i];
+}
+template <class T>
+struct OneOfMany {
+  using type = T;
+};
+template <class Vec, std::size_t k>
+struct OneOfMany<Several<Vec, k>> {
+  using type = Vec;
+};
+
+// f(0), f(1), ..., f(k - 1) as Several; f(0) alone for k = 1. Written without a loop, or gcc keeps the array in memory.
+template <std::size_t... i, class F>
+HWY_INLINE auto several_of(std::index_sequence<i...>, F f) {
+  if constexpr (sizeof...(i) == 1) return f(0);
+  else return Several<decltype(f(0)), sizeof...(i)>{{f(i)...}};
+}
+template <std::size_t k, class F>
+HWY_INLINE auto several(F f) {
+  return several_of(std::make_index_sequence<k>{}, f);
+}
+
+// f of the vectors, or of each of the Several in turn.
+template <class F, class... Args>
+HWY_INLINE auto each(F f, const Args&... args) {
+  return several<std::max({count_of<Args>...})>([&](std::size_t i) KRAIT_LAMBDA { return f(nth(args, i)...); });
+}
+
+// A constant for a function on T, a vector or Several.
+template <class T>
+HWY_INLINE auto constant(float value) {
+  return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);
+}
+template <class A, class B>
+HWY_INLINE auto add(const A& a, const B& b) {
+  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Add(x, y); }, a, b);
+}
+template <class A, class B>
+HWY_INLINE auto sub(const A& a, const B& b) {
+  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Sub(x, y); }, a, b);
+}
+template <class A, class B>
+HWY_INLINE auto mul(const A& a, const B& b) {
+  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Mul(x, y); }, a, b);
+}
+template <class A, class B>
+HWY_INLINE auto div(const A& a, const B& b) {
+  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Div(x, y); }, a, b);
+}
+template <class A>
+HWY_INLINE auto neg(const A& a) {
+  return each([](auto x) KRAIT_LAMBDA { return hn::Neg(x); }, a);
+}
+template <class A>
+HWY_INLINE auto abs(const A& a) {
+  return each([](auto x) KRAIT_LAMBDA { return hn::Abs(x); }, a);
+}
+template <class A, class B, class C>
+HWY_INLINE auto mul_add(const A& a, const B& b, const C& c) {
+  return each([](auto x, auto y, auto z) KRAIT_LAMBDA { return mul_add_one(x, y, z); }, a, b, c);
 }
 
 // v, held in a register from here on: gcc would rather load it again with each instruction that uses it, and a register
@@ -94,62 +182,90 @@ HWY_INLINE V in_register(V v) {
 }
 
 // The larger of limit and v; NaN in v goes through. (Highway's Max gives either argument for NaN, by target.)
-template <class Vec>
-HWY_INLINE Vec clamp_below(Vec limit, Vec v) {
+template <class Limit, class A>
+HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
+  return each(
+      [](auto low, auto x) KRAIT_LAMBDA {
 #if HWY_TARGET == HWY_SCALAR
-  return Vec(v.raw < limit.raw ? limit.raw : v.raw);
+        return decltype(x)(x.raw < low.raw ? low.raw : x.raw);
 #elif HWY_TARGET != HWY_EMU128 && HWY_ARCH_X86
-  return hn::Max(limit, v);  // maxps gives its second operand where either is NaN
+        return hn::Max(low, x);  // maxps gives its second operand where either is NaN
 #else
-  return hn::IfThenElse(hn::Lt(v, limit), limit, v);
+        return hn::IfThenElse(hn::Lt(x, low), low, x);
 #endif
+      },
+      limit, v);
 }
 
-// v itself, as a value the compiler cannot see through, where arithmetic is plain expressions: so that it neither fuses
-// the multiplication that made v with what follows (gcc does by default) nor folds (v + s) - s (-ffast-math does).
-HWY_INLINE float opaque_float(float v) {
-#if defined(__SSE__)
-  asm("" : "+x"(v));
-#elif defined(__aarch64__)
-  asm("" : "+w"(v));
-#elif defined(__arm__) && defined(__ARM_FP)
-  asm("" : "+t"(v));
-#elif defined(__riscv_flen) || defined(__s390x__)
-  asm("" : "+f"(v));
-#else
-  asm("" : "+r"(v));
-#endif
-  return v;
-}
-template <class Vec>
-HWY_INLINE Vec opaque(Vec v) {
-#if HWY_TARGET == HWY_SCALAR
-  v.raw = opaque_float(v.raw);
+// v itself, as a value the compiler cannot see through, so that it neither fuses the multiplication that made v with what
+// follows (gcc does by default, in intrinsics too) nor folds (v + s) - s (-ffast-math does). Costs no instruction.
+template <class A>
+HWY_INLINE A opaque(const A& v) {
+  return each(
+      [](auto x) KRAIT_LAMBDA {
+#if HWY_TARGET == HWY_SCALAR && defined(__SSE__)
+        asm("" : "+x"(x.raw));
+#elif HWY_TARGET == HWY_SCALAR && defined(__aarch64__)
+        asm("" : "+w"(x.raw));
+#elif HWY_TARGET == HWY_SCALAR && defined(__arm__) && defined(__ARM_FP)
+        asm("" : "+t"(x.raw));
+#elif HWY_TARGET == HWY_SCALAR && (defined(__riscv_flen) || defined(__s390x__))
+        asm("" : "+f"(x.raw));
+#elif HWY_TARGET == HWY_SCALAR
+        asm("" : "+r"(x.raw));
 #elif HWY_TARGET == HWY_EMU128
-  for (std::size_t i = 0; i < hn::MaxLanes(hn::DFromV<Vec>{}); ++i) v.raw[i] = opaque_float(v.raw[i]);
+        asm("" : "+m"(x.raw));
+#elif HWY_ARCH_X86
+        asm("" : "+v"(x.raw));
+#elif HWY_ARCH_ARM
+        asm("" : "+w"(x.raw));
 #endif
-  return v;
+        return x;
+      },
+      v);
 }
 
-// Splits t, |t| < 2^21, into a whole number (ties to even) and the bits of that number + 1.5 * 2^23, in whose low end it
-// stands as an integer. SCALAR and EMU128 add and subtract: a Cortex-M4 has no instruction that rounds.
-template <class Vec>
-struct Whole {
-  Vec value;
-  hn::Vec<hn::RebindToSigned<hn::DFromV<Vec>>> bits;
-};
-template <class Vec>
-HWY_INLINE Whole<Vec> round_to_whole(Vec t) {
-  const hn::DFromV<Vec> tag;
-  const hn::RebindToSigned<decltype(tag)> int_tag;
-  const Vec shift = hn::Set(tag, 12582912.0f);  // 1.5 * 2^23
-#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-  const Vec sum = opaque(hn::Add(t, shift));
-  return {hn::Sub(sum, shift), hn::BitCast(int_tag, sum)};
-#else
-  const Vec value = hn::Round(t);
-  return {value, hn::BitCast(int_tag, hn::Add(value, shift))};
-#endif
+// t, |t| < 2^21, rounded to a whole number n (ties to even), as n + 1.5 * 2^23: in the low end of that number's bits n
+// stands as an integer. Two additions where Highway's Round is one instruction or, on a Cortex-M4, a dozen with branches.
+inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23
+template <class A>
+HWY_INLINE A round_shifted(const A& t) {
+  return opaque(add(t, constant<A>(whole_shift)));
+}
+
+// p * 2^n by adding to p's exponent; n as round_shifted gives it.
+template <class A>
+HWY_INLINE A times_power_of_two(const A& p, const A& n_shifted) {
+  return each(
+      [](auto x, auto n) KRAIT_LAMBDA {
+        const hn::DFromV<decltype(x)> tag;
+        const hn::RebindToSigned<decltype(tag)> int_tag;
+        return hn::BitCast(tag, hn::Add(hn::BitCast(int_tag, x), hn::ShiftLeft<23>(hn::BitCast(int_tag, n))));
+      },
+      p, n_shifted);
+}
+
+// k vectors from `from` on, and back.
+template <std::size_t k>
+HWY_INLINE auto load(const float* from) {
+  return several<k>([from](std::size_t i) KRAIT_LAMBDA { return hn::Load(Tag{}, from + i * lanes); });
+}
+template <class A>
+HWY_INLINE void store(const A& all, float* to) {
+  KRAIT_UNROLL
+  for (std::size_t i = 0; i < count_of<A>; ++i) hn::Store(nth(all, i), Tag{}, to + i * lanes);
+}
+
+// How many vectors element-wise functions take side by side, and the loop over a row of whole blocks that does so:
+// f(k, c) with k an integral_constant, for the k vectors from channel c on.
+inline constexpr bool few_registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;  // 16, not 32
+inline constexpr std::size_t side_by_side = few_registers ? 2 : 4;
+template <class F>
+HWY_INLINE void for_each_group(std::size_t channels, F f) {
+  std::size_t c = 0;
+  for (; c + side_by_side * lanes <= channels; c += side_by_side * lanes)
+    f(std::integral_constant<std::size_t, side_by_side>{}, c);
+  for (; c < channels; c += lanes) f(std::integral_constant<std::size_t, 1>{}, c);
 }
 
 // for_each_vector(n, f): f(i, load, store) for the vectors of n floats, i = 0, lanes, ... load and store move a vector of
@@ -159,17 +275,17 @@ HWY_INLINE void for_each_vector(std::size_t n, F f) {
   const Tag tag;
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes)
-    f(i, [tag](const float* from) HWY_ATTR { return hn::LoadU(tag, from); },
-      [tag](V v, float* to) HWY_ATTR { hn::StoreU(v, tag, to); });
+    f(i, [tag](const float* from) KRAIT_LAMBDA { return hn::LoadU(tag, from); },
+      [tag](V v, float* to) KRAIT_LAMBDA { hn::StoreU(v, tag, to); });
   if (i == n) return;
   const std::size_t left = n - i;
   f(i,
-    [tag, left](const float* from) HWY_ATTR {
+    [tag, left](const float* from) KRAIT_LAMBDA {
       alignas(64) float all[lanes] = {};
       std::memcpy(all, from, left * sizeof(float));
       return hn::Load(tag, all);
     },
-    [tag, left](V v, float* to) HWY_ATTR {
+    [tag, left](V v, float* to) KRAIT_LAMBDA {
       alignas(64) float all[lanes];
       hn::Store(v, tag, all);
       std::memcpy(to, all, left * sizeof(float));

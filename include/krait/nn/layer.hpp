@@ -43,7 +43,9 @@ concept TakesTokens = Layer<T> && requires { typename T::takes_tokens; };
 
 // A model of which usually only the last answer is wanted: the language model, and stacks that pool.
 template <class T>
-concept Summarising = Layer<T> && requires { typename T::summarises; };
+inline constexpr bool summarises = requires { typename T::summarises; };
+template <class T>
+concept Summarising = Layer<T> && summarises<T>;
 
 // Which answers a summarising model is to write.
 enum class Emit { nothing, last, all };

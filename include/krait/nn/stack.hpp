@@ -150,30 +150,23 @@ struct Unfit {
   using Scratch = NoScratch<tokens>;
 };
 
-template <class... Members>
+template <class Places, class... Members>
 struct MemberList {};
 struct ListMembers {
   template <class... Members>
-  constexpr MemberList<Members...> operator()(Members&...) const { return {}; }
+  constexpr MemberList<std::index_sequence_for<Members...>, Members...> operator()(Members&...) const { return {}; }
 };
 template <class Parts>
 constexpr auto list_members() {
   if constexpr (check_parts<Parts>()) return decltype(with_members(std::declval<Parts&>(), ListMembers{})){};
-  else return MemberList<>{};
+  else return MemberList<std::index_sequence<>>{};
 }
-template <class... Members, std::size_t... here>
-constexpr auto judge_stack(MemberList<Members...>, std::index_sequence<here...>) {
+template <std::size_t... here, class... Members>
+constexpr auto stack_layer(MemberList<std::index_sequence<here...>, Members...>) {
   if constexpr (sizeof...(Members) == 0 || !(check_member<Members>() && ...)) return std::type_identity<Unfit>{};
   else if constexpr (!(check_seam<here, MemberFacts<Members>...>() && ...)) return std::type_identity<Unfit>{};
   else return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
 }
-template <class... Members>
-constexpr auto judge_stack(MemberList<Members...> list) {
-  return judge_stack(list, std::index_sequence_for<Members...>{});
-}
-
-template <class Parts>
-using stack_layer = typename decltype(judge_stack(list_members<Parts>()))::type;
 
 }  // namespace detail
 
@@ -184,7 +177,7 @@ using stack_layer = typename decltype(judge_stack(list_members<Parts>()))::type;
 //   using Keyword = krait::Stack<Parts>;
 // With a pooling member it makes one row of a sequence, the summary so far; without, a row for every row.
 template <class Parts>
-struct Stack : Parts, detail::stack_layer<Parts> {};
+struct Stack : Parts, decltype(detail::stack_layer(detail::list_members<Parts>()))::type {};
 
 }  // namespace krait
 

@@ -82,7 +82,7 @@ HWY_INLINE std::size_t sample(std::span<float> logits, Sampler& sampler) noexcep
 
   const V largest = hn::Set(Tag{}, most);
   const V sharpness = hn::Set(Tag{}, 1.0f / how.temperature);
-  for_each_vector(logits.size(), [&](std::size_t i, auto load, auto store) HWY_ATTR {
+  for_each_vector(logits.size(), [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V x = load(&logits[i]);
     const V weight = exp_negative(hn::Mul(hn::Sub(x, largest), sharpness));
     store(hn::IfThenElse(hn::Eq(x, x), weight, hn::Zero(Tag{})), &logits[i]);

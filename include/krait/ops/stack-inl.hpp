@@ -44,7 +44,7 @@ HWY_INLINE void run_members(StackScratch& scratch, States& states, Scratches& sc
 template <std::size_t tokens, class Parts, class In>
 HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                     Rows<float> out, std::size_t n, Emit emit = Emit::all) {
-  krait::detail::with_members(static_cast<const Parts&>(stack), [&](const auto&... members) HWY_ATTR {
+  krait::detail::with_members(static_cast<const Parts&>(stack), [&](const auto&... members) KRAIT_LAMBDA {
     run_members<tokens>(scratch, state.members, scratch.member, 0, in, out, n, emit, members...);
   });
 }

@@ -1,0 +1,194 @@
+// Decode and prefill beside the limits of the machine, measured in the same run: how long reading the same bytes takes,
+// and the peak of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed.
+//
+// S is the seed's example (vocab 256, d_model 128, 4 layers, tied), M has the shape of mamba-130m; weights are random.
+#include <benchmark/benchmark.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "krait.hpp"
+#include "krait/init.hpp"
+
+namespace {
+
+namespace kernels = krait::HWY_NAMESPACE;
+namespace hn = hwy::HWY_NAMESPACE;
+using kernels::lanes;
+using kernels::Tag;
+using kernels::V;
+
+constexpr auto S = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
+constexpr auto M = krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24});
+
+// Memory of its own pages, huge ones where the system grants them: for models larger than the caches.
+template <class T>
+struct OnHugePages {
+  static constexpr std::size_t page = std::size_t{2} << 20;
+  static constexpr std::size_t size = (sizeof(T) + page - 1) / page * page;
+  T* object = static_cast<T*>(std::aligned_alloc(page, size));
+  OnHugePages() {
+    madvise(object, size, MADV_HUGEPAGE);
+    ::new (object) T{};
+  }
+  ~OnHugePages() { std::free(object); }
+};
+
+// Uniform weights: cheaper to make than init_for_training's, and the time of a step does not depend on them.
+template <class Model>
+void fill(Model& model) {
+  std::uint64_t i = 0;
+  krait::for_each_param(model, [&](std::string_view, auto& tensor) {
+    for (std::size_t row = 0; row < tensor.rows; ++row)
+      for (std::size_t col = 0; col < tensor.cols; ++col)
+        tensor.set(row, col, static_cast<float>(static_cast<double>(++i * 2654435761u % 65536) / 65536.0 - 0.5) * 0.1f);
+  });
+}
+
+template <krait::ModelDims dims>
+struct Work {
+  using Model = krait::Mamba<dims>;
+  static constexpr std::size_t chunk = dims.d_model < 512 ? 64 : 128;
+  OnHugePages<Model> model;
+  krait::State<Model> state{};
+  krait::Scratch<Model> scratch;
+  std::unique_ptr<krait::Scratch<Model, chunk>> prefill_scratch = std::make_unique<krait::Scratch<Model, chunk>>();
+  krait::Tensor<float, dims.vocab_size> logits;
+  Work() { fill(*model.object); }
+  static Work& get() {
+    static auto work = std::make_unique<Work>();
+    return *work;
+  }
+};
+
+// Reads the model and its state once and writes the state: what a step cannot do without.
+template <krait::ModelDims dims>
+void limit_of_decode(benchmark::State& bench) {
+  auto& work = Work<dims>::get();
+  const auto sum_of = [](const void* bytes, std::size_t size) {
+    const float* at = static_cast<const float*>(bytes);
+    V sum[8];
+    KRAIT_UNROLL
+    for (auto& s : sum) s = hn::Zero(Tag{});
+    for (std::size_t i = 0; i + 8 * lanes <= size / sizeof(float); i += 8 * lanes) {
+      KRAIT_UNROLL
+      for (std::size_t v = 0; v < 8; ++v) sum[v] = hn::Add(sum[v], hn::Load(Tag{}, at + i + v * lanes));
+    }
+    for (std::size_t v = 1; v < 8; ++v) sum[0] = hn::Add(sum[0], sum[v]);
+    return hn::GetLane(sum[0]);
+  };
+  for (auto _ : bench) {
+    benchmark::DoNotOptimize(sum_of(work.model.object, sizeof(*work.model.object)));
+    benchmark::DoNotOptimize(sum_of(&work.state, sizeof(work.state)));
+    std::memset(&work.state, 0, sizeof(work.state));
+    benchmark::ClobberMemory();
+  }
+}
+
+template <krait::ModelDims dims>
+void decode(benchmark::State& bench) {
+  auto& work = Work<dims>::get();
+  std::uint32_t token = 1;
+  for (auto _ : bench) {
+    krait::step(*work.model.object, work.state, token, work.logits, work.scratch);
+    token = (token * 31 + 7) % dims.vocab_size;
+  }
+}
+
+// As many multiply-adds as the blocks' linear layers have for this many tokens, in registers.
+constexpr std::size_t gemm_multiply_adds(const krait::ModelDims& d) {
+  return d.n_layers * (2 * d.d_inner * d.d_model + (d.dt_rank + 2 * d.d_state) * d.d_inner + d.dt_rank * d.d_inner +
+                       d.d_inner * d.d_model);
+}
+template <krait::ModelDims dims>
+void limit_of_prefill(benchmark::State& bench) {
+  const std::size_t tokens = static_cast<std::size_t>(bench.range(0));
+  constexpr std::size_t chains = 12;
+  const std::size_t rounds = gemm_multiply_adds(dims) * tokens / (chains * lanes);
+  V sum[chains];
+  for (auto _ : bench) {
+    KRAIT_UNROLL
+    for (auto& s : sum) benchmark::DoNotOptimize(s = hn::Zero(Tag{}));  // chains that look equal would be one
+    const V factor = hn::Set(Tag{}, 0.999f);
+    for (std::size_t i = 0; i < rounds; ++i) {
+      KRAIT_UNROLL
+      for (auto& s : sum) s = kernels::mul_add(s, factor, factor);
+    }
+    for (auto& s : sum) benchmark::DoNotOptimize(hn::GetLane(s));
+  }
+}
+
+template <krait::ModelDims dims>
+void prefill(benchmark::State& bench) {
+  auto& work = Work<dims>::get();
+  std::vector<std::uint32_t> tokens(static_cast<std::size_t>(bench.range(0)));
+  std::uint32_t token = 1;
+  for (auto& t : tokens) t = token = (token * 31 + 7) % dims.vocab_size;
+  for (auto _ : bench) krait::prefill(*work.model.object, work.state, tokens, work.logits, *work.prefill_scratch);
+}
+
+// One table at the end: each work beside its limit, over the repetitions of this run. CPU time, which a neighbour on the
+// same core does not lengthen.
+class Ratios : public benchmark::ConsoleReporter {
+ public:
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs)
+      if (run.run_type == Run::RT_Iteration && !run.error_occurred)
+        times_[run.run_name.function_name + (run.run_name.args.empty() ? "" : "/" + run.run_name.args)].push_back(
+            run.GetAdjustedCPUTime());
+  }
+  void Finalize() override {
+    std::printf("%-16s %12s %12s %12s %12s %10s %10s\n", "", "limit min", "ours min", "limit med", "ours med", "of limit",
+                "median");
+    for (auto& [name, ours] : times_) {
+      const auto found = times_.find("limit of " + name);
+      if (found == times_.end()) continue;
+      auto& limit = found->second;
+      std::sort(ours.begin(), ours.end());
+      std::sort(limit.begin(), limit.end());
+      const double ours_median = ours[ours.size() / 2], limit_median = limit[limit.size() / 2];
+      std::printf("%-16s %9.2f us %9.2f us %9.2f us %9.2f us %8.1f %% %8.1f %%\n", name.c_str(), limit[0], ours[0],
+                  limit_median, ours_median, 100 * limit[0] / ours[0], 100 * limit_median / ours_median);
+    }
+  }
+
+ private:
+  std::map<std::string, std::vector<double>> times_;
+};
+
+template <krait::ModelDims dims>
+void add(const std::string& model, std::initializer_list<std::int64_t> lengths) {
+  const auto unit = benchmark::kMicrosecond;
+  benchmark::RegisterBenchmark(("limit of " + model + " decode").c_str(), limit_of_decode<dims>)->Unit(unit);
+  benchmark::RegisterBenchmark((model + " decode").c_str(), decode<dims>)->Unit(unit);
+  for (const std::int64_t length : lengths) {
+    benchmark::RegisterBenchmark(("limit of " + model + " prefill").c_str(), limit_of_prefill<dims>)->Arg(length)->Unit(unit);
+    benchmark::RegisterBenchmark((model + " prefill").c_str(), prefill<dims>)->Arg(length)->Unit(unit);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Interleaved repetitions, unless told otherwise: a neighbour's load falls on limit and work alike.
+  std::vector<char*> arguments(argv, argv + 1);
+  std::string defaults[] = {"--benchmark_repetitions=15", "--benchmark_enable_random_interleaving=true",
+                            "--benchmark_min_time=0.05", "--benchmark_filter=S "};
+  for (auto& option : defaults) arguments.push_back(option.data());
+  arguments.insert(arguments.end(), argv + 1, argv + argc);
+  int count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+  benchmark::AddCustomContext("compiler", __VERSION__);
+  benchmark::AddCustomContext("target", krait::target_name());
+  add<S>("S", {128, 512});
+  add<M>("M", {128});
+  Ratios reporter;
+  benchmark::RunSpecifiedBenchmarks(&reporter);
+}
