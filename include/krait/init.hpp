@@ -7,6 +7,7 @@
 
 #include "krait/core/random.hpp"
 #include "krait/nn/mamba.hpp"
+#include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
 
 namespace krait {

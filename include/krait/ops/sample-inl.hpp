@@ -21,7 +21,7 @@ namespace detail {
 HWY_INLINE std::size_t largest(std::span<const float> row) {
   std::size_t best = 0;
   for (std::size_t i = 1; i < row.size(); ++i)
-    if (row[i] > row[best] || row[best] != row[best]) best = i;
+    if (row[i] > row[best] || (row[best] != row[best] && row[i] == row[i])) best = i;
   return best;
 }
 

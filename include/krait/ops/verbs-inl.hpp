@@ -113,12 +113,18 @@ consteval bool check_outputs() {
   }
 }
 
-template <class Model, class Borrowed>
+template <class Model, class Borrowed, bool one_token = false>
 consteval bool check_scratch() {
   if constexpr (requires { Borrowed::chunk; }) {
+    constexpr bool of_model = std::is_same_v<Borrowed, Scratch<Model, Borrowed::chunk>>;
     static_assert(check::got_type<Borrowed>::template wants<Scratch<Model, Borrowed::chunk>>,
                   "krait: scratch must be a krait::Scratch<Model, tokens> of this very model");
-    return std::is_same_v<Borrowed, Scratch<Model, Borrowed::chunk>>;
+    if constexpr (of_model && one_token) {
+      static_assert(check::got<Borrowed::chunk>::template wants<1>,
+                    "krait::step(model, state, x, y, scratch): scratch must be a krait::Scratch<Model>, which is for one token");
+      return Borrowed::chunk == 1;
+    }
+    return of_model;
   } else {
     static_assert(found<Borrowed>::is_scratch, "krait: scratch must be a krait::Scratch<Model, tokens>");
     return false;
@@ -160,7 +166,7 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
 // A token outside the vocabulary counts as a row of zeros.
 template <Layer Model, class S, class In, class Out, class Borrowed>
 HWY_INLINE void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch) noexcept {
-  constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed>() &&
+  constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed, true>() &&
                         detail::check_input<Model, const In>() &&
                         detail::check_output_row<Model::d_out, std::remove_reference_t<Out>>();
   if constexpr (good) {

@@ -1,0 +1,49 @@
+#include <catch2/catch.hpp>
+#include <type_traits>
+
+#include "krait.hpp"
+
+namespace {
+constexpr auto small = krait::resolve({.vocab_size = 256, .d_model = 128});
+using Model = krait::Mamba<small>;
+
+// What everything else relies on; the compiler is the test.
+static_assert(small.d_inner == 256 && small.dt_rank == 8 && small.n_layers == 4 && small.d_state == 16 && small.d_conv == 4);
+static_assert(krait::resolve(small) == small);
+static_assert(std::is_same_v<Model, krait::Mamba<krait::resolve({.vocab_size = 256, .d_model = 128, .d_inner = 256})>>);
+static_assert(std::is_same_v<Model, krait::Mamba<krait::resolve({.vocab_size = 256, .d_model = 128, .expand = 2})>>);
+static_assert(krait::resolve(krait::BlockDims{.d_model = 17}).dt_rank == 2);
+static_assert(krait::noxton({.vocab_size = 30, .d_model = 20}).vocab_size == 32);
+
+template <class T>
+constexpr bool plain_aggregate = std::is_aggregate_v<T> && std::is_trivially_copyable_v<T>;
+static_assert(plain_aggregate<Model> && plain_aggregate<krait::State<Model>> && plain_aggregate<krait::Scratch<Model>>);
+static_assert(sizeof(Model) % 64 == 0 && alignof(Model) == 64);
+
+// A bias that is off is a member that is not there.
+template <class T>
+concept HasBias = requires(T layer) { layer.bias; };
+static_assert(HasBias<krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 5, .bias = true}>>);
+static_assert(!HasBias<krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 5}>>);
+
+struct Parts {
+  KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = 40, .d_out = 64}>, linear_in), (krait::MeanPool<64>, pool),
+               (krait::Linear<krait::LinearDims{.d_in = 64, .d_out = 10}>, classifier));
+};
+using Stack = krait::Stack<Parts>;
+static_assert(plain_aggregate<krait::State<Stack>> && std::is_trivially_copyable_v<krait::Scratch<Stack>>);
+static_assert(krait::multiply_adds_per_step<Stack> == 40 * 64 + 64 * 10);
+}  // namespace
+
+TEST_CASE("the parameters of the seed's example are counted as its checkpoint has them") {
+  STATIC_REQUIRE(krait::parameter_count<Model> == 499328);
+}
+
+TEST_CASE("budgets are compile-time numbers of bytes") {
+  STATIC_REQUIRE(krait::flash_bytes<Model> == sizeof(Model));
+  STATIC_REQUIRE(krait::state_bytes<Model> == 4 * (256 * 3 + 256 * 16) * sizeof(float));
+  STATIC_REQUIRE(krait::scratch_bytes<Model> < 8 * 1024);
+  STATIC_REQUIRE(krait::state_bytes<krait::RmsNorm<krait::NormDims{.d_model = 8}>> == 0);
+  STATIC_REQUIRE(krait::multiply_adds_per_step<Model> ==
+                 4 * (512 * 128 + 256 * 4 + 40 * 256 + 8 * 256 + 3 * 256 * 16 + 256 + 256 + 128 * 256 + 128) + 128 + 256 * 128);
+}

@@ -1,0 +1,34 @@
+#include "krait/core/reflect.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "krait/nn/mamba.hpp"
+
+TEST_CASE("the walk names parameters as mamba-ssm's checkpoints do, in memory order") {
+  static const krait::Mamba<krait::resolve({.vocab_size = 8, .d_model = 4, .n_layers = 12, .tied = false})> model{};
+  std::vector<std::string> names;
+  krait::for_each_param(model, [&](std::string_view name, const auto&) { names.emplace_back(name); });
+  REQUIRE(names.size() == 1 + 12 * 10 + 2);
+  CHECK(names[0] == "backbone.embedding.weight");
+  CHECK(names[1] == "backbone.layers.0.norm.weight");
+  CHECK(names[2] == "backbone.layers.0.mixer.in_proj.weight");
+  CHECK(names[4] == "backbone.layers.0.mixer.conv1d.bias");
+  CHECK(names[8] == "backbone.layers.0.mixer.A_log");
+  CHECK(names[11] == "backbone.layers.1.norm.weight");
+  CHECK(names[120] == "backbone.layers.11.mixer.out_proj.weight");
+  CHECK(names[121] == "backbone.norm_f.weight");
+  CHECK(names[122] == "lm_head.weight");
+}
+
+TEST_CASE("set writes through the walk and get reads back, A_log among them") {
+  static krait::MambaBlock<krait::resolve(krait::BlockDims{.d_model = 5})> block{};
+  krait::for_each_param(block, [](std::string_view, auto& tensor) {
+    for (std::size_t row = 0; row < tensor.rows; ++row)
+      for (std::size_t col = 0; col < tensor.cols; ++col) tensor.set(row, col, static_cast<float>(row + 2 * col) * 0.125f);
+  });
+  CHECK(block.in_proj.weight.get(19, 4) == 27 * 0.125f);
+  CHECK(block.conv1d.weight.get(9, 3) == 15 * 0.125f);
+  CHECK(block.ssm.A_log.get(3, 2) == Approx(7 * 0.125f));
+}
