@@ -19,6 +19,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "krait/core/text.hpp"
+
 // KRAIT_PARAMS(Type, (MemberType, member), ...): declares the members, in the order in which they rest in memory, and
 // makes them known to the walk. Member names are the segments of checkpoint keys. Up to 40 members.
 #define KRAIT_PARAMS(Type, ...) BOOST_HANA_DEFINE_STRUCT(Type, __VA_ARGS__)
@@ -32,23 +34,8 @@ concept Parameter = requires { T::shape; T::rows; T::cols; };
 template <class T>
 concept Reflected = boost::hana::Struct<T>::value;
 
-// A checkpoint key under construction; no heap. Segments past the end are cut off.
-struct ParamName {
-  std::array<char, 96> text{};
-  std::size_t size = 0;
-
-  constexpr operator std::string_view() const { return {text.data(), size}; }
-  constexpr ParamName& operator+=(std::string_view more) {
-    for (char c : more)
-      if (size < text.size()) text[size++] = c;
-    return *this;
-  }
-  constexpr ParamName& operator+=(std::size_t number) {
-    if (number >= 10) *this += number / 10;
-    return *this += std::string_view(&"0123456789"[number % 10], 1);
-  }
-  constexpr ParamName operator+(auto more) const { return ParamName(*this) += more; }
-};
+// A checkpoint key under construction.
+using ParamName = Text<96>;
 
 namespace detail {
 

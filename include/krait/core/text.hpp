@@ -1,0 +1,40 @@
+// Text of bounded length in an object of its own: names and messages without a heap.
+#ifndef KRAIT_CORE_TEXT_HPP
+#define KRAIT_CORE_TEXT_HPP
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace krait {
+
+// What does not fit is cut off.
+template <std::size_t capacity>
+struct Text {
+  std::array<char, capacity> characters{};
+  std::size_t size = 0;
+
+  constexpr Text() = default;
+  template <std::convertible_to<std::string_view> T>
+  constexpr Text(const T& text) {
+    *this += std::string_view(text);
+  }
+
+  constexpr operator std::string_view() const { return {characters.data(), size}; }
+  constexpr Text& operator+=(std::string_view more) {
+    for (const char c : more)
+      if (size < capacity) characters[size++] = c;
+    return *this;
+  }
+  constexpr Text& operator+=(std::unsigned_integral auto number) {
+    if (number >= 10) *this += number / 10u;
+    return *this += std::string_view(&"0123456789"[number % 10u], 1);
+  }
+  constexpr Text operator+(const auto& more) const { return Text(*this) += more; }
+};
+
+}  // namespace krait
+
+#endif

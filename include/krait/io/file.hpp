@@ -1,0 +1,70 @@
+// Whole files, read and written.
+#ifndef KRAIT_IO_FILE_HPP
+#define KRAIT_IO_FILE_HPP
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "krait/core/status.hpp"
+
+namespace krait {
+
+namespace detail {
+inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
+  return {problem, path.string(), reason, problem == Problem::cannot_read ? "a file with something in it" : "a file that can be written"};
+}
+// What the system said of the latest stream operation, which may be nothing.
+inline std::string stream_reason() { return errno == 0 ? "input or output failed" : std::generic_category().message(errno); }
+}  // namespace detail
+
+// read_file(path, bytes): all bytes of a regular file. A file that is missing, empty, a directory or unreadable is
+// refused, and `bytes` stays as it was. Allocates the file's size.
+inline Status read_file(const std::filesystem::path& path, std::vector<std::byte>& bytes) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) return detail::file_problem(Problem::cannot_read, path, error.message());
+  if (size == 0) return detail::file_problem(Problem::cannot_read, path, "an empty file");
+  errno = 0;
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return detail::file_problem(Problem::cannot_read, path, detail::stream_reason());
+  std::vector<std::byte> read(static_cast<std::size_t>(size));
+  if (!stream.read(reinterpret_cast<char*>(read.data()), static_cast<std::streamsize>(size)))
+    return detail::file_problem(Problem::cannot_read, path, "it ended before its size");
+  bytes = std::move(read);
+  return {};
+}
+
+// write_file(path, bytes): writes beside the path first and renames when all is there, so that a file of that name is
+// either the old or the new one, whole. A symbolic link is replaced. Whether the bytes outlive a loss of power is the
+// file system's matter.
+inline Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  std::filesystem::path beside = path;
+  beside += "." + std::to_string(now) + ".partial";
+  errno = 0;
+  std::ofstream stream(beside, std::ios::binary);
+  stream.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  stream.close();
+  std::string reason = stream ? "" : detail::stream_reason();
+  std::error_code error;
+  if (reason.empty()) {
+    std::filesystem::rename(beside, path, error);
+    if (error) reason = error.message();
+  }
+  if (reason.empty()) return {};
+  std::filesystem::remove(beside, error);
+  return detail::file_problem(Problem::cannot_write, path, reason);
+}
+
+}  // namespace krait
+
+#endif

@@ -1,0 +1,249 @@
+// The safetensors container (huggingface/safetensors, README "Format"): eight bytes of header length, a JSON header that
+// names each tensor with dtype, shape and data offsets, and the data. Host only: it allocates.
+#ifndef KRAIT_IO_SAFETENSORS_HPP
+#define KRAIT_IO_SAFETENSORS_HPP
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "krait/core/status.hpp"
+
+namespace krait::safetensors {
+
+struct Dtype {
+  std::string_view name;
+  std::size_t bytes;
+};
+inline constexpr Dtype dtypes[] = {{"F32", 4}, {"F16", 2},  {"BF16", 2},    {"F64", 8},     {"I8", 1},
+                                   {"U8", 1},  {"I16", 2},  {"U16", 2},     {"I32", 4},     {"U32", 4},
+                                   {"I64", 8}, {"U64", 8},  {"BOOL", 1},    {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+
+// A tensor of the file; its data is a part of the bytes that were parsed, little-endian, row-major, of any alignment.
+struct Entry {
+  std::string name;
+  std::string dtype;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t begin = 0;  // in the data
+  std::uint64_t end = 0;
+  std::span<const std::byte> data;
+};
+
+struct File {
+  std::vector<Entry> entries;                    // in the order of their data
+  std::map<std::string, std::string> metadata;  // the header's __metadata__
+
+  const Entry* find(std::string_view name) const {
+    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.name == name; });
+    return found == entries.end() ? nullptr : &*found;
+  }
+};
+
+// The largest header the reference implementation takes, in bytes.
+inline constexpr std::uint64_t header_limit = 100'000'000;
+
+inline std::uint64_t little_endian(std::span<const std::byte> bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+  return value;
+}
+
+// "[2, 3]".
+template <class Extents>
+Text<80> shape_text(const Extents& shape) {
+  Text<80> text("[");
+  bool first = true;
+  for (const auto extent : shape) (text += first ? "" : ", ") += extent, first = false;
+  return text += "]";
+}
+
+namespace detail {
+
+inline Text<80> number(std::uint64_t value, std::string_view unit = "") { return (Text<80>() += value) += unit; }
+
+// nlohmann-json calls these as it reads the header; each gives false to stop. Nothing but the exact form is accepted: an
+// object of objects, with strings and arrays of whole numbers in them.
+class HeaderReader {
+ public:
+  explicit HeaderReader(File& file) : file_(file) {}
+
+  Status status;
+
+  bool start_object(std::size_t) {
+    if (place_ == Place::start) return enter(Place::file);
+    if (place_ == Place::file && awaits_value_) return enter(is_metadata_ ? Place::metadata : Place::entry);
+    return wrong("an object");
+  }
+  bool end_object() {
+    if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
+      return refuse(Problem::header_form, name_, "an entry without all of its fields", "dtype, shape and data_offsets");
+    place_ = place_ == Place::file ? Place::start : Place::file;
+    return true;
+  }
+  bool key(std::string& key) {
+    awaits_value_ = true;
+    if (place_ == Place::file) {
+      if (!names_.emplace(key, 0).second) return refuse(Problem::duplicate, key, "a second entry", "one");
+      name_ = key;
+      is_metadata_ = key == "__metadata__";
+      fields_ = 0;
+      if (!is_metadata_) file_.entries.push_back({.name = key, .dtype = {}, .shape = {}, .data = {}});
+      return true;
+    }
+    if (place_ == Place::metadata) {
+      name_ = key;
+      return file_.metadata.emplace(key, "").second || refuse(Problem::duplicate, key, "a second value", "one");
+    }
+    field_ = key == "dtype" ? has_dtype : key == "shape" ? has_shape : key == "data_offsets" ? has_offsets : 0;
+    if (field_ == 0) return refuse(Problem::header_form, name_, Text<80>("field ") += key, "dtype, shape and data_offsets");
+    if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, Text<80>("a second field ") += key, "one");
+    fields_ |= field_;
+    return true;
+  }
+  bool string(std::string& value) {
+    if (place_ == Place::metadata) return file_.metadata[name_] = value, true;
+    if (place_ != Place::entry || field_ != has_dtype) return wrong("a string");
+    file_.entries.back().dtype = value;
+    return true;
+  }
+  bool start_array(std::size_t) {
+    if (place_ != Place::entry || field_ == has_dtype) return wrong("an array");
+    count_ = 0;
+    return enter(Place::numbers);
+  }
+  bool end_array() {
+    place_ = Place::entry;
+    if (field_ == has_offsets && count_ != 2)
+      return refuse(Problem::bad_offsets, name_, number(count_, " numbers"), "2: begin and end");
+    return true;
+  }
+  bool number_unsigned(std::uint64_t value) {
+    if (place_ != Place::numbers) return wrong("a number");
+    Entry& entry = file_.entries.back();
+    if (field_ == has_shape) entry.shape.push_back(value);
+    else if (count_ < 2) (count_ == 0 ? entry.begin : entry.end) = value;
+    ++count_;
+    return true;
+  }
+  bool number_integer(std::int64_t) { return wrong("a negative number"); }
+  bool number_float(double, const std::string&) { return wrong("a number that is not whole, or over 2^64"); }
+  bool null() { return wrong("null"); }
+  bool boolean(bool) { return wrong("true or false"); }
+  bool binary(std::vector<std::uint8_t>&) { return wrong("bytes"); }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
+    return refuse(Problem::header_not_json, "", number(position, " characters that could be read"), "JSON in UTF-8");
+  }
+
+ private:
+  enum class Place { start, file, metadata, entry, numbers };
+  static constexpr unsigned has_dtype = 1, has_shape = 2, has_offsets = 4;
+
+  bool enter(Place place) { return place_ = place, awaits_value_ = false, true; }
+  bool refuse(Problem problem, std::string_view where, std::string_view found, std::string_view wanted) {
+    if (status) status = {problem, where, found, wanted};
+    return false;
+  }
+  bool wrong(std::string_view found) {
+    return refuse(Problem::header_form, name_, found,
+                  place_ == Place::start      ? "an object of tensors"
+                  : place_ == Place::file     ? "an object for each name"
+                  : place_ == Place::metadata ? "a string for each key of __metadata__"
+                  : place_ == Place::numbers  ? "whole numbers from 0 on"
+                  : field_ == has_dtype       ? "a string for dtype"
+                                              : "an array for shape and data_offsets");
+  }
+
+  File& file_;
+  Place place_ = Place::start;
+  bool awaits_value_ = false, is_metadata_ = false;
+  std::map<std::string, int> names_;
+  std::string name_;
+  unsigned field_ = 0, fields_ = 0;
+  std::uint64_t count_ = 0;
+};
+
+// dtype known, shape and offsets in agreement; sets entry.data.
+inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
+  const auto dtype = std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& d) { return d.name == entry.dtype; });
+  if (dtype == std::end(dtypes)) return {Problem::bad_dtype, entry.name, entry.dtype, "a dtype that safetensors has"};
+  std::uint64_t size = dtype->bytes;
+  for (const std::uint64_t extent : entry.shape) {
+    if (extent != 0 && size > std::numeric_limits<std::uint64_t>::max() / extent)
+      return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a size within 64 bits"};
+    size *= extent;
+  }
+  if (entry.begin > entry.end || entry.end > data.size())
+    return {Problem::bad_offsets, entry.name, shape_text(std::array{entry.begin, entry.end}),
+            Text<80>("begin <= end <= ") += std::uint64_t{data.size()}};
+  if (entry.end - entry.begin != size)
+    return {Problem::bad_offsets, entry.name, number(entry.end - entry.begin, " bytes"),
+            (number(size, " bytes for ") += entry.dtype) += shape_text(entry.shape)};
+  entry.data = data.subspan(entry.begin, size);
+  return {};
+}
+
+}  // namespace detail
+
+// Reads the container, all of it checked; `file` is what was read if the answer is no problem. Refuses: a header that is
+// cut off, over the limit, not JSON or not of the form; names twice; dtypes unknown; shapes and offsets that disagree,
+// leave the data, overlap or leave bytes over. `bytes` must outlive `file`.
+inline Status parse(std::span<const std::byte> bytes, File& file) {
+  using detail::number;
+  file = {};
+  if (bytes.size() < 8) return {Problem::truncated, "header length", number(bytes.size(), " bytes"), "8 bytes"};
+  const std::uint64_t length = little_endian(bytes.first(8));
+  if (length > header_limit)
+    return {Problem::header_too_large, "", number(length, " bytes"), number(header_limit, " bytes at most")};
+  if (length > bytes.size() - 8)
+    return {Problem::truncated, "header", number(bytes.size() - 8, " bytes"), number(length, " bytes")};
+  const auto* text = reinterpret_cast<const char*>(bytes.data()) + 8;
+  if (length == 0 || *text != '{') return {Problem::header_form, "", "a header that does not begin with {", "a JSON object"};
+
+  detail::HeaderReader reader(file);
+  if (!nlohmann::json::sax_parse(text, text + length, &reader) || !reader.status)
+    return reader.status ? Status{Problem::header_not_json, "", "something else", "JSON in UTF-8"} : reader.status;
+
+  const auto data = bytes.subspan(8 + length);
+  for (Entry& entry : file.entries)
+    if (const Status status = detail::check_entry(entry, data); !status) return status;
+  std::stable_sort(file.entries.begin(), file.entries.end(), [](const Entry& a, const Entry& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  });
+  std::uint64_t at = 0;
+  for (const Entry& entry : file.entries) {
+    if (entry.begin < at) return {Problem::overlap, entry.name, number(entry.begin), Text<80>("a begin of ") += at};
+    if (entry.begin > at)
+      return {Problem::hole, entry.name, number(entry.begin - at, " bytes of nobody before it"), "none"};
+    at = entry.end;
+  }
+  if (at != data.size()) return {Problem::hole, "the end", number(data.size() - at, " bytes of nobody"), "none"};
+  return {};
+}
+
+// Element i of an F32, F16 or BF16 tensor, exactly, whatever this machine's byte order.
+inline float element(const Entry& entry, std::size_t i) {
+  if (entry.dtype == "F32") return std::bit_cast<float>(static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4))));
+  const auto half = static_cast<std::uint32_t>(little_endian(entry.data.subspan(2 * i, 2)));
+  if (entry.dtype == "BF16") return std::bit_cast<float>(half << 16);
+  const std::uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31, mantissa = half & 0x3FFu;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | mantissa << 13);
+  if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
+  const float denormal = static_cast<float>(mantissa) * 0x1p-24f;
+  return sign == 0 ? denormal : -denormal;
+}
+
+inline bool holds_floats(const Entry& entry) {
+  return entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16";
+}
+
+}  // namespace krait::safetensors
+
+#endif

@@ -1,0 +1,56 @@
+// A model's weights as a safetensors file.
+#ifndef KRAIT_IO_SAVE_HPP
+#define KRAIT_IO_SAVE_HPP
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "krait/core/reflect.hpp"
+
+namespace krait {
+
+namespace detail {
+inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t value, int count) {
+  for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::byte>(value >> 8 * i & 0xFF));
+}
+}  // namespace detail
+
+// save(model): the bytes of a safetensors file with every parameter as F32 under for_each_param's name, in memory order.
+// The same model and metadata give the same bytes on every machine. Loading them gives the same model to the bit, if its
+// values came in by set() and are such as load takes: neither NaN nor, outside A_log, infinity. A_log is recovered from
+// what rests in the model, so it may differ from what was loaded, but sets to the same bits. Metadata that is no UTF-8
+// has U+FFFD in place of what is none. Allocates the file's size and the header's.
+template <class Model>
+std::vector<std::byte> save(const Model& model, const std::map<std::string, std::string>& metadata = {}) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();  // in the order of insertion
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t data_bytes = 0;
+  for_each_param(model, [&]<class T>(std::string_view name, const T&) {
+    const std::uint64_t begin = data_bytes;
+    data_bytes += T::rows * T::cols * sizeof(float);
+    header[std::string(name)] = {{"dtype", "F32"}, {"shape", T::shape}, {"data_offsets", {begin, data_bytes}}};
+  });
+  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
+
+  std::vector<std::byte> file;
+  file.reserve(8 + text.size() + static_cast<std::size_t>(data_bytes));
+  detail::append_little_endian(file, text.size(), 8);
+  for (const char c : text) file.push_back(static_cast<std::byte>(c));
+  for_each_param(model, [&]<class T>(std::string_view, const T& tensor) {
+    for (std::size_t row = 0; row < T::rows; ++row)
+      for (std::size_t col = 0; col < T::cols; ++col)
+        detail::append_little_endian(file, std::bit_cast<std::uint32_t>(tensor.get(row, col)), 4);
+  });
+  return file;
+}
+
+}  // namespace krait
+
+#endif
