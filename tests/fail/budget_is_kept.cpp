@@ -1,0 +1,9 @@
+// A budget as a user writes one.
+// expect: the model must fit in RAM
+#include "given.hpp"
+
+#ifdef RIGHT
+static_assert(krait::state_bytes<Model> + krait::scratch_bytes<Model> <= 64 * 1024, "the model must fit in RAM");
+#else
+static_assert(krait::state_bytes<Model> + krait::scratch_bytes<Model> <= 16 * 1024, "the model must fit in RAM");
+#endif

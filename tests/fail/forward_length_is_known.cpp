@@ -1,0 +1,15 @@
+// A sequence whose length only its object knows.
+// expect: krait::forward
+// expect: a length known at compile time
+// expect: krait::prefill
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  std::vector<int> tokens(3);
+  krait::prefill(model, state, tokens, logits);
+#else
+  std::vector<int> tokens(3);
+  krait::forward(model, tokens);
+#endif
+}

@@ -1,0 +1,12 @@
+// Tokens to a layer that takes rows.
+// expect: xs must be a sequence of rows
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Tensor<float, 3, 64> xs{};
+  y = krait::forward(block, xs)[2];
+#else
+  y = krait::forward(block, std::array{1, 2, 3})[2];
+#endif
+}

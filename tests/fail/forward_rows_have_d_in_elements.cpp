@@ -1,0 +1,14 @@
+// Rows of 128 into a block of 64.
+// expect: every row of xs must hold d_in elements
+// expect: got<128>::wants<64>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Tensor<float, 3, 64> xs{};
+  y = krait::forward(block, xs)[2];
+#else
+  krait::Tensor<float, 3, 128> xs{};
+  y = krait::forward(block, xs)[2];
+#endif
+}

@@ -1,0 +1,15 @@
+// Room for more logits than the vocabulary has tokens.
+// expect: the output must hold d_out elements
+// expect: vocab_size
+// expect: got<512>::wants<256>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  float row[256];
+  krait::step(model, state, 5, row);
+#else
+  float row[512];
+  krait::step(model, state, 5, row);
+#endif
+}

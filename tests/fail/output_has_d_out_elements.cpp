@@ -1,0 +1,13 @@
+// A row of 48 for what a block of 64 gives.
+// expect: the output must hold d_out elements
+// expect: got<48>::wants<64>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(block, block_state, x, y);
+#else
+  krait::Tensor<float, 48> narrow{};
+  krait::step(block, block_state, x, narrow);
+#endif
+}

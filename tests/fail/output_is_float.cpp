@@ -1,0 +1,13 @@
+// Logits as doubles.
+// expect: the output must be a row of floats
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  std::array<float, 256> row{};
+  krait::step(model, state, 5, row);
+#else
+  std::array<double, 256> row{};
+  krait::step(model, state, 5, row);
+#endif
+}

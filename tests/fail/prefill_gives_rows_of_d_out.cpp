@@ -1,0 +1,14 @@
+// Rows for fewer logits than the vocabulary has tokens.
+// expect: the output must hold d_out elements
+// expect: got<200>::wants<256>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Tensor<float, 3, 256> all;
+  krait::prefill(model, state, std::array{1, 2, 3}, all);
+#else
+  krait::Tensor<float, 3, 200> all;
+  krait::prefill(model, state, std::array{1, 2, 3}, all);
+#endif
+}

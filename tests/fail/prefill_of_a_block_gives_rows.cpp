@@ -1,0 +1,14 @@
+// One row for the many that a block gives.
+// expect: krait::prefill
+// expect: ys must be a sequence of rows, one for each of xs
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Tensor<float, 5, 64> xs{}, ys;
+  krait::prefill(block, block_state, xs, ys);
+#else
+  krait::Tensor<float, 5, 64> xs{};
+  krait::prefill(block, block_state, xs, y);
+#endif
+}

@@ -1,0 +1,15 @@
+// Rows of 48 into a block of 64.
+// expect: every row of xs must hold d_in elements
+// expect: got<48>::wants<64>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  std::vector<Row> xs(5), ys(5);
+  krait::prefill(block, block_state, xs, ys);
+#else
+  std::vector<krait::Tensor<float, 48>> xs(5);
+  std::vector<Row> ys(5);
+  krait::prefill(block, block_state, xs, ys);
+#endif
+}

@@ -1,0 +1,14 @@
+// Rows on the heap, each of its own length.
+// expect: xs must be a sequence of rows of known length
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  std::vector<Row> xs(5), ys(5);
+  krait::prefill(block, block_state, xs, ys);
+#else
+  std::vector<std::vector<float>> xs(5);
+  std::vector<Row> ys(5);
+  krait::prefill(block, block_state, xs, ys);
+#endif
+}

@@ -1,0 +1,13 @@
+// One row where a sequence of rows belongs.
+// expect: xs must be a sequence of rows
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Tensor<float, 1, 64> xs{}, ys;
+  krait::prefill(block, block_state, xs, ys);
+#else
+  krait::Tensor<float, 1, 64> ys;
+  krait::prefill(block, block_state, x, ys);
+#endif
+}

@@ -1,0 +1,11 @@
+// One token where a sequence of tokens belongs.
+// expect: tokens must be an array, vector or span of whole numbers
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill(model, state, std::array{5}, logits);
+#else
+  krait::prefill(model, state, 5, logits);
+#endif
+}

@@ -1,0 +1,12 @@
+// State and model in each other's place.
+// expect: krait::prefill
+// expect: must be a layer
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill(model, state, std::array{1, 2, 3}, logits);
+#else
+  krait::prefill(state, model, std::array{1, 2, 3}, logits);
+#endif
+}

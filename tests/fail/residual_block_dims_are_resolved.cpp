@@ -1,0 +1,14 @@
+// Dims as they were written, without their defaults.
+// expect: d_inner must be at least 1
+// expect: krait::resolve(dims)
+// expect: got<0>::at_least<1>
+#include "given.hpp"
+
+#ifdef RIGHT
+inline constexpr auto d = krait::resolve(krait::BlockDims{.d_model = 64});
+#else
+inline constexpr auto d = krait::BlockDims{.d_model = 64};
+#endif
+
+using Mine = krait::ResidualBlock<d>;
+void use(const Mine& mine, krait::State<Mine>& memory) { krait::step(mine, memory, x, y); }

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""One misuse, one message: every file here holds a wrong call, and behind #ifdef RIGHT the corrected one.
+
+For each compiler and file: the corrected call compiles without a word; the wrong one gives exactly one error, on at most
+20 lines, with every `// expect:` in it ("one|other": compilers word it differently).
+
+  run.py [--include DIR]... [--compiler COMMAND]... [--jobs N] [--show] [FILE]...
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+MOST_LINES = 20
+FLAGS = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra"]
+SKIPPED = 77  # what Meson takes for "skipped"
+
+
+def run(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    return done.returncode, done.stdout
+
+
+class Compiler:
+    """A compiler with given.hpp, and so the whole library, precompiled: a file then takes a fraction of a second."""
+
+    def __init__(self, command, includes, folder):
+        self.name = command
+        self.command = shlex.split(command) + FLAGS + [f"-I{path}" for path in includes]
+        self.missing = shutil.which(shlex.split(command)[0]) is None
+        if self.missing:
+            return
+        clang = "clang" in run(shlex.split(command) + ["--version"])[1]
+        header = folder / "given.hpp"
+        shutil.copy(HERE / "given.hpp", header)
+        compiled = folder / ("given.pch" if clang else "given.hpp.gch")
+        build = [flag for flag in self.command if flag != "-fsyntax-only"]
+        code, text = run(build + ["-x", "c++-header", str(header), "-o", str(compiled)])
+        if code != 0:
+            sys.exit(f"{command}: given.hpp does not compile:\n{text}")
+        self.command += ["-include-pch", str(compiled)] if clang else ["-include", str(header)]
+
+    def compile(self, path, *more):
+        return run(self.command + [*more, str(path)])
+
+
+def complaints(compiler, path, show):
+    """What is wrong with one misuse on one compiler; empty if nothing."""
+    found = []
+    code, text = compiler.compile(path, "-DRIGHT")
+    if code != 0 or text:
+        found.append("the corrected call gives errors or warnings:\n" + text)
+    code, text = compiler.compile(path)
+    if show:
+        print(f"---- {path.name}: {compiler.name}\n{text}", end="")
+    if code == 0:
+        return found + ["the wrong call compiles"]
+    errors = len(re.findall(r"(?:^|: )(?:fatal )?error: ", text, re.MULTILINE))
+    if errors != 1:
+        found.append(f"{errors} errors in place of one")
+    lines = text.count("\n")
+    if lines > MOST_LINES:
+        found.append(f"{lines} lines, more than {MOST_LINES}")
+    expected = re.findall(r"^// expect: (.+)$", path.read_text(), re.MULTILINE)
+    if not expected:
+        found.append("no `// expect:` line")
+    found += [f"not said: {words}" for words in expected if not any(word in text for word in words.split("|"))]
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--include", action="append", default=[], help="a folder with headers")
+    parser.add_argument("--compiler", action="append", default=[], help="such as g++ or 'clang++-16 -stdlib=libc++'")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--show", action="store_true", help="print what the compilers say")
+    parser.add_argument("files", nargs="*", type=pathlib.Path, help="all, if none is given")
+    args = parser.parse_args()
+    includes = args.include or [HERE.parent.parent / "include"]
+    files = sorted(args.files or HERE.glob("*.cpp"))
+
+    start = time.monotonic()
+    failed, checked, missing = 0, 0, []
+    for command in args.compiler or ["g++"]:
+        with tempfile.TemporaryDirectory(prefix="krait_fail_") as folder:
+            compiler = Compiler(command, includes, pathlib.Path(folder))
+            if compiler.missing:
+                missing.append(command)
+                continue
+            with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+                for path, found in zip(files, pool.map(lambda path: complaints(compiler, path, args.show), files)):
+                    checked += 1
+                    failed += bool(found)
+                    for complaint in found:
+                        print(f"{path.name}: {compiler.name}: {complaint}")
+    for command in missing:
+        print(f"skipped: no {command} on this machine")
+    print(f"{checked - failed} of {checked} misuses get one clear message ({time.monotonic() - start:.0f} s)")
+    if failed:
+        return 1
+    return SKIPPED if missing and not checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

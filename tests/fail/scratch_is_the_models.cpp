@@ -1,0 +1,12 @@
+// The scratch of a model with other dims.
+// expect: scratch must be a krait::Scratch<Model, tokens> of this very model
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits, scratch);
+#else
+  krait::Scratch<Block> other;
+  krait::step(model, state, 5, logits, other);
+#endif
+}

@@ -1,0 +1,14 @@
+// The one answer of a layer that gives a row for every row.
+// expect: prefill
+// expect: Summarising
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Session session{block};
+  y = session.step(x);
+#else
+  krait::Session session{block};
+  y = session.prefill(krait::Tensor<float, 3, 64>{});
+#endif
+}

@@ -1,0 +1,28 @@
+// The block gives 64, the pooling layer behind it takes 128.
+// expect: krait::Stack<Parts>
+// expect: must take what the one before it gives
+// expect: got<128>::wants<64>
+#include "given.hpp"
+
+#ifdef RIGHT
+struct Parts {
+  KRAIT_PARAMS(Parts,
+    (Linear<12, 64>, linear_in),
+    (Block, mixer),
+    (krait::MeanPool<64>, pool),
+    (Linear<64, 9>, classifier));
+};
+#else
+struct Parts {
+  KRAIT_PARAMS(Parts,
+    (Linear<12, 64>, linear_in),
+    (Block, mixer),
+    (krait::MeanPool<128>, pool),
+    (Linear<128, 9>, classifier));
+};
+#endif
+
+using Mine = krait::Stack<Parts>;
+void use(const Mine& mine, krait::State<Mine>& memory, const krait::Tensor<float, 12>& in, krait::Tensor<float, 9>& out) {
+  krait::step(mine, memory, in, out);
+}

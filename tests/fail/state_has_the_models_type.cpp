@@ -1,0 +1,16 @@
+// The state of another model that happens to have the same size.
+// expect: state must be a krait::State<Model> of this very model
+// expect: got_type<
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  using Mine = krait::MeanPool<64>;
+  krait::State<Mine> mine{};
+  krait::step(Mine{}, mine, x, y);
+#else
+  using Mine = krait::MeanPool<64>;
+  krait::State<krait::MeanPool<63>> other{};
+  krait::step(Mine{}, other, x, y);
+#endif
+}

@@ -1,0 +1,11 @@
+// Scratch and state in each other's place.
+// expect: state must be a krait::State<Model> of this very model
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits, scratch);
+#else
+  krait::step(model, scratch, 5, logits, scratch);
+#endif
+}

@@ -1,0 +1,12 @@
+// A token to a layer that takes rows.
+// expect: krait::step
+// expect: x must be a row of floats
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(block, block_state, x, y);
+#else
+  krait::step(block, block_state, 5, y);
+#endif
+}

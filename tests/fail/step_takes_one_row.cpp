@@ -1,0 +1,14 @@
+// A whole sequence in place of one row.
+// expect: krait::step
+// expect: x must be a row of floats
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Tensor<float, 5, 64> xs{};
+  krait::step(block, block_state, xs[0], y);
+#else
+  krait::Tensor<float, 5, 64> xs{};
+  krait::step(block, block_state, xs, y);
+#endif
+}

@@ -1,0 +1,13 @@
+// A whole sequence in place of one token.
+// expect: krait::step
+// expect: token must be a whole number
+// expect: not a sequence
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model, state, std::array{5, 6, 7}, logits);
+#endif
+}

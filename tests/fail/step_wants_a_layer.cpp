@@ -1,0 +1,13 @@
+// Something that is no layer, where the model belongs.
+// expect: krait::step
+// expect: must be a layer
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  std::vector<float> weights;
+  krait::step(weights, state, 5, logits);
+#endif
+}

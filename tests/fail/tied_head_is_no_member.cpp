@@ -1,0 +1,11 @@
+// The head of a model whose head is its embedding.
+// expect: lm_head
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  x[0] = model.head().get(0, 0);
+#else
+  x[0] = model.lm_head.weight.get(0, 0);
+#endif
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Every header compiles by itself and bears being included twice, without exceptions, RTTI or a warning.
+
+  alone.py --compiler COMMAND [--jobs N] [HEADER]...
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import shlex
+import sys
+import time
+
+from compilers import INCLUDE, SKIPPED, present, run
+
+FLAGS = ["-std=c++20", "-fsyntax-only", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic",
+         "-Werror"]
+
+
+def complaint(compiler, header):
+    name = header.relative_to(INCLUDE)
+    text = f"#include <{name}>\n#include <{name}>\nint main() {{}}\n"
+    code, said = run(shlex.split(compiler) + FLAGS + [f"-I{INCLUDE}", "-x", "c++", "-"], input=text)
+    return f"{name}: {compiler}:\n{said}" if code != 0 else ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("headers", nargs="*", type=lambda path: pathlib.Path(path).resolve(), help="all, if none is given")
+    args = parser.parse_args()
+    if not present(args.compiler):
+        print(f"skipped: no {args.compiler} on this machine")
+        return SKIPPED
+    headers = args.headers or sorted(INCLUDE.rglob("*.hpp"))
+    start = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        found = [text for text in pool.map(lambda header: complaint(args.compiler, header), headers) if text]
+    print(*found, sep="\n", end="\n" if found else "")
+    print(f"{len(headers) - len(found)} of {len(headers)} headers stand alone ({time.monotonic() - start:.0f} s)")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

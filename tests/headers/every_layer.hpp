@@ -1,0 +1,86 @@
+// Every kind of layer, and everything that can be asked of one.
+#ifndef KRAIT_TESTS_HEADERS_EVERY_LAYER_HPP
+#define KRAIT_TESTS_HEADERS_EVERY_LAYER_HPP
+
+#include <array>
+
+#include <krait.hpp>
+#include <krait/session.hpp>
+
+namespace every_layer {
+
+inline constexpr auto dims = krait::resolve({.vocab_size = 24, .d_model = 16, .n_layers = 2, .d_state = 4});
+inline constexpr auto untied_dims = krait::resolve({.vocab_size = 24, .d_model = 16, .n_layers = 1, .d_state = 4, .tied = false});
+inline constexpr auto block_dims = krait::block_dims(dims);
+inline constexpr auto ssm_dims = krait::resolve(krait::SsmDims{.d_inner = 16, .d_model = 8, .d_state = 4});
+using In = krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 16, .bias = true}>;
+using Out = krait::Linear<krait::LinearDims{.d_in = 16, .d_out = 3}>;
+using Blocks = std::array<krait::ResidualBlock<block_dims>, 2>;
+struct Parts {
+  KRAIT_PARAMS(Parts, (In, in), (krait::MambaBlock<block_dims>, mixer), (Blocks, layers), (krait::MeanPool<16>, pool), (Out, out));
+};
+struct RowParts {
+  KRAIT_PARAMS(RowParts, (krait::Embedding<24, 16>, embedding), (krait::MambaBlock<block_dims>, mixer), (Out, out));
+};
+
+// f<Layer>() for every kind of layer.
+template <class F>
+void for_each_layer(F f) {
+  f.template operator()<In>();
+  f.template operator()<Out>();
+  f.template operator()<krait::Conv1d<krait::Conv1dDims{.channels = 16}>>();
+  f.template operator()<krait::Conv1d<krait::Conv1dDims{.channels = 20, .d_conv = 1, .bias = false}>>();
+  f.template operator()<krait::RmsNorm<krait::NormDims{.d_model = 16, .bias = true}>>();
+  f.template operator()<krait::Embedding<24, 16>>();
+  f.template operator()<krait::SelectiveStateSpaceModel<ssm_dims>>();
+  f.template operator()<krait::SelectiveStateSpace<ssm_dims>>();
+  f.template operator()<krait::MambaBlock<block_dims>>();
+  f.template operator()<krait::ResidualBlock<block_dims>>();
+  f.template operator()<krait::Mamba<dims>>();
+  f.template operator()<krait::Mamba<untied_dims>>();
+  f.template operator()<krait::MeanPool<16>>();
+  f.template operator()<krait::LastPool<16>>();
+  f.template operator()<krait::Stack<Parts>>();
+  f.template operator()<krait::Stack<RowParts>>();
+}
+
+// A run of five tokens or rows.
+template <class Layer>
+auto sequence() {
+  if constexpr (krait::TakesTokens<Layer>) return std::array{1, 2, 3, 23, 4};
+  else return krait::Tensor<float, 5, Layer::d_in>{};
+}
+
+// Every verb on one layer; the sum of what it answers.
+template <class Layer>
+float use(const Layer& layer) {
+  krait::State<Layer> state{};
+  krait::Scratch<Layer, 2> scratch;
+  const auto xs = sequence<Layer>();
+  krait::Tensor<float, Layer::d_out> y{};
+  krait::step(layer, state, xs[0], y);
+  float sum = y[0];
+  krait::Tensor<float, 5, Layer::d_out> ys{};
+  if constexpr (krait::Summarising<Layer>) {
+    krait::prefill(layer, state, xs, y);
+    krait::prefill(layer, state, xs, y, scratch);
+    sum += y[0];
+  } else {
+    krait::prefill(layer, state, xs, ys);
+    sum += ys[4][0];
+  }
+  if constexpr (krait::TakesTokens<Layer> || !krait::Summarising<Layer>) krait::prefill(layer, state, xs, ys, scratch);
+  const auto all = krait::forward(layer, xs);
+  (void)all;
+  krait::Session session{layer};
+  sum += session.step(xs[1])[0];
+  krait::Session<Layer, 2> chunked{layer};
+  if constexpr (krait::Summarising<Layer>) sum += chunked.prefill(xs)[0];
+  chunked.reset();
+  krait::Sampler sampler{.sampling = {.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f}, .seed = krait::key(1)};
+  return sum + static_cast<float>(krait::sample(y.values, sampler));
+}
+
+}  // namespace every_layer
+
+#endif

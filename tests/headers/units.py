@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Two translation units that each use all of the library link into one program and give the same answers.
+
+  units.py --compiler COMMAND
+"""
+import argparse
+import pathlib
+import shlex
+import sys
+import tempfile
+
+from compilers import INCLUDE, SKIPPED, present, run
+
+HERE = pathlib.Path(__file__).resolve().parent
+FLAGS = ["-std=c++20", "-O1", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
+UNIT = """#include "all_headers.hpp"
+#include "every_layer.hpp"
+float NAME() {
+  float sum = 0.0f;
+  every_layer::for_each_layer([&]<class Layer>() {
+    static Layer layer;
+    layer = krait::init<Layer>(krait::key(3));
+    sum += every_layer::use(layer);
+  });
+  return sum;
+}
+"""
+MAIN = """float other();
+int main() {
+  const float sum = one();
+  return sum == other() && sum - sum == 0.0f ? 0 : 1;
+}
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiler", default="g++")
+    args = parser.parse_args()
+    if not present(args.compiler):
+        print(f"skipped: no {args.compiler} on this machine")
+        return SKIPPED
+    names = sorted(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*.hpp") if not path.name.endswith("-inl.hpp"))
+    names.sort(key=lambda name: name != "krait.hpp")
+    compiler = shlex.split(args.compiler)
+    with tempfile.TemporaryDirectory(prefix="krait_units_") as folder:
+        folder = pathlib.Path(folder)
+        (folder / "all_headers.hpp").write_text("".join(f"#include <{name}>\n" for name in names))
+        (folder / "one.cpp").write_text(UNIT.replace("NAME", "one") + MAIN)
+        (folder / "other.cpp").write_text(UNIT.replace("NAME", "other"))
+        for unit in ("one", "other"):
+            code, said = run(compiler + FLAGS + [f"-I{INCLUDE}", f"-I{HERE}", f"-I{folder}", "-c", str(folder / f"{unit}.cpp"),
+                                                 "-o", str(folder / f"{unit}.o")])
+            if code != 0:
+                print(said)
+                return 1
+        code, said = run(compiler + [str(folder / "one.o"), str(folder / "other.o"), "-o", str(folder / "program")])
+        if code != 0:
+            print(said)
+            return 1
+        code, said = run([str(folder / "program")])
+        print(f"{len(names)} headers in two units: {'the same answers' if code == 0 else f'program ends with {code}'} {said}")
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
