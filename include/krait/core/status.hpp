@@ -2,6 +2,8 @@
 #ifndef KRAIT_CORE_STATUS_HPP
 #define KRAIT_CORE_STATUS_HPP
 
+#include <string_view>
+
 #include "krait/core/text.hpp"
 
 namespace krait {
@@ -28,7 +30,7 @@ enum class Problem {
 
 // Converts to true if all is well. Else `where` names the tensor, parameter or file concerned, `found` what was there and
 // `wanted` what should have been; message() is one sentence of all three.
-struct Status {
+struct [[nodiscard]] Status {
   Problem problem = Problem::none;
   Text<96> where{};
   Text<80> found{};
@@ -36,11 +38,15 @@ struct Status {
 
   constexpr explicit operator bool() const { return problem == Problem::none; }
 
+  // Control characters, which names from outside may hold, are shown as '?'.
   constexpr Text<320> message() const {
     Text<320> text;
-    if (problem == Problem::none) return text += "no problem";
+    if (problem == Problem::none) return text += what(problem);
     if (where.size > 0) (text += where) += ": ";
-    return ((((text += what(problem)) += ": found ") += found) += ", wanted ") += wanted;
+    ((((text += what(problem)) += ": found ") += found) += ", wanted ") += wanted;
+    for (char& c : text.characters)
+      if (&c < text.characters.data() + text.size && (static_cast<unsigned char>(c) < ' ' || c == '\x7F')) c = '?';
+    return text;
   }
 
   static constexpr std::string_view what(Problem problem) {

@@ -10,7 +10,7 @@
 
 namespace krait {
 
-// What does not fit is cut off.
+// What does not fit is cut off, between two characters of UTF-8.
 template <std::size_t capacity>
 struct Text {
   std::array<char, capacity> characters{};
@@ -24,8 +24,10 @@ struct Text {
 
   constexpr operator std::string_view() const { return {characters.data(), size}; }
   constexpr Text& operator+=(std::string_view more) {
-    for (const char c : more)
-      if (size < capacity) characters[size++] = c;
+    std::size_t fits = more.size() < capacity - size ? more.size() : capacity - size;
+    if (fits < more.size())
+      while (fits > 0 && (more[fits] & 0xC0) == 0x80) --fits;
+    for (std::size_t i = 0; i < fits; ++i) characters[size++] = more[i];
     return *this;
   }
   constexpr Text& operator+=(std::unsigned_integral auto number) {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,7 +21,10 @@ namespace krait {
 
 namespace detail {
 inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
-  return {problem, path.string(), reason, problem == Problem::cannot_read ? "a file with something in it" : "a file that can be written"};
+  std::string name = path.string();
+  if (const std::size_t room = Status{}.where.characters.size(); name.size() > room)  // the end says most
+    name.replace(0, name.size() - room + 3, "...");
+  return {problem, name, reason, problem == Problem::cannot_read ? "a file with something in it" : "a file that can be written"};
 }
 // What the system said of the latest stream operation, which may be nothing.
 inline std::string stream_reason() { return errno == 0 ? "input or output failed" : std::generic_category().message(errno); }
@@ -44,8 +48,8 @@ inline Status read_file(const std::filesystem::path& path, std::vector<std::byte
 }
 
 // write_file(path, bytes): writes beside the path first and renames when all is there, so that a file of that name is
-// either the old or the new one, whole. A symbolic link is replaced. Whether the bytes outlive a loss of power is the
-// file system's matter.
+// either the old or the new one, whole. A symbolic link is replaced, and the permissions are a new file's. Whether the
+// bytes outlive a loss of power is the file system's matter.
 inline Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
   std::filesystem::path beside = path;

@@ -29,14 +29,17 @@ inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t va
 template <class Model>
 std::vector<std::byte> save(const Model& model, const std::map<std::string, std::string>& metadata = {}) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();  // in the order of insertion
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  if (!metadata.empty()) {
+    const auto utf8 = nlohmann::ordered_json(metadata).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    header["__metadata__"] = nlohmann::json::parse(utf8);  // which leaves one of keys that have become equal
+  }
   std::uint64_t data_bytes = 0;
   for_each_param(model, [&]<class T>(std::string_view name, const T&) {
     const std::uint64_t begin = data_bytes;
     data_bytes += T::rows * T::cols * sizeof(float);
     header[std::string(name)] = {{"dtype", "F32"}, {"shape", T::shape}, {"data_offsets", {begin, data_bytes}}};
   });
-  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
 
   std::vector<std::byte> file;

@@ -1,0 +1,120 @@
+#include "krait/io/file.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <cstdlib>
+
+using krait::Problem;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+// A folder of its own for each test, empty at first and gone afterwards.
+struct Folder {
+  fs::path path;
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "krait_XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    path = pattern;
+  }
+  ~Folder() {
+    fs::permissions(path, fs::perms::owner_all);
+    fs::remove_all(path);
+  }
+  auto files() const { return std::distance(fs::directory_iterator(path), fs::directory_iterator()); }
+};
+
+// Without root's rights, for whom no file is unreadable.
+struct AsNobody {
+  bool was_root = ::geteuid() == 0;
+  AsNobody() { if (was_root) REQUIRE(::seteuid(65534) == 0); }
+  ~AsNobody() { if (was_root && ::seteuid(0) != 0) std::abort(); }
+};
+
+Bytes bytes(std::size_t count, unsigned char value) { return Bytes(count, std::byte{value}); }
+
+void cannot_read(const fs::path& path, const std::string& reason) {
+  Bytes read = bytes(3, 7);
+  const krait::Status status = krait::read_file(path, read);
+  CHECK(status.problem == Problem::cannot_read);
+  CHECK(std::string(status.message()) ==
+        path.string() + ": cannot be read: found " + reason + ", wanted a file with something in it");
+  CHECK(read == bytes(3, 7));
+}
+void cannot_write(const fs::path& path, std::span<const std::byte> content, const std::string& reason) {
+  const krait::Status status = krait::write_file(path, content);
+  CHECK(status.problem == Problem::cannot_write);
+  CHECK(std::string(status.message()) ==
+        path.string() + ": cannot be written: found " + reason + ", wanted a file that can be written");
+}
+
+}  // namespace
+
+TEST_CASE("a file is read as it was written, and written over") {
+  const Folder folder;
+  Bytes all(256 * 257), read;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // every byte, line ends among them
+  CHECK(krait::write_file(folder.path / "file", bytes(100'000, 1)));
+  CHECK(krait::write_file(folder.path / "file", all));
+  CHECK(krait::read_file(folder.path / "file", read));
+  CHECK(read == all);
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("what is no readable file with something in it is refused in the system's words") {
+  const Folder folder;
+  cannot_read(folder.path / "missing", "No such file or directory");
+  cannot_read(folder.path / "missing" / "file", "No such file or directory");
+  cannot_read(folder.path, "Is a directory");
+  CHECK(krait::write_file(folder.path / "empty", {}));
+  cannot_read(folder.path / "empty", "an empty file");
+  cannot_read("/dev/zero", "Operation not supported");
+  CHECK(krait::write_file(folder.path / "secret", bytes(9, 9)));
+  fs::permissions(folder.path, fs::perms(0555));
+  fs::permissions(folder.path / "secret", fs::perms::none);
+  const AsNobody nobody;
+  cannot_read(folder.path / "secret", "Permission denied");
+}
+
+TEST_CASE("the end of a path too long for a message is shown") {
+  const fs::path path = fs::path(std::string(150, 'a')) / "model.safetensors";
+  Bytes read;
+  const krait::Status status = krait::read_file(path, read);
+  CHECK(std::string(status.where) == "..." + std::string(96 - 3 - 18, 'a') + "/model.safetensors");
+}
+
+TEST_CASE("what cannot be written is refused, and nothing is left behind") {
+  const Folder folder;
+  cannot_write(folder.path / "missing" / "file", bytes(9, 9), "No such file or directory");
+  fs::create_directory(folder.path / "folder");
+  cannot_write(folder.path / "folder", bytes(9, 9), "Is a directory");
+  CHECK(folder.files() == 1);
+  fs::permissions(folder.path, fs::perms(0555));
+  const AsNobody nobody;
+  cannot_write(folder.path / "file", bytes(9, 9), "Permission denied");
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("a write that fails half way leaves the old file whole") {
+  const Folder folder;
+  const Bytes old = bytes(5000, 1);
+  REQUIRE(krait::write_file(folder.path / "file", old));
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit little{.rlim_cur = 10'000, .rlim_max = limit.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &little) == 0);
+  const krait::Status status = krait::write_file(folder.path / "file", bytes(1'000'000, 2));
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, handler);
+  CHECK(std::string(status.found) == "File too large");
+  Bytes read;
+  CHECK(krait::read_file(folder.path / "file", read));
+  CHECK(read == old);
+  CHECK(folder.files() == 1);
+}

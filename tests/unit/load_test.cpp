@@ -1,0 +1,315 @@
+#include "krait/io/load.hpp"
+
+#include <catch2/catch.hpp>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "container.hpp"
+#include "krait/io/save.hpp"
+#include "krait/nn/linear.hpp"
+#include "krait/nn/mamba.hpp"
+#include "krait/nn/stack.hpp"
+
+using krait::Problem;
+
+namespace {
+
+constexpr auto small =
+    krait::resolve({.vocab_size = 3, .d_model = 2, .n_layers = 1, .d_state = 2, .d_conv = 2, .expand = 1});
+using Tied = krait::Mamba<small>;
+constexpr auto small_untied = [] { auto dims = small; return dims.tied = false, dims; }();
+using Untied = krait::Mamba<small_untied>;
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+// Every parameter from all the finite floats, the first of each from the rarer ones.
+template <class Model>
+Model& filled(Model& model, std::uint64_t seed = 1) {
+  model = {};
+  std::uint64_t state = seed;
+  const float rare[] = {0.0f, -0.0f, FLT_MAX, -FLT_MAX, FLT_MIN, FLT_TRUE_MIN, -FLT_TRUE_MIN, 1.0f};
+  krait::for_each_param(model, [&]<class T>(std::string_view, T& tensor) {
+    for (std::size_t row = 0, i = 0; row < T::rows; ++row)
+      for (std::size_t col = 0; col < T::cols; ++col, ++i) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        const float any = std::bit_cast<float>(static_cast<std::uint32_t>(state >> 32));
+        tensor.set(row, col, i < std::size(rare) ? rare[i] : std::isfinite(any) ? any : 1.0f);
+      }
+  });
+  return model;
+}
+template <class Model>
+Model& marked(Model& model) { return std::memset(static_cast<void*>(&model), 0x5A, sizeof(Model)), model; }
+template <class Model>
+bool same_bytes(const Model& a, const Model& b) { return std::memcmp(&a, &b, sizeof(Model)) == 0; }
+
+template <class Model>
+void round_trip() {
+  static Model model, loaded;
+  filled(model);
+  const Bytes file = krait::save(model);
+  const krait::Status status = krait::load(marked(loaded), file);
+  CHECK(std::string(status.message()) == "no problem");
+  CHECK(same_bytes(model, loaded));
+  CHECK(krait::save(loaded) == file);
+}
+
+// The file is refused with these words, and the model keeps its bytes.
+template <class Model>
+void refused(const Bytes& file, Problem problem, const std::string& where, const std::string& found,
+             const std::string& wanted, const krait::LoadOptions& options = {}) {
+  static Model model, before;
+  marked(before);
+  const krait::Status status = krait::load(marked(model), file, options);
+  CHECK_FALSE(status);
+  CHECK(status.problem == problem);
+  CHECK(std::string(status.message()) ==
+        where + ": " + std::string(krait::Status::what(problem)) + ": found " + found + ", wanted " + wanted);
+  CHECK(same_bytes(model, before));
+}
+
+template <class Model>
+Checkpoint good_checkpoint() {
+  static Model model;
+  return checkpoint(krait::save(filled(model)));
+}
+
+std::string f32(const std::vector<float>& numbers) {
+  std::vector<std::uint32_t> bits;
+  for (const float number : numbers) bits.push_back(std::bit_cast<std::uint32_t>(number));
+  return little_endian_bytes(bits);
+}
+void put(StoredTensor& tensor, std::size_t i, float value) { tensor.data.replace(4 * i, 4, f32({value})); }
+
+void rename(Checkpoint& tensors, const std::string& from, const std::string& to) {
+  auto node = tensors.extract(from);
+  node.key() = to;
+  tensors.insert(std::move(node));
+}
+
+const std::string mixer = "backbone.layers.0.mixer.", embedding = "backbone.embedding.weight";
+const std::string unknown_wanted = "the model's parameters alone: LoadOptions::ignore lets others pass";
+
+struct Damage {
+  std::string title;
+  void (*damage)(Checkpoint&);
+  Problem problem;
+  std::string where, found, wanted;
+};
+
+// Of a tied language model's checkpoint.
+const Damage damages[] = {
+    {"a bias missing", [](Checkpoint& c) { c.erase(mixer + "conv1d.bias"); },
+     Problem::missing, mixer + "conv1d.bias", "no tensor of this name", "shape [2]"},
+    {"the embedding missing", [](Checkpoint& c) { c.erase(embedding); },
+     Problem::missing, embedding, "no tensor of this name", "shape [3, 2]"},
+    {"nothing there at all", [](Checkpoint& c) { c.clear(); },
+     Problem::missing, embedding, "no tensor of this name", "shape [3, 2]"},
+    {"a layer more", [](Checkpoint& c) { c["backbone.layers.1.norm.weight"] = c["backbone.layers.0.norm.weight"]; },
+     Problem::unknown, "backbone.layers.1.norm.weight", "shape [2]", unknown_wanted},
+    {"a bias that the model has not", [](Checkpoint& c) { c[mixer + "in_proj.bias"] = {"F32", {4}, f32({1, 2, 3, 4})}; },
+     Problem::unknown, mixer + "in_proj.bias", "shape [4]", unknown_wanted},
+    {"both names of the embedding", [](Checkpoint& c) { c["backbone.embeddings.weight"] = c[embedding]; },
+     Problem::unknown, "backbone.embeddings.weight", "shape [3, 2]", unknown_wanted},
+    {"a vocabulary padded", [](Checkpoint& c) { c[embedding] = {"F32", {4, 2}, f32(std::vector<float>(8))}; },
+     Problem::bad_shape, embedding, "[4, 2]", "[3, 2]"},
+    {"taps without their middle axis", [](Checkpoint& c) { c[mixer + "conv1d.weight"].shape = {2, 2}; },
+     Problem::bad_shape, mixer + "conv1d.weight", "[2, 2]", "[2, 1, 2]"},
+    {"a scalar for a vector", [](Checkpoint& c) { c[mixer + "D"] = {"F32", {}, f32({1})}; },
+     Problem::bad_shape, mixer + "D", "[]", "[2]"},
+    {"F64", [](Checkpoint& c) { c[mixer + "D"] = {"F64", {2}, std::string(16, '\0')}; },
+     Problem::bad_dtype, mixer + "D", "F64", "F32, F16 or BF16"},
+    {"eight bits", [](Checkpoint& c) { c[mixer + "D"] = {"F8_E4M3", {2}, std::string(2, '\0')}; },
+     Problem::bad_dtype, mixer + "D", "F8_E4M3", "F32, F16 or BF16"},
+    {"NaN in a weight", [](Checkpoint& c) { put(c[mixer + "in_proj.weight"], 5, not_a_number); },
+     Problem::not_finite, mixer + "in_proj.weight", "element [2, 1] is NaN", "finite numbers"},
+    {"infinity in a bias", [](Checkpoint& c) { put(c[mixer + "dt_proj.bias"], 1, infinity); },
+     Problem::not_finite, mixer + "dt_proj.bias", "element [1] is infinite", "finite numbers"},
+    {"minus infinity in the taps", [](Checkpoint& c) { put(c[mixer + "conv1d.weight"], 3, -infinity); },
+     Problem::not_finite, mixer + "conv1d.weight", "element [1, 0, 1] is infinite", "finite numbers"},
+    {"NaN in A_log", [](Checkpoint& c) { put(c[mixer + "A_log"], 3, not_a_number); },
+     Problem::not_finite, mixer + "A_log", "element [1, 1] is NaN", "no NaN"},
+    {"NaN as F16", [](Checkpoint& c) { c[mixer + "D"] = {"F16", {2}, std::string("\0\0\1\x7C", 4)}; },
+     Problem::not_finite, mixer + "D", "element [1] is NaN", "finite numbers"},
+    {"infinity as BF16", [](Checkpoint& c) { c[mixer + "D"] = {"BF16", {2}, std::string("\x80\xFF\0\0", 4)}; },
+     Problem::not_finite, mixer + "D", "element [0] is infinite", "finite numbers"},
+    {"NaN in the last parameter", [](Checkpoint& c) { put(c["backbone.norm_f.weight"], 1, -not_a_number); },
+     Problem::not_finite, "backbone.norm_f.weight", "element [1] is NaN", "finite numbers"},
+    {"a head of its own", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 5, 3.0f); },
+     Problem::head_not_tied, "lm_head.weight", "element [2, 1] differs", "the embedding's weight to the bit: dims.tied"},
+    {"a head that differs in a sign of zero", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 0, -0.0f); },
+     Problem::head_not_tied, "lm_head.weight", "element [0, 0] differs", "the embedding's weight to the bit: dims.tied"},
+    {"a head of another shape", [](Checkpoint& c) { (c["lm_head.weight"] = c[embedding]).shape = {2, 3}; },
+     Problem::bad_shape, "lm_head.weight", "[2, 3]", "[3, 2]"},
+    {"NaN in a head that should be tied", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 1, not_a_number); },
+     Problem::not_finite, "lm_head.weight", "element [0, 1] is NaN", "finite numbers"},
+    {"a bias of a head", [](Checkpoint& c) { c["lm_head.bias"] = {"F32", {3}, f32({1, 2, 3})}; },
+     Problem::unknown, "lm_head.bias", "shape [3]", unknown_wanted},
+};
+
+struct Parts {
+  KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 3, .bias = true}>, linear_in),
+               (krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 17}>, classifier));
+};
+
+}  // namespace
+
+TEST_CASE("what is saved loads to the same bits, padding zero") {
+  round_trip<Tied>();
+  round_trip<Untied>();
+  round_trip<krait::Mamba<krait::noxton({.vocab_size = 17, .d_model = 20, .n_layers = 2})>>();
+  round_trip<krait::Mamba<krait::resolve({.vocab_size = 67, .d_model = 7, .n_layers = 3, .d_state = 1, .d_conv = 1,
+                                          .d_inner = 33, .dt_rank = 1, .in_bias = true, .x_bias = true,
+                                          .out_bias = true, .norm_bias = true, .tied = false})>>();
+  constexpr krait::SsmDims odd{.d_inner = 19, .d_model = 5, .d_state = 3, .dt_rank = 2, .x_bias = true};
+  round_trip<krait::SelectiveStateSpace<krait::resolve(odd)>>();
+  round_trip<krait::Stack<Parts>>();
+}
+
+TEST_CASE("a damaged checkpoint is refused in plain words, and the model keeps its bytes") {
+  for (const Damage& damage : damages) {
+    INFO(damage.title);
+    Checkpoint tensors = good_checkpoint<Tied>();
+    damage.damage(tensors);
+    refused<Tied>(file_of(tensors), damage.problem, damage.where, damage.found, damage.wanted);
+  }
+}
+
+TEST_CASE("of a model with its own head, the head must be there") {
+  Checkpoint tensors = good_checkpoint<Untied>();
+  tensors.erase("lm_head.weight");
+  refused<Untied>(file_of(tensors), Problem::missing, "lm_head.weight", "no tensor of this name", "shape [3, 2]");
+}
+
+TEST_CASE("Hugging Face's name of the embedding is as good as mamba-ssm's") {
+  static Tied model, loaded;
+  filled(model);
+  Checkpoint tensors = checkpoint(krait::save(model));
+  rename(tensors, "backbone.embedding.weight", "backbone.embeddings.weight");
+  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(same_bytes(model, loaded));
+  tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // as mamba-ssm's checkpoints have it
+  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(same_bytes(model, loaded));
+}
+
+TEST_CASE("a head that is the embedding to the bit may stand in a tied model's file, and one that is not may be ignored") {
+  static Tied model, loaded;
+  filled(model);
+  Checkpoint tensors = checkpoint(krait::save(model));
+  tensors["lm_head.weight"] = tensors["backbone.embedding.weight"];
+  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(same_bytes(model, loaded));
+
+  put(tensors["lm_head.weight"], 0, not_a_number);
+  const std::string_view ignore[] = {"lm_head.weight"};
+  CHECK(krait::load(marked(loaded), file_of(tensors), {.ignore = ignore}));
+  CHECK(same_bytes(model, loaded));
+}
+
+TEST_CASE("with a prefix, names begin with it, and tensors that do not are not looked at") {
+  static Tied model, loaded;
+  filled(model);
+  Checkpoint tensors{{"optimizer.step", {"I64", {}, std::string(8, '\1')}},
+                     {"backbone.norm_f.weight", {"F32", {2}, f32({not_a_number, not_a_number})}}};
+  for (const auto& [name, tensor] : checkpoint(krait::save(model))) tensors["model." + name] = tensor;
+  CHECK(krait::load(marked(loaded), file_of(tensors), {.prefix = "model."}));
+  CHECK(same_bytes(model, loaded));
+
+  rename(tensors, "model.backbone.embedding.weight", "model.backbone.embeddings.weight");
+  tensors["model.lm_head.weight"] = tensors["model.backbone.embeddings.weight"];
+  CHECK(krait::load(marked(loaded), file_of(tensors), {.prefix = "model."}));
+  CHECK(same_bytes(model, loaded));
+
+  tensors["model.other"] = tensors["optimizer.step"];
+  refused<Tied>(file_of(tensors), Problem::unknown, "model.other", "shape []", unknown_wanted, {.prefix = "model."});
+  const std::string_view without_prefix[] = {"other"}, with_prefix[] = {"nothing", "model.other"};
+  refused<Tied>(file_of(tensors), Problem::unknown, "model.other", "shape []", unknown_wanted, {"model.", without_prefix});
+  CHECK(krait::load(marked(loaded), file_of(tensors), {"model.", with_prefix}));
+  CHECK(same_bytes(model, loaded));
+
+  tensors.erase("model." + mixer + "D");
+  refused<Tied>(file_of(tensors), Problem::missing, "model." + mixer + "D", "no tensor of this name", "shape [2]",
+                {"model.", with_prefix});
+}
+
+TEST_CASE("to ignore a parameter's name does not excuse the parameter") {
+  static Tied model, loaded;
+  filled(model);
+  Checkpoint tensors = checkpoint(krait::save(model));
+  const std::string name = mixer + "D";
+  const std::string_view ignore[] = {name};
+  CHECK(krait::load(marked(loaded), file_of(tensors), {.ignore = ignore}));
+  CHECK(same_bytes(model, loaded));
+  tensors.erase(name);
+  refused<Tied>(file_of(tensors), Problem::missing, name, "no tensor of this name", "shape [2]", {.ignore = ignore});
+}
+
+TEST_CASE("every finite F16 and BF16 loads exactly") {
+  using Square = krait::Linear<krait::LinearDims{.d_in = 256, .d_out = 256}>;
+  static Square half, single;
+  for (const std::string dtype : {"F16", "BF16"}) {
+    std::vector<std::uint16_t> halves(65536);
+    std::vector<float> values(65536);
+    const std::uint32_t exponents = dtype == "F16" ? 0x7C00 : 0x7F80;
+    for (std::uint32_t i = 0; i < 65536; ++i) {
+      if ((i & exponents) == exponents) continue;  // not finite: 0 in its place
+      halves[i] = static_cast<std::uint16_t>(i);
+      const int exponent = static_cast<int>(i >> 10 & 31), mantissa = static_cast<int>(i & 1023);
+      const double size = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
+      values[i] = dtype == "BF16" ? std::bit_cast<float>(i << 16) : static_cast<float>(i < 32768 ? size : -size);
+    }
+    REQUIRE(krait::load(marked(half), file_of({{"weight", {dtype, {256, 256}, little_endian_bytes(halves)}}})));
+    REQUIRE(krait::load(marked(single), file_of({{"weight", {"F32", {256, 256}, f32(values)}}})));
+    CHECK(same_bytes(half, single));
+    CHECK(half.weight.get(1, 3) == values[259]);
+  }
+}
+
+TEST_CASE("A_log may be infinite, and every A_log saved sets to the same bits again") {
+  using Rates = krait::DecayRates<1, 4096>;
+  struct Core { KRAIT_PARAMS(Core, (Rates, A_log)); };
+  static Core core, loaded;
+  core = {};
+  const float ends[] = {infinity, -infinity, FLT_MAX, -FLT_MAX, 88.0f, 88.5f, 89.0f, -103.0f, -104.0f, -105.0f, -0.0f};
+  for (std::size_t i = 0; i < 4096; ++i)
+    core.A_log.set(0, i, i < std::size(ends) ? ends[i] : static_cast<float>(i) * 0.05f - 110.0f);
+  CHECK(krait::load(marked(loaded), krait::save(core)));
+  CHECK(same_bytes(core, loaded));
+
+  Checkpoint tensors = checkpoint(krait::save(core));
+  put(tensors["A_log"], 0, infinity);
+  put(tensors["A_log"], 1, -infinity);
+  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(same_bytes(core, loaded));
+}
+
+TEST_CASE("a saved file has aligned data, tensors in memory order, and the metadata given") {
+  static Tied model;
+  const Bytes file = krait::save(filled(model), {{"dims", "{\"d_model\": 2}"}, {"by", "a \"test\"\n"}});
+  krait::safetensors::File parsed;
+  REQUIRE(krait::safetensors::parse(file, parsed));
+  CHECK(parsed.metadata == std::map<std::string, std::string>{{"by", "a \"test\"\n"}, {"dims", "{\"d_model\": 2}"}});
+  std::uint64_t at = 0;
+  krait::for_each_param(model, [&]<class T>(std::string_view name, const T&) {
+    const auto* entry = parsed.find(name);
+    REQUIRE(entry != nullptr);
+    CHECK(entry->begin == at);
+    at = entry->end;
+  });
+  CHECK((file.size() - at) % 8 == 0);
+}
+
+TEST_CASE("metadata that is no UTF-8 is saved with U+FFFD, and keys that become equal are one") {
+  static Tied model;
+  const Bytes file = krait::save(filled(model), {{"a\xFF", "b\xFF"}, {"a\xFE", "b"}});
+  krait::safetensors::File parsed;
+  const krait::Status status = krait::safetensors::parse(file, parsed);
+  CHECK(std::string(status.message()) == "no problem");
+  REQUIRE(parsed.metadata.size() == 1);
+  CHECK(parsed.metadata.begin()->first == "a\xEF\xBF\xBD");
+}

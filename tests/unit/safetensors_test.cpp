@@ -1,0 +1,305 @@
+#include "krait/io/safetensors.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+
+#include "container.hpp"
+#include "krait/io/load.hpp"
+#include "krait/nn/linear.hpp"
+
+using krait::Problem;
+
+namespace {
+
+// A layer small enough for its file to be written out: weight [2, 3] and bias [2]. Headers here have ' for ".
+using Layer = krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 2, .bias = true}>;
+const std::string good_header = "{'weight':{'dtype':'F32','shape':[2,3],'data_offsets':[0,24]},"
+                                "'bias':{'dtype':'F32','shape':[2],'data_offsets':[24,32]}}";
+
+Container container(std::string header, std::size_t data_bytes = 32) {
+  std::replace(header.begin(), header.end(), '\'', '"');
+  return {header, std::string(data_bytes, '\0')};
+}
+
+Layer* marked(Layer* layer) { return std::memset(static_cast<void*>(layer), 0x5A, sizeof(Layer)), layer; }
+
+// The file is refused with these words, and the layer keeps its bytes.
+void refused(std::span<const std::byte> file, Problem problem, const std::string& where, const std::string& found,
+             const std::string& wanted) {
+  alignas(Layer) static Layer layer, before;
+  marked(&before);
+  const krait::Status status = krait::load(*marked(&layer), file);
+  CHECK_FALSE(status);
+  CHECK(status.problem == problem);
+  CHECK(std::string(status.where) == where);
+  CHECK(std::string(status.found) == found);
+  CHECK(std::string(status.wanted) == wanted);
+  const std::string what(krait::Status::what(problem));
+  CHECK(std::string(status.message()) ==
+        (where.empty() ? "" : where + ": ") + what + ": found " + found + ", wanted " + wanted);
+  CHECK(std::memcmp(&layer, &before, sizeof(Layer)) == 0);
+}
+
+const std::string object_wanted = "an object for each name", numbers_wanted = "whole numbers from 0 on",
+                  fields_wanted = "dtype, shape and data_offsets", arrays_wanted = "an array for shape and data_offsets",
+                  values_wanted = "a string for each key of __metadata__", not_whole = "a number that is not whole, or over 2^64";
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// What replaces what in good_header, and what is then said. An empty `part` stands for all of it.
+struct Damage {
+  std::string title, part, replacement;
+  Problem problem;
+  std::string where, found, wanted;
+};
+const Damage damages[] = {
+    // the header as a whole
+    {"no header", "", "", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
+    {"a space first", "", " {}", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
+    {"an array", "", "[]", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
+    {"not closed", "}}", "}", Problem::header_not_json, "", "an error at character 120", "JSON in UTF-8"},
+    {"more behind it", "}}", "}}}", Problem::header_not_json, "", "an error at character 121", "JSON in UTF-8"},
+    {"a second object", "}}", "}}{}", Problem::header_not_json, "", "an error at character 121", "JSON in UTF-8"},
+    {"a zero behind it", "}}", std::string("}}\0oddments", 11),
+     Problem::header_not_json, "", "a zero at character 121", "JSON in UTF-8"},
+    {"a zero in a name", "bias", std::string("bi\0as", 5),
+     Problem::header_not_json, "", "a zero at character 66", "JSON in UTF-8"},
+    {"no UTF-8 in a name", "bias", "bi\xFF" "as",
+     Problem::header_not_json, "", "an error at character 66", "JSON in UTF-8"},
+    {"half a character of UTF-8", "bias", "bia\xC3",
+     Problem::header_not_json, "", "an error at character 68", "JSON in UTF-8"},
+    {"half of a surrogate pair", "bias", "\\uD800",
+     Problem::header_not_json, "", "an error at character 70", "JSON in UTF-8"},
+    {"a comma too many", "[2,3]", "[2,3,]", Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
+    {"a comment", "[2,3]", "[2,/**/3]", Problem::header_not_json, "", "an error at character 37", "JSON in UTF-8"},
+    {"no names", "", "{}", Problem::hole, "the end", "32 bytes of nobody", "none"},
+    // in the place of an entry
+    {"null for an entry", "", "{'weight':null}", Problem::header_form, "weight", "null", object_wanted},
+    {"true for an entry", "", "{'weight':true}", Problem::header_form, "weight", "true or false", object_wanted},
+    {"a string for an entry", "", "{'weight':'F32'}", Problem::header_form, "weight", "a string", object_wanted},
+    {"a number for an entry", "", "{'weight':32}", Problem::header_form, "weight", "a number", object_wanted},
+    {"an array for an entry", "", "{'weight':[]}", Problem::header_form, "weight", "an array", object_wanted},
+    {"nested too deep", "", "{'weight':" + repeated("[", 100'000),
+     Problem::header_form, "weight", "an array", object_wanted},
+    {"objects nested too deep", "'F32'", "{'a':{'a':{'a':",
+     Problem::header_form, "weight", "an object", "a string for dtype"},
+    {"no fields", "", "{'weight':{}}",
+     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+    {"no dtype", "'dtype':'F32',", "",
+     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+    {"no shape", "'shape':[2,3],", "",
+     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+    {"no offsets", ",'data_offsets':[0,24]", "",
+     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+    {"another field", "'dtype':", "'device':", Problem::header_form, "weight", "field device", fields_wanted},
+    {"a field twice", "'dtype':", "'shape':[2,3],'dtype':",
+     Problem::duplicate, "weight", "a second field shape", "one"},
+    // in the place of a dtype
+    {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string for dtype"},
+    {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string for dtype"},
+    {"an array for a dtype", "'F32'", "['F32']", Problem::header_form, "weight", "an array", "a string for dtype"},
+    {"a dtype of nobody", "'F32'", "'F33'", Problem::bad_dtype, "weight", "F33", "a dtype that safetensors has"},
+    {"a dtype in lower case", "'F32'", "'f32'", Problem::bad_dtype, "weight", "f32", "a dtype that safetensors has"},
+    {"an empty dtype", "'F32'", "''", Problem::bad_dtype, "weight", "", "a dtype that safetensors has"},
+    {"a dtype of floats that does not load", "'dtype':'F32','shape':[2],", "'dtype':'F64','shape':[1],",
+     Problem::bad_dtype, "bias", "F64", "F32, F16 or BF16"},
+    {"a dtype of integers", "'F32','shape':[2,3]", "'I32','shape':[2,3]",
+     Problem::bad_dtype, "weight", "I32", "F32, F16 or BF16"},
+    // in the place of a shape
+    {"null for a shape", "[2,3]", "null", Problem::header_form, "weight", "null", arrays_wanted},
+    {"a number for a shape", "[2,3]", "6", Problem::header_form, "weight", "a number", arrays_wanted},
+    {"a string for a shape", "[2,3]", "'2,3'", Problem::header_form, "weight", "a string", arrays_wanted},
+    {"an object for a shape", "[2,3]", "{}", Problem::header_form, "weight", "an object", arrays_wanted},
+    {"an array in a shape", "[2,3]", "[[2,3]]", Problem::header_form, "weight", "an array", numbers_wanted},
+    {"an object in a shape", "[2,3]", "[2,{}]", Problem::header_form, "weight", "an object", numbers_wanted},
+    {"a string in a shape", "[2,3]", "[2,'3']", Problem::header_form, "weight", "a string", numbers_wanted},
+    {"null in a shape", "[2,3]", "[2,null]", Problem::header_form, "weight", "null", numbers_wanted},
+    {"false in a shape", "[2,3]", "[2,false]", Problem::header_form, "weight", "true or false", numbers_wanted},
+    {"a negative extent", "[2,3]", "[-2,-3]", Problem::header_form, "weight", "a negative number", numbers_wanted},
+    {"an extent that is not whole", "[2,3]", "[2,3.5]",
+     Problem::header_form, "weight", not_whole, numbers_wanted},
+    {"an extent with a point", "[2,3]", "[2,3.0]",
+     Problem::header_form, "weight", not_whole, numbers_wanted},
+    {"an extent of 2^64", "[2,3]", "[18446744073709551616]",
+     Problem::header_form, "weight", not_whole, numbers_wanted},
+    {"an extent beyond floats", "[2,3]", "[1e999]",
+     Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
+    {"a size over 64 bits", "[2,3]", "[4611686018427387905]",
+     Problem::bad_shape, "weight", "[4611686018427387905]", "a size within 64 bits"},
+    {"a size that comes round to the right one", "[2,3]", "[4294967296,4294967296,6]",
+     Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a size within 64 bits"},
+    {"too many extents", "[2,3]", "[2,3" + repeated(",1", 63) + "]",
+     Problem::bad_shape, "weight", "65 extents or more", "64 at most"},
+    {"a shape too large for its data", "[2,3]", "[2,4]",
+     Problem::bad_offsets, "weight", "24 bytes", "32 bytes for F32[2, 4]"},
+    {"a shape of nothing", "[2,3]", "[2,0]", Problem::bad_offsets, "weight", "24 bytes", "0 bytes for F32[2, 0]"},
+    {"a shape transposed", "[2,3]", "[3,2]", Problem::bad_shape, "weight", "[3, 2]", "[2, 3]"},
+    {"a shape flat", "[2,3]", "[6]", Problem::bad_shape, "weight", "[6]", "[2, 3]"},
+    {"an axis too many", "[2,3]", "[2,3,1]", Problem::bad_shape, "weight", "[2, 3, 1]", "[2, 3]"},
+    // in the place of offsets
+    {"a number for offsets", "[0,24]", "0", Problem::header_form, "weight", "a number", arrays_wanted},
+    {"no number in offsets", "[0,24]", "[]", Problem::bad_offsets, "weight", "0 numbers", "2: begin and end"},
+    {"one number in offsets", "[0,24]", "[0]", Problem::bad_offsets, "weight", "1 numbers", "2: begin and end"},
+    {"three numbers in offsets", "[0,24]", "[0,24,24]",
+     Problem::bad_offsets, "weight", "3 numbers", "2: begin and end"},
+    {"a negative offset", "[0,24]", "[-24,0]", Problem::header_form, "weight", "a negative number", numbers_wanted},
+    {"an offset that is not whole", "[0,24]", "[0,2.4e1]",
+     Problem::header_form, "weight", not_whole, numbers_wanted},
+    {"the end before the begin", "[0,24]", "[24,0]", Problem::bad_offsets, "weight", "[24, 0]", "begin <= end <= 32"},
+    {"an end behind the data", "[24,32]", "[24,33]", Problem::bad_offsets, "bias", "[24, 33]", "begin <= end <= 32"},
+    {"offsets near 2^64", "[24,32]", "[18446744073709551608,18446744073709551615]",
+     Problem::bad_offsets, "bias", "[18446744073709551608, 18446744073709551615]", "begin <= end <= 32"},
+    {"offsets that come round to the right size", "[24,32]", "[18446744073709551615,7]",
+     Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "begin <= end <= 32"},
+    {"too few bytes", "[24,32]", "[24,28]", Problem::bad_offsets, "bias", "4 bytes", "8 bytes for F32[2]"},
+    {"an overlap", "[24,32]", "[20,28]", Problem::overlap, "bias", "20", "a begin of 24"},
+    {"an overlap of all", "[24,32]", "[0,8]", Problem::overlap, "weight", "0", "a begin of 8"},
+    {"nothing within another's data", "'bias'", "'none':{'dtype':'U8','shape':[0],'data_offsets':[9,9]},'bias'",
+     Problem::overlap, "none", "9", "a begin of 24"},
+    {"bytes over at the end", "{'dtype':'F32','shape':[2],'data_offsets':[24,32]}", "{'dtype':'F32','shape':[1],'data_offsets':[24,28]}",
+     Problem::hole, "the end", "4 bytes of nobody", "none"},
+    {"bytes over in between", "'F32','shape':[2],'data_offsets':[24,32]", "'F16','shape':[2],'data_offsets':[28,32]",
+     Problem::hole, "bias", "4 bytes of nobody before it", "none"},
+    {"bytes over at the begin", "'F32','shape':[2,3],'data_offsets':[0,24]", "'F16','shape':[2,3],'data_offsets':[12,24]",
+     Problem::hole, "weight", "12 bytes of nobody before it", "none"},
+    // names
+    {"a name twice", "'bias'", "'weight'", Problem::duplicate, "weight", "a second entry", "one"},
+    {"a name twice, spelled differently", "'bias'", "'w\\u0065ight'",
+     Problem::duplicate, "weight", "a second entry", "one"},
+    {"a name misspelled", "'bias'", "'bia'", Problem::missing, "bias", "no tensor of this name", "shape [2]"},
+    {"a name more", "'bias'", "'none':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
+     Problem::unknown, "none", "shape [0]", "the model's parameters alone: LoadOptions::ignore lets others pass"},
+    {"an empty name", "'bias'", "'':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
+     Problem::unknown, "", "shape [0]", "the model's parameters alone: LoadOptions::ignore lets others pass"},
+    // metadata
+    {"metadata twice", "{'weight'", "{'__metadata__':{},'__metadata__':{},'weight'",
+     Problem::duplicate, "__metadata__", "a second entry", "one"},
+    {"a key of metadata twice", "{'weight'", "{'__metadata__':{'a':'','a':''},'weight'",
+     Problem::duplicate, "a", "a second value", "one"},
+    {"metadata that is a string", "{'weight'", "{'__metadata__':'a','weight'",
+     Problem::header_form, "__metadata__", "a string", object_wanted},
+    {"a number in metadata", "{'weight'", "{'__metadata__':{'a':1},'weight'",
+     Problem::header_form, "a", "a number", values_wanted},
+    {"an object in metadata", "{'weight'", "{'__metadata__':{'a':{}},'weight'",
+     Problem::header_form, "a", "an object", values_wanted},
+    {"an array in metadata", "{'weight'", "{'__metadata__':{'a':[]},'weight'",
+     Problem::header_form, "a", "an array", values_wanted},
+};
+
+}  // namespace
+
+TEST_CASE("the undamaged file loads, its entries in any order, with blanks and metadata") {
+  static Layer layer;
+  for (const std::string& header :
+       {good_header, good_header + "   ",
+        std::string("{ '__metadata__' : {'by':'hand', 'to':''},\n'bias':{'data_offsets':[24,32],'shape':[2],'dtype':'F32'},\t"
+                    "'weight':{'shape':[2,3],'dtype':'F32','data_offsets':[0,24]} }")}) {
+    CAPTURE(header);
+    CHECK(krait::load(*marked(&layer), container(header).bytes()));
+    CHECK(layer.weight.values == decltype(layer.weight.values){});
+  }
+}
+
+TEST_CASE("a damaged header is refused in plain words, and the model keeps its bytes") {
+  for (const Damage& damage : damages) {
+    std::string header = good_header;
+    const std::size_t at = damage.part.empty() ? 0 : header.find(damage.part);
+    REQUIRE(at != std::string::npos);
+    header.replace(at, damage.part.empty() ? header.size() : damage.part.size(), damage.replacement);
+    INFO(damage.title << ": " << header.substr(0, 200));
+    refused(container(header).bytes(), damage.problem, damage.where, damage.found, damage.wanted);
+  }
+}
+
+TEST_CASE("a file cut off anywhere is refused") {
+  const Bytes file = container(good_header).bytes();
+  const std::size_t data_begin = file.size() - 32;
+  for (std::size_t size = 0; size < file.size(); ++size) {
+    CAPTURE(size);
+    const auto cut = std::span(file).first(size);
+    const auto number = [](std::size_t count) { return std::to_string(count); };
+    if (size < 8)
+      refused(cut, Problem::truncated, "header length", number(size) + " bytes", "8 bytes");
+    else if (size < data_begin)
+      refused(cut, Problem::truncated, "header", number(size - 8) + " bytes", number(data_begin - 8) + " bytes");
+    else
+      refused(cut, Problem::bad_offsets, "bias", "[24, 32]", "begin <= end <= " + number(size - data_begin));
+  }
+}
+
+TEST_CASE("a byte more than the header accounts for is refused") {
+  refused(container(good_header, 33).bytes(), Problem::hole, "the end", "1 bytes of nobody", "none");
+}
+
+TEST_CASE("a header length beyond the limit or the file is refused before anything is read") {
+  Bytes file = container(good_header).bytes();
+  const auto with_length = [&](std::uint64_t length) {
+    for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<std::byte>(length >> 8 * i & 0xFF);
+    return std::span<const std::byte>(file);
+  };
+  refused(with_length(100'000'001), Problem::header_too_large, "", "100000001 bytes", "100000000 bytes at most");
+  refused(with_length(~std::uint64_t{0}), Problem::header_too_large, "", "18446744073709551615 bytes", "100000000 bytes at most");
+  refused(with_length(~std::uint64_t{0} - 7), Problem::header_too_large, "", "18446744073709551608 bytes", "100000000 bytes at most");
+  refused(with_length(100'000'000), Problem::truncated, "header", std::to_string(file.size() - 8) + " bytes", "100000000 bytes");
+}
+
+TEST_CASE("a refused file leaves the File of an earlier parse as it was") {
+  krait::safetensors::File file;
+  const Bytes good = container(good_header).bytes(), bad = container("{'weight':0}").bytes();
+  REQUIRE(krait::safetensors::parse(good, file));
+  CHECK_FALSE(krait::safetensors::parse(bad, file));
+  REQUIRE(file.entries.size() == 2);
+  REQUIRE(file.find("weight") != nullptr);
+  CHECK(file.find("weight")->data.data() == good.data() + 8 + good_header.size());
+  CHECK(file.find("weights") == nullptr);
+}
+
+TEST_CASE("a name too long for a message is cut between two characters, and control characters are shown as ?") {
+  const std::string long_name = std::string(95, 'a') + "\xC3\xA4";
+  refused(container("{'" + long_name + "':0}").bytes(), Problem::header_form, std::string(95, 'a'), "a number", object_wanted);
+  const Bytes file = container("{'\\u001b[31m\\u0000':0}").bytes();
+  krait::safetensors::File parsed;
+  CHECK(std::string(krait::safetensors::parse(file, parsed).message()) ==
+        "?[31m?: header does not have the form of safetensors: found a number, wanted an object for each name");
+}
+
+namespace {
+// The 65,536 values of a 16-bit type as one tensor.
+krait::safetensors::Entry all_halves(const Bytes& file) {
+  krait::safetensors::File parsed;
+  REQUIRE(krait::safetensors::parse(file, parsed));
+  return *parsed.find("all");
+}
+Bytes all_halves_file(const std::string& dtype) {
+  std::vector<std::uint16_t> all(65536);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
+  return file_of({{"all", {dtype, {65536}, little_endian_bytes(all)}}});
+}
+}  // namespace
+
+TEST_CASE("every F16 is read exactly") {
+  const Bytes file = all_halves_file("F16");
+  const auto entry = all_halves(file);
+  for (std::uint32_t i = 0; i < 65536; ++i) {
+    const int exponent = static_cast<int>(i >> 10 & 31), mantissa = static_cast<int>(i & 1023);
+    const float value = krait::safetensors::element(entry, i);
+    const bool right = exponent == 31 && mantissa != 0 ? std::isnan(value)
+                       : exponent == 31                ? std::isinf(value)
+                       : exponent == 0                 ? std::fabs(value) == std::ldexp(mantissa, -24)
+                                                       : std::fabs(value) == std::ldexp(1024 + mantissa, exponent - 25);
+    if (!right || std::signbit(value) != (i >= 32768)) FAIL("F16 " << i << " became " << value);
+  }
+}
+
+TEST_CASE("every BF16 is the upper half of the F32 it is read as") {
+  const Bytes file = all_halves_file("BF16");
+  const auto entry = all_halves(file);
+  for (std::uint32_t i = 0; i < 65536; ++i)
+    if (const auto bits = std::bit_cast<std::uint32_t>(krait::safetensors::element(entry, i)); bits != i << 16)
+      FAIL("BF16 " << i << " became " << bits);
+}
