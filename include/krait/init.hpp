@@ -17,9 +17,7 @@ namespace detail {
 // Draws fill a tensor row by row, as the checkpoint shapes it.
 template <Parameter T, class Draw>
 void fill(T& tensor, Draw draw) {
-  std::uint64_t i = 0;
-  for (std::size_t row = 0; row < T::rows; ++row)
-    for (std::size_t col = 0; col < T::cols; ++col) tensor.set(row, col, draw(i++));
+  assign(tensor, [&](std::size_t row, std::size_t col) { return draw(std::uint64_t{row} * T::cols + col); });
 }
 template <Parameter T>
 void fill_uniform(T& tensor, Key key, float limit) {
@@ -56,8 +54,8 @@ void init(RmsNorm<dims>& layer, Key) {
   detail::fill_constant(layer.weight, 1.0f);
   if constexpr (dims.bias) detail::fill_constant(layer.bias, 0.0f);
 }
-template <std::size_t vocab_size, std::size_t d_model>
-void init(Embedding<vocab_size, d_model>& layer, Key key) {
+template <std::size_t vocab_size, std::size_t d_model, Storage storage>
+void init(Embedding<vocab_size, d_model, storage>& layer, Key key) {
   detail::fill(layer.weight, [&](std::uint64_t i) { return normal(key, i); });
 }
 
@@ -137,8 +135,7 @@ void init_for_training(Mamba<dims>& model, Key key) {
   for (std::size_t layer = 0; layer < dims.n_layers; ++layer) {
     auto& mixer = model.backbone.layers[layer].mixer;
     const Key k = split(split(key, layer + 1), 5);
-    for (std::size_t row = 0; row < dims.d_inner; ++row)
-      for (std::size_t n = 0; n < dims.d_state; ++n) mixer.ssm.A_log.set(row, n, std::log(static_cast<float>(n + 1)));
+    assign(mixer.ssm.A_log, [](std::size_t, std::size_t n) { return std::log(static_cast<float>(n + 1)); });
     const auto zero_bias = [](auto& linear) {
       if constexpr (std::remove_reference_t<decltype(linear)>::has_bias) detail::fill_constant(linear.bias, 0.0f);
     };
@@ -151,10 +148,8 @@ void init_for_training(Mamba<dims>& model, Key key) {
         const float dt = std::max(std::exp(uniform(draw, i, std::log(1e-3f), std::log(1e-1f))), 1e-4f);
         return dt + std::log(-std::expm1(-dt));  // the inverse of softplus
       });
-    const float scale = 1.0f / std::sqrt(static_cast<float>(dims.n_layers));
-    auto& out = mixer.out_proj.weight;
-    for (std::size_t row = 0; row < dims.d_model; ++row)
-      for (std::size_t col = 0; col < dims.d_inner; ++col) out.set(row, col, out.get(row, col) * scale);
+    const float limit = 1.0f / std::sqrt(static_cast<float>(dims.n_layers * dims.d_inner));
+    detail::fill_uniform(mixer.out_proj.weight, split(split(split(key, layer + 1), 4), 0), limit);
   }
 }
 template <class Model>

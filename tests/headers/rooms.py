@@ -9,6 +9,7 @@ from compilers import INCLUDE
 MAY_INCLUDE = {
     "krait.hpp": ["krait/core/", "krait/nn/", "krait/ops/"],
     "krait/init.hpp": ["krait/core/", "krait/nn/"],
+    "krait/convert.hpp": ["krait/core/"],
     "krait/session.hpp": ["krait.hpp"],
     "krait/core/": ["krait/core/"],
     "krait/nn/": ["krait/nn/", "krait/core/"],

@@ -28,11 +28,19 @@ struct Real {
   bool operator==(const Real&) const = default;
 };
 
+// How the weights of linear layers and embeddings rest. Everything else is f32, and so is all arithmetic but int8's sums.
+//   f32   float32
+//   bf16  the upper half of a float32
+//   f16   IEEE half precision
+//   int8  whole numbers within +-127 times one float32 scale for each output; inputs are then rounded to 16 bits
+enum class Storage : unsigned char { f32, bf16, f16, int8 };
+
 // Linear: y = W x (+ bias), x [d_in], y [d_out].
 struct LinearDims {
   std::size_t d_in = 0;
   std::size_t d_out = 0;
   bool bias = false;
+  Storage storage = Storage::f32;
   bool operator==(const LinearDims&) const = default;
 };
 
@@ -61,6 +69,7 @@ struct SsmDims {
   bool x_bias = false;
   bool dt_bias = false;
   bool out_bias = false;     // SelectiveStateSpace only
+  Storage storage = Storage::f32;
   bool operator==(const SsmDims&) const = default;
 };
 
@@ -79,6 +88,7 @@ struct BlockDims {
   bool out_bias = false;
   bool norm_bias = false;    // ResidualBlock's norm
   Real norm_eps = 1e-5;      // ResidualBlock's norm
+  Storage storage = Storage::f32;
   bool operator==(const BlockDims&) const = default;
 };
 
@@ -100,6 +110,7 @@ struct ModelDims {
   bool norm_bias = false;
   bool tied = true;          // the head's weight is the embedding's
   Real norm_eps = 1e-5;
+  Storage storage = Storage::f32;
   bool operator==(const ModelDims&) const = default;
 };
 
@@ -128,6 +139,13 @@ constexpr SsmDims resolve(Dims dims) {
   return dims;
 }
 
+// The same dims with their weights stored otherwise.
+template <class Dims>
+constexpr Dims with_storage(Dims dims, Storage storage) {
+  dims.storage = storage;
+  return dims;
+}
+
 // The seed's configuration (noxton's Mamba): biases on in_proj, conv1d, out_proj and the norms, none on dt_proj, a tied
 // head, the vocabulary padded to a multiple of 8.
 constexpr ModelDims noxton(ModelDims dims) {
@@ -142,10 +160,12 @@ constexpr ModelDims noxton(ModelDims dims) {
 constexpr BlockDims block_dims(const ModelDims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .dt_rank = m.dt_rank, .in_bias = m.in_bias, .conv_bias = m.conv_bias, .x_bias = m.x_bias,
-          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .norm_eps = m.norm_eps};
+          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .norm_eps = m.norm_eps,
+          .storage = m.storage};
 }
 constexpr SsmDims ssm_dims(const BlockDims& b) {
-  return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias};
+  return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias,
+          .storage = b.storage};
 }
 constexpr NormDims norm_dims(const BlockDims& b) { return {.d_model = b.d_model, .bias = b.norm_bias, .eps = b.norm_eps}; }
 

@@ -2,10 +2,15 @@
 #ifndef KRAIT_CORE_TENSOR_HPP
 #define KRAIT_CORE_TENSOR_HPP
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #include "krait/core/dims.hpp"
+#include "krait/core/half.hpp"
 
 namespace krait {
 
@@ -77,28 +82,102 @@ struct RowOrder {
 
 constexpr RowOrder plain(std::size_t rows) { return {.lead = rows}; }
 
-// A matrix of float32 in panels: [rows / width][cols][width], rows padded with zeros to whole blocks of 16. The last
-// panel is as narrow as its rows allow. A kernel walks it as one sequential stream: a vector covers neighbouring rows
-// (outputs or channels) at one column, so no sum ever crosses lanes.
-template <RowOrder order, std::size_t columns, std::size_t width>
-struct Panels {
+// Where the element of a logical row and column rests: [rows / width][cols / group][width][group], rows padded to whole
+// blocks of 16, columns to whole groups. The last panel is as narrow as its rows allow. A kernel walks it as one sequential
+// stream: a vector covers neighbouring rows (outputs or channels) at one group of columns.
+template <RowOrder order, std::size_t columns, std::size_t width, std::size_t group = 1>
+struct PanelLayout {
   static constexpr std::size_t rows = order.rows();
   static constexpr std::size_t cols = columns;
   static constexpr std::size_t padded_rows = order.padded_rows();
-
-  alignas(64) std::array<float, padded_rows * cols> values;
+  static constexpr std::size_t padded_cols = ceil_div(columns, group) * group;
 
   static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     const std::size_t at = order.place(row);
     const std::size_t panel = at / width * width;
     const std::size_t wide = padded_rows - panel < width ? padded_rows - panel : width;
-    return panel * cols + col * wide + (at - panel);
+    return panel * padded_cols + (col / group * wide + (at - panel)) * group + col % group;
   }
+};
+
+// A matrix in panels, the padding zero: float32 one column after the other, so that no sum ever crosses lanes.
+template <RowOrder order, std::size_t columns, std::size_t width, Storage storage = Storage::f32>
+struct Panels : PanelLayout<order, columns, width> {
+  using PanelLayout<order, columns, width>::offset;
+  alignas(64) std::array<float, order.padded_rows() * columns> values;
+
   constexpr float get(std::size_t row, std::size_t col = 0) const { return values[offset(row, col)]; }
   constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = value; }
   constexpr float* data() { return values.data(); }
   constexpr const float* data() const { return values.data(); }
 };
+
+// bf16 in words of two neighbouring columns, the first in the lower half: a shift and a mask make float32 of both.
+template <RowOrder order, std::size_t columns, std::size_t width>
+struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns, width, 2> {
+  using PanelLayout<order, columns, width, 2>::offset;
+  alignas(64) std::array<std::uint32_t, order.padded_rows() * ceil_div(columns, 2)> values;
+
+  constexpr float get(std::size_t row, std::size_t col = 0) const {
+    return from_bf16(static_cast<std::uint16_t>(values[offset(row, col) / 2] >> 16 * (col % 2)));
+  }
+  // Rounds to the nearest bf16.
+  constexpr void set(std::size_t row, std::size_t col, float value) {
+    std::uint32_t& word = values[offset(row, col) / 2];
+    const std::size_t shift = 16 * (col % 2);
+    word = (word & ~(0xFFFFu << shift)) | std::uint32_t{to_bf16(value)} << shift;
+  }
+  constexpr const std::uint32_t* data() const { return values.data(); }
+};
+
+template <RowOrder order, std::size_t columns, std::size_t width>
+struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns, width> {
+  using PanelLayout<order, columns, width>::offset;
+  alignas(64) std::array<std::uint16_t, order.padded_rows() * columns> values;
+
+  constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
+  // Rounds to the nearest f16; beyond +-65504 that is an infinity.
+  constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
+  constexpr const std::uint16_t* data() const { return values.data(); }
+};
+
+// int8 in groups of eight columns, each a vector of 16-bit numbers once widened.
+inline constexpr std::size_t int8_group = 8;
+template <RowOrder order, std::size_t columns, std::size_t width>
+struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
+  using Layout = PanelLayout<order, columns, width, int8_group>;
+  using Layout::offset;
+  alignas(64) std::array<std::int8_t, order.padded_rows() * Layout::padded_cols> values;
+  alignas(64) std::array<float, order.padded_rows()> scales;  // of each output, in their order
+
+  constexpr float get(std::size_t row, std::size_t col = 0) const {
+    return scales[order.place(row)] * static_cast<float>(values[offset(row, col)]);
+  }
+  // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number.
+  template <class Value>
+  void set_row(std::size_t row, Value value) {
+    float largest = 0.0f;
+    for (std::size_t col = 0; col < columns; ++col) largest = std::max(largest, std::fabs(value(col)));
+    const float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
+    for (std::size_t col = 0; col < columns; ++col)
+      values[offset(row, col)] = static_cast<std::int8_t>(std::nearbyint(value(col) * inverse));
+    scales[order.place(row)] = largest / 127.0f;
+  }
+  constexpr const std::int8_t* data() const { return values.data(); }
+};
+
+// assign(tensor, value): every element becomes value(row, col), which may be asked twice; the padding becomes zero.
+template <class T, class Value>
+void assign(T& tensor, Value value) {
+  std::memset(static_cast<void*>(&tensor), 0, sizeof(T));
+  for (std::size_t row = 0; row < T::rows; ++row) {
+    if constexpr (requires { tensor.scales; }) {
+      tensor.set_row(row, [&](std::size_t col) { return value(row, col); });
+    } else {
+      for (std::size_t col = 0; col < T::cols; ++col) tensor.set(row, col, value(row, col));
+    }
+  }
+}
 
 // Channels first, 16 at a time: [channels / 16][cols][16]. What the recurrence and the convolution work on.
 template <std::size_t channels, std::size_t cols = 1>

@@ -146,9 +146,7 @@ Status load(Model& model, const safetensors::File& file, const LoadOptions& opti
 
   auto entry = match.entries.begin();
   for_each_param(model, [&]<class T>(std::string_view, T& tensor) {
-    tensor.values.fill(0.0f);
-    for (std::size_t row = 0, i = 0; row < T::rows; ++row)
-      for (std::size_t col = 0; col < T::cols; ++col) tensor.set(row, col, safetensors::element(**entry, i++));
+    assign(tensor, [&](std::size_t row, std::size_t col) { return safetensors::element(**entry, row * T::cols + col); });
     ++entry;
   });
   return {};

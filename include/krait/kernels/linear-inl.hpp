@@ -1,6 +1,7 @@
 // Linear layers over weights in panels: [N / 64][K][64], the last panel as narrow as its outputs allow. A vector covers
 // neighbouring outputs and an input is broadcast, so each output is one chain of fused multiply-adds over k ascending,
-// for one token or many, on every target; and the weights are read as one sequential stream.
+// for one token or many, on every target; and the weights are read as one sequential stream. 16-bit weights are widened,
+// exactly, on the way. int8 weights have sums of their own: int8-inl.hpp.
 #if defined(KRAIT_KERNELS_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_LINEAR_INL_HPP
 #undef KRAIT_KERNELS_LINEAR_INL_HPP
@@ -24,12 +25,75 @@ struct Rows {
   Rows<const T> as_const() const { return {data, stride}; }
 };
 
+// Weights from some output of a panel on, which is as wide as the caller says: f32 and f16 [K][width], bf16 [K / 2][width].
+template <Storage storage>
+struct Weights;
+template <>
+struct Weights<Storage::f32> {
+  static constexpr std::size_t accumulators = 1;  // registers that a vector of outputs takes
+  const float* values;
+  Weights panel(std::size_t output, std::size_t K) const { return {values + output * K}; }
+  Weights outputs_from(std::size_t output) const { return {values + output}; }
+  float get(std::size_t k, std::size_t width) const { return values[k * width]; }
+};
+template <>
+struct Weights<Storage::f16> {
+  static constexpr std::size_t accumulators = 1;
+  const std::uint16_t* values;
+  Weights panel(std::size_t output, std::size_t K) const { return {values + output * K}; }
+  Weights outputs_from(std::size_t output) const { return {values + output}; }
+  float get(std::size_t k, std::size_t width) const { return from_f16(values[k * width]); }
+};
+template <>
+struct Weights<Storage::bf16> {
+  static constexpr std::size_t accumulators = 1;
+  const std::uint32_t* values;
+  Weights panel(std::size_t output, std::size_t K) const { return {values + output * ((K + 1) / 2)}; }
+  Weights outputs_from(std::size_t output) const { return {values + output}; }
+  float get(std::size_t k, std::size_t width) const {
+    return from_bf16(static_cast<std::uint16_t>(values[k / 2 * width] >> 16 * (k % 2)));
+  }
+};
+
+// How many columns of weights a vector load brings.
+template <Storage storage>
+inline constexpr std::size_t columns_at_once = storage == Storage::bf16 ? 2 : 1;
+
+// A vector of outputs' weights at `columns_at_once` columns, as float32: use(column, weights).
+template <class Use>
+HWY_INLINE void widened(const float* from, Use use) {
+  use(0, hn::Load(Tag{}, from));
+}
+template <class Use>
+HWY_INLINE void widened(const std::uint16_t* from, Use use) {
+#if HWY_TARGET == HWY_SCALAR
+#if defined(__arm__) && (__ARM_FP & 2)
+  float wide;
+  asm("vcvtb.f32.f16 %0, %1" : "=t"(wide) : "t"(static_cast<std::uint32_t>(*from)));
+  use(0, V(wide));
+#else
+  use(0, V(from_f16(*from)));
+#endif
+#else
+  const hn::Rebind<hwy::float16_t, Tag> half_tag;
+  use(0, hn::PromoteTo(Tag{}, hn::Load(half_tag, reinterpret_cast<const hwy::float16_t*>(from))));
+#endif
+}
+template <class Use>
+HWY_INLINE void widened(const std::uint32_t* from, Use use) {
+  const hn::RebindToUnsigned<Tag> word_tag;
+  const auto words = hn::Load(word_tag, from);
+  use(0, hn::BitCast(Tag{}, hn::ShiftLeft<16>(words)));
+  use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
+}
+
 // y[t][o] = bias[o] + sum over k of x[t][k] w[k][o], for `tokens` rows and `vectors` vectors of outputs in registers.
-// w [K][width]; bias null: from 0.
-template <std::size_t tokens, std::size_t vectors>
-HWY_INLINE void linear_tile(const float* HWY_RESTRICT w, std::size_t width, std::size_t K, const float* bias,
+// bias null: from 0.
+template <std::size_t tokens, std::size_t vectors, Storage storage>
+HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
                             Rows<const float> x, Rows<float> y) {
   const Tag tag;
+  constexpr std::size_t columns = columns_at_once<storage>;
   V sum[tokens][vectors];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) {
@@ -37,17 +101,30 @@ HWY_INLINE void linear_tile(const float* HWY_RESTRICT w, std::size_t width, std:
     KRAIT_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = start;
   }
-  for (std::size_t k = 0; k < K; ++k, w += width) {
-    V in[tokens];
+  const auto* HWY_RESTRICT w = weights.values;
+  // The columns from k on: as many as a load brings, but for the last of an odd number.
+  const auto multiply_in = [&](std::size_t k, auto count) KRAIT_LAMBDA {
+    V in[2][tokens];
     KRAIT_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) in[t] = hn::Set(tag, x[t][k]);
+    for (std::size_t t = 0; t < tokens; ++t) {
+      in[0][t] = hn::Set(tag, x[t][k]);
+      if constexpr (count > 1) in[1][t] = hn::Set(tag, x[t][k + 1]);
+    }
     KRAIT_UNROLL
     for (std::size_t v = 0; v < vectors; ++v) {
-      V weight = hn::Load(tag, w + v * lanes);
-      if constexpr (tokens > 1) weight = in_register(weight);
-      KRAIT_UNROLL
-      for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = mul_add_one(in[t], weight, sum[t][v]);
+      widened(w + v * lanes, [&](std::size_t column, V weight) KRAIT_LAMBDA {
+        if (column >= count) return;
+        if constexpr (tokens > 1) weight = in_register(weight);
+        KRAIT_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = mul_add_one(in[column][t], weight, sum[t][v]);
+      });
     }
+    w += width;
+  };
+  std::size_t k = 0;
+  for (; k + columns <= K; k += columns) multiply_in(k, std::integral_constant<std::size_t, columns>{});
+  if constexpr (columns > 1) {
+    if (k < K) multiply_in(k, std::integral_constant<std::size_t, 1>{});
   }
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
@@ -58,31 +135,31 @@ HWY_INLINE void linear_tile(const float* HWY_RESTRICT w, std::size_t width, std:
 
 // A tile's shape: as wide as a panel for one token; for several, what leaves registers for the weights and the input.
 inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
-inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width) {
-  const std::size_t most = tokens == 1 ? (few_registers ? 8 : 16) : few_registers ? 4 : 24 / tokens;
+inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width, std::size_t accumulators) {
+  const std::size_t most = (tokens == 1 ? (few_registers ? 8 : 16) : few_registers ? 4 : 24 / tokens) / accumulators;
   std::size_t vectors = width / lanes;
-  while (vectors > most || width % (vectors * lanes) != 0) --vectors;
+  while (vectors > std::max<std::size_t>(most, 1) || width % (vectors * lanes) != 0) --vectors;
   return vectors;
 }
 
 // One panel of `width` outputs for n tokens.
-template <std::size_t tokens, std::size_t width>
-HWY_INLINE void linear_panel(const float* HWY_RESTRICT w, std::size_t K, const float* bias, Rows<const float> x,
-                             Rows<float> y, std::size_t n) {
-  constexpr std::size_t vectors = tile_vectors(tokens, width);
+template <std::size_t tokens, std::size_t width, class W, class X>
+HWY_INLINE void linear_panel(W w, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
+  constexpr std::size_t vectors = tile_vectors(tokens, width, W::accumulators);
   std::size_t t = 0;
   for (; t + tokens <= n; t += tokens)
     for (std::size_t o = 0; o < width; o += vectors * lanes)
-      linear_tile<tokens, vectors>(w + o, width, K, bias ? bias + o : nullptr, x.from(t), {y[t] + o, y.stride});
+      linear_tile<tokens, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t),
+                                   {y[t] + o, y.stride});
   if constexpr (tokens > 1) {
     if (t < n) linear_panel<tokens / 2, width>(w, K, bias, x.from(t), y.from(t), n - t);
   }
 }
 
 // The last panel: 16, 32, 48 or 64 outputs wide.
-template <std::size_t tokens>
-HWY_INLINE void linear_last_panel(const float* HWY_RESTRICT w, std::size_t width, std::size_t K, const float* bias,
-                                  Rows<const float> x, Rows<float> y, std::size_t n) {
+template <std::size_t tokens, class W, class X>
+HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y,
+                                  std::size_t n) {
   static_assert(panel_width == 4 * block_width);
   switch (width / block_width) {
     case 1: return linear_panel<tokens, 1 * block_width>(w, K, bias, x, y, n);
@@ -94,29 +171,29 @@ HWY_INLINE void linear_last_panel(const float* HWY_RESTRICT w, std::size_t width
 
 // y[t] = W x[t] + bias for n tokens. Writes `outputs` floats of each row of y: all N (a multiple of 16, the padding
 // included) or fewer than 16 less, where y has no room for padding. x and y must not overlap.
-template <std::size_t tokens>
-HWY_INLINE void linear_rows(const float* HWY_RESTRICT w, std::size_t N, std::size_t K, const float* bias,
-                            Rows<const float> x, Rows<float> y, std::size_t outputs, std::size_t n) {
+template <std::size_t tokens, class W, class X>
+HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, Rows<float> y,
+                            std::size_t outputs, std::size_t n) {
   std::size_t o = 0;
   for (; o + panel_width <= outputs; o += panel_width)
-    linear_panel<tokens, panel_width>(w + o * K, K, bias ? bias + o : nullptr, x, {y.data + o, y.stride}, n);
+    linear_panel<tokens, panel_width>(w.panel(o, K), K, bias ? bias + o : nullptr, x, {y.data + o, y.stride}, n);
   if (o == outputs) return;
   const float* last_bias = bias ? bias + o : nullptr;
-  if (outputs == N) return linear_last_panel<tokens>(w + o * K, N - o, K, last_bias, x, {y.data + o, y.stride}, n);
+  if (outputs == N) return linear_last_panel<tokens>(w.panel(o, K), N - o, K, last_bias, x, {y.data + o, y.stride}, n);
   alignas(64) float padded_row[panel_width];
   for (std::size_t t = 0; t < n; ++t) {
-    linear_last_panel<1>(w + o * K, N - o, K, last_bias, x.from(t), {padded_row, 0}, 1);
+    linear_last_panel<1>(w.panel(o, K), N - o, K, last_bias, x.from(t), {padded_row, 0}, 1);
     copy_floats(padded_row, y[t] + o, outputs - o);
   }
 }
 
 // One row of a matrix in panels: what a tied head's embedding reads.
-HWY_INLINE void gather_row(const float* HWY_RESTRICT w, std::size_t N, std::size_t K, std::size_t row,
-                           float* HWY_RESTRICT out) {
+template <class W>
+HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, float* HWY_RESTRICT out) {
   const std::size_t panel = row / panel_width * panel_width;
   const std::size_t width = N - panel < panel_width ? N - panel : panel_width;
-  const float* from = w + panel * K + (row - panel);
-  for (std::size_t k = 0; k < K; ++k) out[k] = from[k * width];
+  const W from = w.panel(panel, K).outputs_from(row - panel);
+  for (std::size_t k = 0; k < K; ++k) out[k] = from.get(k, width);
 }
 
 }  // namespace HWY_NAMESPACE

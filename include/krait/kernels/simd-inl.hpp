@@ -57,17 +57,15 @@ using OneTag = hn::CappedTag<float, 1>;
 // a * b + c, rounded once. Highway's MulAdd is a plain expression on SCALAR and EMU128, so there it goes through the
 // builtin where the machine has the instruction. Without one it is rounded twice, and has_fma says so.
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-#ifdef __FP_FAST_FMAF
+// gcc defines the first; clang says it only of the machine.
+#if defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_flen)
 inline constexpr bool has_fma = true;
 #else
 inline constexpr bool has_fma = false;
 #endif
 HWY_INLINE float fused(float a, float b, float c) {
-#ifdef __FP_FAST_FMAF
-  return __builtin_fmaf(a, b, c);
-#else
-  return a * b + c;
-#endif
+  if constexpr (has_fma) return __builtin_fmaf(a, b, c);
+  else return a * b + c;
 }
 #elif HWY_ARCH_X86
 inline constexpr bool has_fma = HWY_TARGET <= HWY_AVX2;  // lower is wider

@@ -18,7 +18,7 @@ consteval bool check_embedding() {
 
 // token -> row of weight. A token outside [0, vocab_size) gives a row of zeros.
 // The rows rest in panels, as a head's do, and one is gathered by stride: so a tied head needs no second copy.
-template <std::size_t vocab_size, std::size_t d_model>
+template <std::size_t vocab_size, std::size_t d_model, Storage storage = Storage::f32>
 struct Embedding {
   static_assert(detail::check_embedding<vocab_size, d_model>());
   using takes_tokens = void;
@@ -30,7 +30,7 @@ struct Embedding {
   using Scratch = NoScratch<tokens>;
 
   KRAIT_PARAMS(Embedding,
-    (Matrix<plain(vocab_size), d_model>, weight));  // [vocab_size, d_model]
+    (Matrix<plain(vocab_size), d_model, storage>, weight));  // [vocab_size, d_model]
 };
 
 }  // namespace krait

@@ -47,6 +47,10 @@ inline constexpr bool summarises = requires { typename T::summarises; };
 template <class T>
 concept Summarising = Layer<T> && summarises<T>;
 
+// A stack that pools: it makes one row of a sequence.
+template <class T>
+inline constexpr bool gives_one_row = Summarising<T> && !requires { T::vocab_size; };
+
 // Which answers a summarising model is to write.
 enum class Emit { nothing, last, all };
 

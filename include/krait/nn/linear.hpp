@@ -1,11 +1,25 @@
 #ifndef KRAIT_NN_LINEAR_HPP
 #define KRAIT_NN_LINEAR_HPP
 
+#include <array>
+#include <cstdint>
+
 #include "krait/core/check.hpp"
 #include "krait/nn/layer.hpp"
 #include "krait/nn/params.hpp"
 
 namespace krait {
+
+// What linear layers of at most d_in inputs need while they run: where weights are int8, inputs rounded to 16 bits.
+template <std::size_t tokens, std::size_t d_in, Storage storage>
+struct LinearScratch : NoScratch<tokens> {};
+template <std::size_t tokens, std::size_t d_in>
+struct LinearScratch<tokens, d_in, Storage::int8> {
+  static constexpr std::size_t chunk = tokens;
+  static constexpr std::size_t stride = padded(d_in);
+  alignas(64) std::array<std::int16_t, tokens * stride> inputs;
+  std::array<float, tokens> steps;  // an input is its 16-bit number times this
+};
 
 namespace detail {
 template <LinearDims dims>
@@ -24,23 +38,24 @@ struct LinearFacts {
   static constexpr std::size_t multiply_adds = dims.d_in * dims.d_out;
   using State = NoState;
   template <std::size_t tokens>
-  using Scratch = NoScratch<tokens>;
+  using Scratch = LinearScratch<tokens, dims.d_in, dims.storage>;
 };
 }  // namespace detail
 
 // y = weight x (+ bias). x [d_in], y [d_out]. A bias that is off is a member that is not there.
-// One chain of fused multiply-adds for each output: from the bias (or 0), over the inputs in ascending order.
+// One chain of fused multiply-adds for each output: from the bias (or 0), over the inputs in ascending order. With int8
+// weights: one exact integer sum, which is then scaled and added to the bias in one fused multiply-add.
 template <LinearDims dims, RowOrder order = plain(dims.d_out)>
 struct Linear : detail::LinearFacts<dims, order> {
   KRAIT_PARAMS(Linear,
-    (Matrix<order, dims.d_in>, weight));  // [d_out, d_in]
+    (Matrix<order, dims.d_in, dims.storage>, weight));  // [d_out, d_in]
 };
 
 template <LinearDims dims, RowOrder order>
   requires(dims.bias)
 struct Linear<dims, order> : detail::LinearFacts<dims, order> {
   KRAIT_PARAMS(Linear,
-    (Matrix<order, dims.d_in>, weight),  // [d_out, d_in]
+    (Matrix<order, dims.d_in, dims.storage>, weight),  // [d_out, d_in]
     (Vector<order>, bias));              // [d_out]
 };
 

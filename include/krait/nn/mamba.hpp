@@ -15,7 +15,7 @@ struct Backbone {
   using Norm = RmsNorm<NormDims{.d_model = dims.d_model, .bias = dims.norm_bias, .eps = dims.norm_eps}>;
 
   KRAIT_PARAMS(Backbone,
-    (Embedding<dims.vocab_size, dims.d_model>, embedding),  // [vocab_size, d_model]; a tied head's weight as well
+    (Embedding<dims.vocab_size, dims.d_model, dims.storage>, embedding),  // [vocab_size, d_model]; a tied head's weight as well
     (Layers, layers),                                       // n_layers of them
     (Norm, norm_f));                                        // [d_model]
 };
@@ -32,7 +32,7 @@ struct ModelFacts {
   static constexpr ModelDims model_dims = dims;
   using Block = ResidualBlock<block_dims(dims)>;
   using Backbone = detail::Backbone<dims>;
-  using Head = Linear<LinearDims{.d_in = dims.d_model, .d_out = dims.vocab_size}>;
+  using Head = Linear<LinearDims{.d_in = dims.d_model, .d_out = dims.vocab_size, .storage = dims.storage}>;
   static constexpr std::size_t multiply_adds =
       dims.n_layers * Block::multiply_adds + dims.d_model + Head::multiply_adds;
 
@@ -42,8 +42,9 @@ struct ModelFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenRows<tokens, dims.d_model> x;  // the residual stream
-    typename Block::template Scratch<tokens> block;                             // shared by the layers, in turn
+    TokenRows<tokens, dims.d_model> x;               // the residual stream
+    typename Block::template Scratch<tokens> block;  // shared by the layers, in turn
+    [[no_unique_address]] typename Head::template Scratch<tokens> head;
   };
 };
 }  // namespace detail

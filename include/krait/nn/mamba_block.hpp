@@ -1,6 +1,8 @@
 #ifndef KRAIT_NN_MAMBA_BLOCK_HPP
 #define KRAIT_NN_MAMBA_BLOCK_HPP
 
+#include <algorithm>
+
 #include "krait/nn/conv1d.hpp"
 #include "krait/nn/linear.hpp"
 #include "krait/nn/ssm.hpp"
@@ -15,10 +17,12 @@ struct MambaBlock {
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr RowOrder xz_order{.groups = 2, .channels = dims.d_inner};
-  using InProj = Linear<LinearDims{.d_in = dims.d_model, .d_out = 2 * dims.d_inner, .bias = dims.in_bias}, xz_order>;
+  using InProj = Linear<LinearDims{.d_in = dims.d_model, .d_out = 2 * dims.d_inner, .bias = dims.in_bias,
+                                   .storage = dims.storage}, xz_order>;
   using Conv = Conv1d<Conv1dDims{.channels = dims.d_inner, .d_conv = dims.d_conv, .bias = dims.conv_bias}>;
   using Ssm = SelectiveStateSpaceModel<ssm_dims(dims)>;
-  using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias}>;
+  using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias,
+                                    .storage = dims.storage}>;
   static constexpr std::size_t multiply_adds = InProj::multiply_adds + Conv::multiply_adds + Ssm::multiply_adds +
                                                OutProj::multiply_adds + dims.d_inner;
 
@@ -37,6 +41,7 @@ struct MambaBlock {
     static constexpr std::size_t chunk = tokens;
     TokenRows<tokens, InProj::padded_out> xz;  // x becomes y in place
     typename Ssm::template InnerScratch<tokens> ssm;
+    [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
   };
 };
 

@@ -13,8 +13,8 @@
 namespace krait {
 
 // A linear layer's weight [d_out, d_in], in panels of 64 outputs.
-template <RowOrder order, std::size_t d_in>
-struct Matrix : Panels<order, d_in, panel_width> {
+template <RowOrder order, std::size_t d_in, Storage storage = Storage::f32>
+struct Matrix : Panels<order, d_in, panel_width, storage> {
   static constexpr std::array shape{order.rows(), d_in};
 };
 

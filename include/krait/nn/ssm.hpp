@@ -2,6 +2,8 @@
 #ifndef KRAIT_NN_SSM_HPP
 #define KRAIT_NN_SSM_HPP
 
+#include <algorithm>
+
 #include "krait/core/check.hpp"
 #include "krait/nn/linear.hpp"
 
@@ -15,8 +17,10 @@ struct SsmFacts {
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t dt_rank = dims.dt_rank;
   static constexpr std::size_t d_in = dims.d_inner;
-  using XProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = x_order.rows(), .bias = dims.x_bias}, x_order>;
-  using DtProj = Linear<LinearDims{.d_in = dims.dt_rank, .d_out = dims.d_inner, .bias = dims.dt_bias}>;
+  using XProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = x_order.rows(), .bias = dims.x_bias,
+                                  .storage = dims.storage}, x_order>;
+  using DtProj = Linear<LinearDims{.d_in = dims.dt_rank, .d_out = dims.d_inner, .bias = dims.dt_bias,
+                                   .storage = dims.storage}>;
   static constexpr std::size_t scan_multiply_adds = 3 * dims.d_inner * dims.d_state + dims.d_inner;
 
   struct State {
@@ -34,6 +38,7 @@ struct SsmFacts {
     static constexpr std::size_t chunk = tokens;
     InnerScratch<tokens> inner;
     TokenRows<tokens, dims.d_inner> xy;  // x becomes y in place
+    [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_inner, dims.dt_rank), dims.storage> linear;
   };
 };
 }  // namespace detail
@@ -87,7 +92,8 @@ constexpr RowOrder per_channel_order(const SsmDims& dims) {
 template <SsmDims dims>
 struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(dims)> {
   using Facts = detail::SsmFacts<dims, detail::per_channel_order(dims)>;
-  using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias}>;
+  using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias,
+                                    .storage = dims.storage}>;
   static constexpr bool per_channel = true;
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr std::size_t B_start = detail::per_channel_order(dims).group_start(0);

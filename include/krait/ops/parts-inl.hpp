@@ -10,6 +10,7 @@
 #endif
 
 #include "krait/kernels/conv1d-inl.hpp"
+#include "krait/kernels/int8-inl.hpp"
 #include "krait/kernels/linear-inl.hpp"
 #include "krait/kernels/rms_norm-inl.hpp"
 #include "krait/nn/conv1d.hpp"
@@ -34,17 +35,38 @@ HWY_INLINE Rows<float> rows_of(TokenRows<tokens, channels>& rows) {
   return {rows.values.data(), rows.stride};
 }
 
-// A linear layer's n rows; `outputs` floats of each are written: d_out, or padded_out where there is room for padding.
-template <std::size_t tokens, LinearDims dims, RowOrder order>
-HWY_INLINE void apply_linear(const Linear<dims, order>& layer, Rows<const float> in, Rows<float> out,
+// The weights of a tensor as kernels take them.
+template <RowOrder order, std::size_t d_in, Storage storage>
+HWY_INLINE Weights<storage> weights_of(const Matrix<order, d_in, storage>& weight) {
+  if constexpr (storage == Storage::int8) return {weight.data(), weight.scales.data()};
+  else return {weight.data()};
+}
+
+// y = weight x + bias, n rows; `outputs` floats of each are written: all rows of the weight, or with their padding where
+// there is room for it. The scratch may be that of a layer with more inputs.
+template <std::size_t tokens, RowOrder order, std::size_t d_in, Storage storage, class Borrowed>
+HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, Borrowed& scratch,
+                             Rows<const float> in, Rows<float> out, std::size_t outputs, std::size_t n) {
+  constexpr std::size_t tile = tokens < tile_tokens ? 1 : tile_tokens;
+  if constexpr (storage == Storage::int8) {
+    const Rows<std::int16_t> inputs{scratch.inputs.data(), padded(d_in)};
+    for (std::size_t t = 0; t < n; ++t) scratch.steps[t] = quantise_row(in[t], d_in, inputs[t]);
+    linear_rows<tile>(weights_of(weight), order.padded_rows(), d_in, bias,
+                      Quantised{inputs.as_const(), scratch.steps.data()}, out, outputs, n);
+  } else {
+    linear_rows<tile>(weights_of(weight), order.padded_rows(), d_in, bias, in, out, outputs, n);
+  }
+}
+template <std::size_t tokens, LinearDims dims, RowOrder order, class Borrowed>
+HWY_INLINE void apply_linear(const Linear<dims, order>& layer, Borrowed& scratch, Rows<const float> in, Rows<float> out,
                              std::size_t outputs, std::size_t n) {
-  linear_rows<(tokens < tile_tokens ? 1 : tile_tokens)>(layer.weight.data(), order.padded_rows(), dims.d_in,
-                                                        bias_of(layer), in, out, outputs, n);
+  apply_weight<tokens>(layer.weight, bias_of(layer), scratch, in, out, outputs, n);
 }
 template <std::size_t tokens, LinearDims dims, RowOrder order>
-HWY_INLINE void run(const Linear<dims, order>& layer, NoState&, NoScratch<tokens>&, Rows<const float> in, Rows<float> out,
-                    std::size_t n) {
-  apply_linear<tokens>(layer, in, out, dims.d_out, n);
+HWY_INLINE void run(const Linear<dims, order>& layer, NoState&,
+                    typename Linear<dims, order>::template Scratch<tokens>& scratch, Rows<const float> in,
+                    Rows<float> out, std::size_t n) {
+  apply_linear<tokens>(layer, scratch, in, out, dims.d_out, n);
 }
 
 template <std::size_t tokens, NormDims dims>
@@ -70,12 +92,12 @@ HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& sta
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.channels);
 }
 
-template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, class Token>
-HWY_INLINE void run(const Embedding<vocab_size, d_model>& layer, NoState&, NoScratch<tokens>&, const Token* in, Rows<float> out,
-                    std::size_t n) {
+template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, Storage storage, class Token>
+HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoState&, NoScratch<tokens>&, const Token* in,
+                    Rows<float> out, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) {
-    const auto token = static_cast<std::make_unsigned_t<Token>>(in[t]);  // a negative one is large
-    if (token < vocab_size) gather_row(layer.weight.data(), padded(vocab_size), d_model, token, out[t]);
+    const auto token = static_cast<std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>>(in[t]);  // a negative one is large
+    if (token < vocab_size) gather_row(weights_of(layer.weight), padded(vocab_size), d_model, token, out[t]);
     else std::memset(out[t], 0, d_model * sizeof(float));
   }
 }

@@ -72,7 +72,7 @@ HWY_INLINE float total(std::span<const float> weights) {
 // sample(logits, sampler): the index of the token drawn. `logits`, a row of floats, is used up: it becomes the weights
 // that were drawn from (0: filtered out). Logits of -infinity or NaN are never drawn while another is left; with none
 // left, and on an empty row, the answer is 0. The same draw on every target with FMA. Allocates nothing.
-HWY_INLINE std::size_t sample(std::span<float> logits, Sampler& sampler) noexcept {
+inline std::size_t sample(std::span<float> logits, Sampler& sampler) noexcept {
   const Sampling& how = sampler.sampling;
   const std::uint64_t draw = sampler.draws++;
   if (logits.empty()) return 0;

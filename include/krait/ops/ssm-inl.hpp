@@ -15,14 +15,15 @@ namespace krait {
 namespace HWY_NAMESPACE {
 
 // x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's.
-template <std::size_t tokens, class Ssm>
+template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
-                          typename Ssm::template InnerScratch<tokens>& scratch, Rows<float> xy, std::size_t n) {
+                          typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, Rows<float> xy,
+                          std::size_t n) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
   const Rows<float> x_dbl = rows_of(scratch.x_dbl);
   const Rows<float> delta = rows_of(scratch.delta);
-  apply_linear<tokens>(layer.x_proj, xy.as_const(), x_dbl, Ssm::XProj::padded_out, n);
-  apply_linear<tokens>(layer.dt_proj, x_dbl.as_const(), delta, Ssm::DtProj::padded_out, n);
+  apply_linear<tokens>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, Ssm::XProj::padded_out, n);
+  apply_linear<tokens>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, Ssm::DtProj::padded_out, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
   selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
                                     .D = layer.D.data(),
@@ -44,7 +45,7 @@ HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
                     Rows<float> out, std::size_t n) {
   const Rows<float> xy = rows_of(scratch.xy);
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
-  apply_ssm<tokens>(layer, state, scratch.inner, xy, n);
+  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.d_inner);
 }
 
@@ -54,8 +55,8 @@ HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveSt
                     Rows<float> out, std::size_t n) {
   const Rows<float> xy = rows_of(scratch.xy);
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
-  apply_ssm<tokens>(layer, state, scratch.inner, xy, n);
-  apply_linear<tokens>(layer.out_proj, xy.as_const(), out, dims.d_model, n);
+  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
+  apply_linear<tokens>(layer.out_proj, scratch.linear, xy.as_const(), out, dims.d_model, n);
 }
 
 }  // namespace HWY_NAMESPACE

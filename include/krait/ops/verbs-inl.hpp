@@ -145,8 +145,9 @@ HWY_INLINE Rows<const float> advance(Rows<const float> rows, std::size_t n) { re
 template <std::size_t tokens, bool every_row, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
                              Rows<float> out, std::size_t n) {
+  constexpr bool one_by_one = every_row && gives_one_row<Model>;  // a summary of every beginning
   while (n > 0) {
-    const std::size_t now = std::min(n, tokens);
+    const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
     if constexpr (Summarising<Model>)
       run<tokens>(model, state, scratch, in, out, now,
                   every_row ? Emit::all : now == n ? Emit::last : Emit::nothing);
@@ -160,12 +161,14 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
 
 }  // namespace detail
 
+// The public verbs are not forced inline: a caller outside of the target's attributes could not inline them (aarch64).
+
 // step(model, state, x, y[, scratch]): one token. x: a token or a row of d_in floats; y: a row of d_out floats (logits).
 // Continues the sequence that `state` stands for, and brings it up to date. Allocates nothing; the scratch, where it is
 // not given, is on the stack: scratch_bytes<Model>. x and y must not overlap. The same instructions whatever the data.
 // A token outside the vocabulary counts as a row of zeros.
 template <Layer Model, class S, class In, class Out, class Borrowed>
-HWY_INLINE void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch) noexcept {
+void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch) noexcept {
   constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed, true>() &&
                         detail::check_input<Model, const In>() &&
                         detail::check_output_row<Model::d_out, std::remove_reference_t<Out>>();
@@ -176,7 +179,7 @@ HWY_INLINE void step(const Model& model, S& state, const In& x, Out&& y, Borrowe
   }
 }
 template <Layer Model, class S, class In, class Out>
-HWY_INLINE void step(const Model& model, S& state, const In& x, Out&& y) noexcept {
+void step(const Model& model, S& state, const In& x, Out&& y) noexcept {
   Scratch<Model> scratch;
   step(model, state, x, y, scratch);
 }
@@ -187,7 +190,7 @@ HWY_INLINE void step(const Model& model, S& state, const In& x, Out&& y) noexcep
 // on the stack: scratch_bytes<Model, default_chunk<Model>()>. Gives the number of tokens taken: all, or what ys has rows
 // for. An empty xs changes nothing.
 template <Layer Model, class S, class In, class Out, class Borrowed>
-HWY_INLINE std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys, Borrowed& scratch) noexcept {
+std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys, Borrowed& scratch) noexcept {
   using Output = std::remove_reference_t<Out>;
   constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed>() &&
                         detail::check_sequence<Model, const In>() && detail::check_outputs<Model, Output>();
@@ -206,7 +209,7 @@ HWY_INLINE std::size_t prefill(const Model& model, S& state, const In& xs, Out&&
   return 0;
 }
 template <Layer Model, class S, class In, class Out>
-HWY_INLINE std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys) noexcept {
+std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys) noexcept {
   Scratch<Model, default_chunk<Model>()> scratch;
   return prefill(model, state, xs, ys, scratch);
 }
@@ -214,11 +217,10 @@ HWY_INLINE std::size_t prefill(const Model& model, S& state, const In& xs, Out&&
 // forward(model, xs): a whole sequence of a length known at compile time, from a fresh state. xs: an array of tokens, or
 // krait::Tensor<float, L, d_in>. Gives krait::Tensor<float, L, d_out>, or, for a stack that pools, Tensor<float, d_out>.
 template <Layer Model, class In>
-HWY_INLINE auto forward(const Model& model, const In& xs) noexcept {
+auto forward(const Model& model, const In& xs) noexcept {
   constexpr std::size_t length = detail::row_extent<In>;
   static_assert(length > 0, "krait::forward(model, xs): xs must have a length known at compile time: use krait::prefill for others");
-  constexpr bool one_row = Summarising<Model> && !requires { Model::vocab_size; };
-  using Output = std::conditional_t<one_row, Tensor<float, Model::d_out>, Tensor<float, std::max<std::size_t>(length, 1), Model::d_out>>;
+  using Output = std::conditional_t<gives_one_row<Model>, Tensor<float, Model::d_out>, Tensor<float, std::max<std::size_t>(length, 1), Model::d_out>>;
   Output out;
   if constexpr (length > 0) {
     constexpr std::size_t tokens = std::min(length, default_chunk<Model>());
@@ -232,18 +234,18 @@ HWY_INLINE auto forward(const Model& model, const In& xs) noexcept {
 // Something that is no layer, where the layer belongs.
 template <class Model, class... More>
   requires(!Layer<Model>)
-HWY_INLINE void step(const Model&, More&&...) noexcept {
+void step(const Model&, More&&...) noexcept {
   static_assert(detail::found<Model>::is_layer, "krait::step(model, state, x, y): model must be a layer or a model");
 }
 template <class Model, class... More>
   requires(!Layer<Model>)
-HWY_INLINE std::size_t prefill(const Model&, More&&...) noexcept {
+std::size_t prefill(const Model&, More&&...) noexcept {
   static_assert(detail::found<Model>::is_layer, "krait::prefill(model, state, xs, ys): model must be a layer or a model");
   return 0;
 }
 template <class Model, class... More>
   requires(!Layer<Model>)
-HWY_INLINE int forward(const Model&, More&&...) noexcept {
+int forward(const Model&, More&&...) noexcept {
   static_assert(detail::found<Model>::is_layer, "krait::forward(model, xs): model must be a layer or a model");
   return 0;
 }

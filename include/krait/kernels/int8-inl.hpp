@@ -1,0 +1,176 @@
+// Linear layers with int8 weights: inputs become 16-bit whole numbers, sums are whole numbers and so exact in any order,
+// which leaves every core free to use what it is good at. y = sum * (scale of the output * step of the inputs) + bias.
+#if defined(KRAIT_KERNELS_INT8_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_KERNELS_INT8_INL_HPP
+#undef KRAIT_KERNELS_INT8_INL_HPP
+#else
+#define KRAIT_KERNELS_INT8_INL_HPP
+#endif
+
+#include <limits>
+
+#include "krait/kernels/linear-inl.hpp"
+
+#if defined(__ARM_FEATURE_MVE)
+#include <arm_mve.h>
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace krait {
+namespace HWY_NAMESPACE {
+
+// [K / 8][width][8], each group of eight columns side by side.
+template <>
+struct Weights<Storage::int8> {
+  static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
+  const std::int8_t* values;
+  const float* scales;
+  static constexpr std::size_t padded_cols(std::size_t K) { return ceil_div(K, int8_group) * int8_group; }
+  Weights panel(std::size_t output, std::size_t K) const { return {values + output * padded_cols(K), scales + output}; }
+  Weights outputs_from(std::size_t output) const { return {values + output * int8_group, scales + output}; }
+  float get(std::size_t k, std::size_t width) const {
+    return scales[0] * static_cast<float>(values[k / int8_group * width * int8_group + k % int8_group]);
+  }
+};
+
+// A run of rows of 16-bit inputs; one of row t's stands for its number times steps[t].
+struct Quantised {
+  Rows<const std::int16_t> inputs;
+  const float* steps;
+  Quantised from(std::size_t t) const { return {inputs.from(t), steps + t}; }
+};
+
+// The largest input: K products with 127 must fit in 31 bits.
+constexpr std::int32_t largest_input(std::size_t K) {
+  const auto fits = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / (127 * K);
+  return static_cast<std::int32_t>(std::min<std::size_t>(fits, std::numeric_limits<std::int16_t>::max()));
+}
+
+// q[i] = round(x[i] / step) for K floats, zeros behind them up to a whole block; the answer is the step, the largest
+// magnitude over largest_input(K). Inputs that are all below 2^-100 count as 0. If one is not finite the step is not
+// either, and so every output becomes NaN or infinite.
+HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
+  const Tag tag;
+  const hn::RebindToSigned<Tag> int_tag;
+  const hn::Rebind<std::int16_t, Tag> short_tag;
+  // As whole numbers magnitudes have the same order, with NaN above infinity.
+  auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
+  for_each_vector(K, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+    largest = hn::Max(largest, hn::BitCast(int_tag, hn::Abs(load(x + i))));
+  });
+  const float magnitude = hn::GetLane(hn::BitCast(tag, hn::MaxOfLanes(int_tag, largest)));
+  const auto most = static_cast<float>(largest_input(K));
+  const V inverse = hn::Set(tag, most / magnitude);
+  const auto shift = hn::BitCast(int_tag, hn::Set(tag, whole_shift));
+  for_each_vector(K, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+    const V whole = round_shifted(opaque(hn::Mul(load(x + i), inverse)));
+    hn::Store(hn::DemoteTo(short_tag, hn::Sub(hn::BitCast(int_tag, whole), shift)), short_tag, q + i);
+  });
+  const std::size_t written = ceil_div(K, lanes) * lanes;
+  std::memset(q + written, 0, (padded(K) - written) * sizeof(*q));
+  return magnitude / most;
+}
+
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+
+// sums[o] = sum over k of q[k] w[k][o] for `outputs` neighbouring outputs.
+template <std::size_t outputs>
+HWY_INLINE void sum_products(const std::int8_t* HWY_RESTRICT w, std::size_t width, std::size_t K,
+                             const std::int16_t* HWY_RESTRICT q, std::int32_t (&sums)[outputs]) {
+  for (std::size_t o = 0; o < outputs; ++o) sums[o] = 0;
+  for (std::size_t k = 0; k < K; k += int8_group, w += width * int8_group, q += int8_group) {
+#if defined(__ARM_FEATURE_MVE)
+    const int16x8_t in = vld1q_s16(q);
+    KRAIT_UNROLL
+    for (std::size_t o = 0; o < outputs; ++o) sums[o] = vmladavaq_s16(sums[o], vldrbq_s16(w + o * int8_group), in);
+#else
+    KRAIT_UNROLL
+    for (std::size_t o = 0; o < outputs; ++o) {
+      // Unsigned, since the inputs of a row that is not finite may be anything.
+      auto sum = static_cast<std::uint32_t>(sums[o]);
+      KRAIT_UNROLL
+      for (std::size_t i = 0; i < int8_group; ++i) sum += static_cast<std::uint32_t>(w[o * int8_group + i] * q[i]);
+      sums[o] = static_cast<std::int32_t>(sum);
+    }
+#endif
+  }
+}
+
+template <std::size_t tokens, std::size_t vectors>
+HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
+                            Quantised x, Rows<float> y) {
+  constexpr std::size_t together = 4;
+  for (std::size_t o = 0; o < vectors * lanes; o += together) {
+    for (std::size_t t = 0; t < tokens; ++t) {
+      std::int32_t sums[together];
+      sum_products(weights.values + o * int8_group, width, K, x.inputs[t], sums);
+      for (std::size_t i = 0; i < together; ++i) {
+        const hn::Vec<OneTag> scale = hn::Set(OneTag{}, weights.scales[o + i] * x.steps[t]);
+        const hn::Vec<OneTag> start = hn::Set(OneTag{}, bias ? bias[o + i] : 0.0f);
+        y[t][o + i] = hn::GetLane(mul_add_one(hn::Set(OneTag{}, static_cast<float>(sums[i])), scale, start));
+      }
+    }
+  }
+}
+
+#else
+
+// A vector of 16-bit numbers holds the eight columns of lanes / 4 outputs; products of neighbours are added on the way.
+template <std::size_t tokens, std::size_t vectors>
+HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
+                            Quantised x, Rows<float> y) {
+  const Tag tag;
+  const hn::RebindToSigned<Tag> int_tag;
+  const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
+  const hn::Rebind<std::int8_t, decltype(short_tag)> byte_tag;
+  using Sum = hn::Vec<decltype(int_tag)>;
+  constexpr std::size_t parts = 4 * vectors;
+  Sum sum[tokens][parts], more[tokens][parts];  // Highway may add to either, as suits the target
+  KRAIT_UNROLL
+  for (std::size_t t = 0; t < tokens; ++t) {
+    KRAIT_UNROLL
+    for (std::size_t part = 0; part < parts; ++part) sum[t][part] = more[t][part] = hn::Zero(int_tag);
+  }
+  const std::int8_t* HWY_RESTRICT w = weights.values;
+  for (std::size_t k = 0; k < K; k += int8_group, w += width * int8_group) {
+    hn::Vec<decltype(short_tag)> in[tokens];
+    KRAIT_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t) in[t] = hn::LoadDup128(short_tag, x.inputs[t] + k);
+    KRAIT_UNROLL
+    for (std::size_t part = 0; part < parts; ++part) {
+      const auto weight = hn::PromoteTo(short_tag, hn::Load(byte_tag, w + part * 2 * lanes));
+      KRAIT_UNROLL
+      for (std::size_t t = 0; t < tokens; ++t) {
+#if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3  // one instruction, which Highway 1.0.3 does not use
+        sum[t][part].raw = _mm512_dpwssd_epi32(sum[t][part].raw, weight.raw, in[t].raw);
+#else
+        sum[t][part] = hn::ReorderWidenMulAccumulate(int_tag, weight, in[t], sum[t][part], more[t][part]);
+#endif
+      }
+    }
+  }
+  const auto halve = [int_tag](Sum low, Sum high) KRAIT_LAMBDA {
+    return hn::Add(hn::ConcatEven(int_tag, high, low), hn::ConcatOdd(int_tag, high, low));
+  };
+  KRAIT_UNROLL
+  for (std::size_t t = 0; t < tokens; ++t) {
+    KRAIT_UNROLL
+    for (std::size_t v = 0; v < vectors; ++v) {
+      Sum part[4];
+      KRAIT_UNROLL
+      for (std::size_t i = 0; i < 4; ++i) part[i] = hn::Add(sum[t][4 * v + i], more[t][4 * v + i]);
+      const Sum total = halve(halve(part[0], part[1]), halve(part[2], part[3]));
+      const V scale = hn::Mul(hn::Load(tag, weights.scales + v * lanes), hn::Set(tag, x.steps[t]));
+      const V start = bias ? hn::Load(tag, bias + v * lanes) : hn::Zero(tag);
+      hn::StoreU(mul_add_one(hn::ConvertTo(tag, total), scale, start), tag, y[t] + v * lanes);
+    }
+  }
+}
+
+#endif
+
+}  // namespace HWY_NAMESPACE
+}  // namespace krait
+HWY_AFTER_NAMESPACE();
+
+#endif
