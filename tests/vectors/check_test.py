@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""What `check` must say of good files, of damaged ones and of nonsense.
+
+  check_test.py [--compiler C]           the files of odd/, a damaged one, and every kind of nonsense
+  check_test.py [--compiler C] --fresh   all of odd_vectors.py's cases, freshly drawn; skipped (77) without numpy
+"""
+import argparse
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+REFERENCE = HERE.parent / "data" / "reference"
+
+
+def check(compiler, files):
+    """check's exit code, and the line it prints for each file, by the file's name."""
+    done = subprocess.run([HERE / "check", "--compiler", compiler, "--flags", "-march=native -O0", *files],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(done.stdout, end="")
+    lines = {}
+    for line in done.stdout.splitlines():
+        for path in map(str, files):
+            if path + ":" in line:
+                lines[pathlib.Path(path).stem] = line.replace(path + ": ", "")
+    return done.returncode, lines
+
+
+def changed(source, path, change):
+    """A copy of a safetensors file. change(header, data) alters both, and may give other bytes for the whole file."""
+    content = source.read_bytes()
+    (size,) = struct.unpack_from("<Q", content)
+    header, data = json.loads(content[8 : 8 + size]), bytearray(content[8 + size :])
+    whole = change(header, data)
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data if whole is None else whole)
+    return path
+
+
+def damage_output(header, data):
+    """The last expected value, off by a thousandth."""
+    at = header["output"]["data_offsets"][1] - 4
+    (value,) = struct.unpack_from("<f", data, at)
+    struct.pack_into("<f", data, at, value + 1e-3)
+
+
+def spoil_state(header, data):
+    struct.pack_into("<f", data, header["final_state"]["data_offsets"][0], float("nan"))
+
+
+def rename(old, new):
+    def change(header, data):
+        header[new] = header.pop(old)
+    return change
+
+
+def reshape(name, shape):
+    def change(header, data):
+        header[name]["shape"] = shape
+    return change
+
+
+def metadata(**entries):
+    def change(header, data):
+        header["__metadata__"].update(entries)
+    return change
+
+
+def foreign_token(header, data):
+    struct.pack_into("<i", data, header["tokens"]["data_offsets"][0] + 8, 64)
+
+
+def not_a_number(header, data):
+    struct.pack_into("<f", data, header["D"]["data_offsets"][0] + 4, float("nan"))
+
+
+# A copy of which file, changed how; and what must be said of it.
+NONSENSE = {
+    "text": ("ssm_plain", lambda header, data: b"once upon a time", "is not safetensors: its first 8 bytes announce"),
+    "short": ("ssm_plain", lambda header, data: b"once", "is not safetensors: 4 bytes"),
+    "no_json": ("ssm_plain", lambda header, data: struct.pack("<Q", 4) + b"{tex", "its header is not JSON"),
+    "cut_off": ("ssm_plain", lambda header, data: data.__delitem__(slice(-8, None)), "is cut off or damaged: "),
+    "unknown_component": ("ssm_plain", metadata(component="Transformer"), "unknown component 'Transformer'"),
+    "no_output": ("ssm_plain", rename("output", "answer"), "output is missing: wanted a tensor [12, 16]"),
+    "no_weight": ("ssm_plain", rename("dt_proj.weight", "dt_projection.weight"), "dt_proj.weight is missing"),
+    "other_weight": ("ssm_plain", rename("x_proj.weight", "x_proj.w"), "x_proj.weight: parameter is missing"),
+    "flat_input": ("ssm_plain", reshape("input", [192]), "input: found shape [192], wanted [length, 16]"),
+    "turned_weight": ("ssm_plain", reshape("x_proj.weight", [16, 34]), "found [16, 34], wanted [34, 16]"),
+    "other_metadata": ("ssm_plain", metadata(d_state="8"), "metadata d_state = 8, by the tensors' shapes and names 16"),
+    "bias_in_metadata": ("ssm_plain", metadata(x_bias="True"), "metadata x_bias = True, by the tensors' shapes and names False"),
+    "foreign_token": ("mamba_tied", foreign_token, "tokens[2] is 64, wanted a whole number from 0 to 63"),
+    "nan_weight": ("ssm_plain", not_a_number, "D: value is not finite: found element [1] is NaN"),
+}
+
+
+def fail(text):
+    sys.exit(f"check_test: {text}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiler", default="c++")
+    parser.add_argument("--fresh", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        if options.fresh:
+            try:
+                import odd_vectors
+            except ImportError as error:
+                print(f"skipped: {error}")
+                return 77
+            for at, (case, setup) in enumerate(odd_vectors.CASES.items()):
+                odd_vectors.make(folder / f"{case}.safetensors", 100 + at, *setup)
+            code, lines = check(options.compiler, sorted(folder.iterdir()))
+            if code != 0 or len(lines) != len(odd_vectors.CASES):
+                fail(f"fresh vectors: {len(lines)} lines, exit code {code}")
+            return 0
+
+        damaged = changed(REFERENCE / "ssm_plain.safetensors", folder / "damaged.safetensors", damage_output)
+        spoilt = changed(REFERENCE / "ssm_plain.safetensors", folder / "spoilt.safetensors", spoil_state)
+        code, lines = check(options.compiler, [damaged, spoilt])
+        if code != 1 or not all(line.startswith("FAIL") for line in lines.values()) or len(lines) != 2:
+            fail(f"two files with a wrong value each: exit code {code}, wanted 1 and FAIL for both")
+
+        odd = sorted((HERE / "odd").glob("*.safetensors"))
+        files = [*odd, damaged, folder / "absent.safetensors"]
+        files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
+                  for name, (source, change, _) in NONSENSE.items()]
+        code, lines = check(options.compiler, files)
+        if code != 2:
+            fail(f"nonsense among good files: exit code {code}, wanted 2")
+        wanted = {path.stem: "ok" for path in odd} | {"damaged": "FAIL", "absent": "cannot be read: No such file or directory"}
+        wanted |= {name: said for name, (_, _, said) in NONSENSE.items()}
+        for name, said in wanted.items():
+            if said not in lines.get(name, ""):
+                fail(f"{name}: wanted '{said}', found '{lines.get(name)}'")
+        if not odd:
+            fail("odd/ holds no files")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Writes reference vectors of unusual dims, by ../data/reference/mamba_reference.py: one for each line of CASES.
+
+  odd_vectors.py FOLDER [--seed N] [NAME]...
+
+The files in odd/ are those named SMALL, of seed 1, written with numpy 2.4.
+"""
+import argparse
+import json
+import pathlib
+import struct
+import sys
+
+import numpy as np
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "data" / "reference"))
+import mamba_reference as reference
+
+# name: component, steps, sizes, and what else is unusual:
+#   bias  the layers that have one       dtype  of the weights         names  whose checkpoint
+#   head  tied, own, or copy (a tied head that stands in the file)     metadata  False: there is none
+CASES = {
+    "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),
+    "ssm_full_rank": ("SelectiveStateSpaceModel", 65, dict(d_inner=17, d_state=3, dt_rank=17), dict(bias="x_proj dt_proj")),
+    "ssm_wide_state": ("SelectiveStateSpaceModel", 130, dict(d_inner=100, d_state=33, dt_rank=2), dict(bias="x_proj")),
+    "ssm_5000_steps": ("SelectiveStateSpaceModel", 5000, dict(d_inner=5, d_state=2, dt_rank=1), dict(metadata=False)),
+    "sss_ones": ("SelectiveStateSpace", 3, dict(d_inner=1, d_state=1, dt_rank=1, d_model=1), {}),
+    "sss_odd": ("SelectiveStateSpace", 70, dict(d_inner=19, d_state=5, dt_rank=2, d_model=33), dict(bias="x_proj dt_proj")),
+    "sss_many_channels": ("SelectiveStateSpace", 9, dict(d_inner=35, d_state=17, dt_rank=1, d_model=2), dict(metadata=False)),
+    "block_ones": ("MambaBlock", 4, dict(d_model=1, d_inner=1, d_state=1, dt_rank=1, d_conv=1), dict(bias="conv1d")),
+    "block_one_tap": ("MambaBlock", 67, dict(d_model=9, d_inner=31, d_state=4, dt_rank=5, d_conv=1), dict(bias="in_proj x_proj out_proj")),
+    "block_long_taps": ("MambaBlock", 3, dict(d_model=7, d_inner=12, d_state=2, dt_rank=1, d_conv=9), dict(bias="dt_proj")),
+    "block_narrow": ("MambaBlock", 100, dict(d_model=40, d_inner=6, d_state=20, dt_rank=3, d_conv=5), dict(bias="in_proj conv1d x_proj dt_proj out_proj", metadata=False)),
+    "block_3000_steps": ("MambaBlock", 3000, dict(d_model=4, d_inner=8, d_state=3, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj")),
+    "block_f16": ("MambaBlock", 20, dict(d_model=16, d_inner=32, d_state=16, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj", dtype="F16")),
+    "residual_plain": ("ResidualBlock", 33, dict(d_model=11, d_inner=22, d_state=5, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj")),
+    "residual_all_biases": ("ResidualBlock", 66, dict(d_model=24, d_inner=25, d_state=1, dt_rank=25, d_conv=2), dict(bias="norm in_proj conv1d x_proj dt_proj out_proj", metadata=False)),
+    "residual_eps": ("ResidualBlock", 8, dict(d_model=5, d_inner=9, d_state=2, dt_rank=1, d_conv=3), dict(eps=0.01)),
+    "mamba_one_word": ("Mamba", 2, dict(vocab_size=1, n_layers=1, d_model=3, d_inner=2, d_state=1, dt_rank=1, d_conv=1), {}),
+    "mamba_hugging_face": ("Mamba", 200, dict(vocab_size=77, n_layers=3, d_model=18, d_inner=36, d_state=16, dt_rank=2, d_conv=4), dict(bias="conv1d dt_proj", names="hf", head="copy", metadata=False)),
+    "mamba_own_head": ("Mamba", 90, dict(vocab_size=33, n_layers=2, d_model=13, d_inner=29, d_state=7, dt_rank=3, d_conv=3), dict(bias="norm in_proj x_proj out_proj", head="own")),
+    "mamba_bf16": ("Mamba", 40, dict(vocab_size=50, n_layers=2, d_model=32, d_inner=64, d_state=16, dt_rank=2, d_conv=4), dict(bias="conv1d dt_proj", dtype="BF16")),
+    "mamba_2000_steps": ("Mamba", 2000, dict(vocab_size=20, n_layers=1, d_model=6, d_inner=12, d_state=4, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj")),
+    "mamba_deep": ("Mamba", 12, dict(vocab_size=9, n_layers=11, d_model=8, d_inner=16, d_state=2, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj", metadata=False)),
+}
+SMALL = ["ssm_ones", "sss_odd", "block_long_taps", "block_narrow", "residual_all_biases", "residual_eps", "mamba_own_head",
+         "mamba_bf16"]
+
+
+def mixer_weights(component, sizes, biased, draw):
+    """Weights of one mixer, by name. draw(shape, spread): normal numbers."""
+    def layer(name, outputs, inputs, shape=None):
+        weights[f"{name}.weight"] = draw(shape or (outputs, inputs), inputs**-0.5)
+        if name in biased:
+            weights[f"{name}.bias"] = draw((outputs,), 0.3)
+
+    weights = {}
+    d_inner, d_state, dt_rank = sizes["d_inner"], sizes["d_state"], sizes["dt_rank"]
+    if not component.startswith("Selective"):
+        layer("in_proj", 2 * d_inner, sizes["d_model"])
+        layer("conv1d", d_inner, sizes["d_conv"], (d_inner, 1, sizes["d_conv"]))
+    layer("x_proj", dt_rank + 2 * d_state * (d_inner if component == "SelectiveStateSpace" else 1), d_inner)
+    layer("dt_proj", d_inner, dt_rank)
+    weights["A_log"] = draw((d_inner, d_state), 1.0)
+    weights["D"] = 1 + draw((d_inner,), 0.3)
+    if component != "SelectiveStateSpaceModel":
+        layer("out_proj", sizes["d_model"], d_inner)
+    return weights
+
+
+def block_weights(component, sizes, biased, draw):
+    norm = {"norm.weight": 1 + draw((sizes["d_model"],), 0.3)}
+    if "norm" in biased:
+        norm["norm.bias"] = draw((sizes["d_model"],), 0.3)
+    return norm | {f"mixer.{name}": value for name, value in mixer_weights(component, sizes, biased, draw).items()}
+
+
+def model_weights(sizes, biased, draw, names, head):
+    embedding = "backbone.embeddings.weight" if names == "hf" else "backbone.embedding.weight"
+    weights = {embedding: draw((sizes["vocab_size"], sizes["d_model"]), 1.0)}
+    for layer in range(sizes["n_layers"]):
+        block = block_weights("Mamba", sizes, biased, draw)
+        weights |= {f"backbone.layers.{layer}.{name}": value for name, value in block.items()}
+    weights["backbone.norm_f.weight"] = 1 + draw((sizes["d_model"],), 0.3)
+    if "norm" in biased:
+        weights["backbone.norm_f.bias"] = draw((sizes["d_model"],), 0.3)
+    if head != "tied":
+        weights["lm_head.weight"] = weights[embedding] if head == "copy" else draw(weights[embedding].shape, 0.3)
+    return weights
+
+
+def encode(value, dtype):
+    """The bytes of a float array, and what numbers they stand for."""
+    if dtype == "BF16":
+        high = (value.astype("<f4").view("<u4") >> 16).astype("<u2")
+        return high.tobytes(), (high.astype("<u4") << 16).view("<f4").astype(np.float64)
+    stored = value.astype({"F16": "<f2", "F32": "<f4"}[dtype])
+    return stored.tobytes(), stored.astype(np.float64)
+
+
+def write(path, tensors, metadata):
+    """tensors: name to (dtype, shape, bytes)."""
+    header, at = ({"__metadata__": metadata} if metadata else {}), 0
+    for name, (dtype, shape, content) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, at + len(content)]}
+        at += len(content)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(content for _, _, content in tensors.values()))
+
+
+def make(path, seed, component, steps, sizes, options):
+    random = np.random.default_rng(seed)
+    dtype, eps = options.get("dtype", "F32"), options.get("eps", 1e-5)
+    biased = options.get("bias", "").split()
+
+    def draw(shape, spread):
+        return random.normal(size=shape) * spread
+
+    if component == "Mamba":
+        weights = model_weights(sizes, biased, draw, options.get("names"), options.get("head", "tied"))
+    else:
+        weights = (block_weights if component == "ResidualBlock" else mixer_weights)(component, sizes, biased, draw)
+    tensors, exact = {}, {}
+    for name, value in weights.items():
+        content, exact[name] = encode(value, dtype)
+        tensors[name] = (dtype, value.shape, content)
+
+    if component == "Mamba":
+        tokens = random.integers(sizes["vocab_size"], size=steps).astype("<i4")
+        tensors["tokens"] = ("I32", tokens.shape, tokens.tobytes())
+        results = {"logits": reference.mamba(tokens, exact, eps)}
+    else:
+        content, x = encode(draw((steps, sizes["d_inner" if component.startswith("Selective") else "d_model"]), 1.0), "F32")
+        tensors["input"] = ("F32", x.shape, content)
+        if component == "SelectiveStateSpaceModel":
+            results = dict(zip(("output", "final_state"), reference.selective_state_space_model(x, exact)))
+        elif component == "ResidualBlock":
+            results = {"output": reference.residual_block(x, exact, eps)}
+        else:
+            function = {"SelectiveStateSpace": reference.selective_state_space, "MambaBlock": reference.mamba_block}
+            results = {"output": function[component](x, exact)}
+    for name, value in results.items():
+        tensors[name] = ("F32", value.shape, encode(value, "F32")[0])
+
+    metadata = {"component": component, "seq_len": str(steps)} | {name: str(size) for name, size in sizes.items()}
+    if eps != 1e-5:
+        metadata["norm_eps"] = str(eps)
+    write(path, tensors, metadata if options.get("metadata", True) else None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(CASES)}")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name in options.names or CASES:
+        make(options.folder / f"{name}.safetensors", options.seed, *CASES[name])
+
+
+if __name__ == "__main__":
+    main()

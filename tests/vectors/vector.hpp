@@ -1,0 +1,114 @@
+// Runs a reference vector: a model's weights from its file, its input through forward, prefill and step, and how far the
+// answers are from the expected ones. `check` writes the program around it.
+#ifndef KRAIT_TESTS_VECTOR_HPP
+#define KRAIT_TESTS_VECTOR_HPP
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "krait.hpp"
+#include "krait/io/file.hpp"
+#include "krait/io/load.hpp"
+
+// The program's arguments: NUMBER WEIGHTS NUMBERS [NAME]...
+struct Arguments {
+  int number;                            // which of the program's vectors
+  const char* weights;                   // the safetensors file
+  const char* numbers;                   // input (int32 or float32), answers, final state if any (both float64)
+  std::vector<std::string_view> ignore;  // names of tensors that are no parameters
+
+  Arguments(int argc, char** argv) : number(std::atoi(argv[1])), weights(argv[2]), numbers(argv[3]), ignore(argv + 4, argv + argc) {}
+};
+
+// The largest difference, relative to the largest wanted value. Infinities and NaN are wanted as such.
+inline double relative_error(std::span<const float> found, std::span<const double> wanted) {
+  double error = 0, largest = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const double difference = std::fabs(found[i] - wanted[i]);
+    if (std::isfinite(wanted[i]) ? !std::isfinite(difference)
+                                 : std::isnan(wanted[i]) ? !std::isnan(found[i]) : found[i] != wanted[i])
+      return std::numeric_limits<double>::infinity();
+    if (!std::isfinite(wanted[i])) continue;
+    error = std::max(error, difference);
+    largest = std::max(largest, std::fabs(wanted[i]));
+  }
+  return error == 0 ? 0 : error / largest;
+}
+
+// h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state].
+template <class S>
+void collect_h(const S& state, std::vector<float>& h) {
+  if constexpr (requires { state.layers; }) {
+    for (const auto& layer : state.layers) collect_h(layer, h);
+  } else if constexpr (requires { state.ssm_state; }) {
+    collect_h(state.ssm_state, h);
+  } else {
+    for (std::size_t channel = 0; channel < state.h.rows; ++channel)
+      for (std::size_t n = 0; n < state.h.cols; ++n) h.push_back(state.h.get(channel, n));
+  }
+}
+
+inline int fail(std::string_view message) {
+  std::printf("problem %.*s\n", static_cast<int>(message.size()), message.data());
+  return 1;
+}
+
+// Prints a line for each figure. Everything long is on the heap.
+template <class Model, std::size_t length>
+int run_vector(const Arguments& arguments) {
+  using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, length>,
+                                   krait::Tensor<float, length, Model::d_in>>;
+  using Output = krait::Tensor<float, length, Model::d_out>;
+  std::vector<std::byte> bytes;
+  if (const krait::Status status = krait::read_file(arguments.weights, bytes); !status) return fail(status.message());
+  const auto model = std::make_unique<Model>();
+  if (const krait::Status status = krait::load(*model, bytes, {.ignore = arguments.ignore}); !status)
+    return fail(status.message());
+
+  std::ifstream stream(arguments.numbers, std::ios::binary);
+  const auto input = std::make_unique<Input>();
+  stream.read(reinterpret_cast<char*>(input.get()), sizeof(Input));
+  std::vector<double> wanted(length * Model::d_out);
+  stream.read(reinterpret_cast<char*>(wanted.data()), static_cast<std::streamsize>(wanted.size() * sizeof(double)));
+  if (!stream) return fail("the numbers end too early");
+
+  std::vector<float> h;
+  collect_h(krait::State<Model>{}, h);
+  std::vector<double> wanted_h(h.size());
+  stream.read(reinterpret_cast<char*>(wanted_h.data()), static_cast<std::streamsize>(wanted_h.size() * sizeof(double)));
+  const bool has_final_state = bool(stream);
+
+  std::printf("target %s\n", krait::target_name());
+  const auto print = [&](const char* verb, const Output& output, const krait::State<Model>* state) {
+    std::printf("%s %.3g\n", verb, relative_error({output[0].data(), wanted.size()}, wanted));
+    if (!state || !has_final_state) return;
+    h.clear();
+    collect_h(*state, h);
+    std::printf("%s_state %.3g\n", verb, relative_error(h, wanted_h));
+  };
+  {
+    const std::unique_ptr<const Output> output(new const Output(krait::forward(*model, *input)));
+    print("forward", *output, nullptr);
+  }
+  const auto output = std::make_unique<Output>();
+  const auto state = std::make_unique<krait::State<Model>>();
+  const auto scratch = std::make_unique<krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())>>();
+  krait::prefill(*model, *state, *input, *output, *scratch);  // forward's chunk: the program is smaller so
+  print("prefill", *output, state.get());
+  *output = {};
+  *state = {};
+  for (std::size_t t = 0; t < length; ++t) krait::step(*model, *state, (*input)[t], (*output)[t]);
+  print("step", *output, state.get());
+  return 0;
+}
+
+#endif
