@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "krait.hpp"
@@ -90,6 +91,8 @@ int main(int argc, char** argv) {
   const std::uint64_t step = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
   if (step == 0) return std::fprintf(stderr, "activation_test: STEP must be a whole number of at least 1, not '%s'\n", argv[1]), 2;
   std::printf("target %s\n", krait::target_name());
+  const std::string_view wanted = argc > 2 ? argv[2] : "";
+  if (!wanted.empty() && wanted != krait::target_name()) return std::printf("wanted %s\n", argv[2]), 1;
   constexpr bool fma = krait::has_fma;
   bool good = sweep({"exp", exp_ours, exp_reference, true, false, fma ? 1.9e-7 : 3e-6, 1.3e-38}, step);
   good &= sweep({"SiLU", silu_ours, silu_reference, false, true, fma ? 2.4e-7 : 3e-6, 1.1e-36}, step);

@@ -1,0 +1,208 @@
+// Prints hashes of what two reference models answer: `hash noxton_key0.bin mamba_tied.bin`, files that `same_bits` writes.
+// Compiled for one target, or, with DISPATCH, for every one that Highway's dynamic dispatch knows.
+#ifdef DISPATCH
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "hash.cpp"
+#include <hwy/foreach_target.h>
+#endif
+#include <krait/nn/mamba.hpp>
+#include <krait/ops/verbs-inl.hpp>
+
+#ifndef KRAIT_TESTS_BITS_HASH
+#define KRAIT_TESTS_BITS_HASH
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bits {
+
+using Noxton = krait::Mamba<krait::noxton({.vocab_size = 256, .d_model = 128, .n_layers = 4})>;
+using Tied = krait::Mamba<krait::resolve({.vocab_size = 64, .d_model = 32, .n_layers = 2})>;
+
+// FNV-1a over 32-bit words, lowest byte first on every machine.
+inline std::uint64_t hash(const void* data, std::size_t bytes, std::uint64_t h = 0xCBF29CE484222325u) {
+  for (std::size_t at = 0; at + 4 <= bytes; at += 4) {
+    std::uint32_t word;
+    std::memcpy(&word, static_cast<const char*>(data) + at, 4);
+    for (int i = 0; i < 4; ++i) h = (h ^ (word >> 8 * i & 0xFF)) * 0x100000001B3u;
+  }
+  return h;
+}
+
+template <class Model, std::size_t length>
+struct Case {
+  alignas(64) Model model{};
+  std::array<int, length> tokens{};
+  krait::Tensor<float, length, Model::vocab_size> expected{};
+};
+
+struct Answer {
+  std::uint64_t forward, prefill, steps, state, other_state;
+  double error;  // the largest, relative to the largest expected logit
+};
+
+}  // namespace bits
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace bits {
+namespace HWY_NAMESPACE {
+using namespace krait::HWY_NAMESPACE;
+
+template <class Model, std::size_t length>
+HWY_NOINLINE Answer answer(const Case<Model, length>& c) {
+  static krait::Tensor<float, length, Model::vocab_size> logits;
+  static krait::State<Model> stepped, prefilled;
+  Answer a{};
+  logits = forward(c.model, c.tokens);
+  a.forward = hash(&logits, sizeof(logits));
+  double largest = 0;
+  for (std::size_t t = 0; t < length; ++t)
+    for (std::size_t i = 0; i < Model::vocab_size; ++i) {
+      const double error = std::fabs(double{logits[t][i]} - double{c.expected[t][i]});
+      if (!(error <= a.error)) a.error = error;
+      largest = std::max(largest, std::fabs(double{c.expected[t][i]}));
+    }
+  a.error /= largest;
+
+  logits = {};
+  stepped = {};
+  for (std::size_t t = 0; t < length; ++t) step(c.model, stepped, c.tokens[t], logits[t]);
+  a.steps = hash(&logits, sizeof(logits));
+  a.state = hash(&stepped, sizeof(stepped));
+
+  // In uneven pieces; the chunk is forward's, so that no third kind of run is compiled.
+  static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;
+  logits = {};
+  prefilled = {};
+  for (std::size_t t = 0, piece = 1; t < length; t += piece, piece = piece * 3 % 31) {
+    piece = piece < length - t ? piece : length - t;
+    const std::span rows(&logits[t], piece);
+    prefill(c.model, prefilled, std::span(&c.tokens[t], piece), rows, scratch);
+  }
+  a.prefill = hash(&logits, sizeof(logits));
+  a.other_state = hash(&prefilled, sizeof(prefilled));
+  return a;
+}
+
+inline Answer noxton(const Case<Noxton, 5>& c) { return answer(c); }
+inline Answer tied(const Case<Tied, 300>& c) { return answer(c); }
+inline bool fused() { return has_fma; }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace bits
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bits {
+namespace {
+
+#ifdef DISPATCH
+HWY_EXPORT(noxton);
+HWY_EXPORT(tied);
+HWY_EXPORT(fused);
+#define BITS_CALL(function) HWY_DYNAMIC_DISPATCH(function)
+#else
+#define BITS_CALL(function) HWY_STATIC_DISPATCH(function)
+#endif
+
+// A file of named tensors, little-endian: for each, the name's length, the name, the count, the words.
+class Tensors {
+ public:
+  explicit Tensors(const char* path) {
+    std::FILE* file = std::fopen(path, "rb");
+    if (file == nullptr) return;
+    for (std::uint32_t size; word(file, size);) {
+      Tensor t;
+      t.name.resize(size);
+      std::uint32_t count = 0;
+      if (std::fread(t.name.data(), 1, size, file) != size || !word(file, count)) break;
+      t.words.resize(count);
+      for (std::uint32_t& w : t.words)
+        if (!word(file, w)) break;
+      tensors_.push_back(t);
+    }
+    std::fclose(file);
+  }
+  // The words of a name; null unless there are as many as wanted.
+  const std::uint32_t* find(std::string_view name, std::size_t count) const {
+    for (const Tensor& t : tensors_)
+      if (t.name == name && t.words.size() == count) return t.words.data();
+    std::printf("missing or of another size: %.*s\n", static_cast<int>(name.size()), name.data());
+    return nullptr;
+  }
+
+ private:
+  struct Tensor {
+    std::string name;
+    std::vector<std::uint32_t> words;
+  };
+  static bool word(std::FILE* file, std::uint32_t& w) {
+    unsigned char b[4];
+    if (std::fread(b, 1, 4, file) != 4) return false;
+    w = b[0] | std::uint32_t{b[1]} << 8 | std::uint32_t{b[2]} << 16 | std::uint32_t{b[3]} << 24;
+    return true;
+  }
+  std::vector<Tensor> tensors_;
+};
+
+template <class Model, std::size_t length>
+bool read(const char* path, Case<Model, length>& c) {
+  const Tensors tensors(path);
+  bool good = true;
+  krait::for_each_param(c.model, [&](std::string_view name, auto& param) {
+    const std::uint32_t* words = tensors.find(name, param.rows * param.cols);
+    good = good && words != nullptr;
+    if (words == nullptr) return;
+    for (std::size_t row = 0; row < param.rows; ++row)
+      for (std::size_t col = 0; col < param.cols; ++col) param.set(row, col, std::bit_cast<float>(*words++));
+  });
+  const std::uint32_t* tokens = tensors.find("tokens", length);
+  const std::uint32_t* logits = tensors.find("logits", length * Model::vocab_size);
+  if (!good || tokens == nullptr || logits == nullptr) return false;
+  for (int& token : c.tokens) token = static_cast<int>(*tokens++);
+  for (auto& row : c.expected)
+    for (float& value : row) value = std::bit_cast<float>(*logits++);
+  return true;
+}
+
+void print(const char* name, std::uint64_t image, const Answer& a) {
+  std::printf(" %s image=%016llx forward=%016llx prefill=%016llx steps=%016llx state=%016llx prefill_state=%016llx error=%.2e", name,
+              static_cast<unsigned long long>(image), static_cast<unsigned long long>(a.forward),
+              static_cast<unsigned long long>(a.prefill), static_cast<unsigned long long>(a.steps),
+              static_cast<unsigned long long>(a.state), static_cast<unsigned long long>(a.other_state), a.error);
+}
+
+Case<Noxton, 5> noxton_case;
+Case<Tied, 300> tied_case;
+
+void print_all(const char* target) {
+  std::printf("target=%s fma=%d", target, BITS_CALL(fused)() ? 1 : 0);
+  print("noxton_key0", hash(&noxton_case.model, sizeof(Noxton)), BITS_CALL(noxton)(noxton_case));
+  print("mamba_tied", hash(&tied_case.model, sizeof(Tied)), BITS_CALL(tied)(tied_case));
+  std::printf("\n");
+}
+
+}  // namespace
+}  // namespace bits
+
+int main(int argc, char** argv) {
+  if (argc != 3 || !bits::read(argv[1], bits::noxton_case) || !bits::read(argv[2], bits::tied_case)) return 2;
+#ifdef DISPATCH
+  for (const auto target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    bits::print_all(hwy::TargetName(target));
+  }
+#else
+  bits::print_all(hwy::TargetName(HWY_TARGET));
+#endif
+}
+#endif

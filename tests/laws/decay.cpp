@@ -1,0 +1,110 @@
+// What A_log and dt do at their extremes, told apart by a state that decays without input: h becomes decay * h exactly.
+#include <catch2/catch.hpp>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+#include <krait.hpp>
+#include <limits>
+
+namespace {
+
+constexpr auto dims = krait::resolve(krait::SsmDims{.d_inner = 17, .d_state = 3, .dt_rank = 1, .x_bias = true, .dt_bias = true});
+using Model = krait::SelectiveStateSpaceModel<dims>;
+using State = krait::State<Model>;
+using Row = krait::Tensor<float, dims.d_inner>;
+constexpr float inf = std::numeric_limits<float>::infinity();
+
+// dt is `dt` whatever x is; B and C are 0.75 .. 1.25.
+Model constant_model(float A_log, float dt) {
+  Model model{};
+  for (std::size_t n = 0; n < 2 * dims.d_state; ++n)
+    model.x_proj.bias.set(1 + n, 0, 0.75f + 0.25f * static_cast<float>(n % dims.d_state));
+  for (std::size_t c = 0; c < dims.d_inner; ++c) {
+    model.dt_proj.bias.set(c, 0, dt);
+    for (std::size_t n = 0; n < dims.d_state; ++n) model.A_log.set(c, n, A_log);
+  }
+  return model;
+}
+
+State after(const Model& model, State state, float x) {
+  Row row, y;
+  row.values.fill(x);
+  krait::step(model, state, row, y);
+  return state;
+}
+
+bool same(const State& a, const State& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
+
+// Each element of the state times a factor, rounded once.
+State times(State state, float factor) {
+  for (float& h : state.h.values) h *= factor;
+  return state;
+}
+
+TEST_CASE("A_log of 89 or more, infinity included, makes the state vanish by 2^-126 in one step") {
+  for (const float A_log : {89.0f, 1e4f, FLT_MAX, inf}) {
+    CAPTURE(A_log);
+    const Model model = constant_model(A_log, 0.5f);
+    const State filled = after(model, {}, 3.0f);
+    CHECK(filled.h.get(16, 2) > 2.0f);
+    CHECK(same(after(model, filled, 0.0f), times(filled, 0x1p-126f)));
+  }
+}
+
+TEST_CASE("A_log of -105 or less, infinity included, keeps the state to the bit for ever") {
+  for (const float A_log : {-105.0f, -1e4f, -FLT_MAX, -inf}) {
+    CAPTURE(A_log);
+    const Model model = constant_model(A_log, 0.5f);
+    const State filled = after(model, {}, 3.0f);
+    State state = filled;
+    for (int i = 0; i < 1000; ++i) state = after(model, state, 0.0f);
+    CHECK(same(state, filled));
+  }
+}
+
+TEST_CASE("A_log that is denormal decays as 0 does: by e^-delta") {
+  const Model zero = constant_model(0.0f, 0.5f);
+  const State filled = after(zero, {}, 3.0f);
+  const State decayed = after(zero, filled, 0.0f);
+  for (const float A_log : {-0.0f, FLT_TRUE_MIN, -FLT_TRUE_MIN, 1e-40f, -1e-40f, FLT_MIN})
+    CHECK(same(after(constant_model(A_log, 0.5f), filled, 0.0f), decayed));
+  const double decay = 1.0 / (1.0 + std::exp(0.5));  // e^-softplus(1/2)
+  CHECK(static_cast<double>(decayed.h.get(0, 0)) / static_cast<double>(filled.h.get(0, 0)) == Approx(decay).epsilon(1e-6));
+}
+
+TEST_CASE("dt of -110 or less, infinity included, keeps the state and lets nothing in") {
+  const State filled = after(constant_model(0.0f, 0.5f), {}, 3.0f);
+  for (const float dt : {-110.0f, -1e4f, -FLT_MAX, -inf})
+    for (const float A_log : {-inf, -1e4f, 0.0f, 3.0f, 20.0f}) {
+      CAPTURE(dt, A_log);
+      CHECK(same(after(constant_model(A_log, dt), filled, 3.0f), filled));
+    }
+}
+
+TEST_CASE("a huge dt makes the state vanish by 2^-126, unless A_log keeps it") {
+  const State filled = after(constant_model(0.0f, 0.5f), {}, 3.0f);
+  for (const float dt : {1e4f, 1e30f, FLT_MAX}) {
+    CAPTURE(dt);
+    for (const float A_log : {0.0f, 3.0f, 1e4f, inf})
+      CHECK(same(after(constant_model(A_log, dt), filled, 0.0f), times(filled, 0x1p-126f)));
+    CHECK(same(after(constant_model(-1e4f, dt), filled, 0.0f), filled));
+  }
+}
+
+TEST_CASE("a NaN in one channel's parameters leaves the other channels alone") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Model model = constant_model(0.3f, 0.5f);
+  const State clean = after(model, after(model, {}, 3.0f), -1.0f);
+  for (const int which : {0, 1, 2}) {
+    Model poisoned = model;
+    if (which == 0) poisoned.A_log.set(4, 1, nan);
+    if (which == 1) poisoned.dt_proj.bias.set(4, 0, nan);
+    if (which == 2) poisoned.D.set(4, 0, nan);
+    const State state = after(poisoned, after(poisoned, {}, 3.0f), -1.0f);
+    for (std::size_t c = 0; c < dims.d_inner; ++c)
+      for (std::size_t n = 0; n < dims.d_state; ++n)
+        if (c != 4) CHECK(state.h.get(c, n) == clean.h.get(c, n));
+  }
+}
+
+}  // namespace

@@ -1,0 +1,68 @@
+// The dims of the other four systems, and the stacks, that the laws run on.
+#include "make_subject.hpp"
+
+namespace laws {
+namespace {
+using krait::BlockDims;
+using krait::LinearDims;
+using krait::resolve;
+using krait::SsmDims;
+
+template <auto dims>
+using Core = krait::SelectiveStateSpaceModel<dims>;
+template <auto dims>
+using PerChannel = krait::SelectiveStateSpace<dims>;
+template <auto dims>
+using Block = krait::MambaBlock<dims>;
+template <auto dims>
+using Residual = krait::ResidualBlock<dims>;
+
+constexpr auto ssm_usual = resolve(SsmDims{.d_inner = 32});
+constexpr auto ssm_odd = resolve(SsmDims{.d_inner = 13, .d_state = 5, .dt_rank = 3, .x_bias = true, .dt_bias = true});
+constexpr auto ssm_wide = resolve(SsmDims{.d_inner = 80, .d_state = 16, .dt_rank = 17, .dt_bias = true});
+constexpr auto ssm_one = resolve(SsmDims{.d_inner = 1, .d_state = 1, .dt_rank = 1});
+
+constexpr auto own_usual = resolve(SsmDims{.d_inner = 16, .d_model = 16, .d_state = 4});
+constexpr auto own_odd = resolve(SsmDims{.d_inner = 19, .d_model = 7, .d_state = 3, .dt_rank = 3, .x_bias = true, .dt_bias = true, .out_bias = true});
+constexpr auto own_one = resolve(SsmDims{.d_inner = 5, .d_model = 33, .d_state = 1, .dt_rank = 1});
+
+constexpr auto block_usual = resolve(BlockDims{.d_model = 16});
+constexpr auto block_odd = resolve(BlockDims{.d_model = 10, .d_state = 7, .d_conv = 3, .d_inner = 23, .dt_rank = 3,
+                                             .in_bias = true, .x_bias = true, .out_bias = true});
+constexpr auto block_bare = resolve(BlockDims{.d_model = 8, .d_state = 1, .d_conv = 2, .d_inner = 8, .dt_rank = 1,
+                                              .conv_bias = false, .dt_bias = false});
+constexpr auto block_one_tap = resolve(BlockDims{.d_model = 33, .d_state = 2, .d_conv = 1, .d_inner = 67, .dt_rank = 1});
+
+// A classifier: features, blocks, the mean of all rows, classes.
+struct Mean {
+  KRAIT_PARAMS(Mean, (krait::Linear<LinearDims{.d_in = 12, .d_out = 16, .bias = true}>, linear_in),
+               (std::array<krait::ResidualBlock<block_usual>, 2>, layers), (krait::MeanPool<16>, pool),
+               (krait::Linear<LinearDims{.d_in = 16, .d_out = 9, .bias = true}>, classifier));
+};
+// Tokens to classes by the last row.
+struct Last {
+  KRAIT_PARAMS(Last, (krait::Embedding<29, 10>, embedding), (krait::ResidualBlock<block_odd>, block),
+               (krait::RmsNorm<krait::NormDims{.d_model = 10, .bias = true}>, norm), (krait::LastPool<10>, pool),
+               (krait::Linear<LinearDims{.d_in = 10, .d_out = 5}>, classifier));
+};
+// A filter: a row for every row.
+struct Filter {
+  KRAIT_PARAMS(Filter, (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
+               (krait::Linear<LinearDims{.d_in = 3, .d_out = 8}>, linear_in), (krait::MambaBlock<block_bare>, mixer),
+               (krait::Linear<LinearDims{.d_in = 8, .d_out = 1, .bias = true}>, linear_out));
+};
+}  // namespace
+
+std::vector<Subject> layers() {
+  std::vector<Subject> all;
+  add<Core, ssm_usual, ssm_odd, ssm_wide, ssm_one>(all, "SelectiveStateSpaceModel");
+  add<PerChannel, own_usual, own_odd, own_one>(all, "SelectiveStateSpace");
+  add<Block, block_usual, block_odd, block_bare, block_one_tap>(all, "MambaBlock");
+  add<Residual, block_usual, block_odd>(all, "ResidualBlock");
+  all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
+  all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));
+  all.push_back(subject<krait::Stack<Filter>>("Stack{Conv1d, Linear, MambaBlock, Linear}", 6));
+  return all;
+}
+
+}  // namespace laws
