@@ -33,7 +33,7 @@ MOST_GROWTH = 1.02
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compiler", default="g++")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     args = parser.parse_args()
     if not present(args.compiler):
         print(f"skipped: no {args.compiler} on this machine")

@@ -11,6 +11,8 @@ MAY_INCLUDE = {
     "krait/init.hpp": ["krait/core/", "krait/nn/"],
     "krait/convert.hpp": ["krait/core/"],
     "krait/session.hpp": ["krait.hpp"],
+    "krait/image.hpp": ["krait/core/", "krait/nn/"],
+    "krait/snapshot.hpp": ["krait/image.hpp", "krait/core/"],
     "krait/core/": ["krait/core/"],
     "krait/nn/": ["krait/nn/", "krait/core/"],
     "krait/kernels/": ["krait/kernels/", "krait/core/"],

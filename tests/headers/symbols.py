@@ -13,7 +13,7 @@ import tempfile
 from compilers import INCLUDE, SKIPPED, include_folders, link_dependencies, present, run
 
 HERE = pathlib.Path(__file__).resolve().parent
-FLAGS = ["-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra"]
+FLAGS = ["-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
 
 # As nm spells them.
 FORBIDDEN = re.compile(
