@@ -1,0 +1,32 @@
+"""The series of JapaneseVowels, out of the wheel of aeon. Makes this example's test data again:
+
+    python vowels.py aeon-1.6.0-py3-none-any.whl ../test_series.safetensors
+"""
+import sys
+import zipfile
+
+import numpy as np
+from safetensors.numpy import save_file
+
+CHANNELS, SPEAKERS = 12, 9
+
+
+def read_wheel(wheel, part):
+    """part TRAIN or TEST: the series, float32 [frames, 12] each, and their speakers, 0 to 8."""
+    text = zipfile.ZipFile(wheel).read(f"aeon/datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts").decode()
+    series, speakers = [], []
+    for line in text.partition("@data")[2].split():
+        *channels, speaker = line.split(":")
+        series.append(np.array([channel.split(",") for channel in channels], np.float32).T)
+        speakers.append(int(speaker) - 1)
+    return series, speakers
+
+
+if __name__ == "__main__":
+    series, speakers = read_wheel(sys.argv[1], "TEST")
+    frames = np.ascontiguousarray(np.concatenate(series))  # [all frames, 12], one series after the other
+    save_file({"frames": frames,
+               "lengths": np.array([len(s) for s in series], np.uint8),
+               "speakers": np.array(speakers, np.uint8)}, sys.argv[2],
+              {"source": "JapaneseVowels test series: M. Kudo, J. Toyama, M. Shimbo, doi 10.24432/C5NS47",
+               "licence": "CC BY 4.0; frames as float32"})
