@@ -1,0 +1,140 @@
+// What a program on a bare board needs here: words to the debugger, an end, a count of instructions, and how much stack a
+// call took. Semihosting and cycle counters, no stdio: the whole program goes without a heap and without the C library's
+// files.
+#ifndef KRAIT_EXAMPLES_FIRMWARE_HPP
+#define KRAIT_EXAMPLES_FIRMWARE_HPP
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <krait/core/text.hpp>
+
+namespace firmware {
+
+// One semihosting call: the debugger (or QEMU) does what `operation` says with what `argument` points to.
+inline std::uint32_t semihost(std::uint32_t operation, const void* argument) {
+#if defined(__riscv)
+  register std::uint32_t a0 asm("a0") = operation;
+  register const void* a1 asm("a1") = argument;
+  asm volatile(
+      ".balign 16\n.option push\n.option norvc\nslli zero, zero, 0x1f\nebreak\nsrai zero, zero, 7\n.option pop"
+      : "+r"(a0) : "r"(a1) : "memory");
+  return a0;
+#else
+  register std::uint32_t r0 asm("r0") = operation;
+  register const void* r1 asm("r1") = argument;
+  asm volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
+  return r0;
+#endif
+}
+
+inline void print_line(std::string_view line) {
+  constexpr std::uint32_t write0 = 0x04;
+  krait::Text<200> text = krait::Text<198>(line);
+  text += std::string_view("\n\0", 2);
+  semihost(write0, text.characters.data());
+}
+
+[[noreturn]] inline void exit(std::uint32_t code) {
+  constexpr std::uint32_t exit_extended = 0x20, application_exit = 0x20026;
+  const std::uint32_t reason[2] = {application_exit, code};
+  for (;;) semihost(exit_extended, reason);
+}
+
+// A line under construction: Line() << "error " << hex(bits).
+class Line {
+ public:
+  Line& operator<<(std::string_view words) {
+    text_ += words;
+    return *this;
+  }
+  Line& operator<<(std::unsigned_integral auto number) {
+    text_ += number;
+    return *this;
+  }
+  void print() const { print_line(text_); }
+
+ private:
+  krait::Text<198> text_;
+};
+
+inline krait::Text<16> hex(std::unsigned_integral auto number) {
+  krait::Text<16> text;
+  for (int shift = 8 * static_cast<int>(sizeof(number)) - 4; shift >= 0; shift -= 4)
+    text += std::string_view(&"0123456789abcdef"[number >> shift & 15], 1);
+  return text;
+}
+inline krait::Text<16> bits(float value) { return hex(std::bit_cast<std::uint32_t>(value)); }
+
+// Ticks of the core's own counter. On an Arm core that is SysTick, 24 bits at the speed of the clock; with QEMU's
+// `-icount shift=0` an instruction takes a nanosecond there, so a tick is 10^9 / clock instructions. On RISC-V it is
+// minstret, which counts instructions themselves.
+#if defined(__riscv)
+inline void start_counter() {}
+inline std::uint32_t ticks() {
+  std::uint32_t count;
+  asm volatile("csrr %0, minstret" : "=r"(count)::"memory");
+  return count;
+}
+inline std::uint32_t ticks_between(std::uint32_t before, std::uint32_t after) { return after - before; }
+#else
+inline volatile std::uint32_t& system_register(std::uintptr_t address) {
+  return *reinterpret_cast<volatile std::uint32_t*>(address);
+}
+inline void start_counter() {
+  system_register(0xE000E014) = 0xFFFFFF;  // SYST_RVR: from the top
+  system_register(0xE000E018) = 0;         // SYST_CVR
+  system_register(0xE000E010) = 5;         // SYST_CSR: the core's clock, no interrupt
+}
+inline std::uint32_t ticks() {
+  asm volatile("" ::: "memory");
+  return system_register(0xE000E018);
+}
+inline std::uint32_t ticks_between(std::uint32_t before, std::uint32_t after) { return (before - after) & 0xFFFFFF; }
+#endif
+
+// Exactly 4 * rounds + 1 instructions: what a tick is measured with.
+inline void known_loop(std::uint32_t rounds) {
+#if defined(__riscv)
+  asm volatile("1: nop\nnop\naddi %0, %0, -1\nbnez %0, 1b" : "+r"(rounds));
+#else
+  asm volatile(".syntax unified\n1: nop\nnop\nsubs %0, #1\nbne 1b" : "+l"(rounds)::"cc");
+#endif
+}
+
+// The stack that f() takes, in bytes: what lies below is painted first and looked through afterwards. The symbols are the
+// linker script's.
+extern "C" std::byte __stack;
+extern "C" std::byte __stack_size;
+inline std::uint32_t* stack_pointer() {
+  std::uint32_t* pointer;
+#if defined(__riscv)
+  asm volatile("mv %0, sp" : "=r"(pointer));
+#else
+  asm volatile("mov %0, sp" : "=r"(pointer));
+#endif
+  return pointer;
+}
+template <class F>
+[[gnu::noinline]] void call(F& f) {
+  f();
+}
+template <class F>
+[[gnu::noinline]] std::size_t stack_used(F f) {
+  constexpr std::uint32_t paint = 0xA5C3A5C3;
+  std::byte* const bottom = &__stack - reinterpret_cast<std::uintptr_t>(&__stack_size);
+  auto* const first = reinterpret_cast<volatile std::uint32_t*>(bottom);
+  const volatile std::uint32_t* const here = stack_pointer();
+  for (auto* word = first; word < here; ++word) *word = paint;
+  call(f);
+  auto* word = first;
+  while (word < here && *word == paint) ++word;
+  return static_cast<std::size_t>(here - word) * sizeof(*word);
+}
+
+}  // namespace firmware
+
+#endif

@@ -1,0 +1,74 @@
+"""Boards, as the cross files describe them: one place for compilers, flags, memory maps and emulators."""
+import configparser
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CROSS = ROOT / "cross"
+SKIPPED = 77  # what Meson takes for "skipped"
+
+
+class _Text(str):
+    """Strings of a cross file: Meson writes a / b for paths."""
+    def __truediv__(self, other):
+        return _Text(f"{self}/{other}")
+
+
+def read_cross_file(path):
+    """Sections of plain values. Of Meson's expressions: strings, lists, booleans, names of constants, + and /."""
+    parser = configparser.ConfigParser(delimiters=["="], interpolation=None)
+    parser.optionxform = str
+    parser.read(path)
+    names, found = {"true": True, "false": False, "_Text": _Text}, {}
+    for section in ["constants", *(name for name in parser.sections() if name != "constants")]:
+        found[section] = {}
+        for key, text in parser[section].items():
+            pieces = text.split("'")  # every second one is the inside of a string
+            text = "".join(f"_Text('{piece}')" if i % 2 else piece for i, piece in enumerate(pieces)).replace("\n", " ")
+            found[section][key] = eval(text, {"__builtins__": {}}, names)
+            if section == "constants":
+                names[key] = found[section][key]
+    return found
+
+
+class Board:
+    def __init__(self, name):
+        self.name = name
+        self.cross_file = CROSS / f"{name}.ini"
+        facts = read_cross_file(self.cross_file)
+        self.title = self.cross_file.read_text().splitlines()[0].lstrip("# ").split(". ")[0]
+        self.binaries = facts["binaries"]
+        self.compile_args = [self.binaries["cpp"], *facts["built-in options"]["cpp_args"]]
+        self.link_args = [self.binaries["cpp"], *facts["built-in options"]["cpp_link_args"]]
+        self.emulator = self.binaries["exe_wrapper"]
+
+    def missing(self):
+        """A program that this board needs and this machine has not; None if all are here."""
+        return next((name for name in (self.binaries["cpp"], self.binaries["nm"], self.emulator[0])
+                     if shutil.which(name) is None), None)
+
+    def compile(self, source, output, *more):
+        run([*self.compile_args, "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
+
+    def link(self, objects, image, *more):
+        run([*self.link_args, *map(str, objects), *more, "-Wl,--gc-sections", "-o", str(image)])
+
+    def execute(self, image, shift=0, timeout=100, more=()):
+        """Runs an image in the emulator, an instruction every 2^shift ns. Gives its lines."""
+        command = [f"shift={shift}" if word == "shift=0" else word for word in self.emulator]
+        done = subprocess.run([*command, str(image), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=timeout)
+        if done.returncode != 0:
+            raise SystemExit(f"{self.name}: the program ends with {done.returncode}:\n{done.stdout}")
+        return done.stdout.splitlines()
+
+
+BOARDS = sorted(path.stem for path in CROSS.glob("*.ini"))
+
+
+def run(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise SystemExit(" ".join(map(str, command)) + "\n" + done.stdout)
+    return done.stdout

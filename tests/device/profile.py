@@ -1,0 +1,90 @@
+"""Where the instructions of a program go: runs an image in the emulator one instruction at a time, and books each executed
+address to the function it was inlined from."""
+import collections
+import pathlib
+import re
+import subprocess
+import tempfile
+
+from boards import Board, run
+
+# The innermost of these that an instruction was inlined from (or is in) has it; functions that are themselves inlined from a named
+# caller are told apart by it.
+KERNELS = ["exp2_decay", "quantise_row", "sum_products", "linear_tile", "linear_panel", "linear_rows", "scan_channels",
+           "selective_scan", "softplus_row", "gate_row", "silu", "conv1d_rows", "rms_norm_row", "add_row", "divide_row",
+           "apply_weight", "memset", "memcpy"]
+
+
+def executed(board, image, folder):
+    """Address -> how often it was executed."""
+    log = folder / "trace"
+    command = [word for word in board.emulator if word not in ("-kernel",)]
+    run([*command, "-singlestep", "-d", "exec,nochain", "-D", str(log), "-kernel", str(image)])
+    counts = collections.Counter()
+    with open(log) as lines:
+        for line in lines:
+            found = re.match(r"Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", line)
+            if found:
+                counts[int(found[1], 16)] += 1
+    return counts
+
+
+def call_chains(board, image, addresses):
+    """Address -> [(function, file:line), ...], innermost first."""
+    tool = board.binaries["cpp"].replace("g++", "addr2line")
+    text = subprocess.run([tool, "-a", "-i", "-f", "-C", "-e", str(image)], input="".join(f"{a:#x}\n" for a in addresses),
+                          stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    chains, here = {}, None
+    at = 0
+    while at < len(text):
+        if text[at].startswith("0x"):
+            here = chains.setdefault(int(text[at], 16), [])
+            at += 1
+        else:
+            here.append((text[at], text[at + 1]))
+            at += 2
+    return chains
+
+
+def plain(name):
+    """void krait::N_SCALAR::linear_tile<1u, (f<2>)>(...)::{lambda...}::operator()(...) const -> linear_tile"""
+    depth, kept = 0, ""
+    for c in re.sub(r"operator\S*\(|->", "(", name).removesuffix(" const"):
+        depth -= c in ">)]}"
+        if depth == 0 and c not in "<>()[]{}":
+            kept += c
+        depth += c in "<([{"
+    return kept.rstrip(": ").split(" ")[-1].split("::")[-1]
+
+
+def report(board, image, counts):
+    """Prints counts (address -> how often) by kernel and by the line that calls it."""
+    chains = call_chains(board, image, [address for address, count in counts.items() if count])
+    by_kernel = collections.Counter()
+    for address, count in counts.items():
+        chain = chains.get(address, [("?", "?")])
+        names = [plain(name) for name, _ in chain]
+        kernel = next((name for name in names if name in KERNELS), names[-1] if count else "?")
+        # A frame holds the place within the caller, so the first of the blocks' own functions tells which layer it is.
+        where = next((place.rsplit("/", 1)[-1].split(" ")[0] for name, place in zip(names, (place for _, place in chain))
+                      if name in ("run", "apply_ssm")), "")
+        by_kernel[(kernel, where)] += count
+    for (kernel, where), count in by_kernel.most_common():
+        if count > 0:
+            print(f"{count:9.0f}  {kernel:16} {where}")
+    print(f"{sum(counts.values()):9.0f}  in all")
+
+
+def hot_loops(board, image, counts, share=0.001):
+    """Prints the instructions that make up at least this share of all, with how often each is executed."""
+    least, gap = share * sum(counts.values()), False
+    for line in run([board.binaries["objdump"], "-d", "--no-show-raw-insn", str(image)]).splitlines():
+        found = re.match(r" *([0-9a-f]+):\t(.*)", line)
+        if not found:
+            continue
+        count = counts.get(int(found[1], 16), 0)
+        if count >= least:
+            print(f"{count:7.0f}  {found[1]}  {found[2]}")
+        elif not gap:
+            print()
+        gap = count < least
