@@ -1,8 +1,11 @@
 // Runs a reference vector: a model's weights from its file, its input through forward, prefill and step, and how far the
-// answers are from the expected ones. `check` writes the program around it.
+// answers are from the expected ones. `check` writes the program around it: a unit that loads, compiled once, and one
+// that runs, compiled for each target.
 #ifndef KRAIT_TESTS_VECTOR_HPP
 #define KRAIT_TESTS_VECTOR_HPP
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,13 +14,12 @@
 #include <limits>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "krait.hpp"
-#include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "load_weights.hpp"
 
 // The program's arguments: NUMBER WEIGHTS NUMBERS [NAME]...
 struct Arguments {
@@ -68,10 +70,8 @@ int run_vector(const Arguments& arguments) {
   using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, length>,
                                    krait::Tensor<float, length, Model::d_in>>;
   using Output = krait::Tensor<float, length, Model::d_out>;
-  std::vector<std::byte> bytes;
-  if (const krait::Status status = krait::read_file(arguments.weights, bytes); !status) return fail(status.message());
   const auto model = std::make_unique<Model>();
-  if (const krait::Status status = krait::load(*model, bytes, {.ignore = arguments.ignore}); !status)
+  if (const krait::Status status = load_weights(*model, arguments.weights, arguments.ignore); !status)
     return fail(status.message());
 
   std::ifstream stream(arguments.numbers, std::ios::binary);
