@@ -2,7 +2,7 @@
 """Runs an example and compares what it prints with a file, line by line; * in the file stands for anything, and a last line
 of three dots for any number of lines.
 
-  check.py PROGRAM FILE
+  check.py PROGRAM FILE [ARGUMENT...]
 """
 import fnmatch
 import itertools
@@ -12,8 +12,8 @@ import sys
 
 
 def main():
-    program, file = sys.argv[1:]
-    done = subprocess.run([program], stdout=subprocess.PIPE, text=True)
+    program, file, *arguments = sys.argv[1:]
+    done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True)
     print(done.stdout, end="")
     found, wanted = done.stdout.splitlines(), pathlib.Path(file).read_text().splitlines()
     if not wanted:
