@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""What generate must write, and what it must say of bad input.
+
+  generate_test.py PROGRAM MODEL.safetensors OTHER_MODEL.safetensors
+"""
+import math
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+PROGRAM, MODEL, OTHER = map(pathlib.Path, sys.argv[1:])
+VERSE = b"In the beginning God created the heaven and the earth."
+
+
+def run(*arguments, text=b"", model=MODEL):
+    return subprocess.run([PROGRAM, "--model", model, *map(str, arguments)], input=text, capture_output=True)
+
+
+def expect(what, condition, done=None):
+    if not condition:
+        sys.exit(f"generate_test: not so: {what}\n{done or ''}")
+
+
+def write(*arguments, **more):
+    done = run(*arguments, **more)
+    expect("generate succeeds", done.returncode == 0, done)
+    return done.stdout
+
+
+def score(path):
+    done = run("--score", path)
+    found = re.fullmatch(rb"(\d+\.\d{6}) bits per byte over bytes 2 to (\d+)\n", done.stdout)
+    expect("a score is one line", done.returncode == 0 and found, done)
+    expect("a score is of all bytes", int(found[2]) == path.stat().st_size, done)
+    return float(found[1])
+
+
+def refuse(message, *arguments, code=1, **more):
+    done = run(*arguments, **more)
+    expect(f"exit code {code}", done.returncode == code, done)
+    expect(f"the message holds '{message}'", message in done.stderr.decode(), done)
+    expect("nothing is written before a refusal", done.stdout == b"", done)
+
+
+def test_text():
+    text = write("--prompt", VERSE.decode(), "--tokens", 100, "--seed", 3)
+    expect("the text begins with the prompt", text.startswith(VERSE), text)
+    expect("then there are the tokens and a newline", len(text) == len(VERSE) + 101 and text.endswith(b"\n"), text)
+    expect("the same seed gives the same text", write("--prompt", VERSE.decode(), "--tokens", 100, "--seed", 3) == text)
+    expect("another seed gives another", write("--prompt", VERSE.decode(), "--tokens", 100, "--seed", 4) != text)
+    expect("the prompt can come from standard input", write("--tokens", 100, "--seed", 3, text=VERSE) == text)
+    expect("no tokens give the prompt alone", write("--tokens", 0, text=VERSE) == VERSE + b"\n")
+
+    # Greedy, so that a draw's number does not matter: 160 bytes written one by one are the same as far as they were
+    # prompt, taken in chunks.
+    greedy = write("--temperature", 0, "--tokens", 160, text=VERSE)
+    for known in (1, 9, 10, 11, 100):
+        again = write("--temperature", 0, "--tokens", 160 - known, text=greedy[: len(VERSE) + known])
+        expect(f"a prompt longer by {known} continues alike", again == greedy)
+    expect("of one byte, the likeliest stays", write("--top-k", 1, "--tokens", 160, text=VERSE) == greedy)
+
+    every_byte = bytes(range(256))
+    expect("any bytes are a prompt", write("--tokens", 5, text=every_byte).startswith(every_byte))
+    done = run("--tokens", 5, text=VERSE)
+    expect("speed is on standard error", re.fullmatch(rb"5 tokens, \d+ tokens/s \(\w+\)\n", done.stderr), done)
+
+
+def test_pipe():
+    command = [PROGRAM, "--model", MODEL, "--prompt", "And", "--tokens", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        expect("text comes before all is done", process.stdout.read(10)[:3] == b"And")
+        process.stdout.close()
+        expect("a closed pipe ends it without a word", process.stderr.read() == b"")
+        expect("a closed pipe is no error of its own", process.wait(60) != 1)
+    if pathlib.Path("/dev/full").exists():
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
+        expect("a full disk is told", done.returncode == 1 and b"standard output cannot be written" in done.stderr, done)
+
+
+def test_score(folder):
+    text = folder / "text"
+    text.write_bytes(VERSE)
+    verse = score(text)
+    expect("the verse takes fewer than 3 bits a byte", 0 < verse < 3, verse)
+    text.write_bytes(bytes(sorted(VERSE)))
+    expect("its bytes in another order take more", score(text) > verse)
+    text.write_bytes(write("--temperature", 0, "--tokens", 400, text=VERSE))
+    expect("what the model itself finds likeliest, over many chunks, takes fewer", score(text) < verse)
+    text.write_bytes(b"In")
+    expect("two bytes have a score", math.isfinite(score(text)))
+    text.write_bytes(b"I")
+    refuse("has 1 byte; a score needs at least 2", "--score", text)
+    text.write_bytes(b"")
+    refuse("an empty file", "--score", text)
+    refuse("No such file or directory", "--score", folder / "absent")
+    refuse("cannot be read", "--score", folder)
+    refuse("cannot be read", "--score", "")
+
+
+def test_models(folder):
+    content = MODEL.read_bytes()
+    refuse("absent: cannot be read: found No such file or directory", model=folder / "absent", text=VERSE)
+    refuse("backbone.embedding.weight: shape is wrong: found [64, 32], wanted [256, 128]", model=OTHER, text=VERSE)
+    damaged = folder / "model"
+    for bytes_, message in (
+        (b"", "found an empty file"),
+        (VERSE, "header is too large"),
+        (content[:1000], "ends too early"),
+        (content[:-4], "data offsets are wrong"),
+        (content[:-4] + struct.pack("<f", math.nan), "value is not finite: found element"),
+    ):
+        damaged.write_bytes(bytes_)
+        refuse(message, model=damaged, text=VERSE)
+
+
+def test_options():
+    refuse("the prompt is empty")
+    refuse("the prompt is empty", "--prompt", "")
+    nonsense = [("--tokens", -1), ("--tokens", "many"), ("--temperature", -0.1), ("--temperature", "nan"),
+                ("--temperature", "inf"), ("--top-k", 257), ("--top-p", 1.5), ("--top-p", "-nan"), ("--min-p", -1),
+                ("--seed", -1), ("--seed", "x")]
+    for option, value in nonsense:
+        done = run(option, value, text=VERSE)
+        expect(f"{option} {value} is refused by name", done.returncode > 1 and option in done.stderr.decode(), done)
+    refuse("--prompt excludes --score", "--score", MODEL, "--prompt", "And", code=108)
+    refuse("--colour", "--colour", code=109)
+
+
+def main():
+    if not MODEL.exists(): sys.exit(77)  # until kjv.safetensors is here
+    with tempfile.TemporaryDirectory() as folder:
+        test_text()
+        test_pipe()
+        test_score(pathlib.Path(folder))
+        test_models(pathlib.Path(folder))
+        test_options()
+
+
+if __name__ == "__main__":
+    main()
