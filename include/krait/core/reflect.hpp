@@ -51,6 +51,16 @@ constexpr void for_each_member(T& object, F&& f) {
   });
 }
 
+// The same without an object: f.operator()<Member>(segment).
+template <class T, class F>
+constexpr void for_each_member_type(F&& f) {
+  boost::hana::unpack(boost::hana::accessors<T>(), [&](auto... accessors) {
+    (f.template operator()<std::remove_reference_t<decltype(boost::hana::second(accessors)(std::declval<T&>()))>>(
+         std::string_view(boost::hana::to<const char*>(boost::hana::first(accessors)))),
+     ...);
+  });
+}
+
 template <class T, class F>
 constexpr void walk(T& object, const ParamName& name, F& f) {
   using Plain = std::remove_const_t<T>;

@@ -26,6 +26,12 @@ enum class Problem {
   unknown,           // a tensor the file has and the model has not
   not_finite,        // NaN, or infinity where it has no meaning
   head_not_tied,     // a head of its own for a model whose head is its embedding
+  misaligned,        // bytes that are to be viewed in place
+  not_an_image,      // and so on: an image's or a snapshot's header
+  bad_byte_order,
+  bad_version,
+  bad_checksum,
+  other_model,       // an image or a snapshot of a model that this is not
 };
 
 // Converts to true if all is well. Else `where` names the tensor, parameter or file concerned, `found` what was there and
@@ -68,6 +74,12 @@ struct [[nodiscard]] Status {
       case Problem::unknown: return "tensor is none of the model's";
       case Problem::not_finite: return "value is not finite";
       case Problem::head_not_tied: return "head differs from the embedding it should be";
+      case Problem::misaligned: return "address is not aligned";
+      case Problem::not_an_image: return "first bytes are not the format's";
+      case Problem::bad_byte_order: return "byte order is another machine's";
+      case Problem::bad_version: return "layout version is not this library's";
+      case Problem::bad_checksum: return "bytes are damaged: CRC-32 is wrong";
+      case Problem::other_model: return "belongs to another model";
     }
     return "unknown problem";
   }

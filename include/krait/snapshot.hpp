@@ -1,0 +1,88 @@
+// A sequence broken off and taken up again, on this machine or another: the state of a model as bytes that know which
+// model they belong to.
+//
+//   krait::save_state(krait::fingerprint(model), state, snapshot);  // Snapshot<State<Model>>; snapshot.bytes()
+//   if (krait::Status status = krait::restore_state(bytes, krait::fingerprint(model), state); !status) ...
+//
+// The fingerprint is a constant of the model: compute it once, or take it from an image's header.
+#ifndef KRAIT_SNAPSHOT_HPP
+#define KRAIT_SNAPSHOT_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+
+#include "krait/core/crc32.hpp"
+#include "krait/core/status.hpp"
+#include "krait/image.hpp"
+
+namespace krait {
+
+struct SnapshotHeader {
+  // The version grows whenever states come to lie otherwise.
+  static constexpr FormatHeader wanted{{'K', 'R', 'S', 'T', 'A', 'T', 'E', '\x1A'}, native_order, 1};
+
+  FormatHeader format;
+  std::uint32_t fingerprint;  // the model's
+  std::uint32_t state_bytes;
+  std::uint32_t checksum;  // CRC-32 of all of the above and then the state
+};
+
+template <class State>
+struct Snapshot {
+  SnapshotHeader header;
+  std::array<std::byte, sizeof(State)> state;
+
+  std::span<const std::byte> bytes() const { return std::as_bytes(std::span(this, 1)); }
+};
+
+namespace detail {
+
+inline std::uint32_t snapshot_checksum(const SnapshotHeader& header, std::span<const std::byte> state) {
+  return crc32(state, crc32(std::as_bytes(std::span(&header, 1)).first(offsetof(SnapshotHeader, checksum))));
+}
+
+inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fingerprint, std::size_t state_bytes) {
+  SnapshotHeader header;
+  if (bytes.size() < sizeof(header))
+    return {Problem::truncated, "snapshot", count(bytes.size(), " bytes"), count(sizeof(header), " bytes of header")};
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (Status status = check_format("snapshot", header.format, SnapshotHeader::wanted); !status) return status;
+  if (const auto room = bytes.size() - sizeof(header); room < header.state_bytes)
+    return {Problem::truncated, "snapshot", count(room, " bytes of state"), count(header.state_bytes, " bytes of state")};
+  if (const auto found = snapshot_checksum(header, bytes.subspan(sizeof(header), header.state_bytes)); found != header.checksum)
+    return {Problem::bad_checksum, "snapshot", count(found, ""), count(header.checksum, "")};
+  if (header.fingerprint != fingerprint)
+    return {Problem::other_model, "snapshot", count(header.fingerprint, " as fingerprint"), count(fingerprint, "")};
+  if (header.state_bytes != state_bytes)
+    return {Problem::other_model, "snapshot", count(header.state_bytes, " bytes of state"), count(state_bytes, " bytes of state")};
+  return {};
+}
+
+}  // namespace detail
+
+// save_state(fingerprint, state, snapshot): every byte of the snapshot. Allocates nothing.
+template <class State>
+void save_state(std::uint32_t fingerprint, const State& state, Snapshot<State>& snapshot) {
+  static_assert(std::is_trivially_copyable_v<State>);
+  snapshot.header = {.format = SnapshotHeader::wanted, .fingerprint = fingerprint, .state_bytes = sizeof(State), .checksum = 0};
+  std::memcpy(snapshot.state.data(), &state, sizeof(State));
+  snapshot.header.checksum = detail::snapshot_checksum(snapshot.header, snapshot.state);
+}
+
+// restore_state(bytes, fingerprint, state): the state that was saved, to the bit, from bytes of any alignment that may be
+// any bytes at all. Where the Status is not ok, `state` is as it was. Allocates nothing.
+template <class State>
+Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint, State& state) {
+  static_assert(std::is_trivially_copyable_v<State>);
+  Status status = detail::check_snapshot(bytes, fingerprint, sizeof(State));
+  if (status) std::memcpy(static_cast<void*>(&state), bytes.data() + sizeof(SnapshotHeader), sizeof(State));
+  return status;
+}
+
+}  // namespace krait
+
+#endif

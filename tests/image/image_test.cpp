@@ -1,0 +1,399 @@
+// Images and snapshots: what is written is viewed in place to the same bits, and what is damaged, cut off or of another
+// model is refused in its words.
+#include <array>
+#include <boost/crc.hpp>
+#include <catch2/catch.hpp>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "krait.hpp"
+#include "krait/image.hpp"
+#include "krait/init.hpp"
+#include "krait/snapshot.hpp"
+
+namespace {
+
+using krait::Problem, krait::Status, krait::Storage;
+using Bytes = std::vector<std::byte>;
+
+// Odd sizes: padding everywhere, and 32 bytes of it behind some f16 tensors.
+template <Storage storage = Storage::f32>
+inline constexpr auto dims = krait::resolve(
+    krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3, .in_bias = true, .storage = storage});
+using Small = krait::Mamba<dims<>>;
+
+template <Storage storage>
+struct Parts {
+  static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 9, .d_state = 4, .storage = storage});
+  using Layers = std::array<krait::ResidualBlock<block>, 2>;
+  KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9, .bias = true, .storage = storage}>, linear_in),
+               (Layers, layers), (krait::MeanPool<9>, pool),
+               (krait::Linear<krait::LinearDims{.d_in = 9, .d_out = 3, .storage = storage}>, classifier));
+};
+template <Storage storage>
+using Classifier = krait::Stack<Parts<storage>>;
+
+template <class Model>
+const krait::Image<Model>& image_of(std::uint64_t seed) {
+  static Model model;
+  static krait::Image<Model> image;
+  model = krait::init<Model>(krait::key(seed));
+  krait::write_image(model, image);
+  return image;
+}
+
+// Bytes where an image may lie.
+template <class Model>
+struct alignas(64) Room {
+  std::array<std::byte, sizeof(krait::Image<Model>) + 128> bytes{};
+  explicit Room(const krait::Image<Model>& image) { std::memcpy(bytes.data(), image.bytes().data(), sizeof(image)); }
+  std::span<const std::byte> first(std::size_t count) const { return std::span(bytes).first(count); }
+};
+
+template <class Model>
+Status view(std::span<const std::byte> bytes) {
+  const krait::Image<Model>* image = nullptr;
+  Status status = krait::view_image(bytes, image);
+  CHECK((image != nullptr) == bool(status));
+  return status;
+}
+
+template <class Model>
+std::string refusal(std::span<const std::byte> bytes) {
+  return std::string(view<Model>(bytes).message());
+}
+
+template <class Model>
+auto input() {
+  if constexpr (krait::TakesTokens<Model>) return std::array{3, 1, 18, 7, 0, 2};
+  else {
+    krait::Tensor<float, 6, Model::d_in> xs;
+    for (std::size_t t = 0; t < xs.size(); ++t)
+      for (std::size_t i = 0; i < Model::d_in; ++i) xs[t][i] = static_cast<float>((7 * t + 3 * i) % 11) / 5.0f - 1.0f;
+    return xs;
+  }
+}
+
+template <class Model>
+void views_in_place() {
+  static Model model;
+  model = krait::init<Model>(krait::key(7));
+  const Room<Model> room(image_of<Model>(7));
+  const krait::Image<Model>* image = nullptr;
+  REQUIRE(krait::view_image(room.bytes, image));
+  CHECK(static_cast<const void*>(image) == static_cast<const void*>(room.bytes.data()));
+  CHECK(krait::forward(image->model, input<Model>()) == krait::forward(model, input<Model>()));
+  CHECK(image->header.fingerprint == krait::fingerprint(model));
+  CHECK(image->header.fingerprint == krait::fingerprint(image->model));
+}
+
+template <class Model>
+void padding_is_zero() {
+  static Model clean, dirty;
+  static krait::Image<Model> first, second;
+  clean = krait::init<Model>(krait::key(3));
+  std::memset(static_cast<void*>(&dirty), 0xA5, sizeof(Model));
+  std::memset(static_cast<void*>(&second), 0x5A, sizeof(second));
+  krait::detail::for_each_run(clean, [](std::size_t offset, std::span<const std::byte> values) {
+    std::memcpy(reinterpret_cast<std::byte*>(&dirty) + offset, values.data(), values.size());
+  });
+  krait::write_image(clean, first);
+  krait::write_image(dirty, second);
+  CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
+  CHECK(krait::fingerprint(clean) == krait::fingerprint(dirty));
+  krait::write_image(first.model, first);  // in place
+  CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
+}
+
+template <template <Storage> class F>
+void for_each_storage() {
+  F<Storage::f32>()();
+  F<Storage::bf16>()();
+  F<Storage::f16>()();
+  F<Storage::int8>()();
+}
+
+template <Storage storage>
+struct ViewsInPlace {
+  void operator()() {
+    views_in_place<krait::Mamba<dims<storage>>>();
+    views_in_place<Classifier<storage>>();
+  }
+};
+template <Storage storage>
+struct PaddingIsZero {
+  void operator()() {
+    padding_is_zero<krait::Mamba<dims<storage>>>();
+    padding_is_zero<Classifier<storage>>();
+  }
+};
+
+template <krait::ModelDims other>
+std::string other_model() {
+  static const Room<Small> room(image_of<Small>(1));
+  return refusal<krait::Mamba<krait::resolve(other)>>(room.bytes);
+}
+constexpr krait::ModelDims with(auto change) {
+  krait::ModelDims changed = dims<>;
+  change(changed);
+  return changed;
+}
+
+}  // namespace
+
+TEST_CASE("crc32 gives Boost's answers, whole and in pieces") {
+  Bytes bytes(1000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i % 251 + i);
+  for (const std::size_t size : {0, 1, 2, 3, 63, 64, 65, 999, 1000}) {
+    boost::crc_32_type boosts;
+    boosts.process_bytes(bytes.data(), size);
+    const auto all = std::span<const std::byte>(bytes).first(size);
+    CHECK(krait::crc32(all) == boosts.checksum());
+    CHECK(krait::crc32(all.subspan(size / 3), krait::crc32(all.first(size / 3))) == boosts.checksum());
+  }
+  constexpr std::array digits{std::byte{'1'}, std::byte{'2'}, std::byte{'3'}};
+  static_assert(krait::crc32(digits) == 0x884863D2);
+}
+
+TEST_CASE("a structure names every parameter with storage and shape") {
+  CHECK(std::string_view(krait::structure<Classifier<Storage::int8>>) ==
+        "model [5] to [3]\n"
+        "linear_in.weight int8 [9, 5]\n"
+        "linear_in.bias f32 [9]\n"
+        "layers array of 2\n"
+        "layers.0.norm eps 10000000e-12\n"
+        "layers.0.norm.weight f32 [9]\n"
+        "layers.0.mixer.in_proj.weight int8 [36, 9] in 2 groups\n"
+        "layers.0.mixer.conv1d.weight f32 [18, 1, 4]\n"
+        "layers.0.mixer.conv1d.bias f32 [18]\n"
+        "layers.0.mixer.x_proj.weight int8 [9, 18]\n"
+        "layers.0.mixer.dt_proj.weight int8 [18, 1]\n"
+        "layers.0.mixer.dt_proj.bias f32 [18]\n"
+        "layers.0.mixer.A_log f32 [18, 4]\n"
+        "layers.0.mixer.D f32 [18]\n"
+        "layers.0.mixer.out_proj.weight int8 [9, 18]\n"
+        "pool layer [9] with a state of 128 bytes\n"
+        "classifier.weight int8 [3, 9]\n");
+}
+
+TEST_CASE("an image is viewed in place and gives the model's bits, in every storage type") { for_each_storage<ViewsInPlace>(); }
+
+TEST_CASE("an image's bytes and the fingerprint do not depend on what lies in the model's padding") {
+  for_each_storage<PaddingIsZero>();
+}
+
+TEST_CASE("the fingerprint is another for other weights, for a sign of zero and for another structure of equal bytes") {
+  static Small model;
+  model = krait::init<Small>(krait::key(1));
+  const std::uint32_t first = krait::fingerprint(model);
+  model.backbone.norm_f.weight.set(2, 0, 0.0f);
+  const std::uint32_t second = krait::fingerprint(model);
+  model.backbone.norm_f.weight.set(2, 0, -0.0f);
+  CHECK(first != second);
+  CHECK(second != krait::fingerprint(model));
+
+  static krait::Linear<krait::LinearDims{.d_in = 8, .d_out = 16}> linear{};
+  static krait::Embedding<16, 8> embedding{};
+  static_assert(sizeof(linear) == sizeof(embedding));
+  CHECK(krait::fingerprint(linear) != krait::fingerprint(embedding));
+}
+
+TEST_CASE("bytes behind an image are not looked at") {
+  Room<Small> room(image_of<Small>(1));
+  room.bytes.back() = std::byte{0xFF};
+  CHECK(view<Small>(room.bytes));
+  CHECK(view<Small>(room.first(sizeof(krait::Image<Small>))));
+}
+
+TEST_CASE("an image in which any one bit of the header or the structure is another is refused") {
+  Room<Small> room(image_of<Small>(1));
+  const std::size_t before_model = sizeof(krait::Image<Small>) - sizeof(Small);
+  for (std::size_t at = 0; at < before_model; ++at) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      INFO("byte " << at << ", bit " << bit);
+      room.bytes[at] ^= static_cast<std::byte>(1u << bit);
+      const Problem problem = view<Small>(room.bytes).problem;
+      room.bytes[at] ^= static_cast<std::byte>(1u << bit);
+      const bool says_size = at >= offsetof(krait::ImageHeader, structure_bytes) && at < offsetof(krait::ImageHeader, fingerprint);
+      if (at < 8) CHECK(problem == Problem::not_an_image);
+      else if (at < 12) CHECK(problem == Problem::bad_byte_order);
+      else if (at < 16) CHECK(problem == Problem::bad_version);
+      else if (says_size) CHECK((problem == Problem::bad_checksum || problem == Problem::truncated));
+      else CHECK(problem == Problem::bad_checksum);
+    }
+  }
+  CHECK(view<Small>(room.bytes));
+}
+
+TEST_CASE("an image in which any one byte of the model is another is refused") {
+  Room<Small> room(image_of<Small>(1));
+  for (std::size_t at = sizeof(krait::Image<Small>) - sizeof(Small); at < sizeof(krait::Image<Small>); ++at) {
+    room.bytes[at] ^= std::byte{0x10};
+    const Status status = view<Small>(room.bytes);
+    room.bytes[at] ^= std::byte{0x10};
+    REQUIRE(status.problem == Problem::bad_checksum);
+    REQUIRE(std::string_view(status.where) == "image's model");
+  }
+}
+
+TEST_CASE("an image that is cut off anywhere is refused, saying how much there is and how much there should be") {
+  const Room<Small> room(image_of<Small>(1));
+  constexpr std::size_t whole = sizeof(krait::Image<Small>), before_model = whole - sizeof(Small);
+  for (std::size_t size = 0; size < whole; ++size) {
+    const std::size_t wanted = size < 64 ? 64 : size < before_model ? before_model : whole;
+    const char* of = size < 64 ? " bytes of header" : size < before_model ? " bytes of header and structure" : " bytes with the model";
+    REQUIRE(refusal<Small>(room.first(size)) == "image: ends too early: found " + std::to_string(size) + " bytes, wanted " +
+                                                    std::to_string(wanted) + of);
+  }
+}
+
+TEST_CASE("an image at an address that is no multiple of 64 is refused") {
+  static Room<Small> room(image_of<Small>(1));
+  for (const std::size_t shift : {1, 4, 16, 32, 63}) {
+    std::memmove(room.bytes.data() + shift, image_of<Small>(1).bytes().data(), sizeof(krait::Image<Small>));
+    CHECK(refusal<Small>(std::span<const std::byte>(room.bytes).subspan(shift)) ==
+          "image: address is not aligned: found " + std::to_string(shift) + " bytes behind a multiple of 64, wanted a multiple of 64");
+  }
+}
+
+TEST_CASE("what is no image, another machine's or another version's is refused") {
+  Room<Small> room(image_of<Small>(1));
+  auto& header = reinterpret_cast<krait::Image<Small>*>(room.bytes.data())->header;
+  header.format.version = 2;
+  CHECK(refusal<Small>(room.bytes) == "image: layout version is not this library's: found 2, wanted 1");
+  header.format.byte_order = 0x04030201;
+  CHECK(refusal<Small>(room.bytes) == "image: byte order is another machine's: found the opposite order, wanted this machine's");
+  std::memcpy(header.format.magic.data(), "\x7F" "ELF\2\1\1", 8);
+  CHECK(refusal<Small>(room.bytes) == "image: first bytes are not the format's: found ?ELF????, wanted KRAIT???");
+}
+
+TEST_CASE("an image of other dims is refused, naming the first parameter that differs") {
+  CHECK(other_model<with([](auto& d) { d.vocab_size = 20; })>() ==
+        "model: belongs to another model: found tokens below 19 to [19], wanted tokens below 20 to [20]");
+  CHECK(other_model<with([](auto& d) { d.d_model = 14; })>() ==
+        "backbone.embedding.weight: belongs to another model: found f32 [19, 13], wanted f32 [19, 14]");
+  CHECK(other_model<with([](auto& d) { d.n_layers = 3; })>() ==
+        "backbone.layers: belongs to another model: found array of 2, wanted array of 3");
+  CHECK(other_model<with([](auto& d) { d.d_state = 4; })>() ==
+        "backbone.layers.0.mixer.x_proj.weight: belongs to another model: found f32 [7, 26], wanted f32 [9, 26]");
+  CHECK(other_model<with([](auto& d) { d.d_conv = 3; })>() ==
+        "backbone.layers.0.mixer.conv1d.weight: belongs to another model: found f32 [26, 1, 4], wanted f32 [26, 1, 3]");
+  CHECK(other_model<with([](auto& d) { d.d_inner = 25; })>() ==
+        "backbone.layers.0.mixer.in_proj.weight: belongs to another model: found f32 [52, 13] in 2 groups, wanted f32 [50, 13] in 2 groups");
+  CHECK(other_model<with([](auto& d) { d.dt_rank = 2; })>() ==
+        "backbone.layers.0.mixer.x_proj.weight: belongs to another model: found f32 [7, 26], wanted f32 [8, 26]");
+  CHECK(other_model<with([](auto& d) { d.in_bias = false; })>() ==
+        "backbone.layers.0.mixer.conv1d.weight: belongs to another model: found backbone.layers.0.mixer.in_proj.bias f32 [52] in 2 groups, wanted f32 [26, 1, 4]");
+  CHECK(other_model<with([](auto& d) { d.norm_bias = true; })>() ==
+        "backbone.layers.0.norm.bias: belongs to another model: found backbone.layers.0.mixer.in_proj.weight f32 [52, 13] in 2 groups, wanted f32 [13]");
+  CHECK(other_model<with([](auto& d) { d.norm_eps = 1e-6; })>() ==
+        "backbone.layers.0.norm: belongs to another model: found eps 10000000e-12, wanted eps 1000000e-12");
+  CHECK(other_model<with([](auto& d) { d.tied = false; })>() ==
+        "lm_head.weight: belongs to another model: found the end, wanted f32 [19, 13]");
+  CHECK(other_model<with([](auto& d) { d.storage = Storage::int8; })>() ==
+        "backbone.embedding.weight: belongs to another model: found f32 [19, 13], wanted int8 [19, 13]");
+}
+
+TEST_CASE("an image with more than the model has is refused") {
+  using Untied = krait::Mamba<with([](auto& d) { d.tied = false; })>;
+  const Room<Untied> room(image_of<Untied>(1));
+  CHECK(refusal<Small>(room.bytes) ==
+        "behind the last parameter: belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
+}
+
+TEST_CASE("an image of a stack that pools otherwise is refused") {
+  struct Last {
+    KRAIT_PARAMS(Last, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>, linear_in), (krait::LastPool<9>, pool));
+  };
+  struct Mean {
+    KRAIT_PARAMS(Mean, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>, linear_in), (krait::MeanPool<9>, pool));
+  };
+  static_assert(sizeof(krait::Stack<Last>) == sizeof(krait::Stack<Mean>));
+  const Room<krait::Stack<Mean>> room(image_of<krait::Stack<Mean>>(1));
+  CHECK(refusal<krait::Stack<Last>>(room.bytes) ==
+        "pool: belongs to another model: found layer [9] with a state of 128 bytes, wanted layer [9] with a state of 0 bytes");
+}
+
+TEST_CASE("a header that is whole but tells another size of the model is refused") {
+  Room<Small> room(image_of<Small>(1));
+  auto& image = *reinterpret_cast<krait::Image<Small>*>(room.bytes.data());
+  image.header.model_bytes += 64;
+  image.header.checksum = krait::detail::header_checksum(image.header, std::as_bytes(std::span(image.text)));
+  CHECK(refusal<Small>(room.bytes) == "model: belongs to another model: found " + std::to_string(sizeof(Small) + 64) +
+                                          " bytes, wanted " + std::to_string(sizeof(Small)) + " bytes");
+}
+
+namespace {
+
+template <class Model>
+void continues_with_the_same_bits() {
+  static Model model;
+  model = krait::init<Model>(krait::key(5));
+  const auto xs = input<Model>();
+  krait::State<Model> state{};
+  krait::Tensor<float, Model::d_out> through{}, resumed{};
+  for (std::size_t t = 0; t < 3; ++t) krait::step(model, state, xs[t], through);
+  krait::Snapshot<krait::State<Model>> snapshot;
+  krait::save_state(krait::fingerprint(model), state, snapshot);
+  for (std::size_t t = 3; t < 6; ++t) krait::step(model, state, xs[t], through);
+
+  krait::State<Model> again{};
+  krait::step(model, again, xs[5], resumed);  // some other sequence
+  REQUIRE(krait::restore_state(snapshot.bytes(), krait::fingerprint(model), again));
+  for (std::size_t t = 3; t < 6; ++t) krait::step(model, again, xs[t], resumed);
+  CHECK(resumed == through);
+  CHECK(std::memcmp(&state, &again, sizeof(state)) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a sequence that was saved and restored continues with the same bits") {
+  continues_with_the_same_bits<Small>();
+  continues_with_the_same_bits<krait::Mamba<dims<Storage::int8>>>();
+  continues_with_the_same_bits<Classifier<Storage::f32>>();
+  continues_with_the_same_bits<krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>>();  // no state
+}
+
+TEST_CASE("a snapshot of another model, or damaged, is refused and the state keeps its bytes") {
+  using State = krait::State<Small>;
+  static State state{}, before;
+  krait::Snapshot<State> snapshot;
+  krait::save_state(1234, state, snapshot);
+  std::memset(static_cast<void*>(&state), 0x33, sizeof(state));
+  before = state;
+  const auto refusal = [&](std::span<const std::byte> bytes, std::uint32_t fingerprint) {
+    const Status status = krait::restore_state(bytes, fingerprint, state);
+    CHECK(std::memcmp(&state, &before, sizeof(state)) == 0);
+    return std::string(status.message());
+  };
+  CHECK(refusal(snapshot.bytes(), 1235) == "snapshot: belongs to another model: found 1234 as fingerprint, wanted 1235");
+
+  for (std::size_t size = 0; size < sizeof(snapshot); ++size)
+    REQUIRE(refusal(snapshot.bytes().first(size), 1234).starts_with("snapshot: ends too early: found "));
+
+  Bytes bytes(snapshot.bytes().begin(), snapshot.bytes().end());
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      bytes[at] ^= static_cast<std::byte>(1u << bit);
+      const Problem problem = krait::restore_state(bytes, 1234, state).problem;
+      bytes[at] ^= static_cast<std::byte>(1u << bit);
+      const bool says_size = at >= offsetof(krait::SnapshotHeader, state_bytes) && at < offsetof(krait::SnapshotHeader, checksum);
+      const Problem wanted = at < 8 ? Problem::not_an_image : at < 12 ? Problem::bad_byte_order : at < 16 ? Problem::bad_version
+                                                                                               : Problem::bad_checksum;
+      REQUIRE((problem == wanted || (says_size && problem == Problem::truncated)));
+    }
+  }
+  CHECK(std::memcmp(&state, &before, sizeof(state)) == 0);
+
+  krait::State<Classifier<Storage::f32>> other{};
+  krait::Snapshot<krait::State<Classifier<Storage::f32>>> other_snapshot;
+  krait::save_state(1234, other, other_snapshot);
+  CHECK(refusal(other_snapshot.bytes(), 1234) == "snapshot: belongs to another model: found " + std::to_string(sizeof(other)) +
+                                                     " bytes of state, wanted " + std::to_string(sizeof(state)) + " bytes of state");
+  bytes.insert(bytes.begin(), std::byte{});  // of any alignment
+  CHECK(krait::restore_state(std::span(bytes).subspan(1), 1234, state));
+}

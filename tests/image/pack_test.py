@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""krait-pack from end to end: checkpoints become headers and images, which give the loaded model's logits to the bit; what
+cannot be packed is refused in words, and then nothing is written.
+
+  pack_test.py [--compiler COMMAND]
+"""
+import argparse
+import json
+import pathlib
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+REFERENCE = HERE.parent / "data" / "reference"
+PACK = ROOT / "tools" / "krait-pack"
+IGNORE_VECTORS = ["--ignore", "tokens", "--ignore", "*logits"]
+STORAGES = ["f32", "bf16", "f16", "int8"]
+
+PROGRAM = """// Compares what krait-pack wrote with the checkpoint, loaded. Arguments: for each case CHECKPOINT and IMAGE.
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <krait.hpp>
+#include <krait/io/file.hpp>
+#include <krait/io/load.hpp>
+
+{includes}
+
+template <class Model>
+auto answer(const Model& model) {{
+  if constexpr (krait::TakesTokens<Model>) {{
+    return krait::forward(model, std::array{{1, 0, 3, 2, 1}});
+  }} else {{
+    krait::Tensor<float, 5, Model::d_in> xs;
+    for (std::size_t t = 0; t < 5; ++t)
+      for (std::size_t i = 0; i < Model::d_in; ++i) xs[t][i] = static_cast<float>((t * 5 + i * 3) % 7) - 3.0f;
+    return krait::forward(model, xs);
+  }}
+}}
+
+bool holds(bool fact, const char* name, const char* sentence) {{
+  if (!fact) std::printf("%s: not so: %s\\n", name, sentence);
+  return fact;
+}}
+
+template <class Model>
+bool check(const char* name, const Model& packed, std::uint32_t fingerprint, const char* checkpoint, const char* image_file) {{
+  static constexpr std::string_view ignore[] = {{"tokens", "logits", "noxton_logits", "input"}};
+  std::vector<std::byte> file;
+  const auto loaded = std::make_unique<Model>();
+  if (!holds(bool(krait::read_file(checkpoint, file)) && bool(krait::load(*loaded, file, {{.ignore = ignore}})), name,
+             "the checkpoint loads as the header's Model"))
+    return false;
+  const auto image = std::make_unique<krait::Image<Model>>();
+  const krait::Image<Model>* view = nullptr;
+  std::ifstream(image_file, std::ios::binary).read(reinterpret_cast<char*>(image.get()), sizeof(*image));
+  return holds(reinterpret_cast<std::uintptr_t>(&packed) % 64 == 0, name, "the header's weights are aligned") &&
+         holds(answer(packed) == answer(*loaded), name, "the header's weights give the loaded model's bits") &&
+         holds(krait::fingerprint(packed) == fingerprint && krait::fingerprint(*loaded) == fingerprint, name,
+               "the fingerprint is the loaded model's") &&
+         holds(bool(krait::view_image(std::as_bytes(std::span(image.get(), 1)), view)), name, "the image is viewed") &&
+         holds(std::memcmp(&view->model, &packed, sizeof(Model)) == 0, name, "image and header have the same bytes");
+}}
+
+int main(int, char** argv) {{
+  bool good = true;
+{checks}
+  return good ? 0 : 1;
+}}
+"""
+
+
+def write_checkpoint(path, tensors):
+    """A safetensors file of float32 tensors, drawn afresh by their shapes."""
+    header, data, draw = {}, b"", random.Random(1)
+    for name, shape in tensors.items():
+        count = 1
+        for extent in shape:
+            count *= extent
+        values = struct.pack(f"<{count}f", *(draw.uniform(-0.5, 0.5) for _ in range(count)))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def residual_block(prefix, d_model, d_inner, d_state, dt_rank):
+    mixer = prefix + "mixer."
+    return {prefix + "norm.weight": [d_model], mixer + "A_log": [d_inner, d_state], mixer + "D": [d_inner],
+            mixer + "conv1d.bias": [d_inner], mixer + "conv1d.weight": [d_inner, 1, 4], mixer + "dt_proj.bias": [d_inner],
+            mixer + "dt_proj.weight": [d_inner, dt_rank], mixer + "in_proj.weight": [2 * d_inner, d_model],
+            mixer + "out_proj.weight": [d_model, d_inner], mixer + "x_proj.weight": [dt_rank + 2 * d_state, d_inner]}
+
+
+# In the order of their names, as files often have them: the shapes tell the order of the layers.
+STACK = {"classifier.bias": [3], "classifier.weight": [3, 9], "input": [4, 5], **residual_block("layers.0.", 9, 18, 4, 1),
+         **residual_block("layers.1.", 9, 18, 4, 1), "linear_in.weight": [9, 5]}
+
+
+class Test:
+    def __init__(self, compiler, folder):
+        self.compiler, self.folder, self.wrong = compiler, folder, []
+
+    def pack(self, *arguments):
+        done = subprocess.run([PACK, "--compiler", self.compiler, *map(str, arguments)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    def compile(self, *arguments, source=None):
+        done = subprocess.run([self.compiler, "-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{ROOT / 'include'}",
+                               f"-I{self.folder}", *map(str, arguments)], input=source, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
+
+    def expect(self, fact, sentence):
+        if not fact:
+            self.wrong.append(sentence)
+
+    def packs(self, name, checkpoint, *options):
+        """Packs header and image; gives the table."""
+        code, said, complaint = self.pack(checkpoint, *options, "--header", self.folder / f"{name}.hpp", "--image",
+                                          self.folder / f"{name}.image")
+        self.expect(code == 0, f"{name}: {complaint}")
+        return said
+
+    def refuses(self, words, *arguments):
+        before = sorted(self.folder.iterdir())
+        code, said, complaint = self.pack(*arguments, "--header", self.folder / "refused.hpp", "--image",
+                                          self.folder / "refused.image")
+        complaint = complaint.strip()
+        print(f"refused: {complaint.splitlines()[-1] if complaint else said}")
+        self.expect(code != 0 and words in complaint, f"wanted a refusal with {words!r}, found exit code {code}: {complaint}")
+        self.expect("Traceback" not in complaint, complaint)
+        self.expect(sorted(self.folder.iterdir()) == before, f"{words}: something was written")
+
+
+def check_packed(test):
+    stack = write_checkpoint(test.folder / "stack.safetensors", STACK)
+    small = REFERENCE / "noxton_key7_small.safetensors"
+    cases = {f"small_{storage}": (small, [*IGNORE_VECTORS, "--type", storage]) for storage in STORAGES}
+    cases["untied"] = (REFERENCE / "mamba_untied_odd.safetensors", IGNORE_VECTORS)
+    cases["stack"] = (stack, ["--ignore", "input", "--type", "int8", "--pool", "last", "--report", test.folder / "stack.svg"])
+    tables = {name: test.packs(name, checkpoint, *options) for name, (checkpoint, options) in cases.items()}
+    if test.wrong:
+        return
+    print(tables["stack"])
+    arguments, checks = [], []
+    for name, (checkpoint, _) in cases.items():
+        at = len(arguments) + 1
+        arguments += [checkpoint, test.folder / f"{name}.image"]
+        checks.append(f'  good &= check("{name}", {name}::model(), {name}::fingerprint, argv[{at}], argv[{at + 1}]);')
+    source, program = test.folder / "program.cpp", test.folder / "program"
+    source.write_text(PROGRAM.format(includes="\n".join(f'#include "{name}.hpp"' for name in cases), checks="\n".join(checks)))
+    code, said = test.compile("-O1", source, "-o", program)
+    test.expect(code == 0, f"the headers do not compile: {said}")
+    if code == 0:
+        done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True)
+        test.expect(done.returncode == 0, done.stdout or f"the program ended with {done.returncode}")
+
+    # The report's figures are the compiler's.
+    sizes = [f"sizeof(small_{storage}::Model)" for storage in STORAGES]
+    shown = next(line for line in tables["small_f32"].splitlines() if "all weights" in line).split()[2:]
+    asserts = "".join(f"static_assert({size} == {figure.replace(',', '')});\n" for size, figure in zip(sizes, shown))
+    asserts += f"static_assert(krait::parameter_count<stack::Model> == {tables['stack'].splitlines()[1].split()[0].replace(',', '')});\n"
+    includes = "".join(f'#include "{name}.hpp"\n' for name in cases)
+    code, said = test.compile("-fsyntax-only", "-x", "c++", "-", source=includes + asserts)
+    test.expect(code == 0, f"the report's figures: {said}")
+    rows = [line.split()[1:] for line in tables["small_int8"].splitlines() if line.startswith("  ")]
+    flash = [[int(value.replace(",", "")) for value in row] for row in rows[:-3]]
+    test.expect([f"{sum(column):,}" for column in zip(*flash)] == shown, "the parts of flash do not add up to all weights")
+
+    picture = xml.etree.ElementTree.parse(test.folder / "stack.svg").getroot()
+    titles = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}title")]
+    test.expect(len(titles) > 20 and any(text.startswith("in_proj: ") for text in titles), f"the picture shows {titles}")
+
+    # Other dims do not compile.
+    mine = "krait::Mamba<krait::with_storage(krait::ModelDims{.vocab_size = 32, .d_model = 3, .n_layers = 1, .d_inner = 6, .dt_rank = 1}, krait::Storage::int8)>"
+    code, said = test.compile("-fsyntax-only", "-x", "c++", "-", source=f'#include "small_int8.hpp"\nconst auto& mine = small_int8::model<{mine}>();\n')
+    test.expect(code != 0 and said.count("error: ") == 1 and "the packed model has another" in said, f"other dims: {said}")
+
+
+def check_firmware(test):
+    """The weights lie in constants; nothing is initialised before main."""
+    compiler = "arm-none-eabi-g++"
+    if not shutil.which(compiler):
+        print(f"skipped: no {compiler} on this machine")
+        return
+    sys.path.insert(0, str(HERE.parent / "headers"))
+    from compilers import link_dependencies
+    (test.folder / "dependencies").mkdir()
+    built = test.folder / "firmware.o"
+    done = subprocess.run([compiler, "--specs=picolibcpp.specs", "-mcpu=cortex-m4", "-mthumb", "-std=c++20", "-O0", "-fno-exceptions",
+                           "-fno-rtti", f"-I{ROOT / 'include'}", "-isystem", link_dependencies(test.folder / "dependencies"),
+                           f"-I{test.folder}", "-x", "c++", "-c", "-", "-o", built], text=True, stderr=subprocess.PIPE,
+                          input='#include "stack.hpp"\nconst void* where() { return &stack::model(); }\n')
+    test.expect(done.returncode == 0, done.stderr)
+    if done.returncode == 0:
+        symbols = subprocess.run(["arm-none-eabi-nm", "-C", built], stdout=subprocess.PIPE, text=True).stdout
+        words = [line.split()[1] for line in symbols.splitlines() if line.endswith("stack::detail::words")]
+        test.expect(words and words[0] in "RrVu", f"the weights are in no section of constants: {symbols}")
+        test.expect("_GLOBAL__" not in symbols and "guard" not in symbols, f"something runs before main: {symbols}")
+        sections = subprocess.run(["arm-none-eabi-objdump", "-h", built], stdout=subprocess.PIPE, text=True).stdout
+        test.expect(any(".rodata" in line and "2**6" in line for line in sections.splitlines()), f"not aligned: {sections}")
+
+
+def check_refused(test):
+    def stack_of(name, tensors):
+        return write_checkpoint(test.folder / f"{name}.safetensors", tensors)
+
+    small = REFERENCE / "noxton_key7_small.safetensors"
+    text = test.folder / "text.safetensors"
+    text.write_text("no checkpoint, but a text of some length")
+    test.refuses("cannot be read: No such file", test.folder / "absent.safetensors")
+    test.refuses("is not safetensors: its first 8 bytes announce", text)
+    test.refuses(": found a tensor [", small)
+    test.refuses("--ignore nothing: found no such tensor", small, "--ignore", "nothing")
+    test.refuses("input: found a tensor [4, 5], wanted tensors of layers alone: --ignore input leaves it out", stack_of("extra", STACK))
+    test.refuses("--order is for stacks: this is a Mamba", small, *IGNORE_VECTORS, "--order", "a,b")
+    test.refuses("found no 'no-such-compiler' on this machine", small, "--compiler", "no-such-compiler")
+    test.refuses("wanted a C++ name for a namespace", small, "--name", "1st")
+    test.refuses("wanted a number between 0 and 1", small, "--norm-eps", "-1")
+    test.refuses("its layers fit together in no order: a 5 to 9, b 8 to 3", stack_of("seam", {"a.weight": [9, 5], "b.weight": [3, 8]}))
+    loops = {"b.weight": [4, 4], "a.weight": [4, 4], "c.weight": [4, 3], "d.weight": [5, 4]}
+    test.refuses("its layers fit together in several orders: --order NAME,NAME,... says which, such as c,b,a,d",
+                 stack_of("orders", loops))
+    test.refuses("--order: found a,b, wanted each of b, a, c, d once", test.folder / "orders.safetensors", "--order", "a,b")
+    test.refuses("--order: b gives rows of 4, c takes rows of 3", test.folder / "orders.safetensors", "--order", "a,b,c,d")
+    test.refuses("odd: found bias, wanted the tensors of", stack_of("kind", {"odd.bias": [4]}))
+    test.refuses("layers: found elements 0, 2, wanted 0 to 1",
+                 stack_of("gap", {**residual_block("layers.0.", 9, 18, 4, 1), **residual_block("layers.2.", 9, 18, 4, 1)}))
+    test.refuses("layers.1: found ResidualBlock", stack_of("unlike", {**residual_block("layers.0.", 9, 18, 4, 1),
+                                                                      **residual_block("layers.1.", 9, 18, 5, 1)}))
+    # What only the loader finds.
+    damaged = {**STACK, "layers.1.mixer.D": [17]}
+    test.refuses("layers.1.mixer.D: shape is wrong: found [17], wanted [18]", stack_of("damaged", damaged), "--ignore", "input")
+    # What cannot be written leaves nothing behind.
+    before = sorted(test.folder.iterdir())
+    code, _, complaint = test.pack(small, *IGNORE_VECTORS, "--image", test.folder / "unwritten.image", "--header",
+                                   test.folder / "absent" / "unwritten.hpp")
+    test.expect(code == 1 and "cannot write: No such file or directory" in complaint, complaint)
+    test.expect(sorted(test.folder.iterdir()) == before, "a failed write left something behind")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiler", default="g++")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="krait_pack_test_") as folder:
+        test = Test(args.compiler, pathlib.Path(folder))
+        check_refused(test)
+        check_packed(test)
+        check_firmware(test)
+    print(*test.wrong, sep="\n", end="\n" if test.wrong else "")
+    return 1 if test.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""The same model gives the same image on every compiler and machine: 64 and 32 bits, x86, ARM and RISC-V. A big-endian
+machine's says so in its header.
+
+  same_bytes.py --include DIR
+"""
+import argparse
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+SKIPPED = 77  # what Meson takes for "skipped"
+# compiler, flags, emulator
+MACHINES = [
+    ("g++", ["-O2", "-march=native"], None),
+    ("g++", ["-O0"], None),
+    ("clang++-14", ["-O2"], None),
+    ("clang++-16", ["-O1", "-march=native"], None),
+    ("aarch64-linux-gnu-g++", ["-O2", "-static"], "qemu-aarch64"),
+    ("arm-linux-gnueabihf-g++", ["-O2", "-static"], "qemu-arm"),
+    ("riscv64-linux-gnu-g++", ["-O1", "-static"], "qemu-riscv64"),
+    ("s390x-linux-gnu-g++", ["-O1", "-static"], "qemu-s390x"),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--include", required=True)
+    args = parser.parse_args()
+    digests, wrong = {}, []
+    with tempfile.TemporaryDirectory(prefix="krait_image_") as folder:
+        program, written = pathlib.Path(folder) / "write_image", pathlib.Path(folder) / "image"
+        for compiler, flags, emulator in MACHINES:
+            name = " ".join([compiler, *flags])
+            missing = next((tool for tool in (compiler, emulator) if tool and not shutil.which(tool)), None)
+            if missing:
+                print(f"{name}: skipped: no {missing} on this machine")
+                continue
+            subprocess.run([compiler, "-std=c++20", *flags, f"-I{args.include}", HERE / "write_image.cpp", "-o", program],
+                           check=True)
+            subprocess.run([*([emulator] if emulator else []), program, written], check=True)
+            content = written.read_bytes()
+            big_endian = compiler.startswith("s390x")
+            digest = hashlib.sha256(content).hexdigest()[:16]
+            print(f"{name}: {len(content)} bytes, {digest}{' (big-endian)' if big_endian else ''}", flush=True)
+            if big_endian and content[8:12] != b"\1\2\3\4":
+                wrong.append(f"{name}: byte order mark {content[8:12].hex()}, wanted 01020304")
+            if not big_endian:
+                digests[name] = digest
+                if content[8:12] != b"\4\3\2\1":
+                    wrong.append(f"{name}: byte order mark {content[8:12].hex()}, wanted 04030201")
+    if len(set(digests.values())) > 1:
+        wrong.append("little-endian machines differ")
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0 if len(digests) > 1 else SKIPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+// Writes a file of images: the same models on every machine. Two language models and a stack, in every storage type.
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string_view>
+
+#include "krait/image.hpp"
+#include "krait/nn/mamba.hpp"
+#include "krait/nn/pooling.hpp"
+#include "krait/nn/stack.hpp"
+
+namespace {
+
+template <krait::Storage storage>
+struct Parts {
+  static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 9, .d_state = 4, .storage = storage});
+  using Layers = std::array<krait::ResidualBlock<block>, 2>;
+  KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9, .bias = true, .storage = storage}>, linear_in),
+               (Layers, layers), (krait::MeanPool<9>, pool),
+               (krait::Linear<krait::LinearDims{.d_in = 9, .d_out = 3, .storage = storage}>, classifier));
+};
+
+// Multiples of 2^-20, so that no rounding is left to the machine's mathematics; A_log is 0, whose rate every machine knows.
+template <class Model>
+bool write(std::FILE* file) {
+  const auto image = std::make_unique<krait::Image<Model>>();
+  std::uint32_t seed = 1;
+  krait::for_each_param(image->model, [&](std::string_view name, auto& tensor) {
+    krait::assign(tensor, [&](std::size_t row, std::size_t col) {
+      if (name.ends_with("A_log")) return 0.0f;
+      const auto hash = static_cast<std::uint32_t>((row * 2654435761u + col * 40503u + seed) * 2246822519u);
+      return static_cast<float>(hash >> 11) * 0x1p-20f - 1.0f;
+    });
+    ++seed;
+  });
+  krait::write_image(image->model, *image);
+  return std::fwrite(image->bytes().data(), image->bytes().size(), 1, file) == 1;
+}
+
+template <krait::Storage storage>
+bool write_models(std::FILE* file) {
+  constexpr auto odd = krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3, .storage = storage};
+  constexpr auto untied = krait::ModelDims{.vocab_size = 70, .d_model = 16, .n_layers = 1, .tied = false, .storage = storage};
+  return write<krait::Mamba<krait::resolve(odd)>>(file) && write<krait::Mamba<krait::resolve(untied)>>(file) &&
+         write<krait::Stack<Parts<storage>>>(file);
+}
+
+}  // namespace
+
+int main(int, char** argv) {
+  std::FILE* file = std::fopen(argv[1], "wb");
+  const bool written = file && write_models<krait::Storage::f32>(file) && write_models<krait::Storage::bf16>(file) &&
+                       write_models<krait::Storage::f16>(file) && write_models<krait::Storage::int8>(file);
+  return file && std::fclose(file) == 0 && written ? 0 : 1;
+}

@@ -1,0 +1,71 @@
+// What krait-pack's programs do: load a checkpoint, write its model as an image, and say how large it is.
+#ifndef KRAIT_TOOLS_PACK_HPP
+#define KRAIT_TOOLS_PACK_HPP
+
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "krait/image.hpp"
+#include "krait/io/file.hpp"
+#include "krait/io/load.hpp"
+#include "krait/nn/mamba.hpp"
+#include "krait/nn/pooling.hpp"
+#include "krait/nn/stack.hpp"
+
+namespace pack {
+
+inline bool done(const krait::Status& status) {
+  const auto message = status.message();
+  if (!status) std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size), message.characters.data());
+  return bool(status);
+}
+
+// What a model takes, in bytes, and where its parameters lie in it.
+template <class Model>
+nlohmann::ordered_json sizes() {
+  const auto object = std::make_unique<Model>();
+  const Model& model = *object;
+  auto params = nlohmann::ordered_json::array();
+  krait::for_each_param(model, [&]<class T>(std::string_view name, const T& tensor) {
+    const auto offset = reinterpret_cast<const std::byte*>(&tensor) - reinterpret_cast<const std::byte*>(&model);
+    params.push_back({{"name", name}, {"shape", T::shape}, {"offset", offset}, {"bytes", sizeof(T)}});
+  });
+  return {{"flash", krait::flash_bytes<Model>},
+          {"state", krait::state_bytes<Model>},
+          {"scratch", krait::scratch_bytes<Model>},
+          {"multiply_adds", krait::multiply_adds_per_step<Model>},
+          {"parameters", krait::parameter_count<Model>},
+          {"params", params}};
+}
+
+// Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Prints as JSON what was written, and the sizes for every storage type.
+template <template <krait::Storage> class Packed, krait::Storage storage>
+int run(int argc, char** argv) {
+  using Model = typename Packed<storage>::Model;
+  const std::vector<std::string_view> ignore(argv + 3, argv + argc);
+  std::vector<std::byte> file;
+  const auto image = std::make_unique<krait::Image<Model>>();
+  if (!done(krait::read_file(argv[1], file)) || !done(krait::load(image->model, file, {.ignore = ignore}))) return 1;
+  krait::write_image(image->model, *image);
+  if (!done(krait::write_file(argv[2], image->bytes()))) return 1;
+
+  nlohmann::ordered_json all{{"fingerprint", image->header.fingerprint},
+                             {"version", krait::ImageHeader::wanted.version},
+                             {"model_at", sizeof(*image) - sizeof(Model)}};
+  using enum krait::Storage;
+  all["f32"] = sizes<typename Packed<f32>::Model>();
+  all["bf16"] = sizes<typename Packed<bf16>::Model>();
+  all["f16"] = sizes<typename Packed<f16>::Model>();
+  all["int8"] = sizes<typename Packed<int8>::Model>();
+  std::puts(all.dump().c_str());
+  return 0;
+}
+
+}  // namespace pack
+
+#endif
