@@ -1,6 +1,6 @@
 // What a program on a bare board needs here: words to the debugger, an end, a count of instructions, and how much stack a
-// call took. Semihosting and cycle counters, no stdio: the whole program goes without a heap and without the C library's
-// files.
+// call took. Semihosting and the core's own counters, no stdio: the whole program goes without a heap and without the C
+// library's files. On a machine with an operating system the same programs run too, and count nothing.
 #ifndef KRAIT_EXAMPLES_FIRMWARE_HPP
 #define KRAIT_EXAMPLES_FIRMWARE_HPP
 
@@ -12,7 +12,28 @@
 
 #include <krait/core/text.hpp>
 
+#ifdef __unix__
+#include <cstdio>
+#include <cstdlib>
+#endif
+
 namespace firmware {
+
+#ifdef __unix__
+
+inline void print_line(std::string_view line) { std::printf("%.*s\n", static_cast<int>(line.size()), line.data()); }
+[[noreturn]] inline void exit(std::uint32_t code) { std::exit(static_cast<int>(code)); }
+inline void start_counter() {}
+inline std::uint32_t ticks() { return 0; }
+inline std::uint32_t ticks_between(std::uint32_t, std::uint32_t) { return 0; }
+inline void known_loop(std::uint32_t) {}
+template <class F>
+std::size_t stack_used(F f) {
+  f();
+  return 0;
+}
+
+#else
 
 // One semihosting call: the debugger (or QEMU) does what `operation` says with what `argument` points to.
 inline std::uint32_t semihost(std::uint32_t operation, const void* argument) {
@@ -43,31 +64,6 @@ inline void print_line(std::string_view line) {
   const std::uint32_t reason[2] = {application_exit, code};
   for (;;) semihost(exit_extended, reason);
 }
-
-// A line under construction: Line() << "error " << hex(bits).
-class Line {
- public:
-  Line& operator<<(std::string_view words) {
-    text_ += words;
-    return *this;
-  }
-  Line& operator<<(std::unsigned_integral auto number) {
-    text_ += number;
-    return *this;
-  }
-  void print() const { print_line(text_); }
-
- private:
-  krait::Text<198> text_;
-};
-
-inline krait::Text<16> hex(std::unsigned_integral auto number) {
-  krait::Text<16> text;
-  for (int shift = 8 * static_cast<int>(sizeof(number)) - 4; shift >= 0; shift -= 4)
-    text += std::string_view(&"0123456789abcdef"[number >> shift & 15], 1);
-  return text;
-}
-inline krait::Text<16> bits(float value) { return hex(std::bit_cast<std::uint32_t>(value)); }
 
 // Ticks of the core's own counter. On an Arm core that is SysTick, 24 bits at the speed of the clock; with QEMU's
 // `-icount shift=0` an instruction takes a nanosecond there, so a tick is 10^9 / clock instructions. On RISC-V it is
@@ -134,6 +130,33 @@ template <class F>
   while (word < here && *word == paint) ++word;
   return static_cast<std::size_t>(here - word) * sizeof(*word);
 }
+
+#endif
+
+// A line under construction: Line() << "error " << hex(bits).
+class Line {
+ public:
+  Line& operator<<(std::string_view words) {
+    text_ += words;
+    return *this;
+  }
+  Line& operator<<(std::unsigned_integral auto number) {
+    text_ += number;
+    return *this;
+  }
+  void print() const { print_line(text_); }
+
+ private:
+  krait::Text<198> text_;
+};
+
+inline krait::Text<16> hex(std::unsigned_integral auto number) {
+  krait::Text<16> text;
+  for (int shift = 8 * static_cast<int>(sizeof(number)) - 4; shift >= 0; shift -= 4)
+    text += std::string_view(&"0123456789abcdef"[number >> shift & 15], 1);
+  return text;
+}
+inline krait::Text<16> bits(float value) { return hex(std::bit_cast<std::uint32_t>(value)); }
 
 }  // namespace firmware
 

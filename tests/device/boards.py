@@ -40,7 +40,7 @@ class Board:
         self.title = self.cross_file.read_text().splitlines()[0].lstrip("# ").split(". ")[0]
         self.binaries = facts["binaries"]
         self.compile_args = [self.binaries["cpp"], *facts["built-in options"]["cpp_args"]]
-        self.link_args = [self.binaries["cpp"], *facts["built-in options"]["cpp_link_args"]]
+        self.link_args = facts["built-in options"]["cpp_link_args"]
         self.emulator = self.binaries["exe_wrapper"]
 
     def missing(self):
@@ -52,16 +52,31 @@ class Board:
         run([*self.compile_args, "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
 
     def link(self, objects, image, *more):
-        run([*self.link_args, *map(str, objects), *more, "-Wl,--gc-sections", "-o", str(image)])
+        run([self.binaries["cpp"], *map(str, objects), *self.link_args, *more, "-Wl,--gc-sections", "-o", str(image)])
 
-    def execute(self, image, shift=0, timeout=100, more=()):
+    def execute(self, image, shift=0, timeout=100):
         """Runs an image in the emulator, an instruction every 2^shift ns. Gives its lines."""
         command = [f"shift={shift}" if word == "shift=0" else word for word in self.emulator]
-        done = subprocess.run([*command, str(image), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run([*command, str(image)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=timeout)
         if done.returncode != 0:
             raise SystemExit(f"{self.name}: the program ends with {done.returncode}:\n{done.stdout}")
         return done.stdout.splitlines()
+
+
+class Host:
+    """This machine, for the same programs."""
+    name = "host"
+    flags = ["-march=native"]
+
+    def compile(self, source, output, *more):
+        run(["g++", "-std=c++20", "-O2", *self.flags, *more, "-c", str(source), "-o", str(output)])
+
+    def link(self, objects, image, *more):
+        run(["g++", *map(str, objects), *more, "-o", str(image)])
+
+    def execute(self, image):
+        return run([str(image)]).splitlines()
 
 
 BOARDS = sorted(path.stem for path in CROSS.glob("*.ini"))

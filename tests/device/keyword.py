@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""The keyword-spotting example on boards: instructions of an inference of 100 frames, and where they go.
+"""The keyword-spotting example: the same bits on the host and on boards with fused multiply-add, its error, its RAM, its
+instructions for an inference of 100 frames, and where they go.
 
-  keyword.py [--boards NAME,...] [--types f32,int8,...] [--profile] [--flags "..."]
+  keyword.py [--boards NAME,...] [--types TYPE,...] [--profile] [--loops] [--flags "..."] [--headers DIR]
+
+The checkpoint is no part of the project. It is looked for in $KRAIT_REFERENCE, or in ../shared/reference.
 """
 import argparse
 import collections
-import json
 import os
 import pathlib
 import shlex
@@ -13,99 +15,138 @@ import struct
 import sys
 import tempfile
 
+import arrays
 import profile
-from boards import ROOT, SKIPPED, Board, run
+from boards import ROOT, SKIPPED, Board, Host, run
 
-HERE = pathlib.Path(__file__).resolve().parent
-EXAMPLE = ROOT / "examples" / "keyword"
+EXAMPLE = ROOT / "examples" / "keyword" / "keyword.cpp"
+NOT_WEIGHTS = ["input*", "logits*", "mixer_input", "mixer_output*"]
+KNOWN_LOOP = 400_001  # instructions
+TOLERANCE = 1e-5      # of the largest score, f32
+RAM_LIMIT = 12_288    # State, Scratch and stack
+# Instructions of an inference that must not be passed, in millions.
+LIMITS = {("mps2-an386", "f32"): 10.5, ("mps2-an386", "int8"): 9.5, ("mps3-an547", "int8"): 6.0}
+PER_TICK = {"mps2-an386": 40.0, "mps2-an500": 40.0, "mps2-an505": 50.0, "mps3-an547": 31.25, "qemu-virt-rv32": 1.0}
 
 
 def reference():
-    """The checkpoint with its inputs and answers, which is no part of the project."""
-    folder = pathlib.Path(os.environ.get("KRAIT_REFERENCE", ROOT.parent / "shared" / "reference"))
-    return folder / "mambalite_kws.safetensors"
+    folder = os.environ.get("KRAIT_REFERENCE", ROOT.parent / "shared" / "reference")
+    return pathlib.Path(folder) / "mambalite_kws.safetensors"
 
 
-def read_tensors(path):
-    """Name -> (bytes, floats) of an F32 safetensors file."""
-    with open(path, "rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        header, data = json.loads(file.read(size)), file.read()
-    header.pop("__metadata__", None)
-    spans = {name: data[slice(*entry["data_offsets"])] for name, entry in header.items()}
-    return {name: (raw, [x for (x,) in struct.iter_unpack("<f", raw)]) for name, raw in spans.items()}
+class Program:
+    """The example with a storage type's weights, on a board or on this machine."""
 
+    def __init__(self, board, storage, options, folder):
+        self.board, self.storage, self.folder = board, storage, folder
+        self.headers = pathlib.Path(options.headers or folder)
+        self.weights = self.headers / f"keyword_{storage}.hpp"
+        if not self.weights.exists():
+            run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(reference()), "--type", storage, "--name", "keyword",
+                 *(word for name in NOT_WEIGHTS for word in ("--ignore", name)), "--header", str(self.weights)])
+        self.flags = ["-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", f"-I{self.headers}",
+                      f'-DKEYWORD_WEIGHTS="keyword_{storage}.hpp"', *shlex.split(options.flags)]
 
-class Builder:
-    def __init__(self, folder, flags=()):
-        self.folder, self.flags = folder, list(flags)
-        self.tensors = read_tensors(reference())
-        (folder / "recordings.bin").write_bytes(self.tensors["input"][0] + self.tensors["input_unit"][0])
-        run(["g++", "-std=c++20", "-O1", "-march=native", f"-I{ROOT / 'include'}", str(HERE / "pack_keyword.cpp"), "-o", str(folder / "pack")])
-
-    def image(self, board, storage, frames):
-        run([str(self.folder / "pack"), str(reference()), storage, str(self.folder / f"{storage}.bin")])
-        data = self.folder / f"data_{storage}_{frames}.S"
-        data.write_text(f"""  .section .rodata
-  .balign 64
-  .global keyword_model
-keyword_model: .incbin "{self.folder / storage}.bin"
-  .balign 64
-  .global keyword_recordings
-keyword_recordings: .incbin "{self.folder / 'recordings.bin'}"
-  .balign 4
-  .global keyword_frames
-keyword_frames: .word {frames}
+    def image(self, frames, inferences):
+        tensors = arrays.read_tensors(reference())
+        name = self.folder / f"{self.board.name}_{self.storage}_{frames}"
+        data = self.folder / f"{frames}_{inferences}"
+        data.mkdir(exist_ok=True)
+        (data / "recordings.hpp").write_text(f"""#include <krait.hpp>
+namespace recordings {{
+using Recording = krait::Tensor<float, 100, 40>;
+inline constexpr std::size_t frames = {frames}, inferences = {inferences};
+inline constexpr Recording all[2]{{
+{arrays.rows(*tensors["input"])},
+{arrays.rows(*tensors["input_unit"])}}};
+}}
 """)
-        program = self.folder / f"{board.name}_{storage}.o"
-        if not program.exists():
-            board.compile(EXAMPLE / "keyword.cpp", program, "-g", "-Wall", "-Wextra", f"-DKEYWORD_STORAGE={storage}",
-                          f"-I{ROOT / 'include'}", *self.flags)
-        board.compile(data, data.with_suffix(".o"))
-        image = self.folder / f"{board.name}_{storage}_{frames}.elf"
-        board.link([program, data.with_suffix(".o")], image)
-        return image
+        self.board.compile(EXAMPLE, f"{name}.o", *self.flags, f"-I{data}")
+        self.board.link([f"{name}.o"], f"{name}.elf")
+        return f"{name}.elf"
+
+
+class Answer:
+    """What the program printed."""
+
+    def __init__(self, lines):
+        words = [line.split() for line in lines]
+        self.known_loop = int(words[0][1])
+        self.ticks, self.stack = (max(int(line[i]) for line in words[1:3]) for i in (1, 3))
+        self.bits = [line[5:] for line in words[1:3]]
+        self.scores = [[struct.unpack(">f", bytes.fromhex(word))[0] for word in line] for line in self.bits]
+        self.inferences = int(words[3][1])
+        self.state, self.scratch, self.weights = (int(words[4][i]) for i in (1, 3, 5))
+
+    def error(self):
+        tensors = arrays.read_tensors(reference())
+        wanted = [tensors[name][1] for name in ("logits", "logits_unit")]
+        return max(abs(a - b) / max(map(abs, target)) for found, target in zip(self.scores, wanted)
+                   for a, b in zip(found, target))
+
+
+def judge(board, storage, answer, host):
+    """What is wrong."""
+    ram = answer.state + answer.scratch + answer.stack
+    line = f"{board.name} {storage}: error {answer.error():.1e}, {answer.inferences} inferences alike"
+    if board.name != "host":
+        per_tick = KNOWN_LOOP / answer.known_loop
+        millions = answer.ticks * PER_TICK[board.name] / 1e6
+        line += (f", {millions:.3f} M instructions; RAM: state {answer.state} + scratch {answer.scratch} + stack {answer.stack}"
+                 f" = {ram}; weights {answer.weights}")
+        if abs(per_tick / PER_TICK[board.name] - 1) > 1e-3:
+            yield f"{board.name}: a tick is {per_tick:.3f} instructions, wanted {PER_TICK[board.name]}"
+        if millions > LIMITS.get((board.name, storage), 1e9):
+            yield f"{board.name} {storage}: {millions:.3f} M instructions, wanted at most {LIMITS[board.name, storage]}"
+        if ram > RAM_LIMIT:
+            yield f"{board.name} {storage}: RAM {ram}, wanted at most {RAM_LIMIT}"
+        if answer.bits != host.bits:
+            yield f"{board.name} {storage}: other bits than on the host"
+    print(line, flush=True)
+    if storage == "f32" and not answer.error() <= TOLERANCE:
+        yield f"{board.name} {storage}: error {answer.error():.1e}, wanted at most {TOLERANCE:.0e}"
+
+
+def print_profile(program, loops):
+    """Where the instructions of a step go: one frame more, the same program."""
+    one, two = (profile.executed(program.board, program.image(frames, 2), program.folder) for frames in (1, 2))
+    step = collections.Counter({address: (two[address] - one[address]) / 2 for address in two})
+    profile.report(program.board, program.image(2, 2), step)
+    if loops:
+        profile.hot_loops(program.board, program.image(2, 2), step)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--boards", default="mps2-an386,mps3-an547")
+    parser.add_argument("--boards", default=",".join(PER_TICK))
     parser.add_argument("--types", default="f32,int8")
-    parser.add_argument("--profile", action="store_true")
-    parser.add_argument("--loops", action="store_true", help="the busiest instructions")
-    parser.add_argument("--flags", default="")
-    parser.add_argument("--keep", help="a folder for the images")
-    args = parser.parse_args()
+    parser.add_argument("--profile", action="store_true", help="instructions of a step by kernel, and the line that calls it")
+    parser.add_argument("--loops", action="store_true", help="and the busiest instructions")
+    parser.add_argument("--flags", default="", help="more flags for the compiler")
+    parser.add_argument("--headers", help="where keyword_TYPE.hpp are; else they are made")
+    options = parser.parse_args()
     if not reference().exists():
         print(f"skipped: no {reference()}")
         return SKIPPED
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(args.keep or folder).resolve()
-        folder.mkdir(exist_ok=True)
-        builder = Builder(folder, shlex.split(args.flags))
-        for name in args.boards.split(","):
-            board = Board(name)
-            if board.missing():
-                print(f"{name}: skipped: no {board.missing()} on this machine")
-                continue
-            for storage in args.types.split(","):
-                answers = [line.split() for line in board.execute(builder.image(board, storage, 100))]
-                loop = int(answers[0][1])
-                per_tick = 400_001 / loop
-                print(f"{name} {storage}: {loop} ticks for 400001 instructions")
-                for words, wanted in zip(answers[1:3], ("logits", "logits_unit")):
-                    logits = [struct.unpack(">f", bytes.fromhex(word))[0] for word in words[5:]]
-                    target = builder.tensors[wanted][1]
-                    error = max(abs(a - b) for a, b in zip(logits, target)) / max(map(abs, target))
-                    print(f"{name} {storage}: {int(words[1]) * per_tick / 1e6:.3f} M instructions, stack {words[3]} bytes, error {error:.1e}")
-                print(f"{name} {storage}:", " ".join(answers[3]))
-                if args.profile or args.loops:
-                    one, two = (profile.executed(board, builder.image(board, storage, n), folder) for n in (1, 2))
-                    step = collections.Counter({address: (two[address] - one[address]) / 2 for address in two})
-                    profile.report(board, builder.image(board, storage, 2), step)
-                    if args.loops:
-                        profile.hot_loops(board, builder.image(board, storage, 2), step)
-    return 0
+    wrong, done = [], 0
+    with tempfile.TemporaryDirectory(prefix="krait_keyword_") as folder:
+        folder = pathlib.Path(folder)
+        for storage in options.types.split(","):
+            host = Program(Host(), storage, options, folder)
+            expected = Answer(host.board.execute(host.image(100, 1000)))
+            wrong += judge(host.board, storage, expected, expected)
+            for name in options.boards.split(","):
+                board = Board(name)
+                if board.missing():
+                    print(f"{name}: skipped: no {board.missing()} on this machine")
+                    continue
+                done += 1
+                program = Program(board, storage, options, folder)
+                wrong += judge(board, storage, Answer(board.execute(program.image(100, 4))), expected)
+                if options.profile or options.loops:
+                    print_profile(program, options.loops)
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0 if done else SKIPPED
 
 
 if __name__ == "__main__":

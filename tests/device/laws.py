@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""The laws on boards: with every storage type, forward, prefill and step give the same bits, which are the host's where the
+core has fused multiply-add, and within a tolerance of them where it has not.
+
+  laws.py [--boards NAME,...] [--headers DIR] [--host FLAGS]
+"""
+import argparse
+import pathlib
+import struct
+import sys
+import tempfile
+
+import arrays
+from boards import BOARDS, ROOT, SKIPPED, Board, Host, run
+
+HERE = pathlib.Path(__file__).resolve().parent
+REFERENCE = ROOT / "tests" / "data" / "reference"
+TOKENS = 60
+# What a core without fused multiply-add may differ by, of the largest answer. int8: an input that lies between two 16-bit
+# numbers may be rounded to the other.
+TOLERANCES = {"f32": 1e-5, "bf16": 1e-5, "f16": 1e-5, "int8": 1e-4}
+
+
+def write_headers(headers):
+    for name, file, data in (("block", "block_odd_all_biases", ("input", "output")), ("tied", "mamba_tied", ("tokens", "logits"))):
+        if not (headers / f"{name}.hpp").exists():
+            run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(REFERENCE / f"{file}.safetensors"), "--name", name,
+                 *(word for tensor in data for word in ("--ignore", tensor)), "--header", str(headers / f"{name}.hpp")])
+
+
+def write_data(folder):
+    rows = arrays.read_tensors(REFERENCE / "block_odd_all_biases.safetensors")["input"]
+    tokens = arrays.read_tensors(REFERENCE / "mamba_tied.safetensors")["tokens"][1][:TOKENS]
+    (folder / "data.hpp").write_text(f"""#include <array>
+#include <krait.hpp>
+namespace data {{
+inline constexpr krait::Tensor<float, {rows[0][0]}, {rows[0][1]}> rows{arrays.rows(*rows)};
+inline constexpr std::array<int, {TOKENS}> tokens{arrays.row(tokens)};
+}}
+""")
+
+
+def answers(board, folder, headers):
+    """Whether it has fused multiply-add; model and storage -> [name -> hash, last row]."""
+    board.compile(HERE / "laws.cpp", folder / f"{board.name}.o", "-Wall", "-Wextra", "-Wno-psabi", "-Werror",
+                  f"-I{ROOT / 'include'}", f"-I{headers}", f"-I{folder}")
+    board.link([folder / f"{board.name}.o"], folder / f"{board.name}.elf")
+    lines = [line.split() for line in board.execute(folder / f"{board.name}.elf")]
+    found, here = {}, None
+    for words in lines[1:]:
+        if words[0] == "last":
+            here[1] += [struct.unpack(">f", bytes.fromhex(word))[0] for word in words[1:]]
+        else:
+            here = found[f"{words[0]} {words[1]}"] = [dict(zip(words[2::2], words[3::2])), []]
+    return lines[0] == ["fma", "1"], found
+
+
+def judge(board, fused, found, expected):
+    """What is wrong."""
+    if found.keys() != expected.keys() or len(found) != 5:
+        yield f"{board.name}: answers for {', '.join(found)}, wanted {', '.join(expected)}"
+        return
+    furthest = 0.0
+    for name, (hashes, last) in found.items():
+        if not hashes["forward"] == hashes["prefill"] == hashes["steps"]:
+            yield f"{board.name}: {name}: forward, prefill and step differ: {hashes}"
+        if hashes["state"] != hashes["prefill_state"]:
+            yield f"{board.name}: {name}: the states of prefill and step differ: {hashes}"
+        wanted_hashes, wanted = expected[name]
+        if hashes["weights"] != wanted_hashes["weights"]:
+            yield f"{board.name}: {name}: converted weights are {hashes['weights']}, the host's {wanted_hashes['weights']}"
+        if fused and (hashes, last) != (wanted_hashes, wanted):
+            yield f"{board.name}: {name}: {hashes}, the host has {wanted_hashes}"
+        error = max(abs(a - b) for a, b in zip(last, wanted)) / max(map(abs, wanted))
+        furthest = max(furthest, error)
+        if not error <= TOLERANCES[name.split()[1]]:
+            yield f"{board.name}: {name}: {error:.1e} from the host, wanted at most {TOLERANCES[name.split()[1]]:.0e}"
+    print(f"{board.name}: {len(found)} models, {'the same bits' if fused else f'no fused multiply-add: within {furthest:.1e}'}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--boards", default=",".join(BOARDS))
+    parser.add_argument("--headers", type=pathlib.Path, help="where block.hpp and tied.hpp are; else they are made")
+    options = parser.parse_args()
+    wrong, done = [], 0
+    with tempfile.TemporaryDirectory(prefix="krait_laws_") as folder:
+        folder = pathlib.Path(folder)
+        headers = options.headers or folder
+        boards = [board for board in map(Board, options.boards.split(","))]
+        if all(board.missing() for board in boards):
+            print(f"skipped: no {boards[0].missing()} on this machine")
+            return SKIPPED
+        write_headers(headers)
+        write_data(folder)
+        fused, expected = answers(Host(), folder, headers)
+        wrong += judge(Host(), fused, expected, expected)
+        for board in boards:
+            if board.missing():
+                print(f"{board.name}: skipped: no {board.missing()} on this machine")
+                continue
+            done += 1
+            fused, found = answers(board, folder, headers)
+            if fused != (board.name not in ("mps2-an385", "mps2-an385-m0plus")):
+                wrong.append(f"{board.name}: says {fused} of fused multiply-add")
+            wrong += judge(board, fused, found, expected)
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0 if done else SKIPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
