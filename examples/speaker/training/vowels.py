@@ -1,4 +1,4 @@
-"""The series of JapaneseVowels, out of the wheel of aeon. Makes this example's test data again:
+"""The series of JapaneseVowels, out of the wheel of aeon. As a program it makes this example's test data again:
 
     python vowels.py aeon-1.6.0-py3-none-any.whl ../test_series.safetensors
 """
@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 CHANNELS, SPEAKERS = 12, 9
+CREDIT = "Japanese Vowels, by M. Kudo, J. Toyama and M. Shimbo, doi 10.24432/C5NS47, CC BY 4.0"
 
 
 def read_wheel(wheel, part):
@@ -28,5 +29,4 @@ if __name__ == "__main__":
     save_file({"frames": frames,
                "lengths": np.array([len(s) for s in series], np.uint8),
                "speakers": np.array(speakers, np.uint8)}, sys.argv[2],
-              {"source": "JapaneseVowels test series: M. Kudo, J. Toyama, M. Shimbo, doi 10.24432/C5NS47",
-               "licence": "CC BY 4.0; frames as float32"})
+              {"source": CREDIT + "; its test series, frames as float32"})

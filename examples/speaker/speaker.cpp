@@ -1,0 +1,150 @@
+// Who is speaking? The test series of JapaneseVowels, heard frame by frame, with the weights in each storage type.
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "krait/convert.hpp"
+#include "krait/io/file.hpp"
+#include "krait/io/load.hpp"
+#include "speaker.hpp"
+
+namespace {
+
+using krait::Storage;
+constexpr std::array storages{Storage::f32, Storage::bf16, Storage::f16, Storage::int8};
+constexpr std::array storage_names{"f32", "bf16", "f16", "int8"};
+constexpr std::size_t early_frames = 7;  // what the shortest series has
+
+struct Series {
+  std::vector<speaker::Frame> frames;
+  std::size_t speaker;
+};
+
+// The data file: frames [all frames, 12] F32, one series after the other; lengths and speakers [series] U8.
+krait::Status read_series(const std::string& path, std::vector<Series>& all) {
+  std::vector<std::byte> bytes;
+  if (krait::Status status = krait::read_file(path, bytes); !status) return status;
+  krait::safetensors::File file;
+  if (krait::Status status = krait::safetensors::parse(bytes, file); !status) return status;
+  const auto* frames = file.find("frames");
+  const auto* lengths = file.find("lengths");
+  const auto* speakers = file.find("speakers");
+  for (const auto& [name, tensor] : {std::pair{"frames", frames}, {"lengths", lengths}, {"speakers", speakers}})
+    if (!tensor) return {krait::Problem::missing, name, "no tensor of this name", "frames, lengths and speakers"};
+  if (frames->dtype != "F32") return {krait::Problem::bad_dtype, "frames", frames->dtype, "F32"};
+  for (const auto* tensor : {lengths, speakers})
+    if (tensor->dtype != "U8") return {krait::Problem::bad_dtype, tensor->name, tensor->dtype, "U8"};
+
+  std::size_t total = 0;
+  for (const std::byte length : lengths->data) total += std::to_integer<std::size_t>(length);
+  if (frames->data.size() != total * sizeof(speaker::Frame))
+    return {krait::Problem::bad_shape, "frames", krait::safetensors::shape_text(frames->shape),
+            krait::safetensors::shape_text(std::array{total, speaker::channels}) += ", by the lengths"};
+  if (speakers->shape != lengths->shape)
+    return {krait::Problem::bad_shape, "speakers", krait::safetensors::shape_text(speakers->shape),
+            krait::safetensors::shape_text(lengths->shape) += ", as the lengths"};
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < lengths->data.size(); ++i) {
+    Series series{std::vector<speaker::Frame>(std::to_integer<std::size_t>(lengths->data[i])),
+                  std::to_integer<std::size_t>(speakers->data[i])};
+    for (speaker::Frame& frame : series.frames)
+      for (float& value : frame) value = krait::safetensors::element(*frames, at++);
+    all.push_back(std::move(series));
+  }
+  return {};
+}
+
+// The trained model, its weights rounded to a storage type.
+template <Storage storage>
+const speaker::Model<storage>& stored(const speaker::Model<>& trained) {
+  static speaker::Model<storage> model;
+  krait::convert(trained, model);
+  return model;
+}
+
+template <Storage storage>
+void print_accuracy(const speaker::Model<>& trained, const std::vector<Series>& all) {
+  using Model = speaker::Model<storage>;
+  const Model& model = stored<storage>(trained);
+  krait::State<Model> state;
+  krait::Scratch<Model> scratch;
+  speaker::Scores scores;
+  std::size_t right = 0, soon = 0;
+  for (const Series& series : all) {
+    const std::size_t heard = speaker::classify(
+        model, state, scratch, series.frames, scores, [&](std::size_t frame, const speaker::Scores& so_far) {
+          if (frame + 1 == early_frames) soon += speaker::likeliest(so_far) == series.speaker;
+        });
+    right += heard == series.speaker;
+  }
+  const auto share = [&](std::size_t count) { return 100.0 * static_cast<double>(count) / static_cast<double>(all.size()); };
+  std::printf("%-7s  %3zu of %zu  %5.2f %%  %14.2f %%  %5zu  %5zu  %7zu\n", storage_names[static_cast<std::size_t>(storage)],
+              right, all.size(), share(right), share(soon), krait::flash_bytes<Model>, krait::state_bytes<Model>,
+              krait::scratch_bytes<Model>);
+}
+
+// The answer after each frame, and how sure it is (softmax of the scores).
+template <Storage storage>
+void print_frames(const speaker::Model<>& trained, const Series& series) {
+  using Model = speaker::Model<storage>;
+  krait::State<Model> state;
+  krait::Scratch<Model> scratch;
+  speaker::Scores last;
+  std::printf("speaker %zu speaks\n", series.speaker + 1);
+  speaker::classify(stored<storage>(trained), state, scratch, series.frames, last,
+                    [](std::size_t frame, const speaker::Scores& scores) {
+                      const std::size_t heard = speaker::likeliest(scores);
+                      double sum = 0;
+                      for (const float score : scores) sum += std::exp(static_cast<double>(score - scores[heard]));
+                      std::printf("frame %2zu: speaker %zu, %3.0f %%\n", frame + 1, heard + 1, 100 / sum);
+                    });
+}
+
+// f(constant) for each storage type wanted: the constant's value is the type.
+template <std::size_t... i, class F>
+void for_each_storage(std::index_sequence<i...>, const std::string& wanted, F f) {
+  ((wanted.empty() || wanted == storage_names[i] ? f(std::integral_constant<Storage, storages[i]>{}) : void()), ...);
+}
+
+bool succeeded(const krait::Status& status, const std::string& file) {
+  if (status) return true;
+  std::cerr << "speaker: ";
+  if (status.problem != krait::Problem::cannot_read) std::cerr << file << ": ";  // which names it itself
+  std::cerr << std::string_view(status.message()) << '\n';
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string model_file = KRAIT_EXAMPLE_MODEL, data_file = KRAIT_EXAMPLE_DATA, storage;
+  std::size_t number = 0;
+  CLI::App app{"Tells nine speakers apart by their vowels, frame by frame."};
+  app.add_option("--model", model_file, "checkpoint (safetensors)")->capture_default_str();
+  app.add_option("--data", data_file, "series (safetensors: frames, lengths, speakers)")->capture_default_str();
+  app.add_option("--storage", storage, "the weights' storage type; left out: each in turn")
+      ->check(CLI::IsMember(std::vector<std::string>(storage_names.begin(), storage_names.end())));
+  app.add_option("--series", number, "print the answer after each frame of this series; 0: judge them all")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  static speaker::Model<> trained;
+  std::vector<std::byte> checkpoint;
+  std::vector<Series> all;
+  if (!succeeded(krait::read_file(model_file, checkpoint), model_file) ||
+      !succeeded(krait::load(trained, checkpoint), model_file) || !succeeded(read_series(data_file, all), data_file))
+    return 1;
+  if (number > all.size()) {
+    std::cerr << "speaker: --series: found " << number << ", wanted at most " << all.size() << '\n';
+    return 1;
+  }
+  if (number == 0) std::printf("storage  right       share    after %zu frames  flash  state  scratch\n", early_frames);
+  for_each_storage(std::make_index_sequence<storages.size()>{}, storage, [&](auto type) {
+    if (number == 0) print_accuracy<type.value>(trained, all);
+    else print_frames<type.value>(trained, all[number - 1]);
+  });
+}
