@@ -122,10 +122,10 @@ struct ImageHeader {
   static constexpr FormatHeader wanted{{'K', 'R', 'A', 'I', 'T', '\r', '\n', '\x1A'}, native_order, 1};
 
   FormatHeader format;
-  std::uint64_t model_bytes;
+  std::uint32_t model_bytes;
   std::uint32_t structure_bytes;  // zeros behind the text, up to a whole 64
   std::uint32_t fingerprint;      // CRC-32 of the structure's text and then the model
-  std::array<std::uint32_t, 7> zeros;
+  std::array<std::uint32_t, 8> zeros;
   std::uint32_t checksum;  // CRC-32 of all of the above and then the structure with its zeros
 };
 static_assert(sizeof(ImageHeader) == image_alignment);
@@ -134,6 +134,7 @@ static_assert(sizeof(ImageHeader) == image_alignment);
 template <Layer Model>
 struct Image {
   static_assert(alignof(Model) == image_alignment, "krait::Image<Model>: Model must have parameters");
+  static_assert(sizeof(Model) <= 0xFFFFFFFF, "krait::Image<Model>: Model must take less than 4 GiB");
 
   ImageHeader header;
   std::array<char, ceil_div(structure<Model>.size, image_alignment) * image_alignment> text;
@@ -148,6 +149,19 @@ inline constexpr std::array<std::byte, image_alignment> no_bytes{};
 
 inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
+// f(values) for every array of numbers in a model, in memory order. The walk without its names, which cost code.
+template <class T, class F>
+void for_each_array(const T& part, F& f) {
+  if constexpr (Parameter<T>) {
+    f(part.values);
+    if constexpr (requires { part.scales; }) f(part.scales);
+  } else if constexpr (Reflected<T>) {
+    with_members(part, [&](const auto&... members) { (for_each_array(members, f), ...); });
+  } else if constexpr (requires { std::tuple_size<T>::value; }) {
+    for (const auto& element : part) for_each_array(element, f);
+  }
+}
+
 // f(offset, bytes) for all that a model says, in memory order: what lies between is padding, which may hold anything.
 template <class Model, class F>
 void for_each_run(const Model& model, F f) {
@@ -155,10 +169,7 @@ void for_each_run(const Model& model, F f) {
     const auto bytes = std::as_bytes(std::span(values));
     f(static_cast<std::size_t>(bytes.data() - reinterpret_cast<const std::byte*>(&model)), bytes);
   };
-  for_each_param(model, [&](std::string_view, const auto& tensor) {
-    run(tensor.values);
-    if constexpr (requires { tensor.scales; }) run(tensor.scales);
-  });
+  for_each_array(model, run);
 }
 
 inline std::uint32_t header_checksum(const ImageHeader& header, std::span<const std::byte> text) {
@@ -166,28 +177,29 @@ inline std::uint32_t header_checksum(const ImageHeader& header, std::span<const 
   return crc32(text, crc32(bytes.first(offsetof(ImageHeader, checksum))));
 }
 
+// What stands before the first `end`; the text loses it and the `end`.
+inline std::string_view take_until(char end, std::string_view& text) {
+  const std::size_t size = std::min(text.find(end), text.size());
+  const std::string_view taken(text.data(), size);
+  text.remove_prefix(std::min(size + 1, text.size()));
+  return taken;
+}
+
 // The first line in which two structures differ.
 inline Status compare_structure(std::string_view found, std::string_view wanted) {
-  const auto next = [](std::string_view& text) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    return line;
-  };
   while (!found.empty() || !wanted.empty()) {
-    std::string_view here = next(found), there = next(wanted);
-    if (here == there) continue;
-    const std::size_t name = std::min(there.find(' '), there.size());
-    const bool same_name = name > 0 && here.substr(0, name + 1) == there.substr(0, name + 1);
-    if (same_name) here.remove_prefix(name + 1);
-    return {Problem::other_model, there.empty() ? "behind the last parameter" : there.substr(0, name),
-            here.empty() ? "the end" : here, there.empty() ? "the end" : there.substr(std::min(name + 1, there.size()))};
+    const std::string_view line = take_until('\n', found), wanted_line = take_until('\n', wanted);
+    if (line == wanted_line) continue;
+    std::string_view facts = line, wanted_facts = wanted_line;
+    const std::string_view name = take_until(' ', facts), wanted_name = take_until(' ', wanted_facts);
+    return {Problem::other_model, wanted_line.empty() ? "behind the last parameter" : wanted_name,
+            line.empty() ? "the end" : name == wanted_name ? facts : line, wanted_line.empty() ? "the end" : wanted_facts};
   }
   return {};
 }
 
 // "64 bytes".
-inline Text<80> count(std::uint64_t number, std::string_view unit) { return (Text<80>() += number) += unit; }
+inline Text<80> count(std::size_t number, std::string_view unit) { return (Text<80>() += number) += unit; }
 
 inline Status check_format(std::string_view where, const FormatHeader& found, const FormatHeader& wanted) {
   const auto text = [](const FormatHeader& format) { return std::string_view(format.magic.data(), format.magic.size()); };
@@ -202,19 +214,20 @@ inline Status check_format(std::string_view where, const FormatHeader& found, co
 
 // All that is to be checked of an image, whatever its model's type.
 inline Status check_image(std::span<const std::byte> bytes, std::string_view structure, std::size_t model_bytes) {
-  const auto truncated = [&](std::uint64_t wanted, std::string_view of) {
-    return Status{Problem::truncated, "image", count(bytes.size(), " bytes"), count(wanted, of)};
-  };
   ImageHeader header;
-  if (bytes.size() < sizeof(header)) return truncated(sizeof(header), " bytes of header");
+  if (bytes.size() < sizeof(header))
+    return {Problem::truncated, "image", count(bytes.size(), " bytes"), count(sizeof(header), " bytes of header")};
   if (const auto beyond = reinterpret_cast<std::uintptr_t>(bytes.data()) % image_alignment; beyond != 0)
     return {Problem::misaligned, "image", count(beyond, " bytes behind a multiple of 64"), "a multiple of 64"};
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (Status status = check_format("image", header.format, ImageHeader::wanted); !status) return status;
-  const std::uint64_t text_bytes = (std::uint64_t{header.structure_bytes} + image_alignment - 1) / image_alignment * image_alignment;
-  if (bytes.size() - sizeof(header) < text_bytes)
-    return truncated(sizeof(header) + text_bytes, " bytes of header and structure");
-  const auto text = bytes.subspan(sizeof(header), static_cast<std::size_t>(text_bytes));
+
+  const auto behind = bytes.subspan(sizeof(header));
+  const std::size_t text_blocks = header.structure_bytes / image_alignment + (header.structure_bytes % image_alignment != 0);
+  if (behind.size() / image_alignment < text_blocks)
+    return {Problem::truncated, "image", count(behind.size(), " bytes of structure"),
+            count(header.structure_bytes, " and zeros up to a whole 64")};
+  const auto text = behind.first(text_blocks * image_alignment), model = behind.subspan(text.size());
   if (const std::uint32_t found = header_checksum(header, text); found != header.checksum)
     return {Problem::bad_checksum, "image's header", count(found, ""), count(header.checksum, "")};
 
@@ -222,11 +235,10 @@ inline Status check_image(std::span<const std::byte> bytes, std::string_view str
   if (Status status = compare_structure(found, structure); !status) return status;
   if (header.model_bytes != model_bytes)
     return {Problem::other_model, "model", count(header.model_bytes, " bytes"), count(model_bytes, " bytes")};
-  const std::size_t begin = sizeof(header) + text.size();
-  if (bytes.size() - begin < model_bytes) return truncated(begin + std::uint64_t{model_bytes}, " bytes with the model");
-  const std::uint32_t fingerprint = crc32(bytes.subspan(begin, model_bytes), crc32(as_bytes(found)));
-  if (fingerprint != header.fingerprint)
-    return {Problem::bad_checksum, "image's model", count(fingerprint, ""), count(header.fingerprint, "")};
+  if (model.size() < model_bytes)
+    return {Problem::truncated, "image", count(model.size(), " bytes of model"), count(model_bytes, " bytes of model")};
+  if (const std::uint32_t crc = crc32(model.first(model_bytes), crc32(as_bytes(found))); crc != header.fingerprint)
+    return {Problem::bad_checksum, "image's model", count(crc, ""), count(header.fingerprint, "")};
   return {};
 }
 

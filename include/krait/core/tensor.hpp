@@ -121,7 +121,8 @@ struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns
   constexpr float get(std::size_t row, std::size_t col = 0) const {
     return from_bf16(static_cast<std::uint16_t>(values[offset(row, col) / 2] >> 16 * (col % 2)));
   }
-  // Rounds to the nearest bf16.
+  // The nearest bf16; beyond its range that is an infinity.
+  static constexpr float rounded(float value) { return from_bf16(to_bf16(value)); }
   constexpr void set(std::size_t row, std::size_t col, float value) {
     std::uint32_t& word = values[offset(row, col) / 2];
     const std::size_t shift = 16 * (col % 2);
@@ -136,7 +137,8 @@ struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns,
   alignas(64) std::array<std::uint16_t, order.padded_rows() * columns> values;
 
   constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
-  // Rounds to the nearest f16; beyond +-65504 that is an infinity.
+  // The nearest f16; beyond +-65504 that is an infinity.
+  static constexpr float rounded(float value) { return from_f16(to_f16(value)); }
   constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
   constexpr const std::uint16_t* data() const { return values.data(); }
 };
@@ -153,15 +155,16 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
   constexpr float get(std::size_t row, std::size_t col = 0) const {
     return scales[order.place(row)] * static_cast<float>(values[offset(row, col)]);
   }
-  // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number.
+  // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number. At the ends of
+  // float32, a row below 2^-120 becomes zeros, for the inverse would overflow, and the scale is one of which 127 do not.
   template <class Value>
   void set_row(std::size_t row, Value value) {
     float largest = 0.0f;
     for (std::size_t col = 0; col < columns; ++col) largest = std::max(largest, std::fabs(value(col)));
-    const float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
+    const float inverse = largest >= 0x1p-120f ? 127.0f / largest : 0.0f;
     for (std::size_t col = 0; col < columns; ++col)
       values[offset(row, col)] = static_cast<std::int8_t>(std::nearbyint(value(col) * inverse));
-    scales[order.place(row)] = largest / 127.0f;
+    scales[order.place(row)] = inverse > 0.0f ? std::min(largest / 127.0f, 0x1.020406p121f) : 0.0f;
   }
   constexpr const std::int8_t* data() const { return values.data(); }
 };

@@ -36,6 +36,13 @@ inline constexpr bool takes_infinity = false;
 template <std::size_t d_inner, std::size_t d_state>
 inline constexpr bool takes_infinity<DecayRates<d_inner, d_state>> = true;
 
+// What becomes of a value as a tensor of this type stores it, where that may be an infinity.
+template <class T>
+constexpr float rounded(float value) {
+  if constexpr (requires { T::rounded(value); }) return T::rounded(value);
+  else return value;
+}
+
 inline constexpr std::string_view embedding_name = "backbone.embedding.weight";
 inline constexpr std::string_view head_name = "lm_head.weight";
 
@@ -53,20 +60,22 @@ class Match {
   Match(const safetensors::File& file, const LoadOptions& options)
       : file_(file), options_(options), used_(file.entries.size()) {}
 
-  void parameter(std::string_view name, std::span<const std::size_t> shape, bool infinity) {
+  template <class T>
+  void parameter(std::string_view name) {
     if (!status) return;
+    const std::span<const std::size_t> shape = T::shape;
     const safetensors::Entry* entry = find(name);
     if (!entry) entry = find(hugging_face_name(name));
     if (!entry)
       status = {Problem::missing, key(name), "no tensor of this name", Text<80>("shape ") += safetensors::shape_text(shape)};
-    else if (check(*entry, shape, infinity))
+    else if (check(*entry, shape, takes_infinity<T>, rounded<T>))
       entries.push_back(entry);
   }
 
   // A tied head may stand in the file if it is the embedding to the bit.
   void tied_head(std::span<const std::size_t> shape) {
     const safetensors::Entry* head = status ? find(head_name) : nullptr;
-    if (!head || ignored(*head) || !check(*head, shape, false)) return;
+    if (!head || ignored(*head) || !check(*head, shape, false, rounded<void>)) return;
     const safetensors::Entry* embedding = find(embedding_name);
     if (!embedding) embedding = find(hugging_face_name(embedding_name));
     const std::size_t cols = shape[1];
@@ -105,7 +114,8 @@ class Match {
     return Text<80>("element ") += safetensors::shape_text(at);
   }
 
-  bool check(const safetensors::Entry& entry, std::span<const std::size_t> shape, bool infinity) {
+  bool check(const safetensors::Entry& entry, std::span<const std::size_t> shape, bool infinity,
+             float (*stored)(float)) {
     used_[static_cast<std::size_t>(&entry - file_.entries.data())] = true;
     if (!safetensors::holds_floats(entry)) {
       status = {Problem::bad_dtype, entry.name, entry.dtype, "F32, F16 or BF16"};
@@ -116,8 +126,12 @@ class Match {
       for (const std::size_t extent : shape) count *= extent;
       for (std::size_t i = 0; i < count && status; ++i) {
         const float value = safetensors::element(entry, i);
-        if (std::isnan(value) || (std::isinf(value) && !infinity))
-          status = {Problem::not_finite, entry.name, (place(i, shape) += " is ") += std::isnan(value) ? "NaN" : "infinite",
+        const bool is_infinite = !std::isnan(value) && std::isinf(stored(value));
+        if (std::isnan(value) || (is_infinite && !infinity))
+          status = {Problem::not_finite, entry.name,
+                    (place(i, shape) += std::isnan(value)   ? " is NaN"
+                                        : std::isinf(value) ? " is infinite"
+                                                            : " is infinite once rounded"),
                     infinity ? "no NaN" : "finite numbers"};
       }
     }
@@ -127,17 +141,18 @@ class Match {
 
 }  // namespace detail
 
-// load(model, file): writes every parameter of the model from the tensors of a parsed safetensors file, exactly, and
-// zeros to the padding between them. Tensors bear mamba-ssm's names (for_each_param's) or Hugging Face's, have the very
-// shape that the model wants, and are F32, F16 or BF16 without NaN; infinities are for A_log alone. A tied model's file
-// may hold lm_head.weight if that is the embedding to the bit. Any other tensor is refused unless options.ignore names
-// it. All of this is checked before anything is written: where the Status is not ok, the model is as it was. Works on any
-// byte order; allocates a few words for each tensor.
+// load(model, file): writes every parameter of the model from the tensors of a parsed safetensors file, exactly or, where
+// the model's storage is not f32, rounded, and zeros to the padding between them. Tensors bear mamba-ssm's names
+// (for_each_param's) or Hugging Face's, have the very shape that the model wants, and are F32, F16 or BF16 without NaN or
+// what would round to an infinity; infinities are for A_log alone. A tied model's file may hold lm_head.weight if that is
+// the embedding to the bit. Any other tensor is refused unless options.ignore names it. All of this is checked before
+// anything is written: where the Status is not ok, the model is as it was. Works on any byte order; allocates a few words
+// for each tensor.
 template <class Model>
 Status load(Model& model, const safetensors::File& file, const LoadOptions& options = {}) {
   detail::Match match(file, options);
   for_each_param(std::as_const(model), [&]<class T>(std::string_view name, const T&) {
-    match.parameter(name, T::shape, detail::takes_infinity<T>);
+    match.template parameter<T>(name);
   });
   if constexpr (requires { requires Model::model_dims.tied; })
     match.tied_head(std::array{Model::model_dims.vocab_size, Model::model_dims.d_model});

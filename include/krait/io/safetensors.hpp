@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "krait/core/half.hpp"
 #include "krait/core/status.hpp"
 
 namespace krait::safetensors {
@@ -248,13 +249,8 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
 // Element i of an F32, F16 or BF16 tensor, exactly, whatever this machine's byte order.
 inline float element(const Entry& entry, std::size_t i) {
   if (entry.dtype == "F32") return std::bit_cast<float>(static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4))));
-  const auto half = static_cast<std::uint32_t>(little_endian(entry.data.subspan(2 * i, 2)));
-  if (entry.dtype == "BF16") return std::bit_cast<float>(half << 16);
-  const std::uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31, mantissa = half & 0x3FFu;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | mantissa << 13);
-  if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-  const float denormal = static_cast<float>(mantissa) * 0x1p-24f;
-  return sign == 0 ? denormal : -denormal;
+  const auto half = static_cast<std::uint16_t>(little_endian(entry.data.subspan(2 * i, 2)));
+  return entry.dtype == "F16" ? from_f16(half) : from_bf16(half);
 }
 
 inline bool holds_floats(const Entry& entry) {

@@ -23,21 +23,21 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
     const std::size_t block = c / block_width * block_width;
     const float* taps = weight + block * d_conv + c % block_width;
     float* past = window + block * (d_conv - 1) + c % block_width;
-    const V start = bias ? hn::Load(tag, bias + c) : hn::Zero(tag);
+    const V start = bias ? load_vector(bias + c) : hn::Zero(tag);
     V inputs[d_conv];
     KRAIT_UNROLL
-    for (std::size_t j = 0; j + 1 < d_conv; ++j) inputs[j] = hn::Load(tag, past + j * block_width);
+    for (std::size_t j = 0; j + 1 < d_conv; ++j) inputs[j] = load_vector(past + j * block_width);
     for (std::size_t t = 0; t < n; ++t) {
-      inputs[d_conv - 1] = hn::Load(tag, x[t] + c);
+      inputs[d_conv - 1] = load_vector(x[t] + c);
       V sum = start;
       KRAIT_UNROLL
-      for (std::size_t j = 0; j < d_conv; ++j) sum = mul_add(hn::Load(tag, taps + j * block_width), inputs[j], sum);
-      hn::Store(after(sum), tag, x[t] + c);
+      for (std::size_t j = 0; j < d_conv; ++j) sum = mul_add(load_vector(taps + j * block_width), inputs[j], sum);
+      store_vector(after(sum), x[t] + c);
       KRAIT_UNROLL
       for (std::size_t j = 0; j + 1 < d_conv; ++j) inputs[j] = inputs[j + 1];
     }
     KRAIT_UNROLL
-    for (std::size_t j = 0; j + 1 < d_conv; ++j) hn::Store(inputs[j], tag, past + j * block_width);
+    for (std::size_t j = 0; j + 1 < d_conv; ++j) store_vector(inputs[j], past + j * block_width);
   }
 }
 

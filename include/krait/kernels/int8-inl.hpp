@@ -40,6 +40,11 @@ struct Quantised {
   Quantised from(std::size_t t) const { return {inputs.from(t), steps + t}; }
 };
 
+#ifndef KRAIT_CORTEX_M_DSP
+// Where the i-th of a row's 16-bit inputs rests.
+constexpr std::size_t input_place(std::size_t i) { return i; }
+#endif
+
 // The largest input: K products with 127 must fit in 31 bits.
 constexpr std::int32_t largest_input(std::size_t K) {
   const auto fits = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / (127 * K);
@@ -52,7 +57,7 @@ constexpr std::int32_t largest_input(std::size_t K) {
 HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
   const Tag tag;
   const hn::RebindToSigned<Tag> int_tag;
-  const hn::Rebind<std::int16_t, Tag> short_tag;
+  [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
   // As whole numbers magnitudes have the same order, with NaN above infinity.
   auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
   for_each_vector(K, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
@@ -64,21 +69,25 @@ HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::i
   const auto shift = hn::BitCast(int_tag, hn::Set(tag, whole_shift));
   for_each_vector(K, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
     const V whole = round_shifted(opaque(hn::Mul(load(x + i), inverse)));
+#if HWY_TARGET == HWY_SCALAR
+    q[input_place(i)] = static_cast<std::int16_t>(hn::BitCast(int_tag, whole).raw - shift.raw);
+#else
     hn::Store(hn::DemoteTo(short_tag, hn::Sub(hn::BitCast(int_tag, whole), shift)), short_tag, q + i);
+#endif
   });
-  const std::size_t written = ceil_div(K, lanes) * lanes;
-  std::memset(q + written, 0, (padded(K) - written) * sizeof(*q));
+  for (std::size_t i = ceil_div(K, lanes) * lanes; i < padded(K); ++i) q[input_place(i)] = 0;
   return magnitude / most;
 }
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
 
+#ifndef KRAIT_CORTEX_M_DSP
 // sums[o] = sum over k of q[k] w[k][o] for `outputs` neighbouring outputs.
 template <std::size_t outputs>
-HWY_INLINE void sum_products(const std::int8_t* HWY_RESTRICT w, std::size_t width, std::size_t K,
-                             const std::int16_t* HWY_RESTRICT q, std::int32_t (&sums)[outputs]) {
+HWY_INLINE void sum_products(const std::int8_t* HWY_RESTRICT w, std::size_t width, const std::int16_t* HWY_RESTRICT q,
+                             const std::int16_t* q_end, std::int32_t (&sums)[outputs]) {
   for (std::size_t o = 0; o < outputs; ++o) sums[o] = 0;
-  for (std::size_t k = 0; k < K; k += int8_group, w += width * int8_group, q += int8_group) {
+  for (; q != q_end; w += width * int8_group, q += int8_group) {
 #if defined(__ARM_FEATURE_MVE)
     const int16x8_t in = vld1q_s16(q);
     KRAIT_UNROLL
@@ -95,6 +104,7 @@ HWY_INLINE void sum_products(const std::int8_t* HWY_RESTRICT w, std::size_t widt
 #endif
   }
 }
+#endif
 
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
@@ -103,7 +113,8 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   for (std::size_t o = 0; o < vectors * lanes; o += together) {
     for (std::size_t t = 0; t < tokens; ++t) {
       std::int32_t sums[together];
-      sum_products(weights.values + o * int8_group, width, K, x.inputs[t], sums);
+      const std::int16_t* q = x.inputs[t];
+      sum_products(weights.values + o * int8_group, width, q, q + weights.padded_cols(K), sums);
       for (std::size_t i = 0; i < together; ++i) {
         const hn::Vec<OneTag> scale = hn::Set(OneTag{}, weights.scales[o + i] * x.steps[t]);
         const hn::Vec<OneTag> start = hn::Set(OneTag{}, bias ? bias[o + i] : 0.0f);
@@ -141,8 +152,9 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       const auto weight = hn::PromoteTo(short_tag, hn::Load(byte_tag, w + part * 2 * lanes));
       KRAIT_UNROLL
       for (std::size_t t = 0; t < tokens; ++t) {
-#if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3  // one instruction, which Highway 1.0.3 does not use
-        sum[t][part].raw = _mm512_dpwssd_epi32(sum[t][part].raw, weight.raw, in[t].raw);
+#if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3
+        // One instruction, which Highway 1.0.3 does not use; as an intrinsic gcc copies the sums to and fro.
+        asm("vpdpwssd %2, %1, %0" : "+v"(sum[t][part].raw) : "v"(weight.raw), "v"(in[t].raw));
 #else
         sum[t][part] = hn::ReorderWidenMulAccumulate(int_tag, weight, in[t], sum[t][part], more[t][part]);
 #endif
@@ -160,9 +172,9 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       KRAIT_UNROLL
       for (std::size_t i = 0; i < 4; ++i) part[i] = hn::Add(sum[t][4 * v + i], more[t][4 * v + i]);
       const Sum total = halve(halve(part[0], part[1]), halve(part[2], part[3]));
-      const V scale = hn::Mul(hn::Load(tag, weights.scales + v * lanes), hn::Set(tag, x.steps[t]));
-      const V start = bias ? hn::Load(tag, bias + v * lanes) : hn::Zero(tag);
-      hn::StoreU(mul_add_one(hn::ConvertTo(tag, total), scale, start), tag, y[t] + v * lanes);
+      const V scale = hn::Mul(load_vector(weights.scales + v * lanes), hn::Set(tag, x.steps[t]));
+      const V start = bias ? load_vector(bias + v * lanes) : hn::Zero(tag);
+      store_unaligned(mul_add_one(hn::ConvertTo(tag, total), scale, start), y[t] + v * lanes);
     }
   }
 }

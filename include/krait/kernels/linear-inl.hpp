@@ -9,6 +9,7 @@
 #define KRAIT_KERNELS_LINEAR_INL_HPP
 #endif
 
+#include "krait/kernels/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -62,7 +63,7 @@ inline constexpr std::size_t columns_at_once = storage == Storage::bf16 ? 2 : 1;
 // A vector of outputs' weights at `columns_at_once` columns, as float32: use(column, weights).
 template <class Use>
 HWY_INLINE void widened(const float* from, Use use) {
-  use(0, hn::Load(Tag{}, from));
+  use(0, load_vector(from));
 }
 template <class Use>
 HWY_INLINE void widened(const std::uint16_t* from, Use use) {
@@ -97,11 +98,11 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   V sum[tokens][vectors];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) {
-    const V start = bias ? hn::Load(tag, bias + v * lanes) : hn::Zero(tag);
+    const V start = bias ? load_vector(bias + v * lanes) : hn::Zero(tag);
     KRAIT_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = start;
   }
-  const auto* HWY_RESTRICT w = weights.values;
+  const auto* w = weights.values;
   // The columns from k on: as many as a load brings, but for the last of an odd number.
   const auto multiply_in = [&](std::size_t k, auto count) KRAIT_LAMBDA {
     V in[2][tokens];
@@ -122,6 +123,16 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
     w += width;
   };
   std::size_t k = 0;
+#ifdef KRAIT_CORTEX_M_FPU
+  if constexpr (storage == Storage::f32 && vectors % 8 == 0) {
+#pragma GCC unroll 4
+    for (; k < K; ++k, w += width - vectors) {
+      const float in = x[0][k];
+      KRAIT_UNROLL
+      for (std::size_t v = 0; v < vectors; v += 8) multiply_add_8(&sum[0][v], in, w);
+    }
+  }
+#endif
   for (; k + columns <= K; k += columns) multiply_in(k, std::integral_constant<std::size_t, columns>{});
   if constexpr (columns > 1) {
     if (k < K) multiply_in(k, std::integral_constant<std::size_t, 1>{});
@@ -129,7 +140,7 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
     KRAIT_UNROLL
-    for (std::size_t v = 0; v < vectors; ++v) hn::StoreU(sum[t][v], tag, y[t] + v * lanes);
+    for (std::size_t v = 0; v < vectors; ++v) store_unaligned(sum[t][v], y[t] + v * lanes);
   }
 }
 

@@ -39,13 +39,13 @@ HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
   for (; i + block_width <= n; i += block_width) {
     KRAIT_UNROLL
     for (std::size_t v = 0; v < vectors; ++v) {
-      const V in = hn::LoadU(tag, x + i + v * lanes);
+      const V in = load_unaligned(x + i + v * lanes);
       sum[v] = mul_add(in, in, sum[v]);
     }
   }
   alignas(64) float partial[block_width];
   KRAIT_UNROLL
-  for (std::size_t v = 0; v < vectors; ++v) hn::Store(sum[v], tag, partial + v * lanes);
+  for (std::size_t v = 0; v < vectors; ++v) store_vector(sum[v], partial + v * lanes);
   for (std::size_t p = 0; i + p < n; ++p) {
     const auto in = hn::Set(OneTag{}, x[i + p]);
     partial[p] = hn::GetLane(mul_add(in, in, hn::Set(OneTag{}, partial[p])));
@@ -63,8 +63,8 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
   const V scale = hn::Set(tag, 1.0f / square_root(mean + eps));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V scaled = hn::Mul(load(x + i), scale);
-    const V w = hn::Load(tag, weight + i);
-    store(bias ? mul_add(scaled, w, hn::Load(tag, bias + i)) : hn::Mul(scaled, w), y + i);
+    const V w = load_vector(weight + i);
+    store(bias ? mul_add(scaled, w, load_vector(bias + i)) : hn::Mul(scaled, w), y + i);
   });
 }
 

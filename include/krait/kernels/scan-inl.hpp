@@ -34,12 +34,12 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
   // k vectors of such an array, for one n.
   const auto load_state = [&](const float* from, std::size_t n) KRAIT_LAMBDA {
     return several<k>([&](std::size_t v) KRAIT_LAMBDA {
-      return hn::Load(Tag{}, from + at(c + v * lanes) + n * block_width);
+      return load_vector(from + at(c + v * lanes) + n * block_width);
     });
   };
   const auto store_state = [&](const auto& all, float* to, std::size_t n) KRAIT_LAMBDA {
     KRAIT_UNROLL
-    for (std::size_t v = 0; v < k; ++v) hn::Store(nth(all, v), Tag{}, to + at(c + v * lanes) + n * block_width);
+    for (std::size_t v = 0; v < k; ++v) store_vector(nth(all, v), to + at(c + v * lanes) + n * block_width);
   };
   const float* HWY_RESTRICT A2 = s.A2;
   float* HWY_RESTRICT h = s.h;
@@ -50,6 +50,15 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
     const auto delta = load<k>(s.delta[t] + c);
     const auto delta_x = mul(delta, x);
     auto y = mul(load<k>(s.D + c), x);
+#ifdef KRAIT_CORTEX_M_FPU
+    if constexpr (!per_channel && k == 4) {
+      ScanFour four;
+      store(delta, four.delta), store(delta_x, four.delta_x), store(y, four.y);
+      scan_four_channels(four, A2 + at(c), h + at(c), B, C, d_state);
+      store(load<k>(four.y), s.y[t] + c);
+      continue;
+    }
+#endif
     for (std::size_t n = 0; n < d_state; ++n) {
       const auto decay = exp2_decay(mul(delta, load_state(A2, n)));
       const auto matrix = [&](const float* row) KRAIT_LAMBDA {

@@ -159,7 +159,15 @@ HWY_INLINE auto div(const A& a, const B& b) {
 }
 template <class A>
 HWY_INLINE auto neg(const A& a) {
-  return each([](auto x) KRAIT_LAMBDA { return hn::Neg(x); }, a);
+  return each(
+      [](auto x) KRAIT_LAMBDA {
+#if HWY_TARGET == HWY_SCALAR
+        return decltype(x)(-x.raw);  // Highway flips the sign as an integer: two moves more on a core with an FPU
+#else
+        return hn::Neg(x);
+#endif
+      },
+      a);
 }
 template <class A>
 HWY_INLINE auto abs(const A& a) {
@@ -243,15 +251,48 @@ HWY_INLINE A times_power_of_two(const A& p, const A& n_shifted) {
       p, n_shifted);
 }
 
+// An aligned vector from memory, and back. Highway copies bytes on SCALAR, which a Cortex-M takes through its core
+// registers and a RISC-V byte by byte.
+HWY_INLINE V load_vector(const float* from) {
+#if HWY_TARGET == HWY_SCALAR
+  return V(*from);
+#else
+  return hn::Load(Tag{}, from);
+#endif
+}
+HWY_INLINE void store_vector(V v, float* to) {
+#if HWY_TARGET == HWY_SCALAR
+  *to = v.raw;
+#else
+  hn::Store(v, Tag{}, to);
+#endif
+}
+
+// The same of rows that may begin anywhere.
+HWY_INLINE V load_unaligned(const float* from) {
+#if HWY_TARGET == HWY_SCALAR
+  return V(*from);
+#else
+  return hn::LoadU(Tag{}, from);
+#endif
+}
+HWY_INLINE void store_unaligned(V v, float* to) {
+#if HWY_TARGET == HWY_SCALAR
+  *to = v.raw;
+#else
+  hn::StoreU(v, Tag{}, to);
+#endif
+}
+
 // k vectors from `from` on, and back.
 template <std::size_t k>
 HWY_INLINE auto load(const float* from) {
-  return several<k>([from](std::size_t i) KRAIT_LAMBDA { return hn::Load(Tag{}, from + i * lanes); });
+  return several<k>([from](std::size_t i) KRAIT_LAMBDA { return load_vector(from + i * lanes); });
 }
 template <class A>
 HWY_INLINE void store(const A& all, float* to) {
   KRAIT_UNROLL
-  for (std::size_t i = 0; i < count_of<A>; ++i) hn::Store(nth(all, i), Tag{}, to + i * lanes);
+  for (std::size_t i = 0; i < count_of<A>; ++i) store_vector(nth(all, i), to + i * lanes);
 }
 
 // How many vectors element-wise functions take side by side, and the loop over a row of whole blocks that does so:
@@ -273,9 +314,9 @@ HWY_INLINE void for_each_vector(std::size_t n, F f) {
   const Tag tag;
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes)
-    f(i, [tag](const float* from) KRAIT_LAMBDA { return hn::LoadU(tag, from); },
-      [tag](V v, float* to) KRAIT_LAMBDA { hn::StoreU(v, tag, to); });
-  if (i == n) return;
+    f(i, [](const float* from) KRAIT_LAMBDA { return load_unaligned(from); },
+      [](V v, float* to) KRAIT_LAMBDA { store_unaligned(v, to); });
+  if (lanes == 1 || i == n) return;
   const std::size_t left = n - i;
   f(i,
     [tag, left](const float* from) KRAIT_LAMBDA {
