@@ -78,7 +78,8 @@ def test_pipe():
     if pathlib.Path("/dev/full").exists():
         with open("/dev/full", "wb") as full:
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
-        expect("a full disk is told", done.returncode == 1 and b"standard output cannot be written" in done.stderr, done)
+        expect("a full disk is an error", done.returncode == 1, done)
+        expect("a full disk is told", b"standard output cannot be written" in done.stderr, done)
 
 
 def test_score(folder):

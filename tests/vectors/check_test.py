@@ -70,6 +70,11 @@ def metadata(**entries):
     return change
 
 
+def rename_layer(header, data):
+    for name in [name for name in header if ".layers.1." in name]:
+        header[name.replace(".layers.1.", ".layers.7.")] = header.pop(name)
+
+
 def foreign_token(header, data):
     struct.pack_into("<i", data, header["tokens"]["data_offsets"][0] + 8, 64)
 
@@ -91,7 +96,9 @@ NONSENSE = {
     "flat_input": ("ssm_plain", reshape("input", [192]), "input: found shape [192], wanted [length, 16]"),
     "turned_weight": ("ssm_plain", reshape("x_proj.weight", [16, 34]), "found [16, 34], wanted [34, 16]"),
     "other_metadata": ("ssm_plain", metadata(d_state="8"), "metadata d_state = 8, by the tensors' shapes and names 16"),
-    "bias_in_metadata": ("ssm_plain", metadata(x_bias="True"), "metadata x_bias = True, by the tensors' shapes and names False"),
+    "bias_in_metadata": ("ssm_plain", metadata(x_bias="True"), "x_bias = True, by the tensors' shapes and names False"),
+    "high_rank": ("ssm_plain", reshape("dt_proj.weight", [1, 32]), "found dt_rank 32, wanted at most d_inner, 16"),
+    "no_layer_1": ("mamba_tied", rename_layer, "found layers 0, 7, wanted them numbered from 0 on"),
     "foreign_token": ("mamba_tied", foreign_token, "tokens[2] is 64, wanted a whole number from 0 to 63"),
     "nan_weight": ("ssm_plain", not_a_number, "D: value is not finite: found element [1] is NaN"),
 }
@@ -134,7 +141,8 @@ def main():
         code, lines = check(options.compiler, files)
         if code != 2:
             fail(f"nonsense among good files: exit code {code}, wanted 2")
-        wanted = {path.stem: "ok" for path in odd} | {"damaged": "FAIL", "absent": "cannot be read: No such file or directory"}
+        wanted = {path.stem: "ok" for path in odd}
+        wanted |= {"damaged": "FAIL", "absent": "cannot be read: No such file or directory"}
         wanted |= {name: said for name, (_, _, said) in NONSENSE.items()}
         for name, said in wanted.items():
             if said not in lines.get(name, ""):

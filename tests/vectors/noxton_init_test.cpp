@@ -1,8 +1,10 @@
 // init against the seed's own weights, as its files hold them.
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "krait.hpp"
 #include "krait/init.hpp"
@@ -14,7 +16,7 @@ namespace {
 constexpr auto key0 = krait::noxton({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 constexpr auto key7_small = krait::noxton({.vocab_size = 30, .d_model = 20, .n_layers = 2, .d_conv = 3});
 
-// The tensor of that name in both models, row by row.
+// The values of the parameter of that name, row by row.
 template <class Model>
 std::vector<float> values_of(const Model& model, std::string_view name) {
   std::vector<float> values;
@@ -50,9 +52,9 @@ void compare(const std::string& file_name, std::uint64_t seed) {
     }
   });
 
-  std::array<std::int32_t, length> tokens;
+  std::array<int, length> tokens;
   for (std::size_t t = 0; t < length; ++t)
-    tokens[t] = static_cast<std::int32_t>(krait::safetensors::little_endian(file.find("tokens")->data.subspan(4 * t, 4)));
+    tokens[t] = static_cast<int>(krait::safetensors::little_endian(file.find("tokens")->data.subspan(4 * t, 4)));
   const auto logits = krait::forward(*ours, tokens);
   double error = 0, largest = 0;
   for (std::size_t i = 0; i < length * dims.vocab_size; ++i) {
@@ -66,7 +68,9 @@ void compare(const std::string& file_name, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("init draws noxton's weights at PRNGKey(0), and its logits follow") { compare<key0, 5>("noxton_key0.safetensors", 0); }
+TEST_CASE("init draws noxton's weights at PRNGKey(0), and its logits follow") {
+  compare<key0, 5>("noxton_key0.safetensors", 0);
+}
 
 TEST_CASE("init draws noxton's weights at PRNGKey(7) for odd dims, and its logits follow") {
   compare<key7_small, 8>("noxton_key7_small.safetensors", 7);

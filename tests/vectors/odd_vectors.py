@@ -22,30 +22,50 @@ import mamba_reference as reference
 #   head  tied, own, or copy (a tied head that stands in the file)     metadata  False: there is none
 CASES = {
     "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),
-    "ssm_full_rank": ("SelectiveStateSpaceModel", 65, dict(d_inner=17, d_state=3, dt_rank=17), dict(bias="x_proj dt_proj")),
+    "ssm_full_rank": ("SelectiveStateSpaceModel", 65, dict(d_inner=17, d_state=3, dt_rank=17),
+        dict(bias="x_proj dt_proj")),
     "ssm_wide_state": ("SelectiveStateSpaceModel", 130, dict(d_inner=100, d_state=33, dt_rank=2), dict(bias="x_proj")),
     "ssm_5000_steps": ("SelectiveStateSpaceModel", 5000, dict(d_inner=5, d_state=2, dt_rank=1), dict(metadata=False)),
     "sss_ones": ("SelectiveStateSpace", 3, dict(d_inner=1, d_state=1, dt_rank=1, d_model=1), {}),
-    "sss_odd": ("SelectiveStateSpace", 70, dict(d_inner=19, d_state=5, dt_rank=2, d_model=33), dict(bias="x_proj dt_proj")),
-    "sss_many_channels": ("SelectiveStateSpace", 9, dict(d_inner=35, d_state=17, dt_rank=1, d_model=2), dict(metadata=False)),
+    "sss_odd": ("SelectiveStateSpace", 70, dict(d_inner=19, d_state=5, dt_rank=2, d_model=33),
+        dict(bias="x_proj dt_proj")),
+    "sss_many_channels": ("SelectiveStateSpace", 9, dict(d_inner=35, d_state=17, dt_rank=1, d_model=2),
+        dict(metadata=False)),
     "block_ones": ("MambaBlock", 4, dict(d_model=1, d_inner=1, d_state=1, dt_rank=1, d_conv=1), dict(bias="conv1d")),
-    "block_one_tap": ("MambaBlock", 67, dict(d_model=9, d_inner=31, d_state=4, dt_rank=5, d_conv=1), dict(bias="in_proj x_proj out_proj")),
-    "block_long_taps": ("MambaBlock", 3, dict(d_model=7, d_inner=12, d_state=2, dt_rank=1, d_conv=9), dict(bias="dt_proj")),
-    "block_narrow": ("MambaBlock", 100, dict(d_model=40, d_inner=6, d_state=20, dt_rank=3, d_conv=5), dict(bias="in_proj conv1d x_proj dt_proj out_proj", metadata=False)),
-    "block_3000_steps": ("MambaBlock", 3000, dict(d_model=4, d_inner=8, d_state=3, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj")),
-    "block_f16": ("MambaBlock", 20, dict(d_model=16, d_inner=32, d_state=16, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj", dtype="F16")),
-    "residual_plain": ("ResidualBlock", 33, dict(d_model=11, d_inner=22, d_state=5, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj")),
-    "residual_all_biases": ("ResidualBlock", 66, dict(d_model=24, d_inner=25, d_state=1, dt_rank=25, d_conv=2), dict(bias="norm in_proj conv1d x_proj dt_proj out_proj", metadata=False)),
+    "block_one_tap": ("MambaBlock", 67, dict(d_model=9, d_inner=31, d_state=4, dt_rank=5, d_conv=1),
+        dict(bias="in_proj x_proj out_proj")),
+    "block_long_taps": ("MambaBlock", 3, dict(d_model=7, d_inner=12, d_state=2, dt_rank=1, d_conv=9),
+        dict(bias="dt_proj")),
+    "block_narrow": ("MambaBlock", 100, dict(d_model=40, d_inner=6, d_state=20, dt_rank=3, d_conv=5),
+        dict(bias="in_proj conv1d x_proj dt_proj out_proj", metadata=False)),
+    "block_3000_steps": ("MambaBlock", 3000, dict(d_model=4, d_inner=8, d_state=3, dt_rank=1, d_conv=4),
+        dict(bias="conv1d dt_proj")),
+    "block_f16": ("MambaBlock", 20, dict(d_model=16, d_inner=32, d_state=16, dt_rank=1, d_conv=4),
+        dict(bias="conv1d dt_proj", dtype="F16")),
+    "residual_plain": ("ResidualBlock", 33, dict(d_model=11, d_inner=22, d_state=5, dt_rank=1, d_conv=4),
+        dict(bias="conv1d dt_proj")),
+    "residual_all_biases": ("ResidualBlock", 66, dict(d_model=24, d_inner=25, d_state=1, dt_rank=25, d_conv=2),
+        dict(bias="norm in_proj conv1d x_proj dt_proj out_proj", metadata=False)),
     "residual_eps": ("ResidualBlock", 8, dict(d_model=5, d_inner=9, d_state=2, dt_rank=1, d_conv=3), dict(eps=0.01)),
-    "mamba_one_word": ("Mamba", 2, dict(vocab_size=1, n_layers=1, d_model=3, d_inner=2, d_state=1, dt_rank=1, d_conv=1), {}),
-    "mamba_hugging_face": ("Mamba", 200, dict(vocab_size=77, n_layers=3, d_model=18, d_inner=36, d_state=16, dt_rank=2, d_conv=4), dict(bias="conv1d dt_proj", names="hf", head="copy", metadata=False)),
-    "mamba_own_head": ("Mamba", 90, dict(vocab_size=33, n_layers=2, d_model=13, d_inner=29, d_state=7, dt_rank=3, d_conv=3), dict(bias="norm in_proj x_proj out_proj", head="own")),
-    "mamba_bf16": ("Mamba", 40, dict(vocab_size=50, n_layers=2, d_model=32, d_inner=64, d_state=16, dt_rank=2, d_conv=4), dict(bias="conv1d dt_proj", dtype="BF16")),
-    "mamba_2000_steps": ("Mamba", 2000, dict(vocab_size=20, n_layers=1, d_model=6, d_inner=12, d_state=4, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj")),
-    "mamba_deep": ("Mamba", 12, dict(vocab_size=9, n_layers=11, d_model=8, d_inner=16, d_state=2, dt_rank=1, d_conv=4), dict(bias="conv1d dt_proj", metadata=False)),
+    "mamba_one_word": ("Mamba", 2, dict(vocab_size=1, n_layers=1, d_model=3, d_inner=2, d_state=1, dt_rank=1, d_conv=1),
+        {}),
+    "mamba_hugging_face": ("Mamba", 200,
+        dict(vocab_size=77, n_layers=3, d_model=18, d_inner=36, d_state=16, dt_rank=2, d_conv=4),
+        dict(bias="conv1d dt_proj", names="hf", head="copy", metadata=False)),
+    "mamba_own_head": ("Mamba", 90,
+        dict(vocab_size=33, n_layers=2, d_model=13, d_inner=29, d_state=7, dt_rank=3, d_conv=3),
+        dict(bias="norm in_proj x_proj out_proj", head="own")),
+    "mamba_bf16": ("Mamba", 40,
+        dict(vocab_size=50, n_layers=2, d_model=32, d_inner=64, d_state=16, dt_rank=2, d_conv=4),
+        dict(bias="conv1d dt_proj", dtype="BF16")),
+    "mamba_2000_steps": ("Mamba", 2000,
+        dict(vocab_size=20, n_layers=1, d_model=6, d_inner=12, d_state=4, dt_rank=1, d_conv=4),
+        dict(bias="conv1d dt_proj")),
+    "mamba_deep": ("Mamba", 12, dict(vocab_size=9, n_layers=11, d_model=8, d_inner=16, d_state=2, dt_rank=1, d_conv=4),
+        dict(bias="conv1d dt_proj", metadata=False)),
 }
-SMALL = ["ssm_ones", "sss_odd", "block_long_taps", "block_narrow", "residual_all_biases", "residual_eps", "mamba_own_head",
-         "mamba_bf16"]
+SMALL = ["ssm_ones", "sss_odd", "block_long_taps", "block_narrow", "residual_all_biases", "residual_eps",
+         "mamba_own_head", "mamba_bf16"]
 
 
 def mixer_weights(component, sizes, biased, draw):
@@ -132,7 +152,8 @@ def make(path, seed, component, steps, sizes, options):
         tensors["tokens"] = ("I32", tokens.shape, tokens.tobytes())
         results = {"logits": reference.mamba(tokens, exact, eps)}
     else:
-        content, x = encode(draw((steps, sizes["d_inner" if component.startswith("Selective") else "d_model"]), 1.0), "F32")
+        d_in = sizes["d_inner" if component.startswith("Selective") else "d_model"]
+        content, x = encode(draw((steps, d_in), 1.0), "F32")
         tensors["input"] = ("F32", x.shape, content)
         if component == "SelectiveStateSpaceModel":
             results = dict(zip(("output", "final_state"), reference.selective_state_space_model(x, exact)))

@@ -1,6 +1,6 @@
-// Runs a reference vector: a model's weights from its file, its input through forward, prefill and step, and how far the
-// answers are from the expected ones. `check` writes the program around it: a unit that loads, compiled once, and one
-// that runs, compiled for each target.
+// Runs a reference vector: a model's weights from its file, its input through forward, prefill and step, and how far
+// the answers are from the expected ones. `check` writes the program around it: a unit that loads, compiled once, and
+// one that runs, compiled for each target.
 #ifndef KRAIT_TESTS_VECTOR_HPP
 #define KRAIT_TESTS_VECTOR_HPP
 
@@ -28,7 +28,8 @@ struct Arguments {
   const char* numbers;                   // input (int32 or float32), answers, final state if any (both float64)
   std::vector<std::string_view> ignore;  // names of tensors that are no parameters
 
-  Arguments(int argc, char** argv) : number(std::atoi(argv[1])), weights(argv[2]), numbers(argv[3]), ignore(argv + 4, argv + argc) {}
+  Arguments(int argc, char** argv)
+      : number(std::atoi(argv[1])), weights(argv[2]), numbers(argv[3]), ignore(argv + 4, argv + argc) {}
 };
 
 // The largest difference, relative to the largest wanted value. Infinities and NaN are wanted as such.
