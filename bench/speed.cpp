@@ -43,11 +43,13 @@ struct OnHugePages {
 // Uniform weights: cheaper to make than init_for_training's, and the time of a step does not depend on them.
 template <class Model>
 void fill(Model& model) {
-  std::uint64_t i = 0;
-  krait::for_each_param(model, [&](std::string_view, auto& tensor) {
-    for (std::size_t row = 0; row < tensor.rows; ++row)
-      for (std::size_t col = 0; col < tensor.cols; ++col)
-        tensor.set(row, col, static_cast<float>(static_cast<double>(++i * 2654435761u % 65536) / 65536.0 - 0.5) * 0.1f);
+  std::uint64_t seed = 0;
+  krait::for_each_param(model, [&]<class T>(std::string_view, T& tensor) {
+    krait::assign(tensor, [&](std::size_t row, std::size_t col) {
+      const std::uint64_t i = seed + row * T::cols + col;
+      return static_cast<float>(static_cast<double>(i * 2654435761u % 65536) / 65536.0 - 0.5) * 0.1f;
+    });
+    seed += T::rows * T::cols;
   });
 }
 
@@ -187,8 +189,13 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
   benchmark::AddCustomContext("compiler", __VERSION__);
   benchmark::AddCustomContext("target", krait::target_name());
-  add<S>("S", {128, 512});
-  add<M>("M", {128});
+  add<S>("S f32", {128, 512});
+  add<krait::with_storage(S, krait::Storage::bf16)>("S bf16", {512});
+  add<krait::with_storage(S, krait::Storage::f16)>("S f16", {512});
+  add<krait::with_storage(S, krait::Storage::int8)>("S int8", {512});
+  add<M>("M f32", {128});
+  add<krait::with_storage(M, krait::Storage::bf16)>("M bf16", {128});
+  add<krait::with_storage(M, krait::Storage::int8)>("M int8", {128});
   Ratios reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
 }
