@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what the
+constants say, and what README installs, tests/run installs as well.
+
+  readme.py MEMORY_PROGRAM
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+README = ROOT / "README.md"
+
+
+def code_blocks(text):
+    """(file, code) of each ```cpp block behind a line that names a file: `path/name.cpp`, ..."""
+    return re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
+
+
+def anchors(text):
+    """What a heading's link is on the forges."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ +(.*?) *$", text, re.M)}
+
+
+def wrong_code(name, text):
+    for file, code in code_blocks(text):
+        path = ROOT / file
+        if not path.is_file():
+            yield f"{name}: code of {file}, which is no file"
+        elif code not in path.read_text():
+            yield f"{name}: the code under {file} is not in that file"
+
+
+def wrong_links(path, text):
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    for link in re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", prose):
+        if re.match(r"\w+:", link):
+            continue
+        place, _, heading = link.partition("#")
+        target = (path.parent / place).resolve() if place else path
+        if not target.exists():
+            yield f"{path.relative_to(ROOT)}: {link}: no such file"
+        elif heading and heading not in anchors(target.read_text()):
+            yield f"{path.relative_to(ROOT)}: {link}: no such heading"
+
+
+def wrong_memory(text, rows):
+    lines = text.splitlines()
+    for row in rows:
+        if row not in lines:
+            yield f"README.md: the memory table lacks, or has otherwise: {row}"
+
+
+def wrong_packages(text, run):
+    listed = re.search(r"^packages=\(\n(.*?)^\)", run, re.M | re.S)[1]
+    known = set(re.sub(r"#.*", "", listed).split())
+    named = re.search(r"apt-get install -y ([\w+. -]+)", text)[1].split()
+    for package in named:
+        if package not in known:
+            yield f"README.md installs {package}, which tests/run does not"
+
+
+def not_noticed():
+    """What the checks above let pass though they must not."""
+    checks = {
+        "other code": wrong_code("x", "`examples/hello/hello.cpp`:\n\n```cpp\nint other;\n```\n"),
+        "code of no file": wrong_code("x", "In `examples/no.cpp`\n```cpp\nint x;\n```\n"),
+        "a link to no file": wrong_links(README, "[x](docs/no.md)"),
+        "a link to no heading": wrong_links(README, "[x](README.md#no-such-heading)"),
+        "another memory row": wrong_memory("| a | 1 |", ["| a | 2 |"]),
+        "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package", (ROOT / "tests/run").read_text()),
+    }
+    return [f"not noticed: {what}" for what, found in checks.items() if not list(found)]
+
+
+def main():
+    rows = subprocess.run([sys.argv[1]], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    text = README.read_text()
+    wrong = not_noticed()
+    if not code_blocks(text) or not rows:
+        wrong.append("README.md quotes no file, or the memory program prints nothing")
+    wrong += [*wrong_memory(text, rows), *wrong_packages(text, (ROOT / "tests/run").read_text())]
+    for path in [README, *sorted(ROOT.glob("docs/**/*.md"))]:
+        wrong += [*wrong_code(path.name, path.read_text()), *wrong_links(path, path.read_text())]
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
