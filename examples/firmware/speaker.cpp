@@ -1,0 +1,64 @@
+// Who is speaking, on a bare board: the speaker example's weights in flash, a frame at a time. Without test series it listens
+// to its sensor for one word.
+#include "firmware.hpp"
+
+#include <cstring>
+
+#include "../speaker/speaker.hpp"
+
+#ifndef SPEAKER_WEIGHTS
+#define SPEAKER_WEIGHTS "speaker_int8.hpp"  // made by krait-pack --type int8 --name weights
+#endif
+#include SPEAKER_WEIGHTS
+
+#ifdef SPEAKER_SERIES
+#include SPEAKER_SERIES  // series::count, ::lengths, ::frames
+#else
+namespace series {
+constexpr std::size_t count = 1;
+constexpr std::array<unsigned char, 1> lengths{29};
+// What a driver would fill: the newest number of the sensor.
+volatile float sensor;
+struct {
+  speaker::Frame operator[](std::size_t) const {
+    speaker::Frame frame;
+    for (float& value : frame) value = sensor;
+    return frame;
+  }
+} const frames;
+}  // namespace series
+#endif
+
+namespace {
+
+using Model = weights::Model;
+
+// All the RAM there is: the state between frames, the scratch of a step, and the stack below main.
+constexpr std::size_t stack_bound = 1536;
+constexpr std::size_t ram_bound = krait::state_bytes<Model> + krait::scratch_bytes<Model> + stack_bound;
+static_assert(ram_bound <= 6 * 1024, "the speaker has 6 KB of RAM");
+
+constinit krait::State<Model> state{};
+constinit krait::Scratch<Model> scratch{};
+
+}  // namespace
+
+int main() {
+  std::size_t deepest = 0;
+  for (std::size_t i = 0, at = 0; i < series::count; ++i) {
+    speaker::Scores scores{};
+    const std::size_t stack = firmware::stack_used([&] {
+      state = {};
+      for (std::size_t t = 0; t < series::lengths[i]; ++t, ++at)
+        krait::step(weights::model(), state, series::frames[at], scores, scratch);
+    });
+    deepest = std::max(deepest, stack);
+    firmware::Line line;
+    line << "heard " << speaker::likeliest(scores) << " scores";
+    for (const float score : scores) line << " " << firmware::bits(score);
+    line.print();
+  }
+  (firmware::Line() << "state " << krait::state_bytes<Model> << " scratch " << krait::scratch_bytes<Model> << " stack "
+                    << deepest << " bound " << ram_bound).print();
+  firmware::exit(deepest <= stack_bound ? 0 : 1);
+}

@@ -1,0 +1,27 @@
+"""What a linked image holds: its sections, and symbols that no firmware of ours may have."""
+import pathlib
+import sys
+
+from boards import ROOT, run
+
+sys.path.insert(0, str(ROOT / "tests" / "headers"))
+import symbols  # noqa: E402
+
+
+def complaints(board, image):
+    """Heap, exceptions, RTTI, guards, stdio: the linked image has none, the C library's part included."""
+    return [f"{board.name}: {pathlib.Path(image).name} has {name}" for name in symbols.forbidden(board.binaries["nm"], image)]
+
+
+def sections(board, image):
+    """Name -> bytes, of what takes flash or RAM."""
+    found = {}
+    for line in run([board.binaries["size"], "-A", "-d", str(image)]).splitlines():
+        words = line.split()
+        if len(words) == 3 and words[0].startswith((".init", ".text", ".rodata", ".data", ".bss", ".except", ".ARM.ex", ".tdata", ".tbss")):
+            found[words[0]] = int(words[1])
+    return {name: size for name, size in found.items() if size and name != ".tbss_space"}
+
+
+def flash(board, image):
+    return sum(size for name, size in sections(board, image).items() if not name.startswith((".bss", ".tbss")))

@@ -1,0 +1,67 @@
+// How long a step takes for any data: ordinary, zero, NaN, infinite, denormal, huge. Prints the counter's ticks of each.
+#include "../../examples/firmware/firmware.hpp"
+
+#include <cstring>
+#include <limits>
+
+#include <krait.hpp>
+#include <krait/convert.hpp>
+
+#include "block.hpp"  // block_odd_all_biases as krait-pack makes it
+#include "data.hpp"   // its input
+
+namespace {
+
+using krait::Storage;
+
+// What a step is fed, five times: a row of the reference's input with some of it, or all, put in its place.
+constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+constexpr float greatest = std::numeric_limits<float>::max(), least = std::numeric_limits<float>::denorm_min();
+constexpr float smallest = std::numeric_limits<float>::min();
+constexpr float odd_ones[] = {0.0f, -0.0f, nan, -nan, inf, -inf, least, -least, smallest / 3, smallest, greatest, -greatest, 1e30f, -1e10f};
+
+template <Storage storage>
+void measure(std::string_view name) {
+  constexpr auto dims = block::dims;
+  using Block = krait::ResidualBlock<krait::with_storage(dims, storage)>;
+  static Block model;
+  static krait::State<Block> state;
+  static krait::Scratch<Block> scratch;
+  krait::convert(block::model(), model.mixer);
+  krait::assign(model.norm.weight, [](std::size_t, std::size_t) { return 1.0f; });
+
+  const auto ticks_of_steps = [&](auto input) {
+    state = {};
+    for (std::size_t t = 0; t < 5; ++t) {
+      const krait::Tensor<float, 10> x = input(t);
+      krait::Tensor<float, 10> y;
+      const std::uint32_t before = firmware::ticks();
+      krait::step(model, state, x, y, scratch);
+      (firmware::Line() << name << " " << firmware::ticks_between(before, firmware::ticks())).print();
+    }
+  };
+  ticks_of_steps([](std::size_t t) { return data::rows[t]; });
+  for (const float odd : odd_ones) {
+    ticks_of_steps([odd](std::size_t) {
+      krait::Tensor<float, 10> x;
+      for (float& value : x) value = odd;
+      return x;
+    });
+    ticks_of_steps([odd](std::size_t t) {
+      krait::Tensor<float, 10> x = data::rows[t];
+      x[3] = odd;
+      return x;
+    });
+  }
+}
+
+}  // namespace
+
+int main() {
+  firmware::start_counter();
+  measure<Storage::f32>("f32");
+  measure<Storage::bf16>("bf16");
+  measure<Storage::f16>("f16");
+  measure<Storage::int8>("int8");
+  firmware::exit(0);
+}
