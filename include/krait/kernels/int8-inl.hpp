@@ -45,11 +45,15 @@ struct Quantised {
 constexpr std::size_t input_place(std::size_t i) { return i; }
 #endif
 
-// The largest input: K products with 127 must fit in 31 bits.
+// The largest input: 16 bits of which both bytes are signed numbers, and K products with 127 must fit in 31 bits.
 constexpr std::int32_t largest_input(std::size_t K) {
   const auto fits = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / (127 * K);
-  return static_cast<std::int32_t>(std::min<std::size_t>(fits, std::numeric_limits<std::int16_t>::max()));
+  return static_cast<std::int32_t>(std::min<std::size_t>(fits, 127 * 256 + 127));
 }
+
+#if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+#define KRAIT_AVX512_VNNI 1
+#endif
 
 // q[i] = round(x[i] / step) for K floats, zeros behind them up to a whole block; the answer is the step, the largest
 // magnitude over largest_input(K). Inputs that are all below 2^-100 count as 0. If one is not finite the step is not
@@ -69,14 +73,31 @@ HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::i
   const auto shift = hn::BitCast(int_tag, hn::Set(tag, whole_shift));
   for_each_vector(K, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
     const V whole = round_shifted(opaque(hn::Mul(load(x + i), inverse)));
-#if HWY_TARGET == HWY_SCALAR
+#ifdef KRAIT_AVX512_VNNI
+    // The lower bytes of all inputs, then the upper ones, both signed.
+    const hn::Rebind<std::int8_t, Tag> byte_tag;
+    const auto number = hn::Sub(hn::BitCast(int_tag, whole), shift);
+    const auto low = hn::ShiftRight<24>(hn::ShiftLeft<24>(number));
+    auto* bytes = reinterpret_cast<std::int8_t*>(q);
+    hn::Store(hn::DemoteTo(byte_tag, low), byte_tag, bytes + i);
+    hn::Store(hn::DemoteTo(byte_tag, hn::ShiftRight<8>(hn::Sub(number, low))), byte_tag, bytes + padded(K) + i);
+#elif HWY_TARGET == HWY_SCALAR
     q[input_place(i)] = static_cast<std::int16_t>(hn::BitCast(int_tag, whole).raw - shift.raw);
 #else
     hn::Store(hn::DemoteTo(short_tag, hn::Sub(hn::BitCast(int_tag, whole), shift)), short_tag, q + i);
 #endif
   });
-  for (std::size_t i = ceil_div(K, lanes) * lanes; i < padded(K); ++i) q[input_place(i)] = 0;
+  if constexpr (lanes < block_width)
+    for (std::size_t i = ceil_div(K, lanes) * lanes; i < padded(K); ++i) q[input_place(i)] = 0;
   return magnitude / most;
+}
+
+// A vector of outputs from their sums: y = sum * (scale * step) + bias.
+HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float* scales, float step, const float* bias,
+                              float* y) {
+  const Tag tag;
+  const V start = bias ? load_vector(bias) : hn::Zero(tag);
+  store_unaligned(mul_add_one(hn::ConvertTo(tag, sums), hn::Mul(load_vector(scales), hn::Set(tag, step)), start), y);
 }
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
@@ -124,13 +145,75 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   }
 }
 
+#elif defined(KRAIT_AVX512_VNNI)
+
+// VPDPBUSD adds four products of an unsigned byte, a weight + 128, with a signed one, a lower or an upper byte of an input:
+//   sum = 256 (upper . (w + 128)) + lower . (w + 128) - 128 (256 upper + lower) . 1
+// A vector holds the eight columns of eight outputs. Highway 1.0.3 does not have the instruction.
+template <std::size_t tokens, std::size_t vectors>
+HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
+                            Quantised x, Rows<float> y) {
+  const hn::RebindToSigned<Tag> int_tag;
+  const hn::Repartition<std::int8_t, decltype(int_tag)> byte_tag;
+  using Sum = hn::Vec<decltype(int_tag)>;
+  using Bytes = hn::Vec<decltype(byte_tag)>;
+  constexpr std::size_t parts = 2 * vectors;
+  const auto add_products = [](Sum& sum, Bytes unsigned_bytes, Bytes signed_bytes) KRAIT_LAMBDA {
+    // Not the intrinsic: gcc copies its sums to and fro.
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(unsigned_bytes.raw), "v"(signed_bytes.raw));
+  };
+  Sum lower[tokens][parts], upper[tokens][parts], lower_ones[tokens], upper_ones[tokens];
+  KRAIT_UNROLL
+  for (std::size_t t = 0; t < tokens; ++t) {
+    lower_ones[t] = upper_ones[t] = hn::Zero(int_tag);
+    KRAIT_UNROLL
+    for (std::size_t part = 0; part < parts; ++part) lower[t][part] = upper[t][part] = hn::Zero(int_tag);
+  }
+  const Bytes flip = hn::Set(byte_tag, std::int8_t{-128}), one = hn::Set(byte_tag, std::int8_t{1});
+  const std::int8_t* HWY_RESTRICT w = weights.values;
+  for (std::size_t k = 0; k < K; k += int8_group, w += width * int8_group) {
+    Bytes low[tokens], high[tokens];
+    KRAIT_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const auto eight = [&](std::size_t at) KRAIT_LAMBDA {
+        std::int64_t bytes;
+        std::memcpy(&bytes, reinterpret_cast<const std::int8_t*>(x.inputs[t]) + at, sizeof(bytes));
+        return hn::BitCast(byte_tag, hn::Set(hn::Repartition<std::int64_t, decltype(byte_tag)>{}, bytes));
+      };
+      low[t] = eight(k), high[t] = eight(padded(K) + k);
+      add_products(lower_ones[t], one, low[t]);
+      add_products(upper_ones[t], one, high[t]);
+    }
+    KRAIT_UNROLL
+    for (std::size_t part = 0; part < parts; ++part) {
+      const Bytes weight = hn::Xor(hn::Load(byte_tag, w + part * 4 * lanes), flip);
+      KRAIT_UNROLL
+      for (std::size_t t = 0; t < tokens; ++t) {
+        add_products(lower[t][part], weight, low[t]);
+        add_products(upper[t][part], weight, high[t]);
+      }
+    }
+  }
+  KRAIT_UNROLL
+  for (std::size_t t = 0; t < tokens; ++t) {
+    const auto whole = [](Sum up, Sum low) KRAIT_LAMBDA { return hn::Add(hn::ShiftLeft<8>(up), low); };
+    const Sum excess = hn::ShiftLeft<7>(whole(upper_ones[t], lower_ones[t]));
+    KRAIT_UNROLL
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const Sum a = hn::Sub(whole(upper[t][2 * v], lower[t][2 * v]), excess);
+      const Sum b = hn::Sub(whole(upper[t][2 * v + 1], lower[t][2 * v + 1]), excess);
+      store_outputs(hn::Add(hn::ConcatEven(int_tag, b, a), hn::ConcatOdd(int_tag, b, a)), weights.scales + v * lanes, x.steps[t],
+                    bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
+    }
+  }
+}
+
 #else
 
 // A vector of 16-bit numbers holds the eight columns of lanes / 4 outputs; products of neighbours are added on the way.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, Rows<float> y) {
-  const Tag tag;
   const hn::RebindToSigned<Tag> int_tag;
   const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
   const hn::Rebind<std::int8_t, decltype(short_tag)> byte_tag;
@@ -152,12 +235,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       const auto weight = hn::PromoteTo(short_tag, hn::Load(byte_tag, w + part * 2 * lanes));
       KRAIT_UNROLL
       for (std::size_t t = 0; t < tokens; ++t) {
-#if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3
-        // One instruction, which Highway 1.0.3 does not use; as an intrinsic gcc copies the sums to and fro.
-        asm("vpdpwssd %2, %1, %0" : "+v"(sum[t][part].raw) : "v"(weight.raw), "v"(in[t].raw));
-#else
         sum[t][part] = hn::ReorderWidenMulAccumulate(int_tag, weight, in[t], sum[t][part], more[t][part]);
-#endif
       }
     }
   }
@@ -172,9 +250,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       KRAIT_UNROLL
       for (std::size_t i = 0; i < 4; ++i) part[i] = hn::Add(sum[t][4 * v + i], more[t][4 * v + i]);
       const Sum total = halve(halve(part[0], part[1]), halve(part[2], part[3]));
-      const V scale = hn::Mul(load_vector(weights.scales + v * lanes), hn::Set(tag, x.steps[t]));
-      const V start = bias ? load_vector(bias + v * lanes) : hn::Zero(tag);
-      store_unaligned(mul_add_one(hn::ConvertTo(tag, total), scale, start), y[t] + v * lanes);
+      store_outputs(total, weights.scales + v * lanes, x.steps[t], bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
     }
   }
 }
