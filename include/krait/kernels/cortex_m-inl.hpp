@@ -18,40 +18,42 @@ HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
 
-// sum[i] += x * w[i] for eight i; w moves on by 8.
-HWY_INLINE void multiply_add_8(V* sum, float x, const float*& w) {
-  asm(R"(
-    .syntax unified
-    vldmia %[w]!, {s0-s7}
-    vfma.f32 %0, %[x], s0
-    vfma.f32 %1, %[x], s1
-    vfma.f32 %2, %[x], s2
-    vfma.f32 %3, %[x], s3
-    vfma.f32 %4, %[x], s4
-    vfma.f32 %5, %[x], s5
-    vfma.f32 %6, %[x], s6
-    vfma.f32 %7, %[x], s7)"
-      : "+t"(sum[0].raw), "+t"(sum[1].raw), "+t"(sum[2].raw), "+t"(sum[3].raw), "+t"(sum[4].raw), "+t"(sum[5].raw),
-        "+t"(sum[6].raw), "+t"(sum[7].raw), [w] "+r"(w)
-      : [x] "t"(x)
-      : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "memory");
+// sum[o] += x[k] * w[k][o] for 16 outputs and K = 4, 8, ... columns, `skip` floats lying between one column and the next.
+HWY_INLINE void multiply_add_16(V (&sum)[16], const float* x, const float* w, std::size_t skip, std::size_t K) {
+  // x[k] is in xk; eight weights are loaded at once.
+#define KRAIT_COLUMN(xk)                                                                                               \
+  "vldmia %[w]!, {s16-s23}\n"                                                                                         \
+  "vfma.f32 s0, " xk ", s16\n vfma.f32 s1, " xk ", s17\n vfma.f32 s2, " xk ", s18\n vfma.f32 s3, " xk ", s19\n"         \
+  "vfma.f32 s4, " xk ", s20\n vfma.f32 s5, " xk ", s21\n vfma.f32 s6, " xk ", s22\n vfma.f32 s7, " xk ", s23\n"         \
+  "vldmia %[w]!, {s16-s23}\n"                                                                                         \
+  "vfma.f32 s8, " xk ", s16\n vfma.f32 s9, " xk ", s17\n vfma.f32 s10, " xk ", s18\n vfma.f32 s11, " xk ", s19\n"       \
+  "vfma.f32 s12, " xk ", s20\n vfma.f32 s13, " xk ", s21\n vfma.f32 s14, " xk ", s22\n vfma.f32 s15, " xk ", s23\n"     \
+  "add %[w], %[w], %[skip]\n"
+  asm volatile(".syntax unified\n"
+               "vldmia %[sum], {s0-s15}\n"
+               "1:\n"
+               "vldmia %[x]!, {s24-s27}\n"
+               KRAIT_COLUMN("s24") KRAIT_COLUMN("s25") KRAIT_COLUMN("s26") KRAIT_COLUMN("s27")
+               "subs %[K], %[K], #4\n bne 1b\n"
+               "vstmia %[sum], {s0-s15}\n"
+               : [x] "+&r"(x), [w] "+&r"(w), [K] "+&r"(K)
+               : [sum] "r"(&sum), [skip] "r"(skip * sizeof(float))
+               : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
+                 "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "cc", "memory");
+#undef KRAIT_COLUMN
 }
 
-// What scan_four_channels begins with: exp2_decay's constants, then delta, delta x and D x of the channels.
-struct ScanFour {
-  float lowest = -126.0f;
-  float shift = whole_shift;
-  float c5 = 0.0013264912f;
-  float delta[4], delta_x[4], y[4];
-};
-inline constexpr float decay_c4_to_c0[5] = {0.009671511576f, 0.0555073313f, 0.2402224208f, 0.693146978f, 1.0f};
+// exp2_decay's constants: the lowest t, the shift that rounds, c5; and c4 to c0, loaded anew for each t, for vfma overwrites.
+inline constexpr float decay_constants[8] = {-126.0f,        whole_shift,   0.0013264912f, 0.009671511576f,
+                                             0.0555073313f, 0.2402224208f, 0.693146978f,  1.0f};
 
-// The recurrence of one token for four neighbouring channels, see scan_channels: A2 and h [d_state][16], B and C
-// [d_state]. s.y becomes y. exp2_decay of two channels at a time.
-HWY_INLINE void scan_four_channels(ScanFour& s, const float* A2, float* h, const float* B, const float* C,
-                                   std::size_t d_state) {
-  std::uint32_t r0, r1, r2, r3;
-  ScanFour* at = &s;
+// The recurrence of one token for four neighbouring channels, see scan_channels: A2 and h [d_state][16]; B, C [d_state];
+// delta, D, x and y of the four. Two channels at a time.
+HWY_INLINE void scan_four_channels(const float* A2, float* h, const float* B, const float* C, const float* delta,
+                                   const float* D, const float* x, float* y, std::size_t d_state) {
+  // Pointers first, work registers from then on.
+  const float *constants = decay_constants, *r1 = delta, *r2 = x, *r3 = D;
+  std::uint32_t r0;
 #define KRAIT_SCAN_PAIR(t0, t1, h0, h1, dx0, dx1)                                                      \
   "vcmpe.f32 " t0 ", s28\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " t0 ", s28\n"                    \
   "vcmpe.f32 " t1 ", s28\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " t1 ", s28\n"                    \
@@ -68,8 +70,11 @@ HWY_INLINE void scan_four_channels(ScanFour& s, const float* A2, float* h, const
   "add %[r0], %[r0], %[r2], lsl #23\n add %[r1], %[r1], %[r3], lsl #23\n vmov s14, s15, %[r0], %[r1]\n" \
   "vmul.f32 " t0 ", " dx0 ", s31\n vmul.f32 " t1 ", " dx1 ", s31\n"                                     \
   "vfma.f32 " t0 ", s14, " h0 "\n vfma.f32 " t1 ", s15, " h1 "\n"
+  // s16-s19 delta, s20-s23 delta x, s24-s27 y, s28-s30 constants, s31 B or C.
   asm volatile(".syntax unified\n"
-               "vldmia %[s]!, {s28-s30}\n vldmia %[s], {s16-s27}\n"
+               "vldmia %[constants]!, {s28-s30}\n vldmia %[r1], {s16-s19}\n vldmia %[r2], {s4-s7}\n vldmia %[r3], {s0-s3}\n"
+               "vmul.f32 s20, s16, s4\n vmul.f32 s21, s17, s5\n vmul.f32 s22, s18, s6\n vmul.f32 s23, s19, s7\n"
+               "vmul.f32 s24, s0, s4\n vmul.f32 s25, s1, s5\n vmul.f32 s26, s2, s6\n vmul.f32 s27, s3, s7\n"
                "1:\n"
                "vldmia %[A2], {s0-s3}\n vldmia %[h], {s4-s7}\n vldmia %[B]!, {s31}\n"
                "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"
@@ -79,10 +84,10 @@ HWY_INLINE void scan_four_channels(ScanFour& s, const float* A2, float* h, const
                "vldmia %[C]!, {s31}\n vstmia %[h], {s0-s3}\n add %[h], %[h], #64\n"
                "vfma.f32 s24, s31, s0\n vfma.f32 s25, s31, s1\n vfma.f32 s26, s31, s2\n vfma.f32 s27, s31, s3\n"
                "subs %[n], %[n], #1\n bne 1b\n"
-               "add %[s], %[s], #32\n vstmia %[s], {s24-s27}\n"
-               : [A2] "+r"(A2), [h] "+r"(h), [B] "+r"(B), [C] "+r"(C), [n] "+r"(d_state), [r0] "=&r"(r0), [r1] "=&r"(r1),
-                 [r2] "=&r"(r2), [r3] "=&r"(r3), [s] "+r"(at)
-               : [constants] "r"(decay_c4_to_c0)
+               "vstmia %[y], {s24-s27}\n"
+               : [A2] "+&r"(A2), [h] "+&r"(h), [B] "+&r"(B), [C] "+&r"(C), [n] "+&r"(d_state), [r0] "=&r"(r0), [constants] "+&r"(constants), [r1] "+&r"(r1),
+                 [r2] "+&r"(r2), [r3] "+&r"(r3)
+               : [y] "r"(y)
                : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
                  "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",
                  "memory");
@@ -115,7 +120,7 @@ HWY_INLINE void sum_products(const std::int8_t* w, std::size_t width, const std:
         KRAIT_FOUR("s1", "8", "x0", "x1") KRAIT_FOUR("s1", "12", "x2", "x3")
         KRAIT_FOUR("s2", "16", "x0", "x1") KRAIT_FOUR("s2", "20", "x2", "x3")
         KRAIT_FOUR("s3", "24", "x0", "x1") KRAIT_FOUR("s3", "28", "x2", "x3")
-        : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [q] "+r"(q), [x0] "=&r"(x0), [x1] "=&r"(x1),
+        : [s0] "+&r"(s0), [s1] "+&r"(s1), [s2] "+&r"(s2), [s3] "+&r"(s3), [q] "+&r"(q), [x0] "=&r"(x0), [x1] "=&r"(x1),
           [x2] "=&r"(x2), [x3] "=&r"(x3), [word] "=&r"(word), [half] "=&r"(half)
         : [w] "r"(w)
         : "memory");

@@ -125,13 +125,10 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   };
   std::size_t k = 0;
 #ifdef KRAIT_CORTEX_M_FPU
-  if constexpr (storage == Storage::f32 && vectors % 8 == 0) {
-#pragma GCC unroll 4
-    for (; k < K; ++k, w += width - vectors) {
-      const float in = x[0][k];
-      KRAIT_UNROLL
-      for (std::size_t v = 0; v < vectors; v += 8) multiply_add_8(&sum[0][v], in, w);
-    }
+  if constexpr (storage == Storage::f32 && vectors == 16) {
+    k = K / 4 * 4;
+    if (k > 0) multiply_add_16(sum[0], x[0], w, width - 16, k);
+    w += k * width;
   }
 #endif
   for (; k + columns <= K; k += columns) multiply_in(k, std::integral_constant<std::size_t, columns>{});

@@ -46,19 +46,16 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
   for (std::size_t t = 0; t < s.tokens; ++t) {
     const float* HWY_RESTRICT B = s.B[t];
     const float* HWY_RESTRICT C = s.C[t];
+#ifdef KRAIT_CORTEX_M_FPU
+    if constexpr (!per_channel && k == 4) {
+      scan_four_channels(A2 + at(c), h + at(c), B, C, s.delta[t] + c, s.D + c, s.x[t] + c, s.y[t] + c, d_state);
+      continue;
+    }
+#endif
     const auto x = load<k>(s.x[t] + c);
     const auto delta = load<k>(s.delta[t] + c);
     const auto delta_x = mul(delta, x);
     auto y = mul(load<k>(s.D + c), x);
-#ifdef KRAIT_CORTEX_M_FPU
-    if constexpr (!per_channel && k == 4) {
-      ScanFour four;
-      store(delta, four.delta), store(delta_x, four.delta_x), store(y, four.y);
-      scan_four_channels(four, A2 + at(c), h + at(c), B, C, d_state);
-      store(load<k>(four.y), s.y[t] + c);
-      continue;
-    }
-#endif
     for (std::size_t n = 0; n < d_state; ++n) {
       const auto decay = exp2_decay(mul(delta, load_state(A2, n)));
       const auto matrix = [&](const float* row) KRAIT_LAMBDA {
