@@ -41,7 +41,7 @@ class Board:
         self.binaries = facts["binaries"]
         self.compile_args = [self.binaries["cpp"], *facts["built-in options"]["cpp_args"]]
         self.link_args = facts["built-in options"]["cpp_link_args"]
-        self.emulator = self.binaries["exe_wrapper"]
+        self.emulator = [facts["properties"]["emulator"], *facts["properties"]["emulator_args"]]
 
     def missing(self):
         """A program that this board needs and this machine has not; None if all are here."""

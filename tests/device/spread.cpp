@@ -20,6 +20,16 @@ constexpr float greatest = std::numeric_limits<float>::max(), least = std::numer
 constexpr float smallest = std::numeric_limits<float>::min();
 constexpr float odd_ones[] = {0.0f, -0.0f, nan, -nan, inf, -inf, least, -least, smallest / 3, smallest, greatest, -greatest, 1e30f, -1e10f};
 
+// Not inlined, so that all data meets the same instructions.
+template <class Block>
+[[gnu::noinline]] std::uint32_t ticks_of_step(const Block& block, krait::State<Block>& state,
+                                              krait::Scratch<Block>& scratch, const krait::Tensor<float, 10>& x) {
+  krait::Tensor<float, 10> y;
+  const std::uint32_t before = firmware::ticks();
+  krait::step(block, state, x, y, scratch);
+  return firmware::ticks_between(before, firmware::ticks());
+}
+
 template <Storage storage>
 void measure(std::string_view name) {
   constexpr auto dims = block::dims;
@@ -34,10 +44,7 @@ void measure(std::string_view name) {
     state = {};
     for (std::size_t t = 0; t < 5; ++t) {
       const krait::Tensor<float, 10> x = input(t);
-      krait::Tensor<float, 10> y;
-      const std::uint32_t before = firmware::ticks();
-      krait::step(model, state, x, y, scratch);
-      (firmware::Line() << name << " " << firmware::ticks_between(before, firmware::ticks())).print();
+      (firmware::Line() << name << " " << ticks_of_step(model, state, scratch, x)).print();
     }
   };
   ticks_of_steps([](std::size_t t) { return data::rows[t]; });
