@@ -11,9 +11,12 @@
 #include <numbers>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "krait.hpp"
+#include "krait/convert.hpp"
 #include "krait/io/file.hpp"
 #include "krait/io/load.hpp"
 #include "krait/session.hpp"
@@ -22,7 +25,8 @@ namespace {
 
 // The dims are the type's: a checkpoint of others is refused, with both shapes.
 constexpr auto dims = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
-using Model = krait::Mamba<dims>;
+template <krait::Storage storage>
+using Model = krait::Mamba<krait::with_storage(dims, storage)>;
 
 // Bytes taken at a time from a prompt or a text: the answers do not depend on it.
 constexpr std::size_t chunk = 64;
@@ -32,6 +36,7 @@ std::span<const unsigned char> bytes_of(const auto& text) {
 }
 
 // Bits per byte of bytes 2 to N, each predicted from all before it: one sequence, its state carried through.
+template <class Model>
 double bits_per_byte(const Model& model, std::span<const unsigned char> text) {
   krait::State<Model> state{};
   const auto scratch = std::make_unique<krait::Scratch<Model, chunk>>();
@@ -51,6 +56,7 @@ double bits_per_byte(const Model& model, std::span<const unsigned char> text) {
 }
 
 // The prompt, then `tokens` bytes more, to standard output as they come. Ends early where nobody takes them.
+template <class Model>
 void generate(const Model& model, std::span<const unsigned char> prompt, std::size_t tokens, krait::Sampler sampler) {
   krait::Session<Model, chunk> session{model};
   std::cout.write(reinterpret_cast<const char*>(prompt.data()), static_cast<std::streamsize>(prompt.size())).flush();
@@ -68,6 +74,20 @@ void generate(const Model& model, std::span<const unsigned char> prompt, std::si
                  krait::target_name());
 }
 
+// use(model) of the trained model with its weights in the storage type of that name.
+template <class Use>
+void with_stored(const Model<krait::Storage::f32>& trained, std::string_view name, Use use) {
+  const auto convert = [&]<krait::Storage storage>(std::integral_constant<krait::Storage, storage>) {
+    const auto model = std::make_unique<Model<storage>>();
+    krait::convert(trained, *model);
+    use(*model);
+  };
+  if (name == "bf16") convert(std::integral_constant<krait::Storage, krait::Storage::bf16>{});
+  else if (name == "f16") convert(std::integral_constant<krait::Storage, krait::Storage::f16>{});
+  else if (name == "int8") convert(std::integral_constant<krait::Storage, krait::Storage::int8>{});
+  else use(trained);
+}
+
 int complain(std::string_view file, std::string_view what) {
   std::cerr << "generate: " << file << (file.empty() ? "" : ": ") << what << '\n';
   return 1;
@@ -76,7 +96,7 @@ int complain(std::string_view file, std::string_view what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string model_file = KRAIT_EXAMPLE_MODEL, prompt, score_file;
+  std::string model_file = KRAIT_EXAMPLE_MODEL, prompt, score_file, storage = "f32";
   std::size_t tokens = 400;
   std::uint64_t seed = 0;
   krait::Sampling sampling{.temperature = 0.7f};
@@ -100,12 +120,14 @@ int main(int argc, char** argv) {
       ->check(share)->capture_default_str();
   app.add_option("--seed", seed, "the same seed gives the same text")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--storage", storage, "what the weights are rounded to")
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "int8"}))->capture_default_str();
   auto* score_option = app.add_option("--score", score_file, "print the bits per byte of this file and stop")
                            ->excludes(prompt_option);
   CLI11_PARSE(app, argc, argv);
 
   std::vector<std::byte> checkpoint;
-  const auto model = std::make_unique<Model>();
+  const auto model = std::make_unique<Model<krait::Storage::f32>>();
   if (const krait::Status status = krait::read_file(model_file, checkpoint); !status)
     return complain("", status.message());
   if (const krait::Status status = krait::load(*model, checkpoint); !status)
@@ -115,14 +137,18 @@ int main(int argc, char** argv) {
     std::vector<std::byte> text;
     if (const krait::Status status = krait::read_file(score_file, text); !status) return complain("", status.message());
     if (text.size() < 2) return complain(score_file, "has 1 byte; a score needs at least 2");
-    std::printf("%.6f bits per byte over bytes 2 to %zu\n", bits_per_byte(*model, bytes_of(text)), text.size());
+    with_stored(*model, storage, [&](const auto& stored) {
+      std::printf("%.6f bits per byte over bytes 2 to %zu\n", bits_per_byte(stored, bytes_of(text)), text.size());
+    });
     return 0;
   }
 
   if (prompt_option->count() == 0) prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (prompt.empty()) return complain("", "the prompt is empty: give --prompt TEXT, or text on standard input");
   errno = 0;
-  generate(*model, bytes_of(prompt), tokens, {.sampling = sampling, .seed = krait::key(seed)});
+  with_stored(*model, storage, [&](const auto& stored) {
+    generate(stored, bytes_of(prompt), tokens, {.sampling = sampling, .seed = krait::key(seed)});
+  });
   if (!std::cout && errno != EPIPE) return complain("", "standard output cannot be written");
   return 0;
 }

@@ -7,7 +7,8 @@
 namespace krait {
 
 // Session session{model}; const auto& logits = session.step(token);
-// The model must outlive it. Holds state_bytes + scratch_bytes + one output row, nothing else; no heap.
+// `chunk` is how many tokens its scratch is for: 1 makes prefill go token by token; with more, step takes one of its own
+// on the stack. The model must outlive it. Holds state_bytes + scratch_bytes + one output row, nothing else; no heap.
 template <Layer Model, std::size_t chunk = 1>
 class Session {
  public:

@@ -147,7 +147,7 @@ constexpr Dims with_storage(Dims dims, Storage storage) {
 }
 
 // The seed's configuration (noxton's Mamba): biases on in_proj, conv1d, out_proj and the norms, none on dt_proj, a tied
-// head, the vocabulary padded to a multiple of 8.
+// head, the vocabulary padded to a multiple of 8; whatever was given for these is replaced.
 constexpr ModelDims noxton(ModelDims dims) {
   dims.vocab_size = ceil_div(dims.vocab_size, 8) * 8;
   dims.in_bias = dims.conv_bias = dims.out_bias = dims.norm_bias = true;

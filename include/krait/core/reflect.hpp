@@ -110,7 +110,7 @@ inline constexpr std::size_t parameter_count = detail::count_parameters<Model>()
 
 // for_each_param(model, f): f(name, tensor) for every parameter, in memory order. The name is the checkpoint's key, such
 // as backbone.layers.0.mixer.in_proj.weight; the tensor has shape, rows, cols, get(row, col) and, where the model is not
-// const, set(row, col, value).
+// const, set(row, col, value), unless its storage is int8; krait::assign(tensor, value) writes to every kind.
 template <class Model, class F>
 constexpr void for_each_param(Model& model, F&& f) {
   detail::walk(model, ParamName{}, f);

@@ -23,7 +23,7 @@ inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t va
 
 // save(model): the bytes of a safetensors file with every parameter as F32 under for_each_param's name, in memory order.
 // The same model and metadata give the same bytes on every machine. Loading them gives the same model to the bit, if its
-// values came in by set() and are such as load takes: neither NaN nor, outside A_log, infinity. A_log is recovered from
+// values came in by load(), assign() or set() and are such as load takes: neither NaN nor, outside A_log, infinity. A_log is recovered from
 // what rests in the model, so it may differ from what was loaded, but sets to the same bits. Metadata that is no UTF-8
 // has U+FFFD in place of what is none. Allocates the file's size and the header's.
 template <class Model>

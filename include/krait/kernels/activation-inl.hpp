@@ -24,7 +24,7 @@ HWY_INLINE A exp2_polynomial(const A& f) {
 }
 
 // 2^t for t <= -0, within 1.9e-7 relative, which is what the recurrence multiplies its state with: t = delta A log2(e).
-// 2^-126 for t below -126.
+// 2^-126 for t below -126; NaN stays NaN.
 template <class A>
 HWY_INLINE A exp2_decay(const A& t) {
   const A clamped = opaque(clamp_below(constant<A>(-126.0f), t));

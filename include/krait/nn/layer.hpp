@@ -80,7 +80,7 @@ inline constexpr std::size_t scratch_bytes =
     std::is_empty_v<Scratch<Model, tokens>> ? 0 : sizeof(Scratch<Model, tokens>);
 
 // Multiplications and additions pairwise, of one step of one token: every linear layer's, the convolution's and the
-// recurrence's (two for each of d_inner * d_state), not the element-wise functions'.
+// recurrence's (three for each of d_inner * d_state), not the element-wise functions'.
 template <class Model>
 inline constexpr std::size_t multiply_adds_per_step = Model::multiply_adds;
 

@@ -27,7 +27,7 @@ struct NormFacts {
 };
 }  // namespace detail
 
-// y = x / sqrt(mean(x^2) + eps) * weight (+ bias). The sum is 16 interleaved chains, then a fixed tree.
+// y = x / sqrt(mean(x^2) + eps) * weight (+ bias) (arXiv 1910.07467). eps must be above 0, or a row of zeros gives NaN. The sum is 16 interleaved chains, then a fixed tree.
 template <NormDims dims>
 struct RmsNorm : detail::NormFacts<dims> {
   KRAIT_PARAMS(RmsNorm,

@@ -188,7 +188,7 @@ void step(const Model& model, S& state, const In& x, Out&& y) noexcept {
 // that many steps. ys is a sequence of rows, one for each of xs; or, for a model that summarises (a language model, a
 // stack that pools), a single row for the last. Works in chunks of as many tokens as the scratch is for; left out, it is
 // on the stack: scratch_bytes<Model, default_chunk<Model>()>. Gives the number of tokens taken: all, or what ys has rows
-// for. An empty xs changes nothing.
+// for. An empty xs changes nothing. Allocates nothing; xs and ys must not overlap.
 template <Layer Model, class S, class In, class Out, class Borrowed>
 std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys, Borrowed& scratch) noexcept {
   using Output = std::remove_reference_t<Out>;
@@ -216,6 +216,7 @@ std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys) noexce
 
 // forward(model, xs): a whole sequence of a length known at compile time, from a fresh state. xs: an array of tokens, or
 // krait::Tensor<float, L, d_in>. Gives krait::Tensor<float, L, d_out>, or, for a stack that pools, Tensor<float, d_out>.
+// Allocates nothing; its state, its scratch and the result are on the stack.
 template <Layer Model, class In>
 auto forward(const Model& model, const In& xs) noexcept {
   constexpr std::size_t length = detail::row_extent<In>;
