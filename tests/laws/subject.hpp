@@ -43,6 +43,13 @@ class Bytes {
 inline constexpr std::size_t chunks[] = {1, 3, 16, 64};
 inline constexpr std::size_t chunk_count = sizeof(chunks) / sizeof(chunks[0]);
 
+// Code that runs unoptimised or watched tries less: fewer draws, fewer models.
+#ifdef LAWS_QUICK
+inline constexpr bool quick = true;
+#else
+inline constexpr bool quick = false;
+#endif
+
 // The length of every law's sequence: a chunk of 64, and a tail that fills neither a chunk nor a tile.
 inline constexpr std::size_t length = 70;
 
