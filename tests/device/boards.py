@@ -39,6 +39,7 @@ class Board:
         facts = read_cross_file(self.cross_file)
         self.title = self.cross_file.read_text().splitlines()[0].lstrip("# ").split(". ")[0]
         self.binaries = facts["binaries"]
+        self.dependencies = facts["constants"]["dependencies"]  # the folder of Highway and Boost
         self.compile_args = [self.binaries["cpp"], *facts["built-in options"]["cpp_args"]]
         self.link_args = facts["built-in options"]["cpp_link_args"]
         self.emulator = [facts["properties"]["emulator"], *facts["properties"]["emulator_args"]]

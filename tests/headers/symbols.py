@@ -6,14 +6,16 @@ object for every target, and of a whole linked image for two of them, with its s
 """
 import pathlib
 import re
-import shlex
 import sys
 import tempfile
 
-from compilers import INCLUDE, SKIPPED, include_folders, link_dependencies, present, run
+from compilers import INCLUDE, SKIPPED, present, run
 
 HERE = pathlib.Path(__file__).resolve().parent
-FLAGS = ["-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
+sys.path.insert(0, str(HERE.parent / "device"))
+from boards import BOARDS, Board  # noqa: E402
+
+FLAGS = ["-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
 
 # As nm spells them.
 FORBIDDEN = re.compile(
@@ -26,27 +28,9 @@ FORBIDDEN = re.compile(
 # The unwinder's hooks in the ARM EABI's tables are data of the linker's, not calls.
 ALLOWED = re.compile(r"^__aeabi_unwind_cpp_pr[012]$|^__cxa_atexit_unused$")
 
-ARM = "arm-none-eabi-"
-RISCV = "riscv64-unknown-elf-"
-PICOLIBC = ["--specs=picolibcpp.specs"]
-TARGETS = {
-    "host g++": ("", "g++", ["-march=native"]),
-    "host clang++-14": ("", "clang++-14", ["-march=native"]),
-    "host clang++-16": ("", "clang++-16", []),
-    "Cortex-M3": (ARM, ARM + "g++", ["-mcpu=cortex-m3", "-mthumb", *PICOLIBC]),
-    "Cortex-M4F": (ARM, ARM + "g++", ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", *PICOLIBC]),
-    "Cortex-M7": (ARM, ARM + "g++", ["-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-d16",
-                                     "-mfp16-format=ieee", *PICOLIBC]),
-    "Cortex-M33": (ARM, ARM + "g++", ["-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16",
-                                      "-mfp16-format=ieee", *PICOLIBC]),
-    "Cortex-M55": (ARM, ARM + "g++", ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-mfp16-format=ieee", *PICOLIBC]),
-    "RV32": (RISCV, RISCV + "g++", ["-march=rv32imfc", "-mabi=ilp32f", "--specs=picolibc.specs", "-nostdinc++"]),
-}
-# flash, its size, RAM, its size
-MEMORY = {
-    "Cortex-M4F": (0x00000000, 0x400000, 0x20000000, 0x400000),
-    "RV32": (0x80000000, 0x200000, 0x80200000, 0x200000),
-}
+HOSTS = {"host g++": ["g++", "-march=native"], "host clang++-14": ["clang++-14", "-march=native"],
+         "host clang++-16": ["clang++-16"]}
+WHOLE_IMAGES = ["mps2-an386", "qemu-virt-rv32"]
 
 
 def forbidden(tool, path):
@@ -69,16 +53,19 @@ def sections(tool, path):
     return "code {} + constants {} bytes, RAM {} + {}".format(*sums.values())
 
 
-def build(target, folder, dependencies):
+def strangers(board, command, source):
+    """Headers that a board's compiler takes from this machine's, beside the two libraries and its own C++ library there."""
+    code, text = run([*command, "-M", str(source)])
+    found = [name for name in text.split() if name.startswith(board.dependencies + "/")]
+    allowed = tuple(f"{board.dependencies}/{library}/" for library in ("hwy", "boost", "newlib"))
+    return [f"{board.name}: includes {name}" for name in found if code == 0 and not name.startswith(allowed)]
+
+
+def build(target, folder):
     """Builds and judges one target: (what is wrong, what to print)."""
-    prefix, compiler, machine = TARGETS[target]
-    command = [compiler, *machine, *FLAGS, f"-I{INCLUDE}"]
-    if prefix:
-        command += ["-isystem", str(dependencies)]
-    if prefix == RISCV:  # Debian has no C++ library for it; ARM's headers serve
-        library = [path for path in include_folders(f"{ARM}g++ --specs=picolibcpp.specs") if "c++" in path.parts]
-        plain = next(path for path in library if path.parent.name == "c++")
-        command += ["-isystem", str(plain), "-isystem", str(plain / "arm-none-eabi")]
+    board = Board(target) if target in BOARDS else None
+    command = [*(board.compile_args if board else HOSTS[target]), *FLAGS, f"-I{INCLUDE}"]
+    nm, size = (board.binaries[tool] if board else tool for tool in ("nm", "size"))
     source = HERE / "firmware.cpp"
     name = target.replace(" ", "_")
 
@@ -86,23 +73,18 @@ def build(target, folder, dependencies):
     code, said = run([*command, "-c", str(source), "-o", str(built)])
     if code != 0 or said:
         return [f"{target}: {said}"], ""
-    wrong = [f"{target}: the object has {symbol}" for symbol in forbidden(prefix + "nm", built)]
-    line = f"{target}: object: {sections(prefix + 'size', built)}"
-
-    if target in MEMORY:
-        flash, flash_size, ram, ram_size = MEMORY[target]
-        symbols = {"__flash": flash, "__flash_size": flash_size, "__ram": ram, "__ram_size": ram_size, "__stack_size": 0x8000,
-                   "__heap_end": ram + ram_size - 0x8000 - 0x800}
-        link = [f"-Wl,--defsym={key}={value:#x}" for key, value in symbols.items()]
+    wrong = [f"{target}: the object has {symbol}" for symbol in forbidden(nm, built)]
+    line = f"{target}: object: {sections(size, built)}"
+    if board:
+        wrong += strangers(board, command, source)
+    if target in WHOLE_IMAGES:
         whole, image = folder / f"{name}_image.o", folder / f"{name}.elf"
         code, said = run([*command, "-DKRAIT_IMAGE", "-c", str(source), "-o", str(whole)])
-        linker = [prefix + "gcc" if prefix == RISCV else compiler, *[flag for flag in machine if flag != "-nostdinc++"]]
-        if code == 0:
-            code, said = run([*linker, "-Wl,--gc-sections", *link, str(whole), "-o", str(image)])
         if code != 0 or said:
             return wrong + [f"{target}: {said}"], line
-        wrong += [f"{target}: the image has {symbol}" for symbol in forbidden(prefix + "nm", image)]
-        line += f"; image (constants among the code): {sections(prefix + 'size', image)}"
+        board.link([whole], image)
+        wrong += [f"{target}: the image has {symbol}" for symbol in forbidden(nm, image)]
+        line += f"; image (constants among the code): {sections(size, image)}"
     return wrong, line
 
 
@@ -133,24 +115,21 @@ void raise() { throw 1; }
 
 
 def main():
-    targets = sys.argv[1:] or list(TARGETS)
+    targets = sys.argv[1:] or [*HOSTS, *BOARDS]
     wrong, done = [], 0
     with tempfile.TemporaryDirectory(prefix="krait_symbols_") as folder:
         folder = pathlib.Path(folder)
-        (folder / "include").mkdir()
-        dependencies = link_dependencies(folder / "include")
         wrong += bites(folder) if present("g++") else []
         for target in targets:
-            needed = [TARGETS[target][1]] + ([ARM + "g++"] if TARGETS[target][0] == RISCV else [])
-            missing = [command for command in needed if not present(command)]
-            if missing:
-                print(f"{target}: skipped: no {missing[0]} on this machine")
+            compiler = Board(target).binaries["cpp"] if target in BOARDS else HOSTS[target][0]
+            if not present(compiler):
+                print(f"{target}: skipped: no {compiler} on this machine")
                 continue
-            found, line = build(target, folder, dependencies)
+            found, line = build(target, folder)
             done += 1
             wrong += found
             if line:
-                print(line)
+                print(line, flush=True)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0 if done else SKIPPED
 
