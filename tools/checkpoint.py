@@ -118,10 +118,15 @@ def dims_of(file, component, prefix=""):
         if embedding not in file.tensors and "backbone.embeddings.weight" in file.tensors:
             embedding = "backbone.embeddings.weight"  # Hugging Face's word
         dims["vocab_size"], _ = file.shape(embedding, "vocab_size", "d_model")
-        layers = {int(found[1]) for found in (re.match(r"backbone\.layers\.(\d{1,6})\.", n) for n in file.tensors) if found}
-        dims["n_layers"] = max(layers, default=0) + 1
+        layers = {name.split(".")[2] for name in file.tensors if re.match(r"backbone\.layers\.\d+\.", name)}
+        dims["n_layers"] = max(len(layers), 1)
+        if layers - set(map(str, range(len(layers)))):
+            raise Problem(f"found layers {', '.join(sorted(layers))}, wanted them numbered from 0 on")
     dims["d_inner"], dims["d_state"] = file.shape(mixer + "A_log", "d_inner", "d_state")
     _, dims["dt_rank"] = file.shape(mixer + "dt_proj.weight", "d_inner", "dt_rank")
+    if dims["dt_rank"] > dims["d_inner"]:
+        raise Problem(f"{mixer}dt_proj.weight: found dt_rank {dims['dt_rank']}, wanted at most d_inner, "
+                      f"{dims['d_inner']}: the library refuses others")
     biases = {"x_bias": "x_proj", "dt_bias": "dt_proj"}
     if component == "SelectiveStateSpace":
         dims["d_model"], _ = file.shape(prefix + "out_proj.weight", "d_model", "d_inner")

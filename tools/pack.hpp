@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,20 +26,38 @@ inline bool done(const krait::Status& status) {
 }
 
 // What a model takes, in bytes, and where its parameters lie in it.
+struct Param {
+  std::string name;
+  std::vector<std::size_t> shape;
+  std::size_t offset;
+  std::size_t bytes;
+};
+struct Sizes {
+  std::size_t flash, state, scratch, multiply_adds, parameters;
+  std::vector<Param> params;
+};
+
 template <class Model>
-nlohmann::ordered_json sizes() {
-  const auto object = std::make_unique<Model>();
-  const Model& model = *object;
-  auto params = nlohmann::ordered_json::array();
-  krait::for_each_param(model, [&]<class T>(std::string_view name, const T& tensor) {
-    const auto offset = reinterpret_cast<const std::byte*>(&tensor) - reinterpret_cast<const std::byte*>(&model);
-    params.push_back({{"name", name}, {"shape", T::shape}, {"offset", offset}, {"bytes", sizeof(T)}});
+Sizes sizes() {
+  Sizes all{krait::flash_bytes<Model>, krait::state_bytes<Model>, krait::scratch_bytes<Model>,
+            krait::multiply_adds_per_step<Model>, krait::parameter_count<Model>, {}};
+  const auto model = std::make_unique<Model>();
+  krait::for_each_param(*model, [&]<class T>(std::string_view name, const T& tensor) {
+    const auto offset = reinterpret_cast<const std::byte*>(&tensor) - reinterpret_cast<const std::byte*>(model.get());
+    all.params.push_back({std::string(name), {T::shape.begin(), T::shape.end()}, static_cast<std::size_t>(offset), sizeof(T)});
   });
-  return {{"flash", krait::flash_bytes<Model>},
-          {"state", krait::state_bytes<Model>},
-          {"scratch", krait::scratch_bytes<Model>},
-          {"multiply_adds", krait::multiply_adds_per_step<Model>},
-          {"parameters", krait::parameter_count<Model>},
+  return all;
+}
+
+inline nlohmann::ordered_json as_json(const Sizes& sizes) {
+  auto params = nlohmann::ordered_json::array();
+  for (const Param& param : sizes.params)
+    params.push_back({{"name", param.name}, {"shape", param.shape}, {"offset", param.offset}, {"bytes", param.bytes}});
+  return {{"flash", sizes.flash},
+          {"state", sizes.state},
+          {"scratch", sizes.scratch},
+          {"multiply_adds", sizes.multiply_adds},
+          {"parameters", sizes.parameters},
           {"params", params}};
 }
 
@@ -58,10 +76,10 @@ int run(int argc, char** argv) {
                              {"version", krait::ImageHeader::wanted.version},
                              {"model_at", sizeof(*image) - sizeof(Model)}};
   using enum krait::Storage;
-  all["f32"] = sizes<typename Packed<f32>::Model>();
-  all["bf16"] = sizes<typename Packed<bf16>::Model>();
-  all["f16"] = sizes<typename Packed<f16>::Model>();
-  all["int8"] = sizes<typename Packed<int8>::Model>();
+  all["f32"] = as_json(sizes<typename Packed<f32>::Model>());
+  all["bf16"] = as_json(sizes<typename Packed<bf16>::Model>());
+  all["f16"] = as_json(sizes<typename Packed<f16>::Model>());
+  all["int8"] = as_json(sizes<typename Packed<int8>::Model>());
   std::puts(all.dump().c_str());
   return 0;
 }

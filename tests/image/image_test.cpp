@@ -244,10 +244,13 @@ TEST_CASE("an image that is cut off anywhere is refused, saying how much there i
   const Room<Small> room(image_of<Small>(1));
   constexpr std::size_t whole = sizeof(krait::Image<Small>), before_model = whole - sizeof(Small);
   for (std::size_t size = 0; size < whole; ++size) {
-    const std::size_t wanted = size < 64 ? 64 : size < before_model ? before_model : whole;
-    const char* of = size < 64 ? " bytes of header" : size < before_model ? " bytes of header and structure" : " bytes with the model";
-    REQUIRE(refusal<Small>(room.first(size)) == "image: ends too early: found " + std::to_string(size) + " bytes, wanted " +
-                                                    std::to_string(wanted) + of);
+    const auto number = [](std::size_t n) { return std::to_string(n); };
+    const std::string said = size < 64            ? number(size) + " bytes, wanted 64 bytes of header"
+                             : size < before_model ? number(size - 64) + " bytes of structure, wanted " +
+                                                         number(krait::structure<Small>.size) + " and zeros up to a whole 64"
+                                                   : number(size - before_model) + " bytes of model, wanted " +
+                                                         number(sizeof(Small)) + " bytes of model";
+    REQUIRE(refusal<Small>(room.first(size)) == "image: ends too early: found " + said);
   }
 }
 
