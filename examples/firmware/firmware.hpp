@@ -21,7 +21,7 @@ namespace firmware {
 
 #ifdef __unix__
 
-inline void print_line(std::string_view line) { std::printf("%.*s\n", static_cast<int>(line.size()), line.data()); }
+inline void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 [[noreturn]] inline void exit(std::uint32_t code) { std::exit(static_cast<int>(code)); }
 inline void start_counter() {}
 inline std::uint32_t ticks() { return 0; }
@@ -52,11 +52,12 @@ inline std::uint32_t semihost(std::uint32_t operation, const void* argument) {
 #endif
 }
 
-inline void print_line(std::string_view line) {
+// At most 198 characters, none of them 0.
+inline void print(std::string_view text) {
   constexpr std::uint32_t write0 = 0x04;
-  krait::Text<200> text = krait::Text<198>(line);
-  text += std::string_view("\n\0", 2);
-  semihost(write0, text.characters.data());
+  krait::Text<200> terminated = krait::Text<198>(text);
+  terminated += std::string_view("\0", 1);
+  semihost(write0, terminated.characters.data());
 }
 
 [[noreturn]] inline void exit(std::uint32_t code) {
@@ -144,10 +145,10 @@ class Line {
     text_ += number;
     return *this;
   }
-  void print() const { print_line(text_); }
+  void print() const { firmware::print(text_ + "\n"); }
 
  private:
-  krait::Text<198> text_;
+  krait::Text<197> text_;
 };
 
 inline krait::Text<16> hex(std::unsigned_integral auto number) {
