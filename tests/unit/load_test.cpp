@@ -26,19 +26,21 @@ using Untied = krait::Mamba<small_untied>;
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// Every parameter from all the finite floats, the first of each from the rarer ones.
+// Every parameter from all the floats up to a limit, the first of each from the rarer ones.
 template <class Model>
-Model& filled(Model& model, std::uint64_t seed = 1) {
+Model& filled(Model& model, float limit = FLT_MAX) {
   model = {};
-  std::uint64_t state = seed;
-  const float rare[] = {0.0f, -0.0f, FLT_MAX, -FLT_MAX, FLT_MIN, FLT_TRUE_MIN, -FLT_TRUE_MIN, 1.0f};
+  std::uint64_t state = 1;
+  const float rare[] = {0.0f, -0.0f, limit, -limit, FLT_MIN, FLT_TRUE_MIN, -FLT_TRUE_MIN, 1.0f};
   krait::for_each_param(model, [&]<class T>(std::string_view, T& tensor) {
-    for (std::size_t row = 0, i = 0; row < T::rows; ++row)
-      for (std::size_t col = 0; col < T::cols; ++col, ++i) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        const float any = std::bit_cast<float>(static_cast<std::uint32_t>(state >> 32));
-        tensor.set(row, col, i < std::size(rare) ? rare[i] : std::isfinite(any) ? any : 1.0f);
-      }
+    std::vector<float> values(T::rows * T::cols);
+    for (float& value : values) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      value = std::bit_cast<float>(static_cast<std::uint32_t>(state >> 32));
+      if (!(std::fabs(value) <= limit)) value = 1.0f;
+    }
+    std::copy_n(rare, std::min(std::size(rare), values.size()), values.begin());
+    krait::assign(tensor, [&](std::size_t row, std::size_t col) { return values[row * T::cols + col]; });
   });
   return model;
 }
@@ -48,9 +50,9 @@ template <class Model>
 bool same_bytes(const Model& a, const Model& b) { return std::memcmp(&a, &b, sizeof(Model)) == 0; }
 
 template <class Model>
-void round_trip() {
+void round_trip(float limit = FLT_MAX) {
   static Model model, loaded;
-  filled(model);
+  filled(model, limit);
   const Bytes file = krait::save(model);
   const krait::Status status = krait::load(marked(loaded), file);
   CHECK(std::string(status.message()) == "no problem");
@@ -168,6 +170,43 @@ TEST_CASE("what is saved loads to the same bits, padding zero") {
   constexpr krait::SsmDims odd{.d_inner = 19, .d_model = 5, .d_state = 3, .dt_rank = 2, .x_bias = true};
   round_trip<krait::SelectiveStateSpace<krait::resolve(odd)>>();
   round_trip<krait::Stack<Parts>>();
+}
+
+TEST_CASE("what is saved of rounded weights loads to the same bits") {
+  constexpr auto odd = krait::resolve({.vocab_size = 67, .d_model = 7, .n_layers = 2, .d_state = 3, .tied = false});
+  round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::bf16)>>(0x1.FEp127f);
+  round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::f16)>>(65504.0f);
+  round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::int8)>>();
+}
+
+TEST_CASE("a number that rounding would make infinite is refused") {
+  using Bf16 = krait::Linear<krait::LinearDims{.d_in = 2, .d_out = 1, .storage = krait::Storage::bf16}>;
+  using F16 = krait::Linear<krait::LinearDims{.d_in = 2, .d_out = 1, .storage = krait::Storage::f16}>;
+  static Bf16 bf16;
+  static F16 f16;
+  const auto file = [](float value) { return file_of({{"weight", {"F32", {1, 2}, f32({1.0f, value})}}}); };
+  CHECK(krait::load(bf16, file(0x1.FEFFFEp127f)));
+  CHECK(bf16.weight.get(0, 1) == 0x1.FEp127f);
+  refused<Bf16>(file(0x1.FFp127f), Problem::not_finite, "weight", "element [0, 1] is infinite once rounded", "finite numbers");
+  CHECK(krait::load(f16, file(-65519.0f)));
+  CHECK(f16.weight.get(0, 1) == -65504.0f);
+  refused<F16>(file(-65520.0f), Problem::not_finite, "weight", "element [0, 1] is infinite once rounded", "finite numbers");
+}
+
+TEST_CASE("rows of int8 whose scale is at the ends of float32 are finite, and the smallest are zero") {
+  using Int8 = krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 4, .storage = krait::Storage::int8}>;
+  static Int8 layer;
+  const float tiny = 1e-38f, small_one = 1e-36f;
+  REQUIRE(krait::load(layer, file_of({{"weight", {"F32", {4, 3}, f32({FLT_MAX, -FLT_MAX, 1.0f, tiny, 0.0f, -tiny,
+      FLT_TRUE_MIN, 0.0f, 0.0f, small_one, -small_one / 2, 0.0f})}}})));
+  const auto& weight = layer.weight;
+  CHECK(weight.get(0, 0) == Approx(FLT_MAX));
+  CHECK(weight.get(0, 0) == -weight.get(0, 1));
+  CHECK(weight.get(0, 2) == 0.0f);
+  for (const std::size_t row : {1, 2})
+    for (const std::size_t col : {0, 1, 2}) CHECK(std::fabs(weight.get(row, col)) <= 1.1e-38f);
+  CHECK(weight.get(3, 0) / small_one == Approx(1.0f));
+  CHECK(weight.get(3, 1) / small_one == Approx(-0.5f).margin(0.005f));
 }
 
 TEST_CASE("a damaged checkpoint is refused in plain words, and the model keeps its bytes") {
