@@ -6,7 +6,7 @@ ORDER = ["embedding", "embeddings", "in_proj", "conv1d", "x_proj", "dt_proj", "A
 NAMES = {"norm": "norms", "norm_f": "norms", "lm_head": "head"}
 COLOURS = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f", "#ff9da7", "#86bcb6",
            "#d37295", "#a0cbe8"]
-RAM = ["state", "scratch"]
+RAM = {"state": "#79706e", "scratch": "#bab0ac"}
 
 
 def part_of(name):
@@ -54,7 +54,7 @@ def picture(title, sizes):
     parts = parts_in_order(next(iter(sizes.values())))
     bars = [("flash", storage, [(part, flash_parts(size)[part]) for part in parts]) for storage, size in sizes.items()]
     bars += [("RAM", storage, [(kind, size[kind]) for kind in RAM]) for storage, size in sizes.items()]
-    colours = {part: COLOURS[i % len(COLOURS)] for i, part in enumerate([*parts, *RAM])}
+    colours = {**{part: COLOURS[i % len(COLOURS)] for i, part in enumerate(parts)}, **RAM}
     left, bar, gap, wide, right = 90, 22, 8, 600, 110
     legend_at = 60 + len(bars) * (bar + gap) + 40
     height = legend_at + (len(colours) + 3) // 4 * 20 + 10

@@ -1,10 +1,13 @@
 // What a firmware program makes of the library: step, prefill and forward on a language model, a block and a stack that
-// pools, and a draw from logits. With KRAIT_IMAGE, a whole program.
+// pools, a draw from logits, an image viewed in place and a state saved. With KRAIT_IMAGE, a whole program.
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include <krait.hpp>
+#include <krait/image.hpp>
+#include <krait/snapshot.hpp>
 
 namespace {
 
@@ -55,7 +58,16 @@ std::size_t prefill_classifier(std::span<const krait::Tensor<float, 6>> xs, std:
 }
 float forward_classifier(const krait::Tensor<float, 3, 6>& xs) { return krait::forward(classifier, xs)[0]; }
 
+krait::Problem view_model(std::span<const std::byte> bytes, const krait::Image<Model>*& image) {
+  return krait::view_image(bytes, image).problem;
+}
+void save_state(krait::Snapshot<krait::State<Model>>& snapshot) { krait::save_state(krait::fingerprint(model), state, snapshot); }
+std::size_t restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint) {
+  return krait::restore_state(bytes, fingerprint, state).message().size;
+}
+
 #ifdef KRAIT_IMAGE
+krait::Snapshot<krait::State<Model>> snapshot;
 volatile float sink;
 
 int main() {
@@ -70,6 +82,9 @@ int main() {
   sink = sink + static_cast<float>(prefill_block(rows, answers)) + forward_block(rows);
   step_classifier(std::span<const float, 6>(readings[0].data(), 6), scores);
   sink = sink + static_cast<float>(prefill_classifier(readings, scores)) + forward_classifier(readings) + logits[0] + scores[0];
+  const krait::Image<Model>* image = nullptr;
+  save_state(snapshot);
+  sink = sink + static_cast<float>(restore_state(snapshot.bytes(), 1)) + static_cast<float>(view_model(snapshot.bytes(), image));
   return 0;
 }
 #endif
