@@ -86,5 +86,6 @@ BOARDS = sorted(path.stem for path in CROSS.glob("*.ini"))
 def run(command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        raise SystemExit(" ".join(map(str, command)) + "\n" + done.stdout)
+        said = [line for line in done.stdout.splitlines() if "inlined from" not in line]  # pages of gcc's
+        raise SystemExit("\n".join([" ".join(map(str, command)), *said[-40:]]))
     return done.stdout

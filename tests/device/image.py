@@ -23,5 +23,9 @@ def sections(board, image):
     return {name: size for name, size in found.items() if size and name != ".tbss_space"}
 
 
+def sections_text(board, image):
+    return ", ".join(f"{name} {size}" for name, size in sections(board, image).items())
+
+
 def flash(board, image):
     return sum(size for name, size in sections(board, image).items() if not name.startswith((".bss", ".tbss")))

@@ -89,7 +89,7 @@ def judge(board, storage, found, expected, every):
         said = f"the same speakers, scores within {error:.1e}"
     ram = found.state + found.scratch + found.stack
     print(f"{board.name} {storage}: {len(found.heard)} series, {said}; RAM: state {found.state} + scratch {found.scratch} + "
-          f"stack {found.stack} = {ram}, stated bound {found.bound}", flush=True)
+          f"stack {found.stack} = {ram}, stated bound {found.bound}; sections: {images.sections_text(board, found.image)}", flush=True)
     if ram > min(RAM_LIMIT, found.bound):
         yield f"{board.name} {storage}: RAM {ram}, wanted at most {min(RAM_LIMIT, found.bound)}"
     yield from images.complaints(board, found.image)
@@ -99,8 +99,8 @@ def judge_size(board, storage, headers, folder):
     """The image as it would be shipped."""
     image = build(board, storage, headers, folder)
     board.execute(image)
-    sections, flash = images.sections(board, image), images.flash(board, image)
-    print(f"{board.name} {storage}, without test series: flash {flash}: " + ", ".join(f"{k} {v}" for k, v in sections.items()), flush=True)
+    flash = images.flash(board, image)
+    print(f"{board.name} {storage}, without test series: flash {flash}; sections: {images.sections_text(board, image)}", flush=True)
     yield from images.complaints(board, image)
     if board.name == "mps2-an386" and flash > FLASH_LIMIT[storage]:
         yield f"{board.name} {storage}: flash {flash}, wanted at most {FLASH_LIMIT[storage]}"
