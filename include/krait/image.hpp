@@ -140,7 +140,7 @@ struct Image {
   std::array<char, ceil_div(structure<Model>.size, image_alignment) * image_alignment> text;
   alignas(image_alignment) Model model;
 
-  std::span<const std::byte> bytes() const { return std::as_bytes(std::span(this, 1)); }
+  std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
 };
 
 namespace detail {

@@ -36,7 +36,7 @@ struct Snapshot {
   SnapshotHeader header;
   std::array<std::byte, sizeof(State)> state;
 
-  std::span<const std::byte> bytes() const { return std::as_bytes(std::span(this, 1)); }
+  std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
 };
 
 namespace detail {

@@ -349,7 +349,7 @@ void continues_with_the_same_bits() {
   REQUIRE(krait::restore_state(snapshot.bytes(), krait::fingerprint(model), again));
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, again, xs[t], resumed);
   CHECK(resumed == through);
-  CHECK(std::memcmp(&state, &again, sizeof(state)) == 0);
+  if constexpr (krait::state_bytes<Model> > 0) CHECK(std::memcmp(&state, &again, sizeof(state)) == 0);
 }
 
 }  // namespace
