@@ -1,5 +1,5 @@
 // The bias of a layer that has none.
-// expect: bias
+// expect: no member named
 #include "given.hpp"
 
 void use() {

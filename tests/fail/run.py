@@ -75,6 +75,26 @@ def complaints(compiler, path, show):
     return found
 
 
+# What must not pass, and what must be said of it.
+UNFIT = {
+    "the wrong call compiles": "// expect: x\n",
+    "the corrected call gives errors": "// expect: x\nstatic_assert(false, \"x\");\n",
+    "2 errors in place of one": "// expect: x\n#ifndef RIGHT\nstatic_assert(false, \"x\");\nstatic_assert(false, \"x\");\n#endif\n",
+    "lines, more than": "// expect: x\n#ifndef RIGHT\n" + "#warning x\n" * MOST_LINES + "static_assert(false, \"x\");\n#endif\n",
+    "not said: y": "// expect: x\n// expect: y\n#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
+    "no `// expect:` line": "#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
+}
+
+
+def unnoticed(compiler, folder):
+    """What a check of misuses that are none does not say."""
+    path = folder / "unfit.cpp"
+    for words, text in UNFIT.items():
+        path.write_text(text)
+        if not any(words in found for found in complaints(compiler, path, False)):
+            yield words
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--include", action="append", default=[], help="a folder with headers")
@@ -87,23 +107,28 @@ def main():
     files = sorted(args.files or HERE.glob("*.cpp"))
 
     start = time.monotonic()
-    failed, checked, missing = 0, 0, []
+    failed, checked, blind, missing = 0, 0, False, []
     for command in args.compiler or ["g++"]:
         with tempfile.TemporaryDirectory(prefix="krait_fail_") as folder:
             compiler = Compiler(command, includes, pathlib.Path(folder))
             if compiler.missing:
                 missing.append(command)
                 continue
+            for words in unnoticed(compiler, pathlib.Path(folder)):
+                blind = True
+                print(f"{command}: this check does not notice: {words}")
             with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
                 for path, found in zip(files, pool.map(lambda path: complaints(compiler, path, args.show), files)):
                     checked += 1
                     failed += bool(found)
                     for complaint in found:
                         print(f"{path.name}: {compiler.name}: {complaint}")
+    if not files:
+        sys.exit(f"no misuses in {HERE}")
     for command in missing:
         print(f"skipped: no {command} on this machine")
     print(f"{checked - failed} of {checked} misuses get one clear message ({time.monotonic() - start:.0f} s)")
-    if failed:
+    if failed or blind:
         return 1
     return SKIPPED if missing and not checked else 0
 

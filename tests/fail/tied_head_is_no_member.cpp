@@ -1,5 +1,5 @@
 // The head of a model whose head is its embedding.
-// expect: lm_head
+// expect: no member named
 #include "given.hpp"
 
 void use() {
