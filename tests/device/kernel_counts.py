@@ -8,18 +8,17 @@ import tempfile
 
 from boards import Board, run
 
-# The innermost of these that an instruction was inlined from (or is in) has it; functions that are themselves inlined from a named
-# caller are told apart by it.
-KERNELS = ["exp2_decay", "quantise_row", "sum_products", "linear_tile", "linear_panel", "linear_rows", "scan_channels",
-           "selective_scan", "softplus_row", "gate_row", "silu", "conv1d_rows", "rms_norm_row", "add_row", "divide_row",
-           "apply_weight", "memset", "memcpy"]
+# An instruction belongs to the innermost of these that it was inlined from, or is in.
+KERNELS = ["exp2_decay", "scan_four_channels", "multiply_add_16", "quantise_row", "sum_products", "linear_tile",
+           "linear_panel", "linear_rows", "scan_channels", "selective_scan", "softplus_row", "gate_row", "silu", "conv1d_rows",
+           "rms_norm_row", "add_row", "divide_row", "apply_weight", "memset", "memcpy"]
 
 
 def executed(board, image, folder):
     """Address -> how often it was executed."""
     log = folder / "trace"
-    command = [word for word in board.emulator if word not in ("-kernel",)]
-    run([*command, "-singlestep", "-d", "exec,nochain", "-D", str(log), "-kernel", str(image)])
+    *command, kernel = board.emulator
+    run([*command, "-singlestep", "-d", "exec,nochain", "-D", str(log), kernel, str(image)])
     counts = collections.Counter()
     with open(log) as lines:
         for line in lines:
