@@ -51,28 +51,28 @@ inline constexpr float decay_constants[8] = {-126.0f,        whole_shift,   0.00
 // delta, D, x and y of the four. Two channels at a time.
 HWY_INLINE void scan_four_channels(const float* A2, float* h, const float* B, const float* C, const float* delta,
                                    const float* D, const float* x, float* y, std::size_t d_state) {
-  // Pointers first, work registers from then on.
-  const float *constants = decay_constants, *r1 = delta, *r2 = x, *r3 = D;
-  std::uint32_t r0;
+  // Pointers first, work registers from then on: ten are all that may be had.
+  const float *constants = decay_constants, *r0 = delta, *r1 = x, *r2 = D;
 #define KRAIT_SCAN_PAIR(t0, t1, h0, h1, dx0, dx1)                                                      \
   "vcmpe.f32 " t0 ", s28\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " t0 ", s28\n"                    \
   "vcmpe.f32 " t1 ", s28\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " t1 ", s28\n"                    \
   "vadd.f32 s12, " t0 ", s29\n vadd.f32 s13, " t1 ", s29\n"                                             \
   "vsub.f32 s14, s12, s29\n vsub.f32 s15, s13, s29\n"                                                   \
   "vsub.f32 " t0 ", " t0 ", s14\n vsub.f32 " t1 ", " t1 ", s15\n"                                       \
-  "vmov %[r2], %[r3], s12, s13\n"                                                                       \
+  "vmov %[r1], %[r2], s12, s13\n"                                                                       \
   "vldmia %[constants], {s8-s12}\n"                                                                     \
   "vfma.f32 s8, s30, " t0 "\n vfma.f32 s9, s8, " t0 "\n vfma.f32 s10, s9, " t0 "\n"                     \
-  "vfma.f32 s11, s10, " t0 "\n vfma.f32 s12, s11, " t0 "\n vmov %[r0], s12\n"                          \
+  "vfma.f32 s11, s10, " t0 "\n vfma.f32 s12, s11, " t0 "\n"                                             \
+  "vmov %[r0], s12\n add %[r1], %[r0], %[r1], lsl #23\n"                                                \
   "vldmia %[constants], {s8-s12}\n"                                                                     \
   "vfma.f32 s8, s30, " t1 "\n vfma.f32 s9, s8, " t1 "\n vfma.f32 s10, s9, " t1 "\n"                     \
-  "vfma.f32 s11, s10, " t1 "\n vfma.f32 s12, s11, " t1 "\n vmov %[r1], s12\n"                          \
-  "add %[r0], %[r0], %[r2], lsl #23\n add %[r1], %[r1], %[r3], lsl #23\n vmov s14, s15, %[r0], %[r1]\n" \
+  "vfma.f32 s11, s10, " t1 "\n vfma.f32 s12, s11, " t1 "\n"                                             \
+  "vmov %[r0], s12\n add %[r2], %[r0], %[r2], lsl #23\n vmov s14, s15, %[r1], %[r2]\n"                  \
   "vmul.f32 " t0 ", " dx0 ", s31\n vmul.f32 " t1 ", " dx1 ", s31\n"                                     \
   "vfma.f32 " t0 ", s14, " h0 "\n vfma.f32 " t1 ", s15, " h1 "\n"
   // s16-s19 delta, s20-s23 delta x, s24-s27 y, s28-s30 constants, s31 B or C.
   asm volatile(".syntax unified\n"
-               "vldmia %[constants]!, {s28-s30}\n vldmia %[r1], {s16-s19}\n vldmia %[r2], {s4-s7}\n vldmia %[r3], {s0-s3}\n"
+               "vldmia %[constants]!, {s28-s30}\n vldmia %[r0], {s16-s19}\n vldmia %[r1], {s4-s7}\n vldmia %[r2], {s0-s3}\n"
                "vmul.f32 s20, s16, s4\n vmul.f32 s21, s17, s5\n vmul.f32 s22, s18, s6\n vmul.f32 s23, s19, s7\n"
                "vmul.f32 s24, s0, s4\n vmul.f32 s25, s1, s5\n vmul.f32 s26, s2, s6\n vmul.f32 s27, s3, s7\n"
                "1:\n"
@@ -85,8 +85,8 @@ HWY_INLINE void scan_four_channels(const float* A2, float* h, const float* B, co
                "vfma.f32 s24, s31, s0\n vfma.f32 s25, s31, s1\n vfma.f32 s26, s31, s2\n vfma.f32 s27, s31, s3\n"
                "subs %[n], %[n], #1\n bne 1b\n"
                "vstmia %[y], {s24-s27}\n"
-               : [A2] "+&r"(A2), [h] "+&r"(h), [B] "+&r"(B), [C] "+&r"(C), [n] "+&r"(d_state), [r0] "=&r"(r0), [constants] "+&r"(constants), [r1] "+&r"(r1),
-                 [r2] "+&r"(r2), [r3] "+&r"(r3)
+               : [A2] "+&r"(A2), [h] "+&r"(h), [B] "+&r"(B), [C] "+&r"(C), [n] "+&r"(d_state), [constants] "+&r"(constants),
+                 [r0] "+&r"(r0), [r1] "+&r"(r1), [r2] "+&r"(r2)
                : [y] "r"(y)
                : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
                  "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",

@@ -46,12 +46,6 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
   for (std::size_t t = 0; t < s.tokens; ++t) {
     const float* HWY_RESTRICT B = s.B[t];
     const float* HWY_RESTRICT C = s.C[t];
-#ifdef KRAIT_CORTEX_M_FPU
-    if constexpr (!per_channel && k == 4) {
-      scan_four_channels(A2 + at(c), h + at(c), B, C, s.delta[t] + c, s.D + c, s.x[t] + c, s.y[t] + c, d_state);
-      continue;
-    }
-#endif
     const auto x = load<k>(s.x[t] + c);
     const auto delta = load<k>(s.delta[t] + c);
     const auto delta_x = mul(delta, x);
@@ -70,6 +64,17 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
   }
 }
 
+#ifdef KRAIT_CORTEX_M_FPU
+// A function of its own, so that its caller's variables leave it the registers it needs.
+HWY_NOINLINE inline void scan_in_fours(const Scan& s, std::size_t channels) {
+  for (std::size_t c = 0; c < channels; c += 4) {
+    const std::size_t at = c / block_width * block_width * s.d_state + c % block_width;
+    for (std::size_t t = 0; t < s.tokens; ++t)
+      scan_four_channels(s.A2 + at, s.h + at, s.B[t], s.C[t], s.delta[t] + c, s.D + c, s.x[t] + c, s.y[t] + c, s.d_state);
+  }
+}
+#endif
+
 // For each token t and channel c, n ascending:
 //   h[c][n] = 2^(delta A2[c][n]) h[c][n] + (delta x) B[n]
 //   y[c]    = D x + sum over n of C[n] h[c][n]       one chain, from D x
@@ -77,6 +82,9 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 // channels, or, per_channel, [channels / 16][d_state][16]. y may be x.
 template <bool per_channel>
 HWY_INLINE void selective_scan(const Scan& s, std::size_t channels) {
+#ifdef KRAIT_CORTEX_M_FPU
+  if constexpr (!per_channel) return scan_in_fours(s, channels);
+#endif
   for_each_group(channels, [&s](auto k, std::size_t c) KRAIT_LAMBDA { scan_channels<per_channel, k>(s, c); });
 }
 
