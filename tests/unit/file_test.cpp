@@ -58,7 +58,7 @@ void cannot_write(const fs::path& path, std::span<const std::byte> content, cons
 TEST_CASE("a file is read as it was written, and written over") {
   const Folder folder;
   Bytes all(256 * 257), read;
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // every byte, line ends among them
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // line ends among them
   CHECK(krait::write_file(folder.path / "file", bytes(100'000, 1)));
   CHECK(krait::write_file(folder.path / "file", all));
   CHECK(krait::read_file(folder.path / "file", read));

@@ -113,7 +113,7 @@ const Damage damages[] = {
      Problem::missing, embedding, "no tensor of this name", "shape [3, 2]"},
     {"a layer more", [](Checkpoint& c) { c["backbone.layers.1.norm.weight"] = c["backbone.layers.0.norm.weight"]; },
      Problem::unknown, "backbone.layers.1.norm.weight", "shape [2]", unknown_wanted},
-    {"a bias that the model has not", [](Checkpoint& c) { c[mixer + "in_proj.bias"] = {"F32", {4}, f32({1, 2, 3, 4})}; },
+    {"a bias too many", [](Checkpoint& c) { c[mixer + "in_proj.bias"] = {"F32", {4}, f32({1, 2, 3, 4})}; },
      Problem::unknown, mixer + "in_proj.bias", "shape [4]", unknown_wanted},
     {"both names of the embedding", [](Checkpoint& c) { c["backbone.embeddings.weight"] = c[embedding]; },
      Problem::unknown, "backbone.embeddings.weight", "shape [3, 2]", unknown_wanted},
@@ -147,7 +147,7 @@ const Damage damages[] = {
      Problem::head_not_tied, "lm_head.weight", "element [0, 0] differs", "the embedding's weight to the bit: dims.tied"},
     {"a head of another shape", [](Checkpoint& c) { (c["lm_head.weight"] = c[embedding]).shape = {2, 3}; },
      Problem::bad_shape, "lm_head.weight", "[2, 3]", "[3, 2]"},
-    {"NaN in a head that should be tied", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 1, not_a_number); },
+    {"NaN in a head to be tied", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 1, not_a_number); },
      Problem::not_finite, "lm_head.weight", "element [0, 1] is NaN", "finite numbers"},
     {"a bias of a head", [](Checkpoint& c) { c["lm_head.bias"] = {"F32", {3}, f32({1, 2, 3})}; },
      Problem::unknown, "lm_head.bias", "shape [3]", unknown_wanted},
@@ -187,10 +187,11 @@ TEST_CASE("a number that rounding would make infinite is refused") {
   const auto file = [](float value) { return file_of({{"weight", {"F32", {1, 2}, f32({1.0f, value})}}}); };
   CHECK(krait::load(bf16, file(0x1.FEFFFEp127f)));
   CHECK(bf16.weight.get(0, 1) == 0x1.FEp127f);
-  refused<Bf16>(file(0x1.FFp127f), Problem::not_finite, "weight", "element [0, 1] is infinite once rounded", "finite numbers");
+  const std::string found = "element [0, 1] is infinite once rounded";
+  refused<Bf16>(file(0x1.FFp127f), Problem::not_finite, "weight", found, "finite numbers");
   CHECK(krait::load(f16, file(-65519.0f)));
   CHECK(f16.weight.get(0, 1) == -65504.0f);
-  refused<F16>(file(-65520.0f), Problem::not_finite, "weight", "element [0, 1] is infinite once rounded", "finite numbers");
+  refused<F16>(file(-65520.0f), Problem::not_finite, "weight", found, "finite numbers");
 }
 
 TEST_CASE("rows of int8 whose scale is at the ends of float32 are finite, and the smallest are zero") {
@@ -236,7 +237,7 @@ TEST_CASE("Hugging Face's name of the embedding is as good as mamba-ssm's") {
   CHECK(same_bytes(model, loaded));
 }
 
-TEST_CASE("a head that is the embedding to the bit may stand in a tied model's file, and one that is not may be ignored") {
+TEST_CASE("a tied model's file may hold the embedding as its head, and another head if that is ignored") {
   static Tied model, loaded;
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));
@@ -267,7 +268,8 @@ TEST_CASE("with a prefix, names begin with it, and tensors that do not are not l
   tensors["model.other"] = tensors["optimizer.step"];
   refused<Tied>(file_of(tensors), Problem::unknown, "model.other", "shape []", unknown_wanted, {.prefix = "model."});
   const std::string_view without_prefix[] = {"other"}, with_prefix[] = {"nothing", "model.other"};
-  refused<Tied>(file_of(tensors), Problem::unknown, "model.other", "shape []", unknown_wanted, {"model.", without_prefix});
+  refused<Tied>(file_of(tensors), Problem::unknown, "model.other", "shape []", unknown_wanted,
+                {"model.", without_prefix});
   CHECK(krait::load(marked(loaded), file_of(tensors), {"model.", with_prefix}));
   CHECK(same_bytes(model, loaded));
 

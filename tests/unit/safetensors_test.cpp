@@ -42,8 +42,10 @@ void refused(std::span<const std::byte> file, Problem problem, const std::string
 }
 
 const std::string object_wanted = "an object for each name", numbers_wanted = "whole numbers from 0 on",
-                  fields_wanted = "dtype, shape and data_offsets", arrays_wanted = "an array for shape and data_offsets",
-                  values_wanted = "a string for each key of __metadata__", not_whole = "a number that is not whole, or over 2^64";
+                  fields_wanted = "dtype, shape and data_offsets",
+                  arrays_wanted = "an array for shape and data_offsets",
+                  values_wanted = "a string for each key of __metadata__",
+                  not_whole = "a number that is not whole, or over 2^64";
 
 std::string repeated(const std::string& text, int times) {
   std::string all;
@@ -242,10 +244,10 @@ TEST_CASE("a header length beyond the limit or the file is refused before anythi
     for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<std::byte>(length >> 8 * i & 0xFF);
     return std::span<const std::byte>(file);
   };
-  refused(with_length(100'000'001), Problem::header_too_large, "", "100000001 bytes", "100000000 bytes at most");
-  refused(with_length(~std::uint64_t{0}), Problem::header_too_large, "", "18446744073709551615 bytes", "100000000 bytes at most");
-  refused(with_length(~std::uint64_t{0} - 7), Problem::header_too_large, "", "18446744073709551608 bytes", "100000000 bytes at most");
-  refused(with_length(100'000'000), Problem::truncated, "header", std::to_string(file.size() - 8) + " bytes", "100000000 bytes");
+  for (const std::uint64_t length : {std::uint64_t{100'000'001}, ~std::uint64_t{0} - 7, ~std::uint64_t{0}})
+    refused(with_length(length), Problem::header_too_large, "", std::to_string(length) + " bytes", "100000000 bytes at most");
+  refused(with_length(100'000'000), Problem::truncated, "header", std::to_string(file.size() - 8) + " bytes",
+          "100000000 bytes");
 }
 
 TEST_CASE("a refused file leaves the File of an earlier parse as it was") {
@@ -261,7 +263,8 @@ TEST_CASE("a refused file leaves the File of an earlier parse as it was") {
 
 TEST_CASE("a name too long for a message is cut between two characters, and control characters are shown as ?") {
   const std::string long_name = std::string(95, 'a') + "\xC3\xA4";
-  refused(container("{'" + long_name + "':0}").bytes(), Problem::header_form, std::string(95, 'a'), "a number", object_wanted);
+  refused(container("{'" + long_name + "':0}").bytes(), Problem::header_form, std::string(95, 'a'), "a number",
+          object_wanted);
   const Bytes file = container("{'\\u001b[31m\\u0000':0}").bytes();
   krait::safetensors::File parsed;
   CHECK(std::string(krait::safetensors::parse(file, parsed).message()) ==

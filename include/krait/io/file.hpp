@@ -24,10 +24,13 @@ inline Status file_problem(Problem problem, const std::filesystem::path& path, s
   std::string name = path.string();
   if (const std::size_t room = Status{}.where.characters.size(); name.size() > room)  // the end says most
     name.replace(0, name.size() - room + 3, "...");
-  return {problem, name, reason, problem == Problem::cannot_read ? "a file with something in it" : "a file that can be written"};
+  return {problem, name, reason,
+          problem == Problem::cannot_read ? "a file with something in it" : "a file that can be written"};
 }
 // What the system said of the latest stream operation, which may be nothing.
-inline std::string stream_reason() { return errno == 0 ? "input or output failed" : std::generic_category().message(errno); }
+inline std::string stream_reason() {
+  return errno == 0 ? "input or output failed" : std::generic_category().message(errno);
+}
 }  // namespace detail
 
 // read_file(path, bytes): all bytes of a regular file. A file that is missing, empty, a directory or unreadable is

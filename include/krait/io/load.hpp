@@ -67,7 +67,8 @@ class Match {
     const safetensors::Entry* entry = find(name);
     if (!entry) entry = find(hugging_face_name(name));
     if (!entry)
-      status = {Problem::missing, key(name), "no tensor of this name", Text<80>("shape ") += safetensors::shape_text(shape)};
+      status = {Problem::missing, key(name), "no tensor of this name",
+                Text<80>("shape ") += safetensors::shape_text(shape)};
     else if (check(*entry, shape, takes_infinity<T>, rounded<T>))
       entries.push_back(entry);
   }
@@ -83,7 +84,8 @@ class Match {
       if (std::bit_cast<std::uint32_t>(safetensors::element(*head, i)) ==
           std::bit_cast<std::uint32_t>(safetensors::element(*embedding, i)))
         continue;
-      status = {Problem::head_not_tied, head->name, place(i, shape) += " differs", "the embedding's weight to the bit: dims.tied"};
+      status = {Problem::head_not_tied, head->name, place(i, shape) += " differs",
+                "the embedding's weight to the bit: dims.tied"};
       return;
     }
   }
@@ -161,7 +163,9 @@ Status load(Model& model, const safetensors::File& file, const LoadOptions& opti
 
   auto entry = match.entries.begin();
   for_each_param(model, [&]<class T>(std::string_view, T& tensor) {
-    assign(tensor, [&](std::size_t row, std::size_t col) { return safetensors::element(**entry, row * T::cols + col); });
+    assign(tensor, [&](std::size_t row, std::size_t col) {
+      return safetensors::element(**entry, row * T::cols + col);
+    });
     ++entry;
   });
   return {};

@@ -45,7 +45,8 @@ struct File {
   std::map<std::string, std::string> metadata;  // the header's __metadata__
 
   const Entry* find(std::string_view name) const {
-    const auto found = std::partition_point(entries.begin(), entries.end(), [&](const Entry& e) { return e.name < name; });
+    const auto found =
+        std::partition_point(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name < name; });
     return found == entries.end() || found->name != name ? nullptr : &*found;
   }
 };
@@ -98,7 +99,8 @@ class HeaderReader {
       name_ = key;
       is_metadata_ = key == "__metadata__";
       fields_ = 0;
-      if (is_metadata_ && std::exchange(had_metadata_, true)) return refuse(Problem::duplicate, key, "a second entry", "one");
+      if (is_metadata_ && std::exchange(had_metadata_, true))
+        return refuse(Problem::duplicate, key, "a second entry", "one");
       if (!is_metadata_) file_.entries.push_back({.name = key, .dtype = {}, .shape = {}, .data = {}});
       return true;
     }
@@ -107,7 +109,8 @@ class HeaderReader {
       return file_.metadata.emplace(key, "").second || refuse(Problem::duplicate, key, "a second value", "one");
     }
     field_ = key == "dtype" ? has_dtype : key == "shape" ? has_shape : key == "data_offsets" ? has_offsets : 0;
-    if (field_ == 0) return refuse(Problem::header_form, name_, Text<80>("field ") += key, "dtype, shape and data_offsets");
+    if (field_ == 0)
+      return refuse(Problem::header_form, name_, Text<80>("field ") += key, "dtype, shape and data_offsets");
     if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, Text<80>("a second field ") += key, "one");
     fields_ |= field_;
     return true;
@@ -133,7 +136,8 @@ class HeaderReader {
     if (place_ != Place::numbers) return wrong("a number");
     Entry& entry = file_.entries.back();
     if (field_ == has_shape && entry.shape.size() == rank_limit)
-      return refuse(Problem::bad_shape, name_, number(rank_limit + 1, " extents or more"), number(rank_limit, " at most"));
+      return refuse(Problem::bad_shape, name_, number(rank_limit + 1, " extents or more"),
+                    number(rank_limit, " at most"));
     if (field_ == has_shape) entry.shape.push_back(value);
     else if (count_ < 2) (count_ == 0 ? entry.begin : entry.end) = value;
     ++count_;
@@ -145,7 +149,8 @@ class HeaderReader {
   bool boolean(bool) { return wrong("true or false"); }
   bool binary(std::vector<std::uint8_t>&) { return wrong("bytes"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
-    return refuse(Problem::header_not_json, "", Text<80>("an error at character ") += std::uint64_t{position}, "JSON in UTF-8");
+    return refuse(Problem::header_not_json, "", Text<80>("an error at character ") += std::uint64_t{position},
+                  "JSON in UTF-8");
   }
 
  private:
@@ -176,7 +181,8 @@ class HeaderReader {
 
 // dtype known, shape and offsets in agreement; sets entry.data.
 inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
-  const auto dtype = std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& d) { return d.name == entry.dtype; });
+  const auto* dtype =
+      std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& known) { return known.name == entry.dtype; });
   if (dtype == std::end(dtypes)) return {Problem::bad_dtype, entry.name, entry.dtype, "a dtype that safetensors has"};
   std::uint64_t size = dtype->bytes;
   for (const std::uint64_t extent : entry.shape) {
@@ -210,7 +216,8 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
     return {Problem::truncated, "header", number(bytes.size() - 8, " bytes"), number(length, " bytes")};
   const auto* text = reinterpret_cast<const char*>(bytes.data()) + 8;
   const auto* text_end = text + length;
-  if (length == 0 || *text != '{') return {Problem::header_form, "", "a header that does not begin with {", "a JSON object"};
+  if (length == 0 || *text != '{')
+    return {Problem::header_form, "", "a header that does not begin with {", "a JSON object"};
   // To the JSON library a zero is the end, whatever comes behind it.
   if (const auto* zero = std::find(text, text_end, '\0'); zero != text_end)
     return {Problem::header_not_json, "", Text<80>("a zero at character ") += static_cast<std::uint64_t>(zero - text + 1),
@@ -248,7 +255,8 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
 
 // Element i of an F32, F16 or BF16 tensor, exactly, whatever this machine's byte order.
 inline float element(const Entry& entry, std::size_t i) {
-  if (entry.dtype == "F32") return std::bit_cast<float>(static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4))));
+  if (entry.dtype == "F32")
+    return std::bit_cast<float>(static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4))));
   const auto half = static_cast<std::uint16_t>(little_endian(entry.data.subspan(2 * i, 2)));
   return entry.dtype == "F16" ? from_f16(half) : from_bf16(half);
 }

@@ -30,7 +30,7 @@ template <class Model>
 std::vector<std::byte> save(const Model& model, const std::map<std::string, std::string>& metadata = {}) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();  // in the order of insertion
   if (!metadata.empty()) {
-    const auto utf8 = nlohmann::ordered_json(metadata).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    const auto utf8 = nlohmann::json(metadata).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     header["__metadata__"] = nlohmann::json::parse(utf8);  // which leaves one of keys that have become equal
   }
   std::uint64_t data_bytes = 0;
