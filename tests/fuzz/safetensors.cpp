@@ -1,7 +1,6 @@
 // Any bytes as a safetensors file of a small language model, its weights stored in each of the ways.
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <string>
 
 #include "../unit/container.hpp"
@@ -17,6 +16,57 @@ const std::string embedding = "backbone.embedding.weight";
 
 constexpr auto dims =
     krait::resolve({.vocab_size = 3, .d_model = 2, .n_layers = 1, .d_state = 2, .d_conv = 2, .expand = 1});
+
+bool is_tensor(const nlohmann::json& entry) {
+  return entry.is_object() && entry.contains("dtype") && entry.contains("shape") && entry["shape"].is_array();
+}
+
+// Gives every entry as many bytes as its dtype and shape need, one after the other, so that its values are looked at.
+void lay_out(nlohmann::json& header, std::string& data) {
+  std::string laid_out;
+  for (auto& [name, entry] : header.items()) {
+    if (!is_tensor(entry)) continue;
+    std::size_t size = 0;
+    for (const auto& dtype : dtypes)
+      if (entry["dtype"] == dtype.name) size = dtype.bytes;
+    for (const auto& extent : entry["shape"]) size *= extent.is_number_unsigned() ? extent.get<std::size_t>() : 0;
+    if (size > 1024) continue;
+    const auto& offsets = entry["data_offsets"];
+    const bool placed = offsets.is_array() && !offsets.empty() && offsets[0].is_number_unsigned();
+    const std::size_t from = placed ? offsets[0].get<std::size_t>() : 0;
+    const std::size_t begin = laid_out.size();
+    laid_out += data.substr(std::min(from, data.size()), size);
+    laid_out.resize(begin + size, '\0');
+    entry["data_offsets"] = {begin, laid_out.size()};
+  }
+  data = laid_out;
+}
+
+// One thing about the tensors is changed; mostly, the offsets are then made to fit again.
+Container restructured(nlohmann::json header, std::string data, Random& random) {
+  const auto any = [&] {
+    return std::next(header.begin(), static_cast<std::ptrdiff_t>(below(random, header.size())));
+  };
+  const auto chosen = any();
+  const std::string name = chosen.key();
+  nlohmann::json entry = *chosen;
+  switch (below(random, 8)) {
+    case 0: header.erase(name); break;
+    case 1: header[name + "."] = entry; break;
+    case 2: header["lm_head.weight"] = header.value(embedding, entry); break;
+    case 3: header.erase(name), header[name == embedding ? "backbone.embeddings.weight" : embedding] = entry; break;
+    case 4: header["__metadata__"] = {{"a", name}}; break;
+    case 5: std::swap(*chosen, *any()); break;
+    case 6:
+      if (is_tensor(entry)) (*chosen)["dtype"] = dtypes[below(random, std::size(dtypes))].name;
+      break;
+    case 7:
+      if (is_tensor(entry)) (*chosen)["shape"].push_back(below(random, 4));
+      break;
+  }
+  if (below(random, 4) != 0) lay_out(header, data);
+  return {header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), data};
+}
 
 template <krait::Storage storage>
 struct Safetensors {
@@ -49,57 +99,6 @@ struct Safetensors {
     else
       parts = restructured(header, parts.data, random);
     return parts.bytes();
-  }
-
- private:
-  static Container restructured(nlohmann::json header, std::string data, Random& random) {
-    const auto any = [&] {
-      return std::next(header.begin(), static_cast<std::ptrdiff_t>(below(random, header.size())));
-    };
-    const auto chosen = any();
-    const std::string name = chosen.key();
-    nlohmann::json entry = *chosen;
-    switch (below(random, 8)) {
-      case 0: header.erase(name); break;
-      case 1: header[name + "."] = entry; break;
-      case 2: header["lm_head.weight"] = header.value(embedding, entry); break;
-      case 3: header.erase(name), header[name == embedding ? "backbone.embeddings.weight" : embedding] = entry; break;
-      case 4: header["__metadata__"] = nlohmann::json(std::map<std::string, std::string>{{"a", name}}); break;
-      case 5: std::swap(*chosen, *any()); break;
-      case 6:
-        if (is_tensor(entry)) (*chosen)["dtype"] = dtypes[below(random, std::size(dtypes))].name;
-        break;
-      case 7:
-        if (is_tensor(entry)) (*chosen)["shape"].push_back(below(random, 4));
-        break;
-    }
-    if (below(random, 4) != 0) lay_out(header, data);
-    return {header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), data};
-  }
-
-  static bool is_tensor(const nlohmann::json& entry) {
-    return entry.is_object() && entry.contains("dtype") && entry.contains("shape") && entry["shape"].is_array();
-  }
-
-  // Gives every entry as many bytes as its dtype and shape need, one after the other, so that its values are looked at.
-  static void lay_out(nlohmann::json& header, std::string& data) {
-    std::string laid_out;
-    for (auto& [name, entry] : header.items()) {
-      if (!is_tensor(entry)) continue;
-      std::size_t size = 0;
-      for (const auto& dtype : dtypes)
-        if (entry["dtype"] == dtype.name) size = dtype.bytes;
-      for (const auto& extent : entry["shape"]) size *= extent.is_number_unsigned() ? extent.get<std::size_t>() : 0;
-      if (size > 1024) continue;
-      const auto& offsets = entry["data_offsets"];
-      const bool placed = offsets.is_array() && !offsets.empty() && offsets[0].is_number_unsigned();
-      const std::size_t from = placed ? offsets[0].get<std::size_t>() : 0;
-      const std::size_t begin = laid_out.size();
-      laid_out += data.substr(std::min(from, data.size()), size);
-      laid_out.resize(begin + size, '\0');
-      entry["data_offsets"] = nlohmann::json::array({begin, laid_out.size()});  // clang 16 leaks a bare list
-    }
-    data = laid_out;
   }
 };
 
