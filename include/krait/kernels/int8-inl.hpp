@@ -19,10 +19,20 @@ HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
 
+#undef KRAIT_AVX512_VNNI  // of another target
+#if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+#define KRAIT_AVX512_VNNI 1
+#endif
+
 // [K / 8][width][8], each group of eight columns side by side.
 template <>
 struct Weights<Storage::int8> {
   static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
+#ifdef KRAIT_AVX512_VNNI
+  static constexpr std::size_t most_tokens = 2;  // each has two rows of bytes and their sums
+#else
+  static constexpr std::size_t most_tokens = tile_tokens;
+#endif
   const std::int8_t* values;
   const float* scales;
   static constexpr std::size_t padded_cols(std::size_t K) { return ceil_div(K, int8_group) * int8_group; }
@@ -51,9 +61,6 @@ constexpr std::int32_t largest_input(std::size_t K) {
   return static_cast<std::int32_t>(std::min<std::size_t>(fits, 127 * 256 + 127));
 }
 
-#if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-#define KRAIT_AVX512_VNNI 1
-#endif
 
 // q[i] = round(x[i] / step) for K floats, zeros behind them up to a whole block; the answer is the step, the largest
 // magnitude over largest_input(K). Inputs that are all below 2^-100 count as 0. If one is not finite the step is not

@@ -26,12 +26,16 @@ struct Rows {
   Rows<const T> as_const() const { return {data, stride}; }
 };
 
+// Tokens of a register tile.
+inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
+
 // Weights from some output of a panel on, which is as wide as the caller says: f32 and f16 [K][width], bf16 [K / 2][width].
 template <Storage storage>
 struct Weights;
 template <>
 struct Weights<Storage::f32> {
-  static constexpr std::size_t accumulators = 1;  // registers that a vector of outputs takes
+  static constexpr std::size_t accumulators = 1;            // registers that a vector of outputs takes
+  static constexpr std::size_t most_tokens = tile_tokens;  // that registers suffice for
   const float* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * K}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
@@ -40,6 +44,7 @@ struct Weights<Storage::f32> {
 template <>
 struct Weights<Storage::f16> {
   static constexpr std::size_t accumulators = 1;
+  static constexpr std::size_t most_tokens = tile_tokens;
   const std::uint16_t* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * K}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
@@ -48,6 +53,7 @@ struct Weights<Storage::f16> {
 template <>
 struct Weights<Storage::bf16> {
   static constexpr std::size_t accumulators = 1;
+  static constexpr std::size_t most_tokens = tile_tokens;
   const std::uint32_t* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * ((K + 1) / 2)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
@@ -142,8 +148,7 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   }
 }
 
-// A tile's shape: as wide as a panel for one token; for several, what leaves registers for the weights and the input.
-inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
+// A tile's width: a panel's for one token; for several, what leaves registers for the weights and the input.
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width, std::size_t accumulators) {
   const std::size_t most = (tokens == 1 ? (few_registers ? 8 : 16) : few_registers ? 4 : 24 / tokens) / accumulators;
   std::size_t vectors = width / lanes;

@@ -47,7 +47,7 @@ HWY_INLINE Weights<storage> weights_of(const Matrix<order, d_in, storage>& weigh
 template <std::size_t tokens, RowOrder order, std::size_t d_in, Storage storage, class Borrowed>
 HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, Borrowed& scratch,
                              Rows<const float> in, Rows<float> out, std::size_t outputs, std::size_t n) {
-  constexpr std::size_t tile = tokens < tile_tokens ? 1 : tile_tokens;
+  constexpr std::size_t tile = tokens < tile_tokens ? 1 : std::min(tile_tokens, Weights<storage>::most_tokens);
   if constexpr (storage == Storage::int8) {
     const Rows<std::int16_t> inputs{scratch.inputs.data(), padded(d_in)};
     for (std::size_t t = 0; t < n; ++t) scratch.steps[t] = quantise_row(in[t], d_in, inputs[t]);
