@@ -9,6 +9,7 @@
 
 #include <limits>
 
+#include "krait/core/tensor.hpp"
 #include "krait/kernels/linear-inl.hpp"
 
 #if defined(__ARM_FEATURE_MVE)

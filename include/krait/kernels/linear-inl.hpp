@@ -9,6 +9,7 @@
 #define KRAIT_KERNELS_LINEAR_INL_HPP
 #endif
 
+#include "krait/core/half.hpp"
 #include "krait/kernels/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
 
