@@ -19,8 +19,8 @@ template <class... Ts>
 struct Pack {};
 template <class First, class... Rest>
 struct Pack<First, Rest...> {
-  [[no_unique_address]] First first;  // most are empty
-  [[no_unique_address]] Pack<Rest...> rest;
+  First first;
+  Pack<Rest...> rest;
 };
 
 // Room for one object of any of the types.
