@@ -83,6 +83,15 @@ class Host:
 BOARDS = sorted(path.stem for path in CROSS.glob("*.ini"))
 
 
+def boards_here(names):
+    """Those of the boards (names with commas between) that this machine has the tools for; says which it leaves out."""
+    for board in map(Board, names.split(",")):
+        if board.missing():
+            print(f"{board.name}: skipped: no {board.missing()} on this machine")
+        else:
+            yield board
+
+
 def run(command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import image as images
-from boards import ROOT, SKIPPED, Board, run
+from boards import ROOT, SKIPPED, boards_here, run
 
 SOURCE = ROOT / "examples" / "firmware" / "generate.cpp"
 MODEL = ROOT / "examples" / "generate" / "kjv.safetensors"
@@ -36,21 +36,17 @@ def main():
         if not (headers / "generate_int8.hpp").exists():
             run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(MODEL), "--type", "int8", "--name", "weights",
                  "--header", str(headers / "generate_int8.hpp")])
-        for name in options.boards.split(","):
-            board = Board(name)
-            if board.missing():
-                print(f"{name}: skipped: no {board.missing()} on this machine")
-                continue
+        for board in boards_here(options.boards):
             done += 1
             board.compile(SOURCE, folder / "generate.o", "-Wall", "-Wextra", "-Wno-psabi", "-Werror", f"-I{ROOT / 'include'}",
                           f"-I{headers}")
             board.link([folder / "generate.o"], folder / "generate.elf")
             *text, facts = board.execute(folder / "generate.elf")
             text = "\n".join(text) + "\n"
-            print(f"{name}: flash {images.flash(board, folder / 'generate.elf')}; RAM: {facts}; "
+            print(f"{board.name}: flash {images.flash(board, folder / 'generate.elf')}; RAM: {facts}; "
                   f"sections: {images.sections_text(board, folder / 'generate.elf')}\n{text}", end="")
             if text != wanted:
-                wrong.append(f"{name}: the host writes another text:\n{wanted}")
+                wrong.append(f"{board.name}: the host writes another text:\n{wanted}")
             wrong += images.complaints(board, folder / "generate.elf")
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0 if done else SKIPPED

@@ -17,7 +17,7 @@ import tempfile
 import arrays
 import image as images
 import kernel_counts
-from boards import ROOT, SKIPPED, Board, Host, run
+from boards import ROOT, SKIPPED, Host, boards_here, run
 
 EXAMPLE = ROOT / "examples" / "keyword" / "keyword.cpp"
 NOT_WEIGHTS = ["input*", "logits*", "mixer_input", "mixer_output*"]
@@ -136,11 +136,7 @@ def main():
             host = Program(Host(), storage, options, folder)
             expected = Answer(host.board, host.image(100, 1000))
             wrong += judge(host.board, storage, expected, expected, options.checkpoint)
-            for name in options.boards.split(","):
-                board = Board(name)
-                if board.missing():
-                    print(f"{name}: skipped: no {board.missing()} on this machine")
-                    continue
+            for board in boards_here(options.boards):
                 done += 1
                 program = Program(board, storage, options, folder)
                 wrong += judge(board, storage, Answer(board, program.image(100, 4)), expected, options.checkpoint)

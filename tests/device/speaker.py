@@ -12,7 +12,7 @@ import tempfile
 
 import arrays
 import image as images
-from boards import BOARDS, ROOT, SKIPPED, Board, Host, run
+from boards import BOARDS, ROOT, SKIPPED, Host, boards_here, run
 
 SOURCE = ROOT / "examples" / "firmware" / "speaker.cpp"
 EXAMPLE = ROOT / "examples" / "speaker"
@@ -124,15 +124,11 @@ def main():
                      "--header", str(headers / f"speaker_{storage}.hpp")])
             host = Run(Host(), storage, 1, headers, folder)
             print(f"host {storage}: {100 * host.right():.2f} % of {len(host.heard)} series")
-            for name in options.boards.split(","):
-                board = Board(name)
-                if board.missing():
-                    print(f"{name}: skipped: no {board.missing()} on this machine")
-                    continue
+            for board in boards_here(options.boards):
                 done += 1
-                every = WITHOUT_FMA.get(name, options.every)
+                every = WITHOUT_FMA.get(board.name, options.every)
                 wrong += judge(board, storage, Run(board, storage, every, headers, folder), host, every)
-                if name == "mps2-an386":
+                if board.name == "mps2-an386":
                     wrong += judge_size(board, storage, headers, folder)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0 if done else SKIPPED

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import laws
-from boards import ROOT, SKIPPED, Board
+from boards import ROOT, SKIPPED, boards_here
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHIFT = 10  # an instruction every 1,024 ns, so that the counter's ticks tell single instructions
@@ -27,11 +27,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="krait_spread_") as folder:
         folder = pathlib.Path(folder)
         headers = options.headers or folder
-        for name in options.boards.split(","):
-            board = Board(name)
-            if board.missing():
-                print(f"{name}: skipped: no {board.missing()} on this machine")
-                continue
+        for board in boards_here(options.boards):
+            name = board.name
             if not done:
                 laws.write_headers(headers)
                 laws.write_data(folder)

@@ -43,6 +43,7 @@ void softplus_ours(const float* x, float* y, std::size_t n) {
 
 bool sweep(const Case& c, std::uint64_t step) {
   constexpr std::size_t n = 4096;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   std::vector<float> x(n), y(n);
   std::vector<double> want(n);
   double worst_relative = 0, worst_absolute = 0;
@@ -69,11 +70,12 @@ bool sweep(const Case& c, std::uint64_t step) {
       if (x[i] == -1e30f) continue;
       const double error = std::fabs(static_cast<double>(y[i]) - want[i]);
       if (x[i] >= -87.3f) {
-        const double relative = want[i] == 0 ? error : error / std::fabs(want[i]);
         // Where the result itself is denormal (SiLU of a denormal), half of the smallest denormal is no error.
-        if (!(relative <= worst_relative) && !(error <= 0x1p-150)) worst_relative = relative, at_relative = x[i];
+        if (error <= worst_relative * std::fabs(want[i]) || error <= 0x1p-150) continue;
+        worst_relative = std::isnan(error) ? infinity : want[i] == 0 ? error : error / std::fabs(want[i]);
+        at_relative = x[i];
       } else if (!(error <= worst_absolute)) {
-        worst_absolute = error, at_absolute = x[i];
+        worst_absolute = std::isnan(error) ? infinity : error, at_absolute = x[i];
       }
     }
   }

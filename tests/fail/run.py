@@ -81,7 +81,7 @@ UNFIT = {
     "the corrected call gives errors": "// expect: x\nstatic_assert(false, \"x\");\n",
     "2 errors in place of one": "// expect: x\n#ifndef RIGHT\nstatic_assert(false, \"x\");\nstatic_assert(false, \"x\");\n#endif\n",
     "lines, more than": "// expect: x\n#ifndef RIGHT\n" + "#warning x\n" * MOST_LINES + "static_assert(false, \"x\");\n#endif\n",
-    "not said: y": "// expect: x\n// expect: y\n#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
+    "not said: never said": "// expect: x\n// expect: never said\n#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
     "no `// expect:` line": "#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "classifier.hpp"
 #include "krait.hpp"
 #include "krait/image.hpp"
 #include "krait/init.hpp"
@@ -25,17 +26,6 @@ template <Storage storage = Storage::f32>
 inline constexpr auto dims = krait::resolve(
     krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3, .in_bias = true, .storage = storage});
 using Small = krait::Mamba<dims<>>;
-
-template <Storage storage>
-struct Parts {
-  static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 9, .d_state = 4, .storage = storage});
-  using Layers = std::array<krait::ResidualBlock<block>, 2>;
-  KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9, .bias = true, .storage = storage}>, linear_in),
-               (Layers, layers), (krait::MeanPool<9>, pool),
-               (krait::Linear<krait::LinearDims{.d_in = 9, .d_out = 3, .storage = storage}>, classifier));
-};
-template <Storage storage>
-using Classifier = krait::Stack<Parts<storage>>;
 
 template <class Model>
 const krait::Image<Model>& image_of(std::uint64_t seed) {

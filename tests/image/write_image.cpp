@@ -1,25 +1,14 @@
 // Writes a file of images: the same models on every machine. A language model and a stack, in every storage type.
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string_view>
 
+#include "classifier.hpp"
 #include "krait/image.hpp"
 #include "krait/nn/mamba.hpp"
-#include "krait/nn/pooling.hpp"
-#include "krait/nn/stack.hpp"
 
 namespace {
-
-template <krait::Storage storage>
-struct Parts {
-  static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 9, .d_state = 4, .storage = storage});
-  using Layers = std::array<krait::ResidualBlock<block>, 2>;
-  KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9, .bias = true, .storage = storage}>, linear_in),
-               (Layers, layers), (krait::MeanPool<9>, pool),
-               (krait::Linear<krait::LinearDims{.d_in = 9, .d_out = 3, .storage = storage}>, classifier));
-};
 
 // Multiples of 2^-20, so that no rounding is left to the machine's mathematics; A_log is 0, whose rate every machine knows.
 template <class Model>
@@ -42,7 +31,7 @@ template <krait::Storage storage>
 bool write_models(std::FILE* file) {
   constexpr auto odd = krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3,
                                         .tied = false, .storage = storage};
-  return write<krait::Mamba<krait::resolve(odd)>>(file) && write<krait::Stack<Parts<storage>>>(file);
+  return write<krait::Mamba<krait::resolve(odd)>>(file) && write<Classifier<storage>>(file);
 }
 
 }  // namespace

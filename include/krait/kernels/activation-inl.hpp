@@ -14,20 +14,23 @@ namespace HWY_NAMESPACE {
 
 // 2^f for f in [-1/2, 1/2]: minimax of degree 5 with its constant fixed at 1, so that 2^0 is 1 and a state that should
 // be kept is kept. Relative error of the polynomial 9.2e-8.
+inline constexpr float exp2_c5 = 0.0013264912f, exp2_c4 = 0.009671511576f, exp2_c3 = 0.0555073313f,
+                       exp2_c2 = 0.2402224208f, exp2_c1 = 0.693146978f, exp2_c0 = 1.0f;
 template <class A>
 HWY_INLINE A exp2_polynomial(const A& f) {
-  A p = mul_add(constant<A>(0.0013264912f), f, constant<A>(0.009671511576f));
-  p = mul_add(p, f, constant<A>(0.0555073313f));
-  p = mul_add(p, f, constant<A>(0.2402224208f));
-  p = mul_add(p, f, constant<A>(0.693146978f));
-  return mul_add(p, f, constant<A>(1.0f));
+  A p = mul_add(constant<A>(exp2_c5), f, constant<A>(exp2_c4));
+  p = mul_add(p, f, constant<A>(exp2_c3));
+  p = mul_add(p, f, constant<A>(exp2_c2));
+  p = mul_add(p, f, constant<A>(exp2_c1));
+  return mul_add(p, f, constant<A>(exp2_c0));
 }
 
 // 2^t for t <= -0, within 1.9e-7 relative, which is what the recurrence multiplies its state with: t = delta A log2(e).
 // 2^-126 for t below -126; NaN stays NaN.
+inline constexpr float lowest_decay = -126.0f;
 template <class A>
 HWY_INLINE A exp2_decay(const A& t) {
-  const A clamped = opaque(clamp_below(constant<A>(-126.0f), t));
+  const A clamped = opaque(clamp_below(constant<A>(lowest_decay), t));
   const A n_shifted = round_shifted(clamped);
   const A f = sub(clamped, sub(n_shifted, constant<A>(whole_shift)));
   return times_power_of_two(exp2_polynomial(f), n_shifted);

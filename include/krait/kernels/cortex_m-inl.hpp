@@ -43,14 +43,15 @@ HWY_INLINE void multiply_add_16(V (&sum)[16], const float* x, const float* w, st
 #undef KRAIT_COLUMN
 }
 
-// exp2_decay's constants: the lowest t, the shift that rounds, c5; and c4 to c0, loaded anew for each t, for vfma overwrites.
-inline constexpr float decay_constants[8] = {-126.0f,        whole_shift,   0.0013264912f, 0.009671511576f,
-                                             0.0555073313f, 0.2402224208f, 0.693146978f,  1.0f};
+// What scan_four_channels computes exp2_decay with: the lowest t, the shift that rounds, c5; then c4 to c0, which are
+// loaded anew for each t, for vfma overwrites them.
+using DecayConstants = float[8];
 
 // The recurrence of one token for four neighbouring channels, see scan_channels: A2 and h [d_state][16]; B, C [d_state];
 // delta, D, x and y of the four. Two channels at a time.
-HWY_INLINE void scan_four_channels(const float* A2, float* h, const float* B, const float* C, const float* delta,
-                                   const float* D, const float* x, float* y, std::size_t d_state) {
+HWY_INLINE void scan_four_channels(const DecayConstants& decay_constants, const float* A2, float* h, const float* B,
+                                   const float* C, const float* delta, const float* D, const float* x, float* y,
+                                   std::size_t d_state) {
   // Pointers first, work registers from then on: ten are all that may be had.
   const float *constants = decay_constants, *r0 = delta, *r1 = x, *r2 = D;
 #define KRAIT_SCAN_PAIR(t0, t1, h0, h1, dx0, dx1)                                                      \

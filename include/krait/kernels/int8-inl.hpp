@@ -62,7 +62,6 @@ constexpr std::int32_t largest_input(std::size_t K) {
   return static_cast<std::int32_t>(std::min<std::size_t>(fits, 127 * 256 + 127));
 }
 
-
 // q[i] = round(x[i] / step) for K floats, zeros behind them up to a whole block; the answer is the step, the largest
 // magnitude over largest_input(K). Inputs that are all below 2^-100 count as 0. If one is not finite the step is not
 // either, and so every output becomes NaN or infinite.
@@ -144,11 +143,9 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       std::int32_t sums[together];
       const std::int16_t* q = x.inputs[t];
       sum_products(weights.values + o * int8_group, width, q, q + weights.padded_cols(K), sums);
-      for (std::size_t i = 0; i < together; ++i) {
-        const hn::Vec<OneTag> scale = hn::Set(OneTag{}, weights.scales[o + i] * x.steps[t]);
-        const hn::Vec<OneTag> start = hn::Set(OneTag{}, bias ? bias[o + i] : 0.0f);
-        y[t][o + i] = hn::GetLane(mul_add_one(hn::Set(OneTag{}, static_cast<float>(sums[i])), scale, start));
-      }
+      for (std::size_t i = o; i < o + together; i += lanes)
+        store_outputs(hn::LoadU(hn::RebindToSigned<Tag>{}, sums + (i - o)), weights.scales + i, x.steps[t],
+                      bias ? bias + i : nullptr, y[t] + i);
     }
   }
 }
@@ -210,8 +207,8 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
     for (std::size_t v = 0; v < vectors; ++v) {
       const Sum a = hn::Sub(whole(upper[t][2 * v], lower[t][2 * v]), excess);
       const Sum b = hn::Sub(whole(upper[t][2 * v + 1], lower[t][2 * v + 1]), excess);
-      store_outputs(hn::Add(hn::ConcatEven(int_tag, b, a), hn::ConcatOdd(int_tag, b, a)), weights.scales + v * lanes, x.steps[t],
-                    bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
+      const Sum total = hn::Add(hn::ConcatEven(int_tag, b, a), hn::ConcatOdd(int_tag, b, a));
+      store_outputs(total, weights.scales + v * lanes, x.steps[t], bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
     }
   }
 }

@@ -30,44 +30,28 @@ struct Rows {
 // Tokens of a register tile.
 inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
 
-// Weights from some output of a panel on, which is as wide as the caller says: f32 and f16 [K][width], bf16 [K / 2][width].
+// What rests in memory for one column of an output, or, in bf16, for two: see Panels.
+inline float stored_column(float value, std::size_t) { return value; }
+inline float stored_column(std::uint16_t value, std::size_t) { return from_f16(value); }
+inline float stored_column(std::uint32_t pair, std::size_t column) {
+  return from_bf16(static_cast<std::uint16_t>(pair >> 16 * column));
+}
+
+// Weights from some output of a panel on, which is as wide as the caller says: [K / columns][width].
 template <Storage storage>
-struct Weights;
-template <>
-struct Weights<Storage::f32> {
-  static constexpr std::size_t accumulators = 1;            // registers that a vector of outputs takes
+struct Weights {
+  using Stored = std::conditional_t<storage == Storage::f32, float,
+                                    std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
+  static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // that one of these holds
+  static constexpr std::size_t accumulators = 1;           // registers that a vector of outputs takes
   static constexpr std::size_t most_tokens = tile_tokens;  // that registers suffice for
-  const float* values;
-  Weights panel(std::size_t output, std::size_t K) const { return {values + output * K}; }
+  const Stored* values;
+  Weights panel(std::size_t output, std::size_t K) const { return {values + output * ceil_div(K, columns)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
-  float get(std::size_t k, std::size_t width) const { return values[k * width]; }
-};
-template <>
-struct Weights<Storage::f16> {
-  static constexpr std::size_t accumulators = 1;
-  static constexpr std::size_t most_tokens = tile_tokens;
-  const std::uint16_t* values;
-  Weights panel(std::size_t output, std::size_t K) const { return {values + output * K}; }
-  Weights outputs_from(std::size_t output) const { return {values + output}; }
-  float get(std::size_t k, std::size_t width) const { return from_f16(values[k * width]); }
-};
-template <>
-struct Weights<Storage::bf16> {
-  static constexpr std::size_t accumulators = 1;
-  static constexpr std::size_t most_tokens = tile_tokens;
-  const std::uint32_t* values;
-  Weights panel(std::size_t output, std::size_t K) const { return {values + output * ((K + 1) / 2)}; }
-  Weights outputs_from(std::size_t output) const { return {values + output}; }
-  float get(std::size_t k, std::size_t width) const {
-    return from_bf16(static_cast<std::uint16_t>(values[k / 2 * width] >> 16 * (k % 2)));
-  }
+  float get(std::size_t k, std::size_t width) const { return stored_column(values[k / columns * width], k % columns); }
 };
 
-// How many columns of weights a vector load brings.
-template <Storage storage>
-inline constexpr std::size_t columns_at_once = storage == Storage::bf16 ? 2 : 1;
-
-// A vector of outputs' weights at `columns_at_once` columns, as float32: use(column, weights).
+// A vector of outputs' weights at one of their `columns` after the other, as float32: use(column, weights).
 template <class Use>
 HWY_INLINE void widened(const float* from, Use use) {
   use(0, load_vector(from));
@@ -101,7 +85,7 @@ template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Stora
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
                             Rows<const float> x, Rows<float> y) {
   const Tag tag;
-  constexpr std::size_t columns = columns_at_once<storage>;
+  constexpr std::size_t columns = Weights<storage>::columns;
   V sum[tokens][vectors];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) {
@@ -121,7 +105,8 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
     }
     KRAIT_UNROLL
     for (std::size_t v = 0; v < vectors; ++v) {
-      widened(w + v / (vectors / panels) * to_next_panel + v % (vectors / panels) * lanes, [&](std::size_t column, V weight) KRAIT_LAMBDA {
+      constexpr std::size_t in_panel = vectors / panels;
+      widened(w + v / in_panel * to_next_panel + v % in_panel * lanes, [&](std::size_t column, V weight) KRAIT_LAMBDA {
         if (column >= count) return;
         if constexpr (tokens > 1) weight = in_register(weight);
         KRAIT_UNROLL

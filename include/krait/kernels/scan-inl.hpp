@@ -65,12 +65,15 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 }
 
 #ifdef KRAIT_CORTEX_M_FPU
+inline constexpr DecayConstants decay_constants = {lowest_decay, whole_shift, exp2_c5, exp2_c4,
+                                                   exp2_c3,      exp2_c2,     exp2_c1, exp2_c0};
 // A function of its own, so that its caller's variables leave it the registers it needs.
 HWY_NOINLINE inline void scan_in_fours(const Scan& s, std::size_t channels) {
   for (std::size_t c = 0; c < channels; c += 4) {
     const std::size_t at = c / block_width * block_width * s.d_state + c % block_width;
     for (std::size_t t = 0; t < s.tokens; ++t)
-      scan_four_channels(s.A2 + at, s.h + at, s.B[t], s.C[t], s.delta[t] + c, s.D + c, s.x[t] + c, s.y[t] + c, s.d_state);
+      scan_four_channels(decay_constants, s.A2 + at, s.h + at, s.B[t], s.C[t], s.delta[t] + c, s.D + c, s.x[t] + c,
+                         s.y[t] + c, s.d_state);
   }
 }
 #endif

@@ -96,7 +96,8 @@ template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, Stora
 HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoState&, NoScratch<tokens>&, const Token* in,
                     Rows<float> out, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) {
-    const auto token = static_cast<std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>>(in[t]);  // a negative one is large
+    using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;
+    const auto token = static_cast<Unsigned>(in[t]);  // a negative one is large
     if (token < vocab_size) gather_row(weights_of(layer.weight), padded(vocab_size), d_model, token, out[t]);
     else std::memset(out[t], 0, d_model * sizeof(float));
   }
