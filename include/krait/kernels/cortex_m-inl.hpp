@@ -10,8 +10,8 @@
 
 #include "krait/kernels/simd-inl.hpp"
 
-#if HWY_TARGET == HWY_SCALAR && defined(__arm__) && defined(__thumb2__) && defined(__ARM_FEATURE_FMA) && !defined(__ARM_NEON) && \
-    !defined(KRAIT_NO_ASSEMBLY)
+#if HWY_TARGET == HWY_SCALAR && defined(__arm__) && defined(__thumb2__) && defined(__ARM_FEATURE_FMA) && defined(__ARM_FEATURE_DSP) && \
+    !defined(__ARM_NEON) && !defined(KRAIT_NO_ASSEMBLY)
 #define KRAIT_CORTEX_M_FPU 1
 
 HWY_BEFORE_NAMESPACE();
@@ -43,56 +43,185 @@ HWY_INLINE void multiply_add_16(V (&sum)[16], const float* x, const float* w, st
 #undef KRAIT_COLUMN
 }
 
-// What scan_four_channels computes exp2_decay with: the lowest t, the shift that rounds, c5; then c4 to c0, which are
-// loaded anew for each t, for vfma overwrites them.
-using DecayConstants = float[8];
+// exp2_polynomial of two f, in s14 and s15. vfma overwrites what it adds to, so all coefficients but the first, which is in
+// s28, are loaded anew, each twice.
+#define KRAIT_EXP2_PAIR(table, f0, f1)                                                     \
+  "vldmia " table ", {s6-s15}\n"                                                           \
+  "vfma.f32 s6, s28, " f0 "\n vfma.f32 s7, s28, " f1 "\n vfma.f32 s8, s6, " f0 "\n"       \
+  "vfma.f32 s9, s7, " f1 "\n vfma.f32 s10, s8, " f0 "\n vfma.f32 s11, s9, " f1 "\n"       \
+  "vfma.f32 s12, s10, " f0 "\n vfma.f32 s13, s11, " f1 "\n vfma.f32 s14, s12, " f0 "\n"   \
+  "vfma.f32 s15, s13, " f1 "\n"
 
-// The recurrence of one token for four neighbouring channels, see scan_channels: A2 and h [d_state][16]; B, C [d_state];
-// delta, D, x and y of the four. Two channels at a time.
-HWY_INLINE void scan_four_channels(const DecayConstants& decay_constants, const float* A2, float* h, const float* B,
-                                   const float* C, const float* delta, const float* D, const float* x, float* y,
-                                   std::size_t d_state) {
-  // Pointers first, work registers from then on: ten are all that may be had.
-  const float *constants = decay_constants, *r0 = delta, *r1 = x, *r2 = D;
-#define KRAIT_SCAN_PAIR(t0, t1, h0, h1, dx0, dx1)                                                      \
-  "vcmpe.f32 " t0 ", s28\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " t0 ", s28\n"                    \
-  "vcmpe.f32 " t1 ", s28\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " t1 ", s28\n"                    \
-  "vadd.f32 s12, " t0 ", s29\n vadd.f32 s13, " t1 ", s29\n"                                             \
-  "vsub.f32 s14, s12, s29\n vsub.f32 s15, s13, s29\n"                                                   \
-  "vsub.f32 " t0 ", " t0 ", s14\n vsub.f32 " t1 ", " t1 ", s15\n"                                       \
-  "vmov %[r1], %[r2], s12, s13\n"                                                                       \
-  "vldmia %[constants], {s8-s12}\n"                                                                     \
-  "vfma.f32 s8, s30, " t0 "\n vfma.f32 s9, s8, " t0 "\n vfma.f32 s10, s9, " t0 "\n"                     \
-  "vfma.f32 s11, s10, " t0 "\n vfma.f32 s12, s11, " t0 "\n"                                             \
-  "vmov %[r0], s12\n add %[r1], %[r0], %[r1], lsl #23\n"                                                \
-  "vldmia %[constants], {s8-s12}\n"                                                                     \
-  "vfma.f32 s8, s30, " t1 "\n vfma.f32 s9, s8, " t1 "\n vfma.f32 s10, s9, " t1 "\n"                     \
-  "vfma.f32 s11, s10, " t1 "\n vfma.f32 s12, s11, " t1 "\n"                                             \
-  "vmov %[r0], s12\n add %[r2], %[r0], %[r2], lsl #23\n vmov s14, s15, %[r1], %[r2]\n"                  \
-  "vmul.f32 " t0 ", " dx0 ", s31\n vmul.f32 " t1 ", " dx1 ", s31\n"                                     \
-  "vfma.f32 " t0 ", s14, " h0 "\n vfma.f32 " t1 ", s15, " h1 "\n"
-  // s16-s19 delta, s20-s23 delta x, s24-s27 y, s28-s30 constants, s31 B or C.
+// What scan_four_channels reads and writes for four neighbouring channels and one token, see scan_channels: A2 and h
+// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients, halved; delta, x, D and y of the four, which
+// it moves on to the next four.
+struct ScanOfFour {
+  const float* A2;
+  float* h;
+  const float *B, *C;
+  std::size_t d_state;
+  const float *table, *delta, *x, *D;
+  float* y;
+};
+
+// The recurrence of one token for four channels, which takes too many registers to leave their choice to the compiler.
+//
+// exp2_decay without its clamp: with u = -t >= 0, n = round(u) and f = n - u, bits(p(f) / 2) - n * 2^23 is below 0 where 2^t is
+// below 2^-126, so it is saturated at 0 and 2^-126 is added as an integer. n stops at 127; from 2^31 on, where it is not u
+// any more, f is far below 0 or -infinity and p is negative. NaN (n is 0 then) is saturated to a NaN, if its sign is +, as
+// it is in A2 (DecayRates) and where the core makes one.
+HWY_INLINE void scan_four_channels(ScanOfFour& four) {
+#define KRAIT_DECAY_PAIR(u0, u1, n0, n1, d0, d1)                                                     \
+  "vmov r6, r8, " n0 ", " n1 "\n"                                                             \
+  KRAIT_EXP2_PAIR("r5", u0, u1)                                                                           \
+  "usat r6, #7, r6\n usat r8, #7, r8\n vmov r9, r10, s14, s15\n"                   \
+  "sub r9, r9, r6, lsl #23\n sub r10, r10, r8, lsl #23\n"                           \
+  "usat r9, #31, r9\n usat r10, #31, r10\n"                                               \
+  "qadd r9, r9, r12\n qadd r10, r10, r12\n vmov " d0 ", " d1 ", r9, r10\n"
+  ScanOfFour* pointers = &four;
+  // s0-s3 u, f, h; s16-s19 -delta, s20-s23 delta x, s24-s27 y, s28 a coefficient, s31 where y goes.
   asm volatile(".syntax unified\n"
-               "vldmia %[constants]!, {s28-s30}\n vldmia %[r0], {s16-s19}\n vldmia %[r1], {s4-s7}\n vldmia %[r2], {s0-s3}\n"
+               "ldmia %[four], {r0-r6, r8-r10}\n mov r12, #0x00800000\n"
+               "vldmia r5!, {s28}\n vldmia r6!, {s16-s19}\n vldmia r8!, {s4-s7}\n vldmia r9!, {s0-s3}\n"
+               "vmov s31, r10\n add r10, #16\n add %[four], #24\n stmia %[four], {r6, r8-r10}\n"
                "vmul.f32 s20, s16, s4\n vmul.f32 s21, s17, s5\n vmul.f32 s22, s18, s6\n vmul.f32 s23, s19, s7\n"
                "vmul.f32 s24, s0, s4\n vmul.f32 s25, s1, s5\n vmul.f32 s26, s2, s6\n vmul.f32 s27, s3, s7\n"
+               "vneg.f32 s16, s16\n vneg.f32 s17, s17\n vneg.f32 s18, s18\n vneg.f32 s19, s19\n"
                "1:\n"
-               "vldmia %[A2], {s0-s3}\n vldmia %[h], {s4-s7}\n vldmia %[B]!, {s31}\n"
+               "vldmia r0, {s0-s3}\n add r0, r0, #64\n"
                "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"
-               "add %[A2], %[A2], #64\n"
-               KRAIT_SCAN_PAIR("s0", "s1", "s4", "s5", "s20", "s21")
-               KRAIT_SCAN_PAIR("s2", "s3", "s6", "s7", "s22", "s23")
-               "vldmia %[C]!, {s31}\n vstmia %[h], {s0-s3}\n add %[h], %[h], #64\n"
-               "vfma.f32 s24, s31, s0\n vfma.f32 s25, s31, s1\n vfma.f32 s26, s31, s2\n vfma.f32 s27, s31, s3\n"
-               "subs %[n], %[n], #1\n bne 1b\n"
-               "vstmia %[y], {s24-s27}\n"
-               : [A2] "+&r"(A2), [h] "+&r"(h), [B] "+&r"(B), [C] "+&r"(C), [n] "+&r"(d_state), [constants] "+&r"(constants),
-                 [r0] "+&r"(r0), [r1] "+&r"(r1), [r2] "+&r"(r2)
-               : [y] "r"(y)
+               "vcvtr.s32.f32 s4, s0\n vcvtr.s32.f32 s5, s1\n vcvtr.s32.f32 s29, s2\n vcvtr.s32.f32 s30, s3\n"
+               "vcvt.f32.s32 s6, s4\n vcvt.f32.s32 s7, s5\n vcvt.f32.s32 s8, s29\n vcvt.f32.s32 s9, s30\n"
+               "vsub.f32 s0, s6, s0\n vsub.f32 s1, s7, s1\n vsub.f32 s2, s8, s2\n vsub.f32 s3, s9, s3\n"
+               KRAIT_DECAY_PAIR("s0", "s1", "s4", "s5", "s4", "s5")
+               KRAIT_DECAY_PAIR("s2", "s3", "s29", "s30", "s6", "s7")
+               "vldmia r1, {s8-s11}\n vldmia r2!, {s12}\n vldmia r3!, {s13}\n"
+               "vmul.f32 s0, s20, s12\n vmul.f32 s1, s21, s12\n vmul.f32 s2, s22, s12\n vmul.f32 s3, s23, s12\n"
+               "vfma.f32 s0, s4, s8\n vfma.f32 s1, s5, s9\n vfma.f32 s2, s6, s10\n vfma.f32 s3, s7, s11\n"
+               "vstmia r1, {s0-s3}\n add r1, r1, #64\n"
+               "vfma.f32 s24, s13, s0\n vfma.f32 s25, s13, s1\n vfma.f32 s26, s13, s2\n vfma.f32 s27, s13, s3\n"
+               "subs r4, r4, #1\n bne 1b\n"
+               "vmov r10, s31\n vstmia r10, {s24-s27}\n"
+               : [four] "+r"(pointers)
+               :
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "s0", "s1", "s2", "s3", "s4", "s5", "s6",
+                 "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22",
+                 "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
+#undef KRAIT_DECAY_PAIR
+}
+
+// y = silu(x), or y * silu(x), for channels in fours; y may be x. The table: the first coefficient, -87.3, log2(e) as a sum of
+// two, then the pairs of exp2_polynomial. Here n = round(x log2(e)), so e^-x = p(f) * 2^-n. From 88 on n stops at 127, and from
+// 2^24 on f may be anything, but p(f) * 2^-127 is below 2^-24 or, where it is negative, made 0, and 1 + e^-x is 1 all the same.
+template <bool times_y>
+HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
+  std::uint32_t r0, r1, r2, r3;
+#define KRAIT_CLAMP(x) "vcmpe.f32 " x ", s29\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " x ", s29\n"
+#define KRAIT_POWER_PAIR(f0, f1, n0, n1)                                                           \
+  KRAIT_EXP2_PAIR("%[table]", f0, f1)                                                              \
+  "vmov %[r0], %[r1], " n0 ", " n1 "\n vmov %[r2], %[r3], s14, s15\n"                              \
+  "ssat %[r0], #8, %[r0]\n ssat %[r1], #8, %[r1]\n lsl %[r0], %[r0], #23\n lsl %[r1], %[r1], #23\n" \
+  "qsub %[r2], %[r2], %[r0]\n qsub %[r3], %[r3], %[r1]\n"                                         \
+  "usat %[r2], #31, %[r2]\n usat %[r3], #31, %[r3]\n vmov " n0 ", " n1 ", %[r2], %[r3]\n"
+  asm volatile(".syntax unified\n"
+               "vldmia %[table]!, {s28-s31}\n vmov.f32 s24, #1.0\n"
+               "1:\n"
+               "vldmia %[x]!, {s0-s3}\n"
+               KRAIT_CLAMP("s0") KRAIT_CLAMP("s1") KRAIT_CLAMP("s2") KRAIT_CLAMP("s3")
+               "vmul.f32 s16, s0, s30\n vmul.f32 s17, s1, s30\n vmul.f32 s18, s2, s30\n vmul.f32 s19, s3, s30\n"
+               "vcvtr.s32.f32 s16, s16\n vcvtr.s32.f32 s17, s17\n vcvtr.s32.f32 s18, s18\n vcvtr.s32.f32 s19, s19\n"
+               "vcvt.f32.s32 s20, s16\n vcvt.f32.s32 s21, s17\n vcvt.f32.s32 s22, s18\n vcvt.f32.s32 s23, s19\n"
+               "vfms.f32 s20, s0, s30\n vfms.f32 s21, s1, s30\n vfms.f32 s22, s2, s30\n vfms.f32 s23, s3, s30\n"
+               "vfms.f32 s20, s0, s31\n vfms.f32 s21, s1, s31\n vfms.f32 s22, s2, s31\n vfms.f32 s23, s3, s31\n"
+               KRAIT_POWER_PAIR("s20", "s21", "s16", "s17")
+               KRAIT_POWER_PAIR("s22", "s23", "s18", "s19")
+               "vadd.f32 s16, s16, s24\n vadd.f32 s17, s17, s24\n vadd.f32 s18, s18, s24\n vadd.f32 s19, s19, s24\n"
+               "vdiv.f32 s0, s0, s16\n vdiv.f32 s1, s1, s17\n vdiv.f32 s2, s2, s18\n vdiv.f32 s3, s3, s19\n"
+               ".if %c[times_y]\n"
+               "vldmia %[y], {s4-s7}\n"
+               "vmul.f32 s0, s4, s0\n vmul.f32 s1, s5, s1\n vmul.f32 s2, s6, s2\n vmul.f32 s3, s7, s3\n"
+               ".endif\n"
+               "vstmia %[y]!, {s0-s3}\n"
+               "subs %[n], %[n], #4\n bne 1b\n"
+               : [table] "+&r"(table), [x] "+&r"(x), [y] "+&r"(y), [n] "+&r"(channels), [r0] "=&r"(r0), [r1] "=&r"(r1),
+                 [r2] "=&r"(r2), [r3] "=&r"(r3)
+               : [times_y] "i"(times_y)
+               : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
+                 "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s28", "s29", "s30", "s31", "cc", "memory");
+#undef KRAIT_CLAMP
+#undef KRAIT_POWER_PAIR
+}
+
+// x = softplus(x) for channels in fours. The table: that of silu_in_fours with +87.3. log1p: the coefficients of add_log1p,
+// the first one once, the others twice.
+HWY_INLINE void softplus_in_fours(const float* table, const float* log1p, float* x, std::size_t channels) {
+  std::uint32_t r0, r1, r2, r3;
+#define KRAIT_CLAMP(a, x) "vabs.f32 " a ", " x "\n vcmpe.f32 " a ", s29\n vmrs APSR_nzcv, fpscr\n it gt\n vmovgt.f32 " a ", s29\n"
+#define KRAIT_POSITIVE(x) "vcmpe.f32 " x ", #0.0\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " x ", s27\n"
+#define KRAIT_POWER_PAIR(f0, f1, n0, n1, u0, u1)                                                   \
+  KRAIT_EXP2_PAIR("%[table]", f0, f1)                                                              \
+  "vmov %[r0], %[r1], " n0 ", " n1 "\n vmov %[r2], %[r3], s14, s15\n"                              \
+  "sub %[r2], %[r2], %[r0], lsl #23\n sub %[r3], %[r3], %[r1], lsl #23\n vmov " u0 ", " u1 ", %[r2], %[r3]\n"
+#define KRAIT_LOG_PAIR(u0, u1, base0, base1)                                                       \
+  "vldmia %[log1p], {s6-s21}\n"                                                                    \
+  "vfma.f32 s6, s26, " u0 "\n vfma.f32 s7, s26, " u1 "\n vfma.f32 s8, s6, " u0 "\n vfma.f32 s9, s7, " u1 "\n"       \
+  "vfma.f32 s10, s8, " u0 "\n vfma.f32 s11, s9, " u1 "\n vfma.f32 s12, s10, " u0 "\n vfma.f32 s13, s11, " u1 "\n"   \
+  "vfma.f32 s14, s12, " u0 "\n vfma.f32 s15, s13, " u1 "\n vfma.f32 s16, s14, " u0 "\n vfma.f32 s17, s15, " u1 "\n" \
+  "vfma.f32 s18, s16, " u0 "\n vfma.f32 s19, s17, " u1 "\n vfma.f32 s20, s18, " u0 "\n vfma.f32 s21, s19, " u1 "\n" \
+  "vfma.f32 " base0 ", s20, " u0 "\n vfma.f32 " base1 ", s21, " u1 "\n"
+  asm volatile(".syntax unified\n"
+               "vldmia %[table]!, {s28-s31}\n vldmia %[log1p]!, {s26}\n vsub.f32 s27, s26, s26\n"
+               "1:\n"
+               "vldmia %[x], {s0-s3}\n"
+               KRAIT_CLAMP("s4", "s0") KRAIT_CLAMP("s5", "s1") KRAIT_CLAMP("s6", "s2") KRAIT_CLAMP("s7", "s3")
+               KRAIT_POSITIVE("s0") KRAIT_POSITIVE("s1") KRAIT_POSITIVE("s2") KRAIT_POSITIVE("s3")
+               "vmul.f32 s16, s4, s30\n vmul.f32 s17, s5, s30\n vmul.f32 s18, s6, s30\n vmul.f32 s19, s7, s30\n"
+               "vcvtr.s32.f32 s16, s16\n vcvtr.s32.f32 s17, s17\n vcvtr.s32.f32 s18, s18\n vcvtr.s32.f32 s19, s19\n"
+               "vcvt.f32.s32 s20, s16\n vcvt.f32.s32 s21, s17\n vcvt.f32.s32 s22, s18\n vcvt.f32.s32 s23, s19\n"
+               "vfms.f32 s20, s4, s30\n vfms.f32 s21, s5, s30\n vfms.f32 s22, s6, s30\n vfms.f32 s23, s7, s30\n"
+               "vfms.f32 s20, s4, s31\n vfms.f32 s21, s5, s31\n vfms.f32 s22, s6, s31\n vfms.f32 s23, s7, s31\n"
+               KRAIT_POWER_PAIR("s20", "s21", "s16", "s17", "s4", "s5")
+               KRAIT_POWER_PAIR("s22", "s23", "s18", "s19", "s24", "s25")
+               KRAIT_LOG_PAIR("s4", "s5", "s0", "s1")
+               KRAIT_LOG_PAIR("s24", "s25", "s2", "s3")
+               "vstmia %[x]!, {s0-s3}\n"
+               "subs %[n], %[n], #4\n bne 1b\n"
+               : [table] "+&r"(table), [log1p] "+&r"(log1p), [x] "+&r"(x), [n] "+&r"(channels), [r0] "=&r"(r0), [r1] "=&r"(r1),
+                 [r2] "=&r"(r2), [r3] "=&r"(r3)
+               :
                : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
                  "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",
                  "memory");
-#undef KRAIT_SCAN_PAIR
+#undef KRAIT_CLAMP
+#undef KRAIT_POSITIVE
+#undef KRAIT_POWER_PAIR
+#undef KRAIT_LOG_PAIR
+}
+#undef KRAIT_EXP2_PAIR
+
+// The convolution of one token for four neighbouring channels, see conv1d_rows: taps [past + 1][16], window [past][16], the
+// start of the four sums, x, which becomes y.
+HWY_INLINE void convolve_four(const float* taps, const float* start, float* window, float* x, std::size_t past) {
+  float* next;
+  asm volatile(".syntax unified\n"
+               "vldmia %[start], {s0-s3}\n vldmia %[x], {s12-s15}\n"
+               "cmp %[past], #0\n beq 3f\n"
+               "vldmia %[window], {s8-s11}\n b 2f\n"
+               "1:\n"
+               "add %[next], %[window], #64\n vldmia %[next], {s8-s11}\n vstmia %[window], {s8-s11}\n mov %[window], %[next]\n"
+               "2:\n"
+               "vldmia %[taps], {s4-s7}\n add %[taps], %[taps], #64\n"
+               "vfma.f32 s0, s4, s8\n vfma.f32 s1, s5, s9\n vfma.f32 s2, s6, s10\n vfma.f32 s3, s7, s11\n"
+               "subs %[past], %[past], #1\n bne 1b\n"
+               "vstmia %[window], {s12-s15}\n"
+               "3:\n"
+               "vldmia %[taps], {s4-s7}\n"
+               "vfma.f32 s0, s4, s12\n vfma.f32 s1, s5, s13\n vfma.f32 s2, s6, s14\n vfma.f32 s3, s7, s15\n"
+               "vstmia %[x], {s0-s3}\n"
+               : [taps] "+&r"(taps), [window] "+&r"(window), [past] "+&r"(past), [next] "=&r"(next)
+               : [start] "r"(start), [x] "r"(x)
+               : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "cc",
+                 "memory");
 }
 
 #if defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE)

@@ -88,7 +88,7 @@ HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& sta
                     std::size_t n) {
   const Rows<float> xy = rows_of(scratch.xy);
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.channels);
-  apply_conv1d(layer, state, xy, n, [](V v) KRAIT_LAMBDA { return v; });
+  apply_conv1d(layer, state, xy, n, Nothing{});
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.channels);
 }
 
