@@ -117,9 +117,9 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   };
   std::size_t k = 0;
 #ifdef KRAIT_CORTEX_M_FPU
-  if constexpr (storage == Storage::f32 && vectors == 16) {
+  if constexpr (storage == Storage::f32 && (vectors == 4 || vectors == 16)) {
     k = K / 4 * 4;
-    if (k > 0) multiply_add_16(sum[0], x[0], w, width - 16, k);
+    if (k > 0) multiply_add(sum[0], x[0], w, width - vectors, k);
     w += k * width;
   }
 #endif
@@ -169,6 +169,26 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
   }
 }
 
+// The first `outputs` of a panel, one float at a time: blocks, then fours, then the rest.
+template <class W, class X>
+HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y,
+                                    std::size_t outputs, std::size_t n) {
+  for (std::size_t t = 0; t < n; ++t) {
+    std::size_t o = 0;
+    const auto tiles_of = [&](auto vectors) KRAIT_LAMBDA {
+      for (; o + vectors <= outputs; o += vectors)
+        linear_tile<1, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {y[t] + o, y.stride});
+    };
+    tiles_of(std::integral_constant<std::size_t, block_width>{});
+    tiles_of(std::integral_constant<std::size_t, 4>{});
+    if (o < outputs) {
+      float four[4];
+      linear_tile<1, 4>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {four, 0});
+      copy_floats(four, y[t] + o, outputs - o);
+    }
+  }
+}
+
 // bf16 brings two columns at a time, so a sum waits for itself twice as often as for a load: where a panel is just four
 // vectors, two panels side by side fill the time (in_proj of d_model 128: 1.12 times as fast on a Zen 4).
 template <class W>
@@ -189,12 +209,16 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
   for (; o + panel_width <= outputs; o += panel_width)
     linear_panel<tokens, panel_width>(w.panel(o, K), K, bias ? bias + o : nullptr, x, {y.data + o, y.stride}, n);
   if (o == outputs) return;
+  const W last = w.panel(o, K);
   const float* last_bias = bias ? bias + o : nullptr;
-  if (outputs == N) return linear_last_panel<tokens>(w.panel(o, K), N - o, K, last_bias, x, {y.data + o, y.stride}, n);
-  alignas(64) float padded_row[panel_width];
-  for (std::size_t t = 0; t < n; ++t) {
-    linear_last_panel<1>(w.panel(o, K), N - o, K, last_bias, x.from(t), {padded_row, 0}, 1);
-    copy_floats(padded_row, y[t] + o, outputs - o);
+  if (outputs == N) return linear_last_panel<tokens>(last, N - o, K, last_bias, x, {y.data + o, y.stride}, n);
+  if constexpr (lanes == 1) linear_some_outputs(last, N - o, K, last_bias, x, {y.data + o, y.stride}, outputs - o, n);
+  else {
+    alignas(64) float padded_row[panel_width];
+    for (std::size_t t = 0; t < n; ++t) {
+      linear_last_panel<1>(last, N - o, K, last_bias, x.from(t), {padded_row, 0}, 1);
+      copy_floats(padded_row, y[t] + o, outputs - o);
+    }
   }
 }
 

@@ -20,9 +20,12 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, Rows<float> xy,
                           std::size_t n) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
+  constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
   const Rows<float> x_dbl = rows_of(scratch.x_dbl);
   const Rows<float> delta = rows_of(scratch.delta);
-  apply_linear<tokens>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, Ssm::XProj::padded_out, n);
+  // Where vectors are of one float, padding behind the last rows would be work; elsewhere leaving it out would be.
+  constexpr std::size_t x_outputs = lanes == 1 ? Ssm::C_start + C_rows : Ssm::XProj::padded_out;
+  apply_linear<tokens>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, x_outputs, n);
   apply_linear<tokens>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, Ssm::DtProj::padded_out, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
   selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
