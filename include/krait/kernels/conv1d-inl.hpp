@@ -25,10 +25,6 @@ struct Silu {
 #endif
 };
 
-#ifdef KRAIT_CORTEX_M_FPU
-inline constexpr float no_bias[4] = {};
-#endif
-
 // y_t = after(bias + sum over j of weight[j] x_{t - d_conv + 1 + j}), oldest tap first, in place: x becomes y.
 // weight [channels / 16][d_conv][16]; window [channels / 16][d_conv - 1][16], the inputs before the first, oldest first,
 // brought up to date; rows of whole blocks.

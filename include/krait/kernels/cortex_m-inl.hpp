@@ -18,7 +18,8 @@ HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
 
-// sum[o] += x[k] * w[k][o] for 16 or 4 outputs and K = 4, 8, ... columns, `skip` floats lying between one column and the next.
+// y[o] = start[o] + sum over k of x[k] * w[k][o] for 16 or 4 outputs and K = 4, 8, ... columns, `skip` floats lying between one
+// column and the next. start may be y.
 // x[k] is in xk; all weights of a column, or eight, are loaded at once.
 #define KRAIT_COLUMN(xk)                                                                                               \
   "vldmia %[w]!, {s16-s23}\n"                                                                                         \
@@ -28,16 +29,17 @@ namespace HWY_NAMESPACE {
   "vfma.f32 s8, " xk ", s16\n vfma.f32 s9, " xk ", s17\n vfma.f32 s10, " xk ", s18\n vfma.f32 s11, " xk ", s19\n"       \
   "vfma.f32 s12, " xk ", s20\n vfma.f32 s13, " xk ", s21\n vfma.f32 s14, " xk ", s22\n vfma.f32 s15, " xk ", s23\n"     \
   "add %[w], %[w], %[skip]\n"
-HWY_INLINE void multiply_add(V (&sum)[16], const float* x, const float* w, std::size_t skip, std::size_t K) {
+HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 16>, const float* start, const float* x, const float* w,
+                             std::size_t skip, std::size_t K, float* y) {
   asm volatile(".syntax unified\n"
-               "vldmia %[sum], {s0-s15}\n"
+               "vldmia %[start], {s0-s15}\n"
                "1:\n"
                "vldmia %[x]!, {s24-s27}\n"
                KRAIT_COLUMN("s24") KRAIT_COLUMN("s25") KRAIT_COLUMN("s26") KRAIT_COLUMN("s27")
                "subs %[K], %[K], #4\n bne 1b\n"
-               "vstmia %[sum], {s0-s15}\n"
+               "vstmia %[y], {s0-s15}\n"
                : [x] "+&r"(x), [w] "+&r"(w), [K] "+&r"(K)
-               : [sum] "r"(&sum), [skip] "r"(skip * sizeof(float))
+               : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))
                : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
                  "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "cc", "memory");
 }
@@ -45,16 +47,17 @@ HWY_INLINE void multiply_add(V (&sum)[16], const float* x, const float* w, std::
 #define KRAIT_COLUMN(xk)                                                                                               \
   "vldmia %[w]!, {s8-s11}\n add %[w], %[w], %[skip]\n"                                                                \
   "vfma.f32 s0, " xk ", s8\n vfma.f32 s1, " xk ", s9\n vfma.f32 s2, " xk ", s10\n vfma.f32 s3, " xk ", s11\n"
-HWY_INLINE void multiply_add(V (&sum)[4], const float* x, const float* w, std::size_t skip, std::size_t K) {
+HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 4>, const float* start, const float* x, const float* w,
+                             std::size_t skip, std::size_t K, float* y) {
   asm volatile(".syntax unified\n"
-               "vldmia %[sum], {s0-s3}\n"
+               "vldmia %[start], {s0-s3}\n"
                "1:\n"
                "vldmia %[x]!, {s4-s7}\n"
                KRAIT_COLUMN("s4") KRAIT_COLUMN("s5") KRAIT_COLUMN("s6") KRAIT_COLUMN("s7")
                "subs %[K], %[K], #4\n bne 1b\n"
-               "vstmia %[sum], {s0-s3}\n"
+               "vstmia %[y], {s0-s3}\n"
                : [x] "+&r"(x), [w] "+&r"(w), [K] "+&r"(K)
-               : [sum] "r"(&sum), [skip] "r"(skip * sizeof(float))
+               : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))
                : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "cc", "memory");
 }
 #undef KRAIT_COLUMN

@@ -67,8 +67,7 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 #ifdef KRAIT_CORTEX_M_FPU
 inline constexpr float halved_exp2[11] = {exp2_c5 / 2, exp2_c4 / 2, exp2_c4 / 2, exp2_c3 / 2, exp2_c3 / 2, exp2_c2 / 2,
                                            exp2_c2 / 2, exp2_c1 / 2, exp2_c1 / 2, exp2_c0 / 2, exp2_c0 / 2};
-// A function of its own, so that its caller's variables leave it the registers it needs.
-HWY_NOINLINE inline void scan_in_fours(const Scan& s, std::size_t channels) {
+HWY_INLINE void scan_in_fours(const Scan& s, std::size_t channels) {
   for (std::size_t t = 0; t < s.tokens; ++t) {
     ScanOfFour four{s.A2, s.h, s.B[t], s.C[t], s.d_state, halved_exp2, s.delta[t], s.x[t], s.D, s.y[t]};
     for (std::size_t c = 4; c <= channels; c += 4) {
