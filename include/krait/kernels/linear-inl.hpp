@@ -153,17 +153,17 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// One panel of `width` outputs for n tokens.
-template <std::size_t tokens, std::size_t width, class W, class X>
-HWY_INLINE void linear_panel(W w, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
-  constexpr std::size_t vectors = tile_vectors(tokens, width, W::accumulators);
+// `outputs` neighbouring outputs, whole blocks, of a panel of `width` for n tokens.
+template <std::size_t tokens, std::size_t outputs, class W, class X>
+HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
+  constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
   std::size_t t = 0;
   for (; t + tokens <= n; t += tokens)
-    for (std::size_t o = 0; o < width; o += vectors * lanes)
+    for (std::size_t o = 0; o < outputs; o += vectors * lanes)
       linear_tile<tokens, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t),
                                    {y[t] + o, y.stride});
   if constexpr (tokens > 1) {
-    if (t < n) linear_panel<tokens / 2, width>(w, K, bias, x.from(t), y.from(t), n - t);
+    if (t < n) linear_panel<tokens / 2, outputs>(w, width, K, bias, x.from(t), y.from(t), n - t);
   }
 }
 
@@ -173,14 +173,14 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
                                   std::size_t n) {
   static_assert(panel_width == 4 * block_width);
   switch (width / block_width) {
-    case 1: return linear_panel<tokens, 1 * block_width>(w, K, bias, x, y, n);
-    case 2: return linear_panel<tokens, 2 * block_width>(w, K, bias, x, y, n);
-    case 3: return linear_panel<tokens, 3 * block_width>(w, K, bias, x, y, n);
-    default: return linear_panel<tokens, 4 * block_width>(w, K, bias, x, y, n);
+    case 1: return linear_panel<tokens, 1 * block_width>(w, 1 * block_width, K, bias, x, y, n);
+    case 2: return linear_panel<tokens, 2 * block_width>(w, 2 * block_width, K, bias, x, y, n);
+    case 3: return linear_panel<tokens, 3 * block_width>(w, 3 * block_width, K, bias, x, y, n);
+    default: return linear_panel<tokens, 4 * block_width>(w, 4 * block_width, K, bias, x, y, n);
   }
 }
 
-// The first `outputs` of a panel, one float at a time: blocks, then fours, then the rest.
+// The first `outputs` of a panel where vectors are of one float: blocks, then fours, then the rest.
 template <class W, class X>
 HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y,
                                     std::size_t outputs, std::size_t n) {
@@ -205,30 +205,41 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
 template <class W>
 inline constexpr bool two_panels = std::is_same_v<W, Weights<Storage::bf16>> && panel_width / lanes <= 4;
 
-// y[t] = W x[t] + bias for n tokens. Writes `outputs` floats of each row of y: all N (a multiple of 16, the padding
-// included) or fewer than 16 less, where y has no room for padding. x and y must not overlap.
+// y[t] = W x[t] + bias for n tokens, `outputs` of them from `first` on, a multiple of 16: all N (a multiple of 16, the padding
+// included), or a part in whole blocks, or fewer than 16 less, where y has no room for padding. x and y must not overlap.
 template <std::size_t tokens, class W, class X>
-HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, Rows<float> y,
+HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t first,
                             std::size_t outputs, std::size_t n) {
-  std::size_t o = 0;
-  if constexpr (tokens == 1 && two_panels<W>) {
-    for (; o + 2 * panel_width <= outputs; o += 2 * panel_width)
-      for (std::size_t t = 0; t < n; ++t)
-        linear_tile<1, 2 * panel_width / lanes, 2>(w.panel(o, K), panel_width, K, bias ? bias + o : nullptr, x.from(t),
-                                                   {y[t] + o, y.stride});
-  }
-  for (; o + panel_width <= outputs; o += panel_width)
-    linear_panel<tokens, panel_width>(w.panel(o, K), K, bias ? bias + o : nullptr, x, {y.data + o, y.stride}, n);
-  if (o == outputs) return;
-  const W last = w.panel(o, K);
-  const float* last_bias = bias ? bias + o : nullptr;
-  if (outputs == N) return linear_last_panel<tokens>(last, N - o, K, last_bias, x, {y.data + o, y.stride}, n);
-  if constexpr (lanes == 1) linear_some_outputs(last, N - o, K, last_bias, x, {y.data + o, y.stride}, outputs - o, n);
-  else {
+  const std::size_t end = first + outputs;
+  std::size_t o = first;
+  const auto width = [&]() KRAIT_LAMBDA { return std::min(panel_width, N - o / panel_width * panel_width); };
+  const auto from = [&]() KRAIT_LAMBDA { return w.panel(o / panel_width * panel_width, K).outputs_from(o % panel_width); };
+  const auto bias_here = [&]() KRAIT_LAMBDA { return bias ? bias + o : nullptr; };
+  const auto y_here = [&]() KRAIT_LAMBDA { return Rows<float>{y.data + (o - first), y.stride}; };
+  if constexpr (lanes == 1) {
+    for (std::size_t next; o < end; o = next) {
+      next = std::min(o / panel_width * panel_width + width(), end);
+      linear_some_outputs(from(), width(), K, bias_here(), x, y_here(), next - o, n);
+    }
+  } else {
+    const auto blocks_until = [&](std::size_t stop) KRAIT_LAMBDA {
+      for (; o < stop; o += block_width) linear_panel<tokens, block_width>(from(), width(), K, bias_here(), x, y_here(), n);
+    };
+    if (o % panel_width != 0) blocks_until(std::min(ceil_div(o, panel_width) * panel_width, end));
+    if constexpr (tokens == 1 && two_panels<W>) {
+      for (; o + 2 * panel_width <= end; o += 2 * panel_width)
+        for (std::size_t t = 0; t < n; ++t)
+          linear_tile<1, 2 * panel_width / lanes, 2>(from(), panel_width, K, bias_here(), x.from(t), y_here().from(t));
+    }
+    for (; o + panel_width <= end; o += panel_width)
+      linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
+    if (o == end) return;
+    if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
+    if (outputs % block_width == 0) return blocks_until(end);
     alignas(64) float padded_row[panel_width];
     for (std::size_t t = 0; t < n; ++t) {
-      linear_last_panel<1>(last, N - o, K, last_bias, x.from(t), {padded_row, 0}, 1);
-      copy_floats(padded_row, y[t] + o, outputs - o);
+      linear_last_panel<1>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);
+      copy_floats(padded_row, y_here()[t], end - o);
     }
   }
 }

@@ -18,16 +18,21 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
                     typename MambaBlock<dims>::template Scratch<tokens>& scratch, Rows<const float> in, Rows<float> out,
                     std::size_t n) {
   using Block = MambaBlock<dims>;
-  const Rows<float> x = rows_of(scratch.xz);
-  const Rows<float> z{x.data + Block::xz_order.group_start(1), x.stride};
-  apply_linear<tokens>(block.in_proj, scratch.linear, in, x, Block::InProj::padded_out, n);
-  apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
-  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
+  const Rows<float> x = rows_of(scratch.x), z = rows_of(scratch.ssm.delta);
+  // in_proj's x first; its z only when the scan has used delta up, which is where it goes. A loop of two, so that the code of
+  // in_proj is there once.
+  for (std::size_t half = 0; half < 2; ++half) {
+    apply_linear<tokens>(block.in_proj, scratch.linear, in, half == 0 ? x : z,
+                         {padded(dims.d_inner), Block::xz_order.group_start(half)}, n);
+    if (half == 0) {
+      apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
+      apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
+    }
+  }
   for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], padded(dims.d_inner));
-  apply_linear<tokens>(block.out_proj, scratch.linear, x.as_const(), out, dims.d_model, n);
+  apply_linear<tokens>(block.out_proj, scratch.linear, x.as_const(), out, {dims.d_model}, n);
 }
 
-// Unlike the others' run, in and out may be the same rows.
 template <std::size_t tokens, BlockDims dims>
 HWY_NOINLINE void run(const ResidualBlock<dims>& block, typename ResidualBlock<dims>::State& state,
                       typename ResidualBlock<dims>::template Scratch<tokens>& scratch, Rows<const float> in,

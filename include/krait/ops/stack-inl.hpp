@@ -25,20 +25,28 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
   }
 }
 
-// The members from here on. Rows alternate between the scratch's two; the last member writes `out`. n becomes 1 behind a
-// pooling member.
+// The row that the member behind `here` writes: another, if it does not work in place and is not the last, which writes `out`.
+template <class Next, class... Behind>
+constexpr std::size_t next_row(std::size_t here) {
+  return sizeof...(Behind) == 0 || krait::works_in_place<krait::detail::MemberFacts<Next>> ? here : 1 - here;
+}
+
+// The members from here on. `here`: which of the scratch's rows the first of them is to write; the last one writes `out`. n
+// becomes 1 behind a pooling member.
 template <std::size_t tokens, class In, class StackScratch, class States, class Scratches, class First,
           class... Rest>
 HWY_INLINE void run_members(StackScratch& scratch, States& states, Scratches& scratches, std::size_t here, In in,
                             Rows<float> out, std::size_t n, Emit emit, const First& first, const Rest&... rest) {
   constexpr bool last = sizeof...(Rest) == 0;
   const Rows<float> to = last ? out : rows_of(scratch.rows[here]);
-  run<tokens>(first, states.first, *::new (&scratches.first) decltype(scratches.first), in, to, n);
-  if constexpr (!last) {
-    if (Pooling<First> && emit == Emit::nothing) return;
-    run_members<tokens>(scratch, states.rest, scratches.rest, 1 - here, to.as_const(), out,
-                                Pooling<First> ? 1 : n, emit, rest...);
-  }
+  krait::detail::take_apart(states, [&](auto& state, auto& states_behind) KRAIT_LAMBDA {
+    run<tokens>(first, state, *::new (&scratches.first) decltype(scratches.first), in, to, n);
+    if constexpr (!last) {
+      if (Pooling<First> && emit == Emit::nothing) return;
+      run_members<tokens>(scratch, states_behind, scratches.rest, next_row<Rest...>(here), to.as_const(), out,
+                          Pooling<First> ? 1 : n, emit, rest...);
+    }
+  });
 }
 
 template <std::size_t tokens, class Parts, class In>
