@@ -243,41 +243,107 @@ HWY_INLINE void convolve_four(const float* taps, const float* start, float* wind
                  "memory");
 }
 
-#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE)
-#define KRAIT_CORTEX_M_DSP 1
-
 // Where the i-th of a row's 16-bit inputs rests: SXTB16 widens bytes 0 and 2, then 1 and 3, of a word of weights, so inputs
-// that are multiplied by them stand in that order.
+// that are multiplied by them stand in that order. Helium has plain rows.
+#ifdef __ARM_FEATURE_MVE
+constexpr std::size_t input_place(std::size_t i) { return i; }
+#define KRAIT_PACK_FOUR "pkhbt %[r0], %[r0], %[r1], lsl #16\n pkhbt %[r1], %[r2], %[r3], lsl #16\n"
+#else
+#define KRAIT_CORTEX_M_DSP 1
 constexpr std::size_t input_place(std::size_t i) { return (i & ~std::size_t{3}) | (i & 1) << 1 | (i >> 1 & 1); }
+#define KRAIT_PACK_FOUR "pkhbt %[r0], %[r0], %[r2], lsl #16\n pkhbt %[r1], %[r1], %[r3], lsl #16\n"
+#endif
 
-// sums[o] = the products of q and w + 8 o, from q to q_end in eights, for four outputs o; from one eight to the next w
-// moves on by `width` outputs. q and q_end are not the same.
-HWY_INLINE void sum_products(const std::int8_t* w, std::size_t width, const std::int16_t* q, const std::int16_t* q_end,
-                             std::int32_t (&sums)[4]) {
-  std::int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  std::uint32_t x0, x1, x2, x3, word, half;
-  // Four weights of an output, whose inputs are a and b.
-#define KRAIT_FOUR(sum, offset, a, b)                                             \
-  "ldr %[word], [%[w], #" offset "]\n sxtb16 %[half], %[word]\n"                 \
-  "smlad %[" sum "], %[half], %[" a "], %[" sum "]\n"                             \
-  "sxtb16 %[half], %[word], ror #8\n"                                            \
-  "smlad %[" sum "], %[half], %[" b "], %[" sum "]\n"
-  while (q != q_end) {
-    asm(".syntax unified\n"
-        "ldrd %[x0], %[x1], [%[q]], #8\n ldrd %[x2], %[x3], [%[q]], #8\n"
-        KRAIT_FOUR("s0", "0", "x0", "x1") KRAIT_FOUR("s0", "4", "x2", "x3")
-        KRAIT_FOUR("s1", "8", "x0", "x1") KRAIT_FOUR("s1", "12", "x2", "x3")
-        KRAIT_FOUR("s2", "16", "x0", "x1") KRAIT_FOUR("s2", "20", "x2", "x3")
-        KRAIT_FOUR("s3", "24", "x0", "x1") KRAIT_FOUR("s3", "28", "x2", "x3")
-        : [s0] "+&r"(s0), [s1] "+&r"(s1), [s2] "+&r"(s2), [s3] "+&r"(s3), [q] "+&r"(q), [x0] "=&r"(x0), [x1] "=&r"(x1),
-          [x2] "=&r"(x2), [x3] "=&r"(x3), [word] "=&r"(word), [half] "=&r"(half)
-        : [w] "r"(w)
-        : "memory");
-    w += width * 8;
-  }
-#undef KRAIT_FOUR
-  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+// The largest of `least`, which is not negative, and the magnitudes of n floats, n = 4, 8, ..., as whole numbers.
+HWY_INLINE std::uint32_t largest_magnitude(std::uint32_t least, const float* x, std::size_t n) {
+  std::uint32_t twice = least << 1, r0, r1, r2, r3;
+#define KRAIT_LARGER(r) "cmp %[twice], %[" r "], lsl #1\n it lo\n lsllo %[twice], %[" r "], #1\n"
+  asm volatile(".syntax unified\n"
+               "1:\n"
+               "ldrd %[r0], %[r1], [%[x]], #8\n ldrd %[r2], %[r3], [%[x]], #8\n"
+               KRAIT_LARGER("r0") KRAIT_LARGER("r1") KRAIT_LARGER("r2") KRAIT_LARGER("r3")
+               "subs %[n], %[n], #4\n bne 1b\n"
+               : [twice] "+&r"(twice), [x] "+&r"(x), [n] "+&r"(n), [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [r3] "=&r"(r3)
+               :
+               : "cc", "memory");
+#undef KRAIT_LARGER
+  return twice >> 1;
 }
+
+// q = x * inverse rounded, as round_shifted does it, for n floats, n = 4, 8, ...; in the order of input_place.
+HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift, std::int16_t* q, std::size_t n) {
+  std::uint32_t r0, r1, r2, r3;
+  asm volatile(".syntax unified\n"
+               "1:\n"
+               "vldmia %[x]!, {s0-s3}\n"
+               "vmul.f32 s0, s0, %[inverse]\n vmul.f32 s1, s1, %[inverse]\n vmul.f32 s2, s2, %[inverse]\n vmul.f32 s3, s3, %[inverse]\n"
+               "vadd.f32 s0, s0, %[shift]\n vadd.f32 s1, s1, %[shift]\n vadd.f32 s2, s2, %[shift]\n vadd.f32 s3, s3, %[shift]\n"
+               "vmov %[r0], %[r1], s0, s1\n vmov %[r2], %[r3], s2, s3\n"
+               KRAIT_PACK_FOUR
+               "strd %[r0], %[r1], [%[q]], #8\n"
+               "subs %[n], %[n], #4\n bne 1b\n"
+               : [x] "+&r"(x), [q] "+&r"(q), [n] "+&r"(n), [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [r3] "=&r"(r3)
+               : [inverse] "t"(inverse), [shift] "t"(whole_shift)
+               : "s0", "s1", "s2", "s3", "cc", "memory");
+#undef KRAIT_PACK_FOUR
+}
+
+#ifdef KRAIT_CORTEX_M_DSP
+// Neighbouring outputs of a linear layer with int8 weights: w [groups][8] of each, `skip` bytes between one group's weights
+// and the next's; their scales; what is added; where they go; the step of the inputs q.
+struct Int8Tile {
+  const std::int8_t* w;
+  const std::int16_t* q;
+  std::size_t groups, skip;
+  const float *scales, *start;
+  float *y, step;
+};
+
+// y = (sum of w q) * (scale * step) + start for 16 or 4 outputs. The sums are in s0-s15, from where two at a time come to
+// r0 and r1; s28 groups, s29 skip, s31 the tile. Registers are named: there are too few to leave their choice to a compiler.
+#define KRAIT_EIGHT(sum, low, high)                                                             \
+  "sxtb16 r12, " low "\n smlad " sum ", r12, r2, " sum "\n"                                     \
+  "sxtb16 r12, " low ", ror #8\n smlad " sum ", r12, r3, " sum "\n"                             \
+  "sxtb16 r12, " high "\n smlad " sum ", r12, r4, " sum "\n"                                    \
+  "sxtb16 r12, " high ", ror #8\n smlad " sum ", r12, r5, " sum "\n"
+#define KRAIT_SUM_PAIR(a, b)                                                                    \
+  "vmov r0, r1, " a ", " b "\n ldmia r11!, {r6, r8-r10}\n"                                      \
+  KRAIT_EIGHT("r0", "r6", "r8") KRAIT_EIGHT("r1", "r9", "r10") "vmov " a ", " b ", r0, r1\n"
+#define KRAIT_SCALE_FOUR(a, b, c, d)                                                            \
+  "vldmia r0!, {s16-s19}\n vldmia r1!, {s20-s23}\n"                                             \
+  "vmul.f32 s16, s16, s24\n vmul.f32 s17, s17, s24\n vmul.f32 s18, s18, s24\n vmul.f32 s19, s19, s24\n"                         \
+  "vcvt.f32.s32 " a ", " a "\n vcvt.f32.s32 " b ", " b "\n vcvt.f32.s32 " c ", " c "\n vcvt.f32.s32 " d ", " d "\n"             \
+  "vfma.f32 s20, " a ", s16\n vfma.f32 s21, " b ", s17\n vfma.f32 s22, " c ", s18\n vfma.f32 s23, " d ", s19\n"                 \
+  "vstmia r2!, {s20-s23}\n"
+#define KRAIT_TILE(zeros, pairs, scaled)                                                        \
+  asm volatile(".syntax unified\n"                                                              \
+               "vmov s31, %[at]\n ldr r11, [%[at]]\n ldrd r0, r1, [%[at], #8]\n vmov s28, s29, r0, r1\n ldr %[at], [%[at], #4]\n"   \
+               "movs r0, #0\n" zeros "1:\n ldmia %[at]!, {r2-r5}\n" pairs                       \
+               "vmov r0, r1, s28, s29\n add r11, r1\n subs r0, #1\n vmov s28, r0\n bne 1b\n"    \
+               "vmov %[at], s31\n add %[at], #16\n ldmia %[at], {r0-r3}\n vmov s24, r3\n" scaled \
+               : [at] "+&r"(at)                                                                 \
+               :                                                                                \
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "s0", "s1", "s2", "s3", "s4", "s5",     \
+                 "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", \
+                 "s23", "s24", "s28", "s29", "s31", "cc", "memory")
+HWY_INLINE void multiply_int8(std::integral_constant<std::size_t, 16>, const Int8Tile& tile) {
+  const Int8Tile* at = &tile;
+  KRAIT_TILE("vmov s0, s1, r0, r0\n vmov s2, s3, r0, r0\n vmov s4, s5, r0, r0\n vmov s6, s7, r0, r0\n"
+             "vmov s8, s9, r0, r0\n vmov s10, s11, r0, r0\n vmov s12, s13, r0, r0\n vmov s14, s15, r0, r0\n",
+             KRAIT_SUM_PAIR("s0", "s1") KRAIT_SUM_PAIR("s2", "s3") KRAIT_SUM_PAIR("s4", "s5") KRAIT_SUM_PAIR("s6", "s7")
+             KRAIT_SUM_PAIR("s8", "s9") KRAIT_SUM_PAIR("s10", "s11") KRAIT_SUM_PAIR("s12", "s13") KRAIT_SUM_PAIR("s14", "s15"),
+             KRAIT_SCALE_FOUR("s0", "s1", "s2", "s3") KRAIT_SCALE_FOUR("s4", "s5", "s6", "s7")
+             KRAIT_SCALE_FOUR("s8", "s9", "s10", "s11") KRAIT_SCALE_FOUR("s12", "s13", "s14", "s15"));
+}
+HWY_INLINE void multiply_int8(std::integral_constant<std::size_t, 4>, const Int8Tile& tile) {
+  const Int8Tile* at = &tile;
+  KRAIT_TILE("vmov s0, s1, r0, r0\n vmov s2, s3, r0, r0\n", KRAIT_SUM_PAIR("s0", "s1") KRAIT_SUM_PAIR("s2", "s3"),
+             KRAIT_SCALE_FOUR("s0", "s1", "s2", "s3"));
+}
+#undef KRAIT_EIGHT
+#undef KRAIT_SUM_PAIR
+#undef KRAIT_SCALE_FOUR
+#undef KRAIT_TILE
 #endif
 
 }  // namespace HWY_NAMESPACE

@@ -36,16 +36,6 @@ template <class First, class... Rest>
 struct Pack<First, Rest...> {
   Pack<Rest...> rest;
 };
-// f(first, rest) with both of them, made here where they are empty.
-template <class First, class... Rest, class F>
-constexpr void take_apart(Pack<First, Rest...>& pack, F f) {
-  [[maybe_unused]] First no_first;
-  [[maybe_unused]] Pack<Rest...> no_rest;
-  if constexpr (all_empty<First, Rest...>) f(no_first, no_rest);
-  else if constexpr (all_empty<First>) f(no_first, pack.rest);
-  else if constexpr (all_empty<Rest...>) f(pack.first, no_rest);
-  else f(pack.first, pack.rest);
-}
 
 // Room for one object of any of the types.
 template <class... Ts>
