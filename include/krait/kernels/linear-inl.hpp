@@ -180,22 +180,26 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
   }
 }
 
-// The first `outputs` of a panel where vectors are of one float: blocks, then fours, then the rest.
-template <class W, class X>
+// The first `here` outputs of a panel where vectors are of one float, of `outputs` in all: blocks, then fours, then the rest.
+template <std::size_t outputs, class W, class X>
 HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y,
-                                    std::size_t outputs, std::size_t n) {
+                                    std::size_t here, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) {
     std::size_t o = 0;
-    const auto tiles_of = [&](auto vectors) KRAIT_LAMBDA {
-      for (; o + vectors <= outputs; o += vectors)
-        linear_tile<1, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {y[t] + o, y.stride});
+    const auto tile = [&](auto vectors, float* to) KRAIT_LAMBDA {
+      linear_tile<1, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {to, 0});
     };
-    tiles_of(std::integral_constant<std::size_t, block_width>{});
-    tiles_of(std::integral_constant<std::size_t, 4>{});
-    if (o < outputs) {
-      float four[4];
-      linear_tile<1, 4>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {four, 0});
-      copy_floats(four, y[t] + o, outputs - o);
+    const std::integral_constant<std::size_t, block_width> block;
+    const std::integral_constant<std::size_t, 4> four;
+    if constexpr (outputs >= block)
+      for (; o + block <= here; o += block) tile(block, y[t] + o);
+    if constexpr (outputs % block >= four)
+      for (; o + four <= here; o += four) tile(four, y[t] + o);
+    if constexpr (outputs % four != 0) {
+      if (o == here) continue;
+      float last[four];
+      tile(four, last);
+      copy_floats(last, y[t] + o, here - o);
     }
   }
 }
@@ -207,9 +211,9 @@ inline constexpr bool two_panels = std::is_same_v<W, Weights<Storage::bf16>> && 
 
 // y[t] = W x[t] + bias for n tokens, `outputs` of them from `first` on, a multiple of 16: all N (a multiple of 16, the padding
 // included), or a part in whole blocks, or fewer than 16 less, where y has no room for padding. x and y must not overlap.
-template <std::size_t tokens, class W, class X>
+template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t first,
-                            std::size_t outputs, std::size_t n) {
+                            std::size_t n) {
   const std::size_t end = first + outputs;
   std::size_t o = first;
   const auto width = [&]() KRAIT_LAMBDA { return std::min(panel_width, N - o / panel_width * panel_width); };
@@ -219,7 +223,7 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
   if constexpr (lanes == 1) {
     for (std::size_t next; o < end; o = next) {
       next = std::min(o / panel_width * panel_width + width(), end);
-      linear_some_outputs(from(), width(), K, bias_here(), x, y_here(), next - o, n);
+      linear_some_outputs<outputs>(from(), width(), K, bias_here(), x, y_here(), next - o, n);
     }
   } else {
     const auto blocks_until = [&](std::size_t stop) KRAIT_LAMBDA {
@@ -235,7 +239,7 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
       linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
     if (o == end) return;
     if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
-    if (outputs % block_width == 0) return blocks_until(end);
+    if constexpr (outputs % block_width == 0) return blocks_until(end);
     alignas(64) float padded_row[panel_width];
     for (std::size_t t = 0; t < n; ++t) {
       linear_last_panel<1>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);

@@ -22,15 +22,15 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
   // in_proj's x first; its z only when the scan has used delta up, which is where it goes. A loop of two, so that the code of
   // in_proj is there once.
   for (std::size_t half = 0; half < 2; ++half) {
-    apply_linear<tokens>(block.in_proj, scratch.linear, in, half == 0 ? x : z,
-                         {padded(dims.d_inner), Block::xz_order.group_start(half)}, n);
+    apply_linear<tokens, padded(dims.d_inner)>(block.in_proj, scratch.linear, in, half == 0 ? x : z, n,
+                                               Block::xz_order.group_start(half));
     if (half == 0) {
       apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
       apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
     }
   }
   for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], padded(dims.d_inner));
-  apply_linear<tokens>(block.out_proj, scratch.linear, x.as_const(), out, {dims.d_model}, n);
+  apply_linear<tokens, dims.d_model>(block.out_proj, scratch.linear, x.as_const(), out, n);
 }
 
 template <std::size_t tokens, BlockDims dims>

@@ -43,39 +43,31 @@ HWY_INLINE Weights<storage> weights_of(const Matrix<order, d_in, storage>& weigh
   else return {weight.data()};
 }
 
-// Which outputs of a linear layer are wanted, in the order in which its rows rest, see linear_rows.
-struct Outputs {
-  std::size_t count;
-  std::size_t first = 0;
-};
-
-// y = weight x + bias, n rows; of each the outputs that are wanted are written: all rows of the weight, or with their padding
-// where there is room for it, or a part. The scratch may be that of a layer with more inputs.
-template <std::size_t tokens, RowOrder order, std::size_t d_in, Storage storage, class Borrowed>
+// y = weight x + bias, n rows; of each, `outputs` from `first` on are written, see linear_rows: all rows of the weight, or with
+// their padding where there is room for it, or a part. The scratch may be that of a layer with more inputs.
+template <std::size_t tokens, std::size_t outputs, RowOrder order, std::size_t d_in, Storage storage, class Borrowed>
 HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, Borrowed& scratch,
-                             Rows<const float> in, Rows<float> out, Outputs outputs, std::size_t n) {
+                             Rows<const float> in, Rows<float> out, std::size_t n, std::size_t first = 0) {
   constexpr std::size_t tile = tokens < tile_tokens ? 1 : std::min(tile_tokens, Weights<storage>::most_tokens);
-  const auto rows = [&](auto x) KRAIT_LAMBDA {
-    linear_rows<tile>(weights_of(weight), order.padded_rows(), d_in, bias, x, out, outputs.first, outputs.count, n);
-  };
   if constexpr (storage == Storage::int8) {
     const Rows<std::int16_t> inputs{scratch.inputs.data(), padded(d_in)};
     for (std::size_t t = 0; t < n; ++t) scratch.steps[t] = quantise_row(in[t], d_in, inputs[t]);
-    rows(Quantised{inputs.as_const(), scratch.steps.data()});
+    linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias,
+                               Quantised{inputs.as_const(), scratch.steps.data()}, out, first, n);
   } else {
-    rows(in);
+    linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias, in, out, first, n);
   }
 }
-template <std::size_t tokens, LinearDims dims, RowOrder order, class Borrowed>
+template <std::size_t tokens, std::size_t outputs, LinearDims dims, RowOrder order, class Borrowed>
 HWY_INLINE void apply_linear(const Linear<dims, order>& layer, Borrowed& scratch, Rows<const float> in, Rows<float> out,
-                             Outputs outputs, std::size_t n) {
-  apply_weight<tokens>(layer.weight, bias_of(layer), scratch, in, out, outputs, n);
+                             std::size_t n, std::size_t first = 0) {
+  apply_weight<tokens, outputs>(layer.weight, bias_of(layer), scratch, in, out, n, first);
 }
 template <std::size_t tokens, LinearDims dims, RowOrder order>
 HWY_INLINE void run(const Linear<dims, order>& layer, NoState&,
                     typename Linear<dims, order>::template Scratch<tokens>& scratch, Rows<const float> in,
                     Rows<float> out, std::size_t n) {
-  apply_linear<tokens>(layer, scratch, in, out, {dims.d_out}, n);
+  apply_linear<tokens, dims.d_out>(layer, scratch, in, out, n);
 }
 
 template <std::size_t tokens, NormDims dims>

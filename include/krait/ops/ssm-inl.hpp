@@ -25,8 +25,8 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
   const Rows<float> delta = rows_of(scratch.delta);
   // Where vectors are of one float, padding behind the last rows would be work; elsewhere leaving it out would be.
   constexpr std::size_t x_outputs = lanes == 1 ? Ssm::C_start + C_rows : Ssm::XProj::padded_out;
-  apply_linear<tokens>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, {x_outputs}, n);
-  apply_linear<tokens>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, {Ssm::DtProj::padded_out}, n);
+  apply_linear<tokens, x_outputs>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, n);
+  apply_linear<tokens, Ssm::DtProj::padded_out>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
   selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
                                     .D = layer.D.data(),
@@ -59,7 +59,7 @@ HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveSt
   const Rows<float> xy = rows_of(scratch.xy);
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
   apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
-  apply_linear<tokens>(layer.out_proj, scratch.linear, xy.as_const(), out, {dims.d_model}, n);
+  apply_linear<tokens, dims.d_model>(layer.out_proj, scratch.linear, xy.as_const(), out, n);
 }
 
 }  // namespace HWY_NAMESPACE
