@@ -6,6 +6,8 @@
 #define KRAIT_KERNELS_ACTIVATION_INL_HPP
 #endif
 
+#include <array>
+
 #include "krait/kernels/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
 
@@ -90,19 +92,30 @@ HWY_INLINE A softplus(const A& x) {
 }
 
 #ifdef KRAIT_CORTEX_M_FPU
+// What silu_in_fours and softplus_in_fours compute with: coefficients as often as they load them side by side.
+#ifdef KRAIT_CORTEX_M_HELIUM
+inline constexpr float silu_table[9] = {-exp_limit, log2e_hi, log2e_lo, exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
+inline constexpr auto softplus_table = [] {
+  std::array<float, 9 + 4 * 9> all{exp_limit, log2e_hi, log2e_lo, exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
+  for (std::size_t i = 0; i < 4 * 9; ++i) all[9 + i] = log1p_c[i / 4];
+  return all;
+}();
+#else
 inline constexpr float silu_table[14] = {exp2_c5, -exp_limit, log2e_hi, log2e_lo, exp2_c4, exp2_c4, exp2_c3,
                                          exp2_c3, exp2_c2,    exp2_c2,  exp2_c1,  exp2_c1, exp2_c0, exp2_c0};
-inline constexpr float softplus_table[14] = {exp2_c5, exp_limit, log2e_hi, log2e_lo, exp2_c4, exp2_c4, exp2_c3,
-                                             exp2_c3, exp2_c2,   exp2_c2,  exp2_c1,  exp2_c1, exp2_c0, exp2_c0};
-inline constexpr float log1p_table[17] = {log1p_c[0], log1p_c[1], log1p_c[1], log1p_c[2], log1p_c[2], log1p_c[3],
-                                          log1p_c[3], log1p_c[4], log1p_c[4], log1p_c[5], log1p_c[5], log1p_c[6],
-                                          log1p_c[6], log1p_c[7], log1p_c[7], log1p_c[8], log1p_c[8]};
+inline constexpr auto softplus_table = [] {
+  std::array<float, 14 + 1 + 2 * 8> all{exp2_c5, exp_limit, log2e_hi, log2e_lo, exp2_c4, exp2_c4, exp2_c3, exp2_c3,
+                                        exp2_c2, exp2_c2,   exp2_c1,  exp2_c1,  exp2_c0, exp2_c0, log1p_c[0]};
+  for (std::size_t i = 1; i < 17; ++i) all[14 + i] = log1p_c[(i + 1) / 2];
+  return all;
+}();
+#endif
 #endif
 
 // delta = softplus(dt) in place over a row of whole blocks.
 HWY_INLINE void softplus_row(float* row, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU
-  softplus_in_fours(softplus_table, log1p_table, row, channels);
+  softplus_in_fours(softplus_table.data(), row, channels);
 #else
   for_each_group(channels, [row](auto k, std::size_t c) KRAIT_LAMBDA { store(softplus(load<k>(row + c)), row + c); });
 #endif

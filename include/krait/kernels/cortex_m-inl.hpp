@@ -62,6 +62,10 @@ HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 4>, const float
 }
 #undef KRAIT_COLUMN
 
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+#define KRAIT_CORTEX_M_HELIUM 1
+#endif
+
 // exp2_polynomial of two f, in s14 and s15. vfma overwrites what it adds to, so all coefficients but the first, which is in
 // s28, are loaded anew, each twice.
 #define KRAIT_EXP2_PAIR(table, f0, f1)                                                     \
@@ -72,7 +76,7 @@ HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 4>, const float
   "vfma.f32 s15, s13, " f1 "\n"
 
 // What scan_four_channels reads and writes for four neighbouring channels and one token, see scan_channels: A2 and h
-// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients, halved; delta, x, D and y of the four, which
+// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients; delta, x, D and y of the four, which
 // it moves on to the next four.
 struct ScanOfFour {
   const float* A2;
@@ -83,7 +87,45 @@ struct ScanOfFour {
   float* y;
 };
 
-// The recurrence of one token for four channels, which takes too many registers to leave their choice to the compiler.
+#ifdef KRAIT_CORTEX_M_HELIUM
+// The recurrence of one token for four channels. Helium's floats take denormal numbers for 0, so it computes only what that
+// does not change: the decay, where 2^f is 1 for a denormal f and all results are normal. u = -t >= 0, n = round(u),
+// f = n - u, and the bits of p(f) - n * 2^23 are limited to those of 2^-126; NaN, whose n is 0, is above. From 2^31 on, where
+// n is not u any more, f is far below 0 and p negative.
+HWY_INLINE void scan_four_channels(ScanOfFour& four) {
+  ScanOfFour* pointers = &four;
+  // q0 u, f, h; q1 n; q2 h; q3 decay; q4 -delta, q5 delta x, q6 y, q7 2^-126; r5, r6, r8-r10, r12 coefficients.
+  asm volatile(".syntax unified\n"
+               "ldmia %[four], {r0-r6, r8-r10}\n"
+               "vldrw.u32 q4, [r6], #16\n vldrw.u32 q1, [r8], #16\n vldrw.u32 q0, [r9], #16\n dls lr, r4\n mov r4, r10\n"
+               "add r10, #16\n add %[four], #24\n stmia %[four], {r6, r8-r10}\n"
+               "vmul.f32 s20, s16, s4\n vmul.f32 s21, s17, s5\n vmul.f32 s22, s18, s6\n vmul.f32 s23, s19, s7\n"
+               "vmul.f32 s24, s0, s4\n vmul.f32 s25, s1, s5\n vmul.f32 s26, s2, s6\n vmul.f32 s27, s3, s7\n"
+               "vneg.f32 s16, s16\n vneg.f32 s17, s17\n vneg.f32 s18, s18\n vneg.f32 s19, s19\n"
+               "mov r12, #0x00800000\n vdup.32 q7, r12\n ldmia r5, {r5, r6, r8-r10, r12}\n"
+               "1:\n"
+               "vldrw.u32 q0, [r0], #64\n"
+               "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"
+               "vcvtn.s32.f32 q1, q0\n vcvt.f32.s32 q2, q1\n vsub.f32 q0, q2, q0\n vdup.32 q3, r5\n"
+               "vfmas.f32 q3, q0, r6\n vfmas.f32 q3, q0, r8\n vfmas.f32 q3, q0, r9\n vfmas.f32 q3, q0, r10\n"
+               "vfmas.f32 q3, q0, r12\n"
+               "vqshl.s32 q1, q1, #23\n vqsub.s32 q3, q3, q1\n vmax.s32 q3, q3, q7\n"
+               "vldrw.u32 q2, [r1]\n vldmia r2!, {s4}\n vldmia r3!, {s5}\n"
+               "vmul.f32 s0, s20, s4\n vmul.f32 s1, s21, s4\n vmul.f32 s2, s22, s4\n vmul.f32 s3, s23, s4\n"
+               "vfma.f32 s0, s12, s8\n vfma.f32 s1, s13, s9\n vfma.f32 s2, s14, s10\n vfma.f32 s3, s15, s11\n"
+               "vstrw.32 q0, [r1], #64\n"
+               "vfma.f32 s24, s5, s0\n vfma.f32 s25, s5, s1\n vfma.f32 s26, s5, s2\n vfma.f32 s27, s5, s3\n"
+               "le lr, 1b\n"
+               "vstrw.32 q6, [r4]\n"
+               : [four] "+&r"(pointers)
+               :
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "lr", "s0", "s1", "s2", "s3", "s4", "s5",
+                 "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21",
+                 "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
+}
+#else
+// The recurrence of one token for four channels; the table has each coefficient twice and halved. It takes too many registers to leave their
+// choice to the compiler.
 //
 // exp2_decay without its clamp: with u = -t >= 0, n = round(u) and f = n - u, bits(p(f) / 2) - n * 2^23 is below 0 where 2^t is
 // below 2^-126, so it is saturated at 0 and 2^-126 is added as an integer. n stops at 127; from 2^31 on, where it is not u
@@ -128,7 +170,77 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
                  "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
 #undef KRAIT_DECAY_PAIR
 }
+#endif
 
+#ifdef KRAIT_CORTEX_M_HELIUM
+// y = silu(x), or y * silu(x), for channels in fours; y may be x. As in the scan, Helium computes what denormal numbers do not
+// change: e^-x, 1 for them. The table: -87.3, log2(e) as a sum of two, negative, the coefficients of exp2_polynomial. Here
+// n = round(x log2(e)), so e^-x = p(f) * 2^-n; where x is large and f may be anything, this is below 2^-24 or, if it is
+// negative, made 0, and 1 + e^-x is 1 all the same.
+template <bool times_y>
+HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
+  // q0 x, q1 n, q2 f, q3 e^-x, q4 y, q5 -87.3, q6 the first coefficient, q7 0; r0-r5, r12 the rest of the table.
+  const struct {
+    const float *table, *x;
+    float* y;
+    std::size_t fours;
+  } at{table, x, y, channels / 4};
+  asm volatile(".syntax unified\n"
+               "ldmia %[at], {r0, r9, r10, r12}\n dls lr, r12\n ldmia r0!, {r1-r3, r12}\n"
+               "vdup.32 q5, r1\n vdup.32 q6, r12\n vmov.i32 q7, #0\n ldmia r0, {r0, r1, r4, r5, r12}\n"
+               "1:\n"
+               "vldrw.u32 q0, [r9], #16\n vcmp.f32 gt, q5, q0\n vpsel q0, q5, q0\n"
+               "vmul.f32 q1, q0, r2\n vcvtn.s32.f32 q1, q1\n vcvt.f32.s32 q2, q1\n"
+               "vneg.f32 q3, q0\n vfma.f32 q2, q3, r2\n vfma.f32 q2, q3, r3\n"
+               "vmov q3, q6\n vfmas.f32 q3, q2, r0\n vfmas.f32 q3, q2, r1\n vfmas.f32 q3, q2, r4\n vfmas.f32 q3, q2, r5\n"
+               "vfmas.f32 q3, q2, r12\n"
+               "vqshl.s32 q1, q1, #23\n vqsub.s32 q3, q3, q1\n vmax.s32 q3, q3, q7\n vadd.f32 q3, q3, r12\n"
+               "vdiv.f32 s0, s0, s12\n vdiv.f32 s1, s1, s13\n vdiv.f32 s2, s2, s14\n vdiv.f32 s3, s3, s15\n"
+               ".if %c[times_y]\n"
+               "vldrw.u32 q4, [r10]\n"
+               "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"
+               ".endif\n"
+               "vstrw.32 q0, [r10], #16\n"
+               "le lr, 1b\n"
+               :
+               : [at] "r"(&at), [times_y] "i"(times_y)
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r9", "r10", "r12", "lr", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8",
+                 "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24",
+                 "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
+}
+
+// x = softplus(x) for channels in fours: no result is denormal, and denormal x give what 0 gives. The table: 87.3, log2(e) as a
+// sum of two, the coefficients of exp2_polynomial, then those of add_log1p, each four times.
+HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
+  // q0 x, then max(x, 0); q1 n, then e^-|x|; q2 |x|, then f; q3 p; q4 a coefficient; q5 87.3; q6 the first; q7 0.
+  const struct {
+    const float* table;
+    float* x;
+    std::size_t fours;
+  } at{table, x, channels / 4};
+  asm volatile(".syntax unified\n"
+               "ldmia %[at], {r0, r9, r12}\n dls lr, r12\n ldmia r0!, {r1-r3, r12}\n add r10, r0, #20\n"
+               "vdup.32 q5, r1\n vdup.32 q6, r12\n vmov.i32 q7, #0\n ldmia r0, {r0, r1, r4, r5, r12}\n"
+               "1:\n"
+               "vldrw.u32 q0, [r9]\n vabs.f32 q2, q0\n vcmp.f32 gt, q2, q5\n vpsel q2, q5, q2\n vmax.s32 q0, q0, q7\n"
+               "vmul.f32 q1, q2, r2\n vcvtn.s32.f32 q1, q1\n vcvt.f32.s32 q3, q1\n vneg.f32 q2, q2\n"
+               "vfma.f32 q3, q2, r2\n vfma.f32 q3, q2, r3\n vmov q2, q3\n"
+               "vmov q3, q6\n vfmas.f32 q3, q2, r0\n vfmas.f32 q3, q2, r1\n vfmas.f32 q3, q2, r4\n vfmas.f32 q3, q2, r5\n"
+               "vfmas.f32 q3, q2, r12\n"
+               "vshl.s32 q1, q1, #23\n vsub.i32 q1, q3, q1\n"
+               "vldrw.u32 q3, [r10], #16\n"
+               ".rept 4\n"
+               "vldrw.u32 q4, [r10], #16\n vfma.f32 q4, q3, q1\n vldrw.u32 q3, [r10], #16\n vfma.f32 q3, q4, q1\n"
+               ".endr\n"
+               "sub r10, #144\n vfma.f32 q0, q3, q1\n vstrw.32 q0, [r9], #16\n"
+               "le lr, 1b\n"
+               :
+               : [at] "r"(&at)
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r9", "r10", "r12", "lr", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8",
+                 "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24",
+                 "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
+}
+#else
 // y = silu(x), or y * silu(x), for channels in fours; y may be x. The table: the first coefficient, -87.3, log2(e) as a sum of
 // two, then the pairs of exp2_polynomial. Here n = round(x log2(e)), so e^-x = p(f) * 2^-n. From 88 on n stops at 127, and from
 // 2^24 on f may be anything, but p(f) * 2^-127 is below 2^-24 or, where it is negative, made 0, and 1 + e^-x is 1 all the same.
@@ -171,9 +283,10 @@ HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std:
 #undef KRAIT_POWER_PAIR
 }
 
-// x = softplus(x) for channels in fours. The table: that of silu_in_fours with +87.3. log1p: the coefficients of add_log1p,
-// the first one once, the others twice.
-HWY_INLINE void softplus_in_fours(const float* table, const float* log1p, float* x, std::size_t channels) {
+// x = softplus(x) for channels in fours. The table: that of silu_in_fours with +87.3, then the coefficients of add_log1p, the
+// first one once, the others twice.
+HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
+  const float* log1p = table + 14;
   std::uint32_t r0, r1, r2, r3;
 #define KRAIT_CLAMP(a, x) "vabs.f32 " a ", " x "\n vcmpe.f32 " a ", s29\n vmrs APSR_nzcv, fpscr\n it gt\n vmovgt.f32 " a ", s29\n"
 #define KRAIT_POSITIVE(x) "vcmpe.f32 " x ", #0.0\n vmrs APSR_nzcv, fpscr\n it mi\n vmovmi.f32 " x ", s27\n"
@@ -216,6 +329,7 @@ HWY_INLINE void softplus_in_fours(const float* table, const float* log1p, float*
 #undef KRAIT_POWER_PAIR
 #undef KRAIT_LOG_PAIR
 }
+#endif
 #undef KRAIT_EXP2_PAIR
 
 // The convolution of one token for four neighbouring channels, see conv1d_rows: taps [past + 1][16], window [past][16], the
