@@ -18,8 +18,7 @@ HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
 
-// y[o] = start[o] + sum over k of x[k] * w[k][o] for 16 or 4 outputs and K = 4, 8, ... columns, `skip` floats lying between one
-// column and the next. start may be y.
+// y[o] = start[o] + sum over k of x[k] * w[k][o] for 16 or 4 outputs, `skip` floats lying between one column and the next.
 // x[k] is in xk; all weights of a column, or eight, are loaded at once.
 #define KRAIT_COLUMN(xk)                                                                                               \
   "vldmia %[w]!, {s16-s23}\n"                                                                                         \
@@ -31,14 +30,22 @@ namespace HWY_NAMESPACE {
   "add %[w], %[w], %[skip]\n"
 HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 16>, const float* start, const float* x, const float* w,
                              std::size_t skip, std::size_t K, float* y) {
+  std::size_t fours = K / 4, rest = K % 4;
   asm volatile(".syntax unified\n"
                "vldmia %[start], {s0-s15}\n"
+               "cmp %[fours], #0\n beq 2f\n"
                "1:\n"
                "vldmia %[x]!, {s24-s27}\n"
                KRAIT_COLUMN("s24") KRAIT_COLUMN("s25") KRAIT_COLUMN("s26") KRAIT_COLUMN("s27")
-               "subs %[K], %[K], #4\n bne 1b\n"
+               "subs %[fours], %[fours], #1\n bne 1b\n"
+               "2:\n"
+               "cmp %[rest], #0\n beq 4f\n"
+               "3:\n"
+               "vldmia %[x]!, {s24}\n" KRAIT_COLUMN("s24")
+               "subs %[rest], %[rest], #1\n bne 3b\n"
+               "4:\n"
                "vstmia %[y], {s0-s15}\n"
-               : [x] "+&r"(x), [w] "+&r"(w), [K] "+&r"(K)
+               : [x] "+&r"(x), [w] "+&r"(w), [fours] "+&r"(fours), [rest] "+&r"(rest)
                : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))
                : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
                  "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "cc", "memory");
@@ -49,14 +56,22 @@ HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 16>, const floa
   "vfma.f32 s0, " xk ", s8\n vfma.f32 s1, " xk ", s9\n vfma.f32 s2, " xk ", s10\n vfma.f32 s3, " xk ", s11\n"
 HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 4>, const float* start, const float* x, const float* w,
                              std::size_t skip, std::size_t K, float* y) {
+  std::size_t fours = K / 4, rest = K % 4;
   asm volatile(".syntax unified\n"
                "vldmia %[start], {s0-s3}\n"
+               "cmp %[fours], #0\n beq 2f\n"
                "1:\n"
                "vldmia %[x]!, {s4-s7}\n"
                KRAIT_COLUMN("s4") KRAIT_COLUMN("s5") KRAIT_COLUMN("s6") KRAIT_COLUMN("s7")
-               "subs %[K], %[K], #4\n bne 1b\n"
+               "subs %[fours], %[fours], #1\n bne 1b\n"
+               "2:\n"
+               "cmp %[rest], #0\n beq 4f\n"
+               "3:\n"
+               "vldmia %[x]!, {s4}\n" KRAIT_COLUMN("s4")
+               "subs %[rest], %[rest], #1\n bne 3b\n"
+               "4:\n"
                "vstmia %[y], {s0-s3}\n"
-               : [x] "+&r"(x), [w] "+&r"(w), [K] "+&r"(K)
+               : [x] "+&r"(x), [w] "+&r"(w), [fours] "+&r"(fours), [rest] "+&r"(rest)
                : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))
                : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "cc", "memory");
 }

@@ -81,16 +81,6 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
 
 #ifdef KRAIT_CORTEX_M_FPU
 inline constexpr float no_bias[block_width] = {};
-// linear_tile in the core's own instructions, but for the last columns of a number that is no multiple of 4.
-template <std::size_t outputs>
-HWY_INLINE void multiply_columns(const float* w, std::size_t width, std::size_t K, const float* start, const float* x,
-                                 float* y) {
-  const std::size_t in_fours = K / 4 * 4;
-  if (in_fours > 0) multiply_add(std::integral_constant<std::size_t, outputs>{}, start, x, w, width - outputs, in_fours, y);
-  else copy_floats(start, y, outputs);
-  for (std::size_t k = in_fours; k < K; ++k)
-    for (std::size_t o = 0; o < outputs; ++o) y[o] = fused(x[k], w[k * width + o], y[o]);
-}
 #endif
 
 // y[t][o] = bias[o] + sum over k of x[t][k] w[k][o], for `tokens` rows and `vectors` vectors of outputs in registers, which
@@ -102,7 +92,8 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   constexpr std::size_t columns = Weights<storage>::columns;
 #ifdef KRAIT_CORTEX_M_FPU
   if constexpr (storage == Storage::f32 && (vectors == 4 || vectors == 16))
-    return multiply_columns<vectors>(weights.values, width, K, bias ? bias : no_bias, x[0], y[0]);
+    return multiply_add(std::integral_constant<std::size_t, vectors>{}, bias ? bias : no_bias, x[0], weights.values,
+                        width - vectors, K, y[0]);
 #endif
   V sum[tokens][vectors];
   KRAIT_UNROLL
