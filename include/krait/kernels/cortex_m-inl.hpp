@@ -28,7 +28,7 @@ namespace HWY_NAMESPACE {
   "vfma.f32 s8, " xk ", s16\n vfma.f32 s9, " xk ", s17\n vfma.f32 s10, " xk ", s18\n vfma.f32 s11, " xk ", s19\n"       \
   "vfma.f32 s12, " xk ", s20\n vfma.f32 s13, " xk ", s21\n vfma.f32 s14, " xk ", s22\n vfma.f32 s15, " xk ", s23\n"     \
   "add %[w], %[w], %[skip]\n"
-HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 16>, const float* start, const float* x, const float* w,
+HWY_NOINLINE inline void multiply_add(std::integral_constant<std::size_t, 16>, const float* start, const float* x, const float* w,
                              std::size_t skip, std::size_t K, float* y) {
   std::size_t fours = K / 4, rest = K % 4;
   asm volatile(".syntax unified\n"
@@ -54,7 +54,7 @@ HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 16>, const floa
 #define KRAIT_COLUMN(xk)                                                                                               \
   "vldmia %[w]!, {s8-s11}\n add %[w], %[w], %[skip]\n"                                                                \
   "vfma.f32 s0, " xk ", s8\n vfma.f32 s1, " xk ", s9\n vfma.f32 s2, " xk ", s10\n vfma.f32 s3, " xk ", s11\n"
-HWY_INLINE void multiply_add(std::integral_constant<std::size_t, 4>, const float* start, const float* x, const float* w,
+HWY_NOINLINE inline void multiply_add(std::integral_constant<std::size_t, 4>, const float* start, const float* x, const float* w,
                              std::size_t skip, std::size_t K, float* y) {
   std::size_t fours = K / 4, rest = K % 4;
   asm volatile(".syntax unified\n"
@@ -455,7 +455,7 @@ struct Int8Tile {
                : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "s0", "s1", "s2", "s3", "s4", "s5",     \
                  "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", \
                  "s23", "s24", "s28", "s29", "s31", "cc", "memory")
-HWY_INLINE void multiply_int8(std::integral_constant<std::size_t, 16>, const Int8Tile& tile) {
+HWY_NOINLINE inline void multiply_int8(std::integral_constant<std::size_t, 16>, const Int8Tile& tile) {
   const Int8Tile* at = &tile;
   KRAIT_TILE("vmov s0, s1, r0, r0\n vmov s2, s3, r0, r0\n vmov s4, s5, r0, r0\n vmov s6, s7, r0, r0\n"
              "vmov s8, s9, r0, r0\n vmov s10, s11, r0, r0\n vmov s12, s13, r0, r0\n vmov s14, s15, r0, r0\n",
@@ -464,7 +464,7 @@ HWY_INLINE void multiply_int8(std::integral_constant<std::size_t, 16>, const Int
              KRAIT_SCALE_FOUR("s0", "s1", "s2", "s3") KRAIT_SCALE_FOUR("s4", "s5", "s6", "s7")
              KRAIT_SCALE_FOUR("s8", "s9", "s10", "s11") KRAIT_SCALE_FOUR("s12", "s13", "s14", "s15"));
 }
-HWY_INLINE void multiply_int8(std::integral_constant<std::size_t, 4>, const Int8Tile& tile) {
+HWY_NOINLINE inline void multiply_int8(std::integral_constant<std::size_t, 4>, const Int8Tile& tile) {
   const Int8Tile* at = &tile;
   KRAIT_TILE("vmov s0, s1, r0, r0\n vmov s2, s3, r0, r0\n", KRAIT_SUM_PAIR("s0", "s1") KRAIT_SUM_PAIR("s2", "s3"),
              KRAIT_SCALE_FOUR("s0", "s1", "s2", "s3"));
