@@ -24,8 +24,7 @@ struct ResidualBlock {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenRows<tokens, dims.d_model> normed;
-    TokenRows<tokens, dims.d_model> mixed;
+    TokenRows<tokens, dims.d_model> row;  // normed, then mixed
     typename Mixer::template Scratch<tokens> mixer;
   };
 };

@@ -39,11 +39,10 @@ HWY_NOINLINE void run(const ResidualBlock<dims>& block, typename ResidualBlock<d
                       Rows<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
-  const Rows<float> normed = rows_of(scratch.normed);
-  const Rows<float> mixed = rows_of(scratch.mixed);
-  run<tokens>(block.norm, none, no_scratch, in, normed, n);
-  run<tokens>(block.mixer, state, scratch.mixer, normed.as_const(), mixed, n);
-  for (std::size_t t = 0; t < n; ++t) add_row(in[t], mixed[t], out[t], dims.d_model);
+  const Rows<float> row = rows_of(scratch.row);
+  run<tokens>(block.norm, none, no_scratch, in, row, n);
+  run<tokens>(block.mixer, state, scratch.mixer, row.as_const(), row, n);
+  for (std::size_t t = 0; t < n; ++t) add_row(in[t], row[t], out[t], dims.d_model);
 }
 
 }  // namespace HWY_NAMESPACE
