@@ -22,7 +22,7 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
   const Rows<float> z{x.data + Block::xz_order.group_start(1), x.stride};
   apply_linear<tokens>(block.in_proj, scratch.linear, in, x, Block::InProj::padded_out, n);
   apply_conv1d(block.conv1d, state.conv_state, x, n, [](V v) KRAIT_LAMBDA { return silu(v); });
-  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
+  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n, &block.out_proj);
   for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], padded(dims.d_inner));
   apply_linear<tokens>(block.out_proj, scratch.linear, x.as_const(), out, dims.d_model, n);
 }

@@ -14,11 +14,11 @@ HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
 
-// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's.
+// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's: `next`.
 template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, Rows<float> xy,
-                          std::size_t n) {
+                          std::size_t n, const void* next = nullptr) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
   const Rows<float> x_dbl = rows_of(scratch.x_dbl);
   const Rows<float> delta = rows_of(scratch.delta);
@@ -34,7 +34,8 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                                     .x = xy.as_const(),
                                     .y = xy,
                                     .d_state = Ssm::d_state,
-                                    .tokens = n},
+                                    .tokens = n,
+                                    .next = tokens == 1 ? static_cast<const float*>(next) : nullptr},
                                    channels);
 }
 
@@ -55,7 +56,7 @@ HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveSt
                     Rows<float> out, std::size_t n) {
   const Rows<float> xy = rows_of(scratch.xy);
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
-  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
+  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n, &layer.out_proj);
   apply_linear<tokens>(layer.out_proj, scratch.linear, xy.as_const(), out, dims.d_model, n);
 }
 
