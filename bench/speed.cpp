@@ -167,6 +167,8 @@ void decode(benchmark::State& bench) {
     krait::step(*work.model.object, work.state, token, work.logits, work.scratch);
     token = (token * 31 + 7) % dims.vocab_size;
   }
+  bench.counters["bytes"] = sizeof(*work.model.object) + 2 * sizeof(work.state);
+  bench.counters["multiply-adds"] = krait::multiply_adds_per_step<krait::Mamba<dims>>;
 }
 
 // As many multiply-adds as the blocks' linear layers have for this many tokens, in registers.
@@ -187,6 +189,12 @@ void prefill(benchmark::State& bench) {
   std::uint32_t token = 1;
   for (auto& t : tokens) t = token = (token * 31 + 7) % dims.vocab_size;
   for (auto _ : bench) krait::prefill(*work.model.object, work.state, tokens, work.logits, *work.prefill_scratch);
+  using Model = krait::Mamba<dims>;
+  constexpr std::size_t head = Model::Head::multiply_adds;  // of the last token's logits only
+  const std::size_t chunks = krait::ceil_div(tokens.size(), Work<dims>::chunk);
+  bench.counters["bytes"] = static_cast<double>(chunks * (sizeof(Model) + 2 * sizeof(work.state)));
+  bench.counters["multiply-adds"] =
+      static_cast<double>(tokens.size() * (krait::multiply_adds_per_step<Model> - head) + head);
 }
 
 // Two tables at the end: what the machine can do, and each work beside its limit and beside the same work in f32, over the
