@@ -21,37 +21,49 @@ struct Work {
   krait::Scratch<Model> scratch;
   std::unique_ptr<krait::Scratch<Model, 64>> prefill_scratch = std::make_unique<krait::Scratch<Model, 64>>();
   krait::Tensor<float, dims.vocab_size> logits;
-  std::vector<std::uint32_t> tokens;
 
-  explicit Work(std::size_t length) {
-    krait::init_for_training(*model, krait::key(0));
-    for (std::size_t i = 0; i < length; ++i) tokens.push_back(static_cast<std::uint32_t>((7919 * i + 11) % 256));
+  Work() { krait::init_for_training(*model, krait::key(0)); }
+  static Work& get() {
+    static const auto work = std::make_unique<Work>();
+    return *work;
   }
-  void prefill() { krait::prefill(*model, state, tokens, logits, *prefill_scratch); }
+  void prefill(const std::vector<std::uint32_t>& tokens) {
+    krait::prefill(*model, state, tokens, logits, *prefill_scratch);
+  }
 };
 
-// A step behind range(0) tokens.
-template <std::size_t d_model>
-void decode(benchmark::State& bench) {
-  const auto work = std::make_unique<Work<d_model>>(static_cast<std::size_t>(bench.range(0)));
-  work->prefill();
-  for (auto _ : bench) krait::step(*work->model, work->state, 1, work->logits, work->scratch);
-  bench.counters["d_model"] = d_model;
+std::vector<std::uint32_t> text(std::size_t length) {
+  std::vector<std::uint32_t> tokens(length);
+  for (std::size_t i = 0; i < length; ++i) tokens[i] = static_cast<std::uint32_t>((7919 * i + 11) % 256);
+  return tokens;
 }
 
-// range(0) tokens at once, the last one's logits.
+// A step behind so many tokens.
 template <std::size_t d_model>
-void prefill(benchmark::State& bench) {
-  const auto work = std::make_unique<Work<d_model>>(static_cast<std::size_t>(bench.range(0)));
-  for (auto _ : bench) work->prefill();
-  bench.counters["d_model"] = d_model;
+void decode(benchmark::State& bench, std::size_t position) {
+  auto& work = Work<d_model>::get();
+  work.state = {};
+  work.prefill(text(position));
+  for (auto _ : bench) krait::step(*work.model, work.state, 1, work.logits, work.scratch);
+}
+
+// So many tokens at once, the last one's logits.
+template <std::size_t d_model>
+void prefill(benchmark::State& bench, std::size_t length) {
+  auto& work = Work<d_model>::get();
+  const auto tokens = text(length);
+  for (auto _ : bench) work.prefill(tokens);
 }
 
 template <std::size_t d_model>
-void add() {
-  const auto unit = benchmark::kMicrosecond;
-  benchmark::RegisterBenchmark("decode by d_model", decode<d_model>)->Arg(128)->Unit(unit);
-  benchmark::RegisterBenchmark("prefill by d_model", prefill<d_model>)->Arg(128)->Unit(unit);
+void add(const std::string& by, std::size_t at, std::size_t tokens) {
+  const std::string name = by + "/" + std::to_string(at);
+  benchmark::RegisterBenchmark(("decode by " + name).c_str(), decode<d_model>, tokens)->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark(("prefill by " + name).c_str(), prefill<d_model>, tokens)->Unit(benchmark::kMicrosecond);
+}
+template <std::size_t... widths>
+void add_widths() {
+  (add<widths>("d_model", widths, 128), ...);
 }
 
 }  // namespace
@@ -68,13 +80,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
   benchmark::AddCustomContext("compiler", __VERSION__);
   benchmark::AddCustomContext("target", krait::target_name());
-  const auto unit = benchmark::kMicrosecond;
-  auto* steps = benchmark::RegisterBenchmark("decode by position", decode<128>)->Unit(unit);
-  auto* lengths = benchmark::RegisterBenchmark("prefill by length", prefill<128>)->Unit(unit);
-  for (std::int64_t length = 1; length <= 16384; length *= 4) {
-    steps->Arg(length);
-    lengths->Arg(length);
-  }
-  add<32>(), add<64>(), add<128>(), add<256>(), add<512>(), add<1024>();
+  for (std::size_t tokens = 1; tokens <= 16384; tokens *= 4) add<128>("tokens", tokens, tokens);
+  add_widths<32, 64, 128, 256, 512, 1024>();
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -83,8 +83,13 @@ class Measure:
         """How often a sample must do it to fill the window; None where the program cannot. Compiles what it needs."""
         if worker.ask(self.line.format(n=1)) is None:
             return None
-        worker.ask(self.line.format(n=2))
-        return max(1, round(window_ns / (worker.ask(self.line.format(n=2)) / 2)))
+        repeats = 1
+        for _ in range(2):  # the second time from a longer run, unless that would take too long
+            took = worker.ask(self.line.format(n=repeats))
+            repeats = max(1, round(repeats * window_ns / took))
+            if repeats == 1:
+                break
+        return repeats
 
 
 def measures(model):
@@ -175,7 +180,12 @@ def processor():
 
 
 def show_time(us):
-    return f"{us / 1e3:.3g} ms" if us >= 1e3 else f"{us:.3g} µs"
+    value, unit = (us / 1e6, "s") if us >= 1e6 else (us / 1e3, "ms") if us >= 1e3 else (us, "µs")
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def show_ratio(ratio):
+    return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}"
 
 
 def rows_of(report):
@@ -207,8 +217,7 @@ def summary(report):
         krait = results["Krait"]["min_us"]
         cells = [show_time(krait)]
         for program in programs[1:]:
-            ratio = results[program]["min_us"] / krait if program in results else None
-            cells.append("" if ratio is None else f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}")
+            cells.append(show_ratio(results[program]["min_us"] / krait) if program in results else "")
         lines.append(f"| {model} {measure} | {' | '.join(cells)} |")
     return lines
 
