@@ -181,7 +181,7 @@ def processor():
 
 def show_time(us):
     value, unit = (us / 1e6, "s") if us >= 1e6 else (us / 1e3, "ms") if us >= 1e3 else (us, "µs")
-    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:#.3g} {unit}"
 
 
 def show_ratio(ratio):

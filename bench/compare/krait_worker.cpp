@@ -1,4 +1,4 @@
-// Krait's side of bench/compare: the line protocol of protocol.py, for the models of models.py.
+// Krait's side of bench/compare: the line protocol of protocol.py, for the models S and M that it names.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

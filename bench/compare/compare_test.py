@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench/compare with Krait alone: its worker answers every line, and its logits are the reference's.
+"""compare.py with Krait alone: its worker answers every line, and its logits are the reference's.
 
   compare_test.py KRAIT_WORKER
 """
@@ -11,8 +11,8 @@ import tempfile
 import numpy as np
 
 sys.dont_write_bytecode = True
-TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path += [str(TESTS.parent / "bench" / "compare"), str(TESTS / "data" / "reference")]
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent.parent / "tests" / "data" / "reference"))
 import compare
 import mamba_reference
 import protocol
@@ -45,8 +45,8 @@ def main():
         other = compare.Worker("other", [sys.argv[1], "S", str(weights)], core)
         found = compare.agreement([krait, other], model)
         assert [one["agrees"] for one in found] == [True, True, False, False], found
-        absent = compare.Worker("mamba.c", [sys.executable, str(TESTS.parent / "bench/compare/mamba_c_peer.py"), "S",
-                                            str(weights), ""], core, "somewhere")
+        absent = compare.Worker("mamba.c", [sys.executable, str(HERE / "mamba_c_peer.py"), "S", str(weights),
+                                            ""], core, "somewhere")
         assert absent.missing == "not here: somewhere", absent.missing
         krait.end()
         other.end()
