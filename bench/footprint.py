@@ -5,7 +5,6 @@ stack frame, and compile seconds, by dims and target. Bytes are held to the reco
   footprint.py [--models NAME,...] [--targets NAME,...] [--record]
 """
 import argparse
-import json
 import pathlib
 import re
 import sys
@@ -14,9 +13,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "device"))
-from boards import SKIPPED, Board, Host, run  # noqa: E402
+from boards import Board, Host, run  # noqa: E402
+from recorded import Recorded  # noqa: E402
 
-RECORDED = ROOT / "bench" / "results" / "footprint.json"
 MOST_GROWTH = 1.05
 BYTES = ["code", "ram", "object", "frame"]
 
@@ -76,8 +75,7 @@ def main():
     parser.add_argument("--targets", default=",".join(TARGETS))
     parser.add_argument("--record", action="store_true", help="keep what was measured")
     options = parser.parse_args()
-    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
-    wrong, done = [], 0
+    recorded = Recorded("footprint.json", MOST_GROWTH, options.record)
     print(f"{'bytes':42} {'code':>9} {'RAM':>9} {'object':>9} {'frame':>9} {'seconds':>9}")
     with tempfile.TemporaryDirectory(prefix="krait_footprint_") as folder:
         for target in (TARGETS[name] for name in options.targets.split(",")):
@@ -87,21 +85,9 @@ def main():
             for model in options.models.split(";"):
                 row = f"{target.name}: {model}"
                 found = measure(target, MODELS[model], pathlib.Path(folder))
-                done += 1
                 print(f"{row:42}", *(f"{value:>9,}" for value in found.values()), flush=True)
-                for what in BYTES:
-                    was = recorded.get(row, found)[what]
-                    if found[what] > MOST_GROWTH * was:
-                        wrong.append(f"{row}: {what}: found {found[what]:,}, recorded {was:,}: over {MOST_GROWTH} times")
-                if options.record:
-                    recorded[row] = found
-                elif row not in recorded:
-                    wrong.append(f"{row}: not recorded: footprint.py --record")
-    if options.record:
-        RECORDED.write_text(json.dumps(recorded, indent=1) + "\n")
-        return 0
-    print(*wrong, sep="\n", end="\n" if wrong else "")
-    return 1 if wrong else 0 if done else SKIPPED
+                recorded.judge(row, found, BYTES)
+    return recorded.exit_code()
 
 
 if __name__ == "__main__":

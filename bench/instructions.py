@@ -5,17 +5,16 @@ Held to the recorded counts: 2 % more fails. The model is the seed's example (vo
   instructions.py [--machines NAME,...] [--types TYPE,...] [--record]
 """
 import argparse
-import json
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 
+from recorded import Recorded
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RECORDED = ROOT / "bench" / "results" / "instructions.json"
 MOST_GROWTH = 1.02
-SKIPPED = 77  # what Meson takes for "skipped"
 MACHINES = {  # compiler, emulator, floats in a vector
     "aarch64 NEON": ("aarch64-linux-gnu-g++", "qemu-aarch64", 4),
     "riscv64 scalar": ("riscv64-linux-gnu-g++", "qemu-riscv64", 1),
@@ -55,8 +54,7 @@ def main():
     parser.add_argument("--types", default="f32,bf16,f16,int8")
     parser.add_argument("--record", action="store_true", help="keep what was counted")
     options = parser.parse_args()
-    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
-    wrong, done = [], 0
+    recorded = Recorded("instructions.json", MOST_GROWTH, options.record)
     print(f"{'instructions':24} {'a step':>12} {'a prefilled token':>18} {'for a vector of multiply-adds':>32}")
     for machine in options.machines.split(","):
         compiler, emulator, lanes = MACHINES[machine]
@@ -79,21 +77,9 @@ def main():
                 vectors = int(subprocess.run([emulator, program], stdout=subprocess.PIPE, check=True).stdout) / lanes
             row = f"{machine} {storage}"
             found = {"step": step, "prefill": prefill}
-            done += 1
             print(f"{row:24} {step:12,} {prefill:18,} {step / vectors:25.2f}, {prefill / vectors:.2f}", flush=True)
-            for what, count in found.items():
-                was = recorded.get(row, found)[what]
-                if count > MOST_GROWTH * was:
-                    wrong.append(f"{row}: {what}: found {count:,}, recorded {was:,}: over {MOST_GROWTH} times")
-            if options.record:
-                recorded[row] = found
-            elif row not in recorded:
-                wrong.append(f"{row}: not recorded: instructions.py --record")
-    if options.record:
-        RECORDED.write_text(json.dumps(recorded, indent=1) + "\n")
-        return 0
-    print(*wrong, sep="\n", end="\n" if wrong else "")
-    return 1 if wrong else 0 if done else SKIPPED
+            recorded.judge(row, found, found)
+    return recorded.exit_code()
 
 
 if __name__ == "__main__":
