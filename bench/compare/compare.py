@@ -8,6 +8,7 @@ milliseconds of work. Before anything is measured, logits are compared with Krai
 import argparse
 import dataclasses
 import datetime
+import importlib.util
 import json
 import os
 import pathlib
@@ -129,12 +130,8 @@ def agreement(workers, model):
     return found
 
 
-def run_model(name, options, report):
-    model = protocol.MODELS[name]
-    weights = options.work / f"{name}.safetensors"
-    if not weights.exists():
-        print(f"{name}: writing weights", file=sys.stderr)
-        protocol.write_weights(model, weights)
+def start(name, weights, options, report):
+    """Krait's worker and then the peers'; why others are absent goes into the report."""
     workers = [Worker("Krait", [str(options.build / "bench" / "compare_krait"), name, str(weights)], options.core)]
     if workers[0].missing:
         sys.exit(f"Krait {workers[0].missing}")
@@ -149,8 +146,17 @@ def run_model(name, options, report):
             report["absent"][peer] = worker.missing
         else:
             workers.append(worker)
-    for worker in workers:
-        report["versions"][worker.name] = worker.version
+    report["versions"] |= {worker.name: worker.version for worker in workers}
+    return workers
+
+
+def run_model(name, options, report):
+    model = protocol.MODELS[name]
+    weights = options.work / f"{name}.safetensors"
+    if not weights.exists():
+        print(f"{name}: writing weights", file=sys.stderr)
+        protocol.write_weights(model, weights)
+    workers = start(name, weights, options, report)
     print(f"{name}: comparing logits", file=sys.stderr)
     report["agreement"] += [{"model": name} | found for found in agreement(workers, model)]
 
@@ -211,7 +217,8 @@ def table(report):
 
 def summary(report):
     """A line for each measure: Krait's least time, and how many times as long the others' least ones are."""
-    programs = list(dict.fromkeys(result["program"] for result in report["results"]))
+    seen = {result["program"] for result in report["results"]}
+    programs = ["Krait", *(peer for peer in PEERS if peer in seen)]
     lines = [f"| | {' | '.join(programs)} |", "| --- |" + " ---: |" * len(programs)]
     for (model, measure), results in rows_of(report).items():
         krait = results["Krait"]["min_us"]
@@ -246,7 +253,8 @@ def arguments():
                         help=", ".join(PEERS) + " (all)")
     parser.add_argument("--mamba-c", default="", metavar="LIBRARY", help="mamba.c as a shared object")
     parser.add_argument("--compile-m", action="store_true", help="compile M with PyTorch too, which takes many minutes")
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="the core of all (%(default)s)")
+    cores = sorted(os.sched_getaffinity(0))
+    parser.add_argument("--core", type=int, choices=cores, default=cores[-1], help="the core of all (%(default)s)")
     parser.add_argument("--rounds", type=int, default=15, help="samples of each figure (%(default)s)")
     parser.add_argument("--window", type=float, default=50, help="milliseconds of a sample (%(default)s)")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the results there too")
@@ -258,7 +266,11 @@ def main():
     options = arguments()
     if options.show:
         return show(json.loads(options.show.read_text()))
-    subprocess.run(["meson", "compile", "-C", options.build, "compare_krait"], check=True, stdout=subprocess.DEVNULL)
+    if not importlib.util.find_spec("numpy"):
+        sys.exit(f"compare.py needs numpy: {INSTALL}")
+    built = subprocess.run(["meson", "compile", "-C", options.build, "compare_krait"], stdout=subprocess.PIPE, text=True)
+    if built.returncode != 0:
+        sys.exit(f"{built.stdout}Krait's worker was not built")
     report = {"date": str(datetime.date.today()), "processor": processor(), "system": platform.platform(),
               "rounds": options.rounds, "window_ms": options.window, "versions": {}, "absent": {}, "agreement": [],
               "results": []}
