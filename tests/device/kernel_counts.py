@@ -9,7 +9,7 @@ import tempfile
 from boards import Board, run
 
 # An instruction belongs to the innermost of these that it was inlined from, or is in.
-KERNELS = ["exp2_decay", "scan_four_channels", "multiply_add_16", "quantise_row", "sum_products", "linear_tile",
+KERNELS = ["exp2_decay", "scan_four_channels", "multiply_add", "silu_in_fours", "softplus_in_fours", "convolve_four", "quantise_row", "sum_products", "linear_tile",
            "linear_panel", "linear_rows", "scan_channels", "selective_scan", "softplus_row", "gate_row", "silu", "conv1d_rows",
            "rms_norm_row", "add_row", "divide_row", "apply_weight", "memset", "memcpy"]
 

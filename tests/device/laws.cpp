@@ -1,8 +1,12 @@
 // The laws on a board: forward, prefill in uneven pieces and step give the same bits, with every storage type, and so do
-// other boards. Prints a hash of what each answers and of the state behind it, and the last row itself.
+// other boards. Prints a hash of what each answers and of the state behind it, and the last row itself. Before that, hashes
+// of the element-wise functions and of the recurrence over floats of every size, infinities and NaN.
 #include "../../examples/firmware/firmware.hpp"
 
+#include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include <krait.hpp>
 #include <krait/convert.hpp>
@@ -20,6 +24,68 @@ std::uint32_t hash(const void* data, std::size_t bytes) {
   std::uint32_t h = 0x811C9DC5u;
   for (std::size_t i = 0; i < bytes; ++i) h = (h ^ static_cast<const unsigned char*>(data)[i]) * 0x01000193u;
   return h;
+}
+
+// Rows of floats whose bits are a multiple of a prime, so that every exponent comes, and some at the edges of what the
+// functions distinguish.
+constexpr std::size_t channels = 16;
+using Row = krait::Blocks<channels>;
+template <class Function>
+std::uint32_t hash_over_floats(Function function) {
+  constexpr float edges[channels] = {0.0f,   -0.0f,   1e-45f,  -1e-45f,  87.3f,     -87.3f,    87.300003f, -87.300003f,
+                                     126.0f, -126.0f, 126.25f, -126.25f, 126.75f, -126.75f, 2147483648.0f, -1e38f};
+  std::uint32_t h = 0x811C9DC5u, bits = 0;
+  for (std::uint32_t i = 0; i < 4096; ++i) {
+    Row row;
+    for (std::size_t c = 0; c < channels; ++c, bits += 65'537) row.set(c, 0, i == 0 ? edges[c] : std::bit_cast<float>(bits));
+    function(row, i);
+    for (std::size_t c = 0; c < channels; ++c) {  // NaN is NaN
+      const float value = row.get(c);
+      h = (h ^ (value == value ? std::bit_cast<std::uint32_t>(value) : 0x7FC00000u)) * 0x01000193u;
+    }
+  }
+  return h;
+}
+
+void show_functions() {
+  namespace kernels = krait::HWY_NAMESPACE;
+  const auto print = [](std::string_view name, std::uint32_t h) {
+    (firmware::Line() << "function " << name << " " << firmware::hex(h)).print();
+  };
+  print("softplus", hash_over_floats([](Row& row, std::uint32_t) { kernels::softplus_row(row.data(), channels); }));
+  print("gate", hash_over_floats([](Row& row, std::uint32_t) {
+    const Row z = row;
+    for (float& y : row.values) y = 0.75f;
+    kernels::gate_row(row.data(), z.data(), channels);
+  }));
+  // One tap, the identity: SiLU alone.
+  print("silu", hash_over_floats([](Row& row, std::uint32_t) {
+    krait::Taps<channels, 1> one;
+    for (float& tap : one.values) tap = 1.0f;
+    kernels::conv1d_rows<1>(one.data(), nullptr, nullptr, {row.data(), channels}, channels, 1, kernels::Silu{});
+  }));
+  // h = decay h + (delta x) B for rates of every size; what comes out is h.
+  print("decay", hash_over_floats([](Row& row, std::uint32_t i) {
+    constexpr float deltas[] = {1.0f, 0.7f, 1e-3f, 1e-30f, 0.0f, 3e38f, 1e6f, std::numeric_limits<float>::infinity()};
+    constexpr float states[] = {1.0f, -3e38f, 1e-40f, 0.0f};
+    krait::Blocks<channels, 1> h;
+    Row delta, D, x;
+    krait::Blocks<1> B{}, C{};
+    C.set(0, 0, 1.0f);
+    if (i % 3 == 0) B.set(0, 0, 1e-39f);
+    for (std::size_t c = 0; c < channels; ++c) {
+      const float rate = row.get(c);  // as DecayRates has them: below 0, or this NaN
+      row.set(c, 0, rate == rate ? -std::fabs(rate) : std::numeric_limits<float>::quiet_NaN());
+      h.set(c, 0, states[(c + i) % 4]), delta.set(c, 0, deltas[(c / 2 + i) % 8]);
+      D.set(c, 0, 0.0f), x.set(c, 0, 1.0f);
+    }
+    const krait::HWY_NAMESPACE::Rows<const float> deltas_row{delta.data(), channels}, x_row{x.data(), channels};
+    Row y;
+    kernels::selective_scan<false>({.A2 = row.data(), .D = D.data(), .h = h.data(), .delta = deltas_row,
+                                    .B = {B.data(), 1}, .C = {C.data(), 1}, .x = x_row, .y = {y.data(), channels},
+                                    .d_state = 1, .tokens = 1}, channels);
+    row = i % 2 == 0 ? h : y;
+  }));
 }
 
 template <class Model, class From, class Inputs>
@@ -76,6 +142,7 @@ void show_all(std::string_view name) {
 
 int main() {
   (firmware::Line() << "fma " << (krait::has_fma ? 1u : 0u)).print();
+  show_functions();
   show_all<Storage::f32>("f32");
   show_all<Storage::bf16>("bf16");
   show_all<Storage::f16>("f16");

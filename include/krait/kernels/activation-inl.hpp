@@ -6,6 +6,9 @@
 #define KRAIT_KERNELS_ACTIVATION_INL_HPP
 #endif
 
+#include <array>
+
+#include "krait/kernels/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -39,10 +42,11 @@ HWY_INLINE A exp2_decay(const A& t) {
 // e^x for |x| <= 87.3: the limits within which it is a normal number. x log2(e) is split as fma(x, hi, -n) + x lo, so that
 // no rounding of the product reaches the result.
 inline constexpr float exp_limit = 87.3f;
+inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // their sum is log2(e)
 template <class A>
 HWY_INLINE A exp_within_limit(const A& x) {
-  const auto hi = constant<A>(1.44269502f);  // log2(e) = hi + lo
-  const auto lo = constant<A>(1.92596303e-8f);
+  const auto hi = constant<A>(log2e_hi);
+  const auto lo = constant<A>(log2e_lo);
   const A n_shifted = round_shifted(opaque(mul(x, hi)));
   const A minus_n = sub(constant<A>(whole_shift), n_shifted);
   return times_power_of_two(exp2_polynomial(mul_add(x, lo, mul_add(x, hi, minus_n))), n_shifted);
@@ -69,17 +73,15 @@ HWY_INLINE A silu(const A& x) {
   return div(clamped, add(exp_within_limit(clamp_below(limit, neg(clamped))), constant<A>(1.0f)));
 }
 
-// base + log1p(u) for u in [0, 1]: u times a minimax polynomial of degree 8 (3.4e-8).
+// base + log1p(u) for u in [0, 1]: u times a minimax polynomial of degree 8 (3.4e-8), coefficients from the highest power on.
+inline constexpr float log1p_c[9] = {0.005364776123315096f, -0.03006560169160366f, 0.07920423150062561f,
+                                     -0.13753777742385864f, 0.19153644144535065f,  -0.24857160449028015f,
+                                     0.333213210105896f,    -0.49999648332595825f, 1.0f};
 template <class A>
 HWY_INLINE A add_log1p(const A& u, const A& base) {
-  A p = mul_add(constant<A>(0.005364776123315096f), u, constant<A>(-0.03006560169160366f));
-  p = mul_add(p, u, constant<A>(0.07920423150062561f));
-  p = mul_add(p, u, constant<A>(-0.13753777742385864f));
-  p = mul_add(p, u, constant<A>(0.19153644144535065f));
-  p = mul_add(p, u, constant<A>(-0.24857160449028015f));
-  p = mul_add(p, u, constant<A>(0.333213210105896f));
-  p = mul_add(p, u, constant<A>(-0.49999648332595825f));
-  p = mul_add(p, u, constant<A>(1.0f));
+  A p = mul_add(constant<A>(log1p_c[0]), u, constant<A>(log1p_c[1]));
+  KRAIT_UNROLL
+  for (std::size_t i = 2; i < 9; ++i) p = mul_add(p, u, constant<A>(log1p_c[i]));
   return mul_add(p, u, base);
 }
 
@@ -89,16 +91,45 @@ HWY_INLINE A softplus(const A& x) {
   return add_log1p(exp_negative(neg(abs(x))), clamp_below(constant<A>(0.0f), x));
 }
 
+#ifdef KRAIT_CORTEX_M_FPU
+// What silu_in_fours and softplus_in_fours compute with: coefficients as often as they load them side by side.
+#ifdef KRAIT_CORTEX_M_HELIUM
+inline constexpr float silu_table[9] = {-exp_limit, log2e_hi, log2e_lo, exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
+inline constexpr auto softplus_table = [] {
+  std::array<float, 9 + 4 * 9> all{exp_limit, log2e_hi, log2e_lo, exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
+  for (std::size_t i = 0; i < 4 * 9; ++i) all[9 + i] = log1p_c[i / 4];
+  return all;
+}();
+#else
+inline constexpr float silu_table[14] = {exp2_c5, -exp_limit, log2e_hi, log2e_lo, exp2_c4, exp2_c4, exp2_c3,
+                                         exp2_c3, exp2_c2,    exp2_c2,  exp2_c1,  exp2_c1, exp2_c0, exp2_c0};
+inline constexpr auto softplus_table = [] {
+  std::array<float, 14 + 1 + 2 * 8> all{exp2_c5, exp_limit, log2e_hi, log2e_lo, exp2_c4, exp2_c4, exp2_c3, exp2_c3,
+                                        exp2_c2, exp2_c2,   exp2_c1,  exp2_c1,  exp2_c0, exp2_c0, log1p_c[0]};
+  for (std::size_t i = 1; i < 17; ++i) all[14 + i] = log1p_c[(i + 1) / 2];
+  return all;
+}();
+#endif
+#endif
+
 // delta = softplus(dt) in place over a row of whole blocks.
 HWY_INLINE void softplus_row(float* row, std::size_t channels) {
+#ifdef KRAIT_CORTEX_M_FPU
+  softplus_in_fours(softplus_table.data(), row, channels);
+#else
   for_each_group(channels, [row](auto k, std::size_t c) KRAIT_LAMBDA { store(softplus(load<k>(row + c)), row + c); });
+#endif
 }
 
 // y = y * SiLU(z) in place over a row of whole blocks.
 HWY_INLINE void gate_row(float* y, const float* z, std::size_t channels) {
+#ifdef KRAIT_CORTEX_M_FPU
+  silu_in_fours<true>(silu_table, z, y, channels);
+#else
   for_each_group(channels, [y, z](auto k, std::size_t c) KRAIT_LAMBDA {
     store(mul(load<k>(y + c), silu(load<k>(z + c))), y + c);
   });
+#endif
 }
 
 }  // namespace HWY_NAMESPACE

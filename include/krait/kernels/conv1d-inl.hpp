@@ -6,11 +6,24 @@
 #define KRAIT_KERNELS_CONV1D_INL_HPP
 #endif
 
+#include "krait/kernels/activation-inl.hpp"
 #include "krait/kernels/linear-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
+
+// What may follow: nothing, or SiLU.
+struct Nothing {
+  HWY_INLINE V operator()(V v) const { return v; }
+  HWY_INLINE void row(float*, std::size_t) const {}
+};
+struct Silu {
+  HWY_INLINE V operator()(V v) const { return silu(v); }
+#ifdef KRAIT_CORTEX_M_FPU
+  HWY_INLINE void row(float* x, std::size_t channels) const { silu_in_fours<false>(silu_table, x, x, channels); }
+#endif
+};
 
 // y_t = after(bias + sum over j of weight[j] x_{t - d_conv + 1 + j}), oldest tap first, in place: x becomes y.
 // weight [channels / 16][d_conv][16]; window [channels / 16][d_conv - 1][16], the inputs before the first, oldest first,
@@ -18,6 +31,16 @@ namespace HWY_NAMESPACE {
 template <std::size_t d_conv, class After>
 HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias, float* HWY_RESTRICT window,
                             Rows<float> x, std::size_t channels, std::size_t n, After after) {
+#ifdef KRAIT_CORTEX_M_FPU
+  for (std::size_t t = 0; t < n; ++t) {
+    for (std::size_t c = 0; c < channels; c += 4) {
+      const std::size_t block = c / block_width * block_width;
+      convolve_four(weight + block * d_conv + c % block_width, bias ? bias + c : no_bias,
+                    window + block * (d_conv - 1) + c % block_width, x[t] + c, d_conv - 1);
+    }
+    after.row(x[t], channels);
+  }
+#else
   const Tag tag;
   for (std::size_t c = 0; c < channels; c += lanes) {
     const std::size_t block = c / block_width * block_width;
@@ -39,6 +62,7 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
     KRAIT_UNROLL
     for (std::size_t j = 0; j + 1 < d_conv; ++j) store_vector(inputs[j], past + j * block_width);
   }
+#endif
 }
 
 }  // namespace HWY_NAMESPACE

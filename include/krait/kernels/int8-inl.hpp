@@ -51,7 +51,7 @@ struct Quantised {
   Quantised from(std::size_t t) const { return {inputs.from(t), steps + t}; }
 };
 
-#ifndef KRAIT_CORTEX_M_DSP
+#ifndef KRAIT_CORTEX_M_FPU
 // Where the i-th of a row's 16-bit inputs rests.
 constexpr std::size_t input_place(std::size_t i) { return i; }
 #endif
@@ -71,14 +71,23 @@ HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::i
   [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
   // As whole numbers magnitudes have the same order, with NaN above infinity.
   auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
-  for_each_vector(K, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
-    largest = hn::Max(largest, hn::BitCast(int_tag, hn::Abs(load(x + i))));
+  std::size_t done = 0;
+#ifdef KRAIT_CORTEX_M_FPU
+  done = K / 4 * 4;
+  if (done > 0) largest.raw = static_cast<std::int32_t>(largest_magnitude(static_cast<std::uint32_t>(largest.raw), x, done));
+#endif
+  for_each_vector(K - done, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+    largest = hn::Max(largest, hn::BitCast(int_tag, hn::Abs(load(x + done + i))));
   });
   const float magnitude = hn::GetLane(hn::BitCast(tag, hn::MaxOfLanes(int_tag, largest)));
   const auto most = static_cast<float>(largest_input(K));
   const V inverse = hn::Set(tag, most / magnitude);
   const auto shift = hn::BitCast(int_tag, hn::Set(tag, whole_shift));
-  for_each_vector(K, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+#ifdef KRAIT_CORTEX_M_FPU
+  if (done > 0) round_in_fours(x, inverse.raw, whole_shift, q, done);
+#endif
+  for_each_vector(K - done, [&](std::size_t from, auto load, auto) KRAIT_LAMBDA {
+    const std::size_t i = done + from;
     const V whole = round_shifted(opaque(hn::Mul(load(x + i), inverse)));
 #ifdef KRAIT_AVX512_VNNI
     // The lower bytes of all inputs, then the upper ones, both signed.
@@ -109,7 +118,6 @@ HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
 
-#ifndef KRAIT_CORTEX_M_DSP
 // sums[o] = sum over k of q[k] w[k][o] for `outputs` neighbouring outputs.
 template <std::size_t outputs>
 HWY_INLINE void sum_products(const std::int8_t* HWY_RESTRICT w, std::size_t width, const std::int16_t* HWY_RESTRICT q,
@@ -132,11 +140,16 @@ HWY_INLINE void sum_products(const std::int8_t* HWY_RESTRICT w, std::size_t widt
 #endif
   }
 }
-#endif
 
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, Rows<float> y) {
+#ifdef KRAIT_CORTEX_M_DSP
+  if constexpr (vectors == 4 || vectors == 16)
+    return multiply_int8(std::integral_constant<std::size_t, vectors>{},
+                         {weights.values, x.inputs[0], ceil_div(K, int8_group), (width - vectors) * int8_group,
+                          weights.scales, bias ? bias : no_bias, y[0], x.steps[0]});
+#endif
   constexpr std::size_t together = 4;
   for (std::size_t o = 0; o < vectors * lanes; o += together) {
     for (std::size_t t = 0; t < tokens; ++t) {

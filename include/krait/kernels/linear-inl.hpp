@@ -79,6 +79,10 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
   use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
 }
 
+#ifdef KRAIT_CORTEX_M_FPU
+inline constexpr float no_bias[block_width] = {};
+#endif
+
 // y[t][o] = bias[o] + sum over k of x[t][k] w[k][o], for `tokens` rows and `vectors` vectors of outputs in registers, which
 // may be those of several whole panels. bias null: from 0.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
@@ -86,6 +90,11 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
                             Rows<const float> x, Rows<float> y) {
   const Tag tag;
   constexpr std::size_t columns = Weights<storage>::columns;
+#ifdef KRAIT_CORTEX_M_FPU
+  if constexpr (storage == Storage::f32 && (vectors == 4 || vectors == 16))
+    return multiply_add(std::integral_constant<std::size_t, vectors>{}, bias ? bias : no_bias, x[0], weights.values,
+                        width - vectors, K, y[0]);
+#endif
   V sum[tokens][vectors];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) {
@@ -116,13 +125,6 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
     w += width;
   };
   std::size_t k = 0;
-#ifdef KRAIT_CORTEX_M_FPU
-  if constexpr (storage == Storage::f32 && vectors == 16) {
-    k = K / 4 * 4;
-    if (k > 0) multiply_add_16(sum[0], x[0], w, width - 16, k);
-    w += k * width;
-  }
-#endif
   for (; k + columns <= K; k += columns) multiply_in(k, std::integral_constant<std::size_t, columns>{});
   if constexpr (columns > 1) {
     if (k < K) multiply_in(k, std::integral_constant<std::size_t, 1>{});
@@ -142,17 +144,17 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// One panel of `width` outputs for n tokens.
-template <std::size_t tokens, std::size_t width, class W, class X>
-HWY_INLINE void linear_panel(W w, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
-  constexpr std::size_t vectors = tile_vectors(tokens, width, W::accumulators);
+// `outputs` neighbouring outputs, whole blocks, of a panel of `width` for n tokens.
+template <std::size_t tokens, std::size_t outputs, class W, class X>
+HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
+  constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
   std::size_t t = 0;
   for (; t + tokens <= n; t += tokens)
-    for (std::size_t o = 0; o < width; o += vectors * lanes)
+    for (std::size_t o = 0; o < outputs; o += vectors * lanes)
       linear_tile<tokens, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t),
                                    {y[t] + o, y.stride});
   if constexpr (tokens > 1) {
-    if (t < n) linear_panel<tokens / 2, width>(w, K, bias, x.from(t), y.from(t), n - t);
+    if (t < n) linear_panel<tokens / 2, outputs>(w, width, K, bias, x.from(t), y.from(t), n - t);
   }
 }
 
@@ -162,10 +164,34 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
                                   std::size_t n) {
   static_assert(panel_width == 4 * block_width);
   switch (width / block_width) {
-    case 1: return linear_panel<tokens, 1 * block_width>(w, K, bias, x, y, n);
-    case 2: return linear_panel<tokens, 2 * block_width>(w, K, bias, x, y, n);
-    case 3: return linear_panel<tokens, 3 * block_width>(w, K, bias, x, y, n);
-    default: return linear_panel<tokens, 4 * block_width>(w, K, bias, x, y, n);
+    case 1: return linear_panel<tokens, 1 * block_width>(w, 1 * block_width, K, bias, x, y, n);
+    case 2: return linear_panel<tokens, 2 * block_width>(w, 2 * block_width, K, bias, x, y, n);
+    case 3: return linear_panel<tokens, 3 * block_width>(w, 3 * block_width, K, bias, x, y, n);
+    default: return linear_panel<tokens, 4 * block_width>(w, 4 * block_width, K, bias, x, y, n);
+  }
+}
+
+// The first `here` outputs of a panel where vectors are of one float, of `outputs` in all: blocks, then fours, then the rest.
+template <std::size_t outputs, class W, class X>
+HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y,
+                                    std::size_t here, std::size_t n) {
+  for (std::size_t t = 0; t < n; ++t) {
+    std::size_t o = 0;
+    const auto tile = [&](auto vectors, float* to) KRAIT_LAMBDA {
+      linear_tile<1, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {to, 0});
+    };
+    const std::integral_constant<std::size_t, block_width> block;
+    const std::integral_constant<std::size_t, 4> four;
+    if constexpr (outputs >= block)
+      for (; o + block <= here; o += block) tile(block, y[t] + o);
+    if constexpr (outputs % block >= four)
+      for (; o + four <= here; o += four) tile(four, y[t] + o);
+    if constexpr (outputs % four != 0) {
+      if (o == here) continue;
+      float last[four];
+      tile(four, last);
+      copy_floats(last, y[t] + o, here - o);
+    }
   }
 }
 
@@ -174,27 +200,42 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
 template <class W>
 inline constexpr bool two_panels = std::is_same_v<W, Weights<Storage::bf16>> && panel_width / lanes <= 4;
 
-// y[t] = W x[t] + bias for n tokens. Writes `outputs` floats of each row of y: all N (a multiple of 16, the padding
-// included) or fewer than 16 less, where y has no room for padding. x and y must not overlap.
-template <std::size_t tokens, class W, class X>
-HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, Rows<float> y,
-                            std::size_t outputs, std::size_t n) {
-  std::size_t o = 0;
-  if constexpr (tokens == 1 && two_panels<W>) {
-    for (; o + 2 * panel_width <= outputs; o += 2 * panel_width)
-      for (std::size_t t = 0; t < n; ++t)
-        linear_tile<1, 2 * panel_width / lanes, 2>(w.panel(o, K), panel_width, K, bias ? bias + o : nullptr, x.from(t),
-                                                   {y[t] + o, y.stride});
-  }
-  for (; o + panel_width <= outputs; o += panel_width)
-    linear_panel<tokens, panel_width>(w.panel(o, K), K, bias ? bias + o : nullptr, x, {y.data + o, y.stride}, n);
-  if (o == outputs) return;
-  const float* last_bias = bias ? bias + o : nullptr;
-  if (outputs == N) return linear_last_panel<tokens>(w.panel(o, K), N - o, K, last_bias, x, {y.data + o, y.stride}, n);
-  alignas(64) float padded_row[panel_width];
-  for (std::size_t t = 0; t < n; ++t) {
-    linear_last_panel<1>(w.panel(o, K), N - o, K, last_bias, x.from(t), {padded_row, 0}, 1);
-    copy_floats(padded_row, y[t] + o, outputs - o);
+// y[t] = W x[t] + bias for n tokens, `outputs` of them from `first` on, a multiple of 16: all N (a multiple of 16, the padding
+// included), or a part in whole blocks, or fewer than 16 less, where y has no room for padding. x and y must not overlap.
+template <std::size_t tokens, std::size_t outputs, class W, class X>
+HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t first,
+                            std::size_t n) {
+  const std::size_t end = first + outputs;
+  std::size_t o = first;
+  const auto width = [&]() KRAIT_LAMBDA { return std::min(panel_width, N - o / panel_width * panel_width); };
+  const auto from = [&]() KRAIT_LAMBDA { return w.panel(o / panel_width * panel_width, K).outputs_from(o % panel_width); };
+  const auto bias_here = [&]() KRAIT_LAMBDA { return bias ? bias + o : nullptr; };
+  const auto y_here = [&]() KRAIT_LAMBDA { return Rows<float>{y.data + (o - first), y.stride}; };
+  if constexpr (lanes == 1) {
+    for (std::size_t next; o < end; o = next) {
+      next = std::min(o / panel_width * panel_width + width(), end);
+      linear_some_outputs<outputs>(from(), width(), K, bias_here(), x, y_here(), next - o, n);
+    }
+  } else {
+    const auto blocks_until = [&](std::size_t stop) KRAIT_LAMBDA {
+      for (; o < stop; o += block_width) linear_panel<tokens, block_width>(from(), width(), K, bias_here(), x, y_here(), n);
+    };
+    if (o % panel_width != 0) blocks_until(std::min(ceil_div(o, panel_width) * panel_width, end));
+    if constexpr (tokens == 1 && two_panels<W>) {
+      for (; o + 2 * panel_width <= end; o += 2 * panel_width)
+        for (std::size_t t = 0; t < n; ++t)
+          linear_tile<1, 2 * panel_width / lanes, 2>(from(), panel_width, K, bias_here(), x.from(t), y_here().from(t));
+    }
+    for (; o + panel_width <= end; o += panel_width)
+      linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
+    if (o == end) return;
+    if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
+    if constexpr (outputs % block_width == 0) return blocks_until(end);
+    alignas(64) float padded_row[panel_width];
+    for (std::size_t t = 0; t < n; ++t) {
+      linear_last_panel<1>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);
+      copy_floats(padded_row, y_here()[t], end - o);
+    }
   }
 }
 

@@ -78,15 +78,20 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 }
 
 #ifdef KRAIT_CORTEX_M_FPU
-inline constexpr DecayConstants decay_constants = {lowest_decay, whole_shift, exp2_c5, exp2_c4,
-                                                   exp2_c3,      exp2_c2,     exp2_c1, exp2_c0};
-// A function of its own, so that its caller's variables leave it the registers it needs.
-HWY_NOINLINE inline void scan_in_fours(const Scan& s, std::size_t channels) {
-  for (std::size_t c = 0; c < channels; c += 4) {
-    const std::size_t at = c / block_width * block_width * s.d_state + c % block_width;
-    for (std::size_t t = 0; t < s.tokens; ++t)
-      scan_four_channels(decay_constants, s.A2 + at, s.h + at, s.B[t], s.C[t], s.delta[t] + c, s.D + c, s.x[t] + c,
-                         s.y[t] + c, s.d_state);
+#ifdef KRAIT_CORTEX_M_HELIUM
+inline constexpr float decay_table[6] = {exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
+#else
+inline constexpr float decay_table[11] = {exp2_c5 / 2, exp2_c4 / 2, exp2_c4 / 2, exp2_c3 / 2, exp2_c3 / 2, exp2_c2 / 2,
+                                           exp2_c2 / 2, exp2_c1 / 2, exp2_c1 / 2, exp2_c0 / 2, exp2_c0 / 2};
+#endif
+HWY_INLINE void scan_in_fours(const Scan& s, std::size_t channels) {
+  for (std::size_t t = 0; t < s.tokens; ++t) {
+    ScanOfFour four{s.A2, s.h, s.B[t], s.C[t], s.d_state, decay_table, s.delta[t], s.x[t], s.D, s.y[t]};
+    for (std::size_t c = 4; c <= channels; c += 4) {
+      scan_four_channels(four);
+      const std::size_t to_next = c % block_width == 0 ? 4 + (s.d_state - 1) * block_width : 4;
+      four.A2 += to_next, four.h += to_next;
+    }
   }
 }
 #endif

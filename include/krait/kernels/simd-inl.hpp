@@ -295,7 +295,7 @@ HWY_INLINE void store(const A& all, float* to) {
   for (std::size_t i = 0; i < count_of<A>; ++i) store_vector(nth(all, i), to + i * lanes);
 }
 
-// How many vectors element-wise functions take side by side, and the loop over a row of whole blocks that does so:
+// How many vectors element-wise functions take side by side, and the loop over a row of whole blocks of 16 that does so:
 // f(k, c) with k an integral_constant, for the k vectors from channel c on.
 inline constexpr bool few_registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;  // 16, not 32
 inline constexpr std::size_t side_by_side = few_registers ? 2 : 4;
@@ -304,7 +304,8 @@ HWY_INLINE void for_each_group(std::size_t channels, F f) {
   std::size_t c = 0;
   for (; c + side_by_side * lanes <= channels; c += side_by_side * lanes)
     f(std::integral_constant<std::size_t, side_by_side>{}, c);
-  for (; c < channels; c += lanes) f(std::integral_constant<std::size_t, 1>{}, c);
+  if constexpr (block_width % (side_by_side * lanes) != 0)
+    for (; c < channels; c += lanes) f(std::integral_constant<std::size_t, 1>{}, c);
 }
 
 // for_each_vector(n, f): f(i, load, store) for the vectors of n floats, i = 0, lanes, ... load and store move a vector of

@@ -6,6 +6,7 @@
 //   Scratch<tokens>    what a call needs while it handles that many tokens at a time (RAM, borrowed, shareable);
 //                      its member `chunk` says how many
 // and, for each target, a function `run` that applies it to a run of tokens (ops/). A layer of your own needs the same.
+// If its `run` may write the rows that it reads, it says so by a member type works_in_place, which saves a stack memory.
 #ifndef KRAIT_NN_LAYER_HPP
 #define KRAIT_NN_LAYER_HPP
 
@@ -36,6 +37,9 @@ concept Layer = requires {
 // A layer that makes one row of a whole sequence: the rows so far go in, their summary comes out.
 template <class T>
 concept Pooling = Layer<T> && requires { typename T::pools; };
+
+template <class T>
+inline constexpr bool works_in_place = requires { typename T::works_in_place; };
 
 // A model that takes tokens (whole numbers), not rows of floats.
 template <class T>

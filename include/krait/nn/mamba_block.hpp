@@ -13,6 +13,7 @@ namespace krait {
 //   x, z = in_proj(u);  x = SiLU(conv1d(x));  y = ssm(x) * SiLU(z);  out_proj(y)
 template <BlockDims dims>
 struct MambaBlock {
+  using works_in_place = void;
   static constexpr std::size_t d_in = dims.d_model;
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr std::size_t d_inner = dims.d_inner;
@@ -39,8 +40,8 @@ struct MambaBlock {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenRows<tokens, InProj::padded_out> xz;  // x becomes y in place
-    typename Ssm::template InnerScratch<tokens> ssm;
+    TokenRows<tokens, dims.d_inner> x;                // becomes y in place
+    typename Ssm::template InnerScratch<tokens> ssm;  // its delta makes room for z
     [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
   };
 };

@@ -6,6 +6,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numbers>
 
 #include "krait/core/tensor.hpp"
@@ -39,8 +40,9 @@ struct DecayRates : Blocks<d_inner, d_state> {
   static constexpr std::array shape{d_inner, d_state};
 
   static float stored(float A_log) {
+    constexpr float nan = std::numeric_limits<float>::quiet_NaN();  // one that passes through exp2_decay
     const double rate = std::exp(static_cast<double>(A_log)) * std::numbers::log2e;
-    return rate < FLT_MAX ? -static_cast<float>(rate) : rate >= FLT_MAX ? -FLT_MAX : A_log;  // the last: NaN stays NaN
+    return rate < FLT_MAX ? -static_cast<float>(rate) : rate >= FLT_MAX ? -FLT_MAX : nan;
   }
   static float recovered(float rate) {
     const float guess = static_cast<float>(std::log(-static_cast<double>(rate) / std::numbers::log2e));

@@ -19,6 +19,7 @@ consteval bool check_pool() {
 template <std::size_t d_model>
 struct PoolFacts {
   static_assert(check_pool<d_model>());
+  using works_in_place = void;
   using pools = void;
   static constexpr std::size_t d_in = d_model;
   static constexpr std::size_t d_out = d_model;

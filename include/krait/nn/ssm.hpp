@@ -13,6 +13,7 @@ namespace detail {
 // What both share.
 template <SsmDims dims, RowOrder x_order>
 struct SsmFacts {
+  using works_in_place = void;
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t dt_rank = dims.dt_rank;

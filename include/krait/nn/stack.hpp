@@ -14,12 +14,26 @@ namespace krait {
 
 namespace detail {
 
-// One object of each type, as a trivially copyable aggregate (std::tuple is none).
+// One object of each type, as a trivially copyable aggregate (std::tuple is none). Empty ones, which most layers' states are,
+// take no room: beside neighbours that are aligned to 64 bytes each would take as many.
+template <class... Ts>
+inline constexpr bool all_empty = (std::is_empty_v<Ts> && ...);
 template <class... Ts>
 struct Pack {};
 template <class First, class... Rest>
+  requires(!all_empty<First> && all_empty<Rest...>)
 struct Pack<First, Rest...> {
   First first;
+};
+template <class First, class... Rest>
+  requires(!all_empty<First> && !all_empty<Rest...>)
+struct Pack<First, Rest...> {
+  First first;
+  Pack<Rest...> rest;
+};
+template <class First, class... Rest>
+  requires(all_empty<First> && !all_empty<Rest...>)
+struct Pack<First, Rest...> {
   Pack<Rest...> rest;
 };
 
@@ -40,6 +54,7 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
+  using works_in_place = void;
   using State = std::array<typename T::State, n>;
   template <std::size_t tokens>
   using Scratch = typename T::template Scratch<tokens>;
@@ -50,7 +65,8 @@ struct StackFacts;
 template <class Last>
 struct StackFacts<Last> {
   static constexpr std::size_t d_out = Last::d_out;
-  static constexpr std::size_t widest = Last::d_out;
+  static constexpr std::size_t widest = 1;  // of the rows between members
+  static constexpr bool needs_two_rows = false;
   static constexpr bool pools = Pooling<Last>;
 };
 template <class First, class Second, class... Rest>
@@ -58,6 +74,7 @@ struct StackFacts<First, Second, Rest...> {
   using Behind = StackFacts<Second, Rest...>;
   static constexpr std::size_t d_out = Behind::d_out;
   static constexpr std::size_t widest = std::max(First::d_out, Behind::widest);
+  static constexpr bool needs_two_rows = (sizeof...(Rest) > 0 && !works_in_place<Second>) || Behind::needs_two_rows;
   static constexpr bool pools = Pooling<First> || Behind::pools;
 };
 
@@ -83,8 +100,9 @@ struct StackLayer : std::conditional_t<requires { typename First::takes_tokens; 
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    // Between two members a run of rows rests in one of these, while the next member writes the other.
-    std::array<TokenRows<tokens, Facts::widest>, 2> rows;
+    // Between two members a run of rows rests in one of these. A member that does not work in place writes the other, unless
+    // it is the first or the last one, which read or write the caller's rows.
+    std::array<TokenRows<tokens, Facts::widest>, Facts::needs_two_rows ? 2 : 1> rows;
     OneOf<typename First::template Scratch<tokens>, typename Rest::template Scratch<tokens>...> member;
   };
 };

@@ -29,7 +29,7 @@ HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state
   const std::size_t first = emit == Emit::all ? 0 : n - 1;
   const Rows<float> wanted = x.from(first);
   run<tokens>(backbone.norm_f, none, no_scratch, wanted.as_const(), wanted, n - first);
-  apply_weight<tokens>(model.head(), nullptr, scratch.head, wanted.as_const(), out, dims.vocab_size, n - first);
+  apply_weight<tokens, dims.vocab_size>(model.head(), nullptr, scratch.head, wanted.as_const(), out, n - first);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -18,16 +18,18 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
                     typename MambaBlock<dims>::template Scratch<tokens>& scratch, Rows<const float> in, Rows<float> out,
                     std::size_t n) {
   using Block = MambaBlock<dims>;
-  const Rows<float> x = rows_of(scratch.xz);
-  const Rows<float> z{x.data + Block::xz_order.group_start(1), x.stride};
-  apply_linear<tokens>(block.in_proj, scratch.linear, in, x, Block::InProj::padded_out, n);
-  apply_conv1d(block.conv1d, state.conv_state, x, n, [](V v) KRAIT_LAMBDA { return silu(v); });
-  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n, &block.out_proj);
+  const Rows<float> x = rows_of(scratch.x), z = rows_of(scratch.ssm.delta);
+  constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);
+  const auto z_weights = weights_of(block.in_proj.weight).panel(first_z, dims.d_model);
+  apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, x, n);
+  apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
+  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n, z_weights.values);
+  // Only now, for z goes where delta was.
+  apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, z, n, first_z);
   for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], padded(dims.d_inner));
-  apply_linear<tokens>(block.out_proj, scratch.linear, x.as_const(), out, dims.d_model, n);
+  apply_linear<tokens, dims.d_model>(block.out_proj, scratch.linear, x.as_const(), out, n);
 }
 
-// Unlike the others' run, in and out may be the same rows.
 template <std::size_t tokens, BlockDims dims>
 HWY_NOINLINE void run(const ResidualBlock<dims>& block, typename ResidualBlock<dims>::State& state,
                       typename ResidualBlock<dims>::template Scratch<tokens>& scratch, Rows<const float> in,

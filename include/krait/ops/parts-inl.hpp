@@ -1,7 +1,8 @@
 // What the layers without parts of their own do: Linear, Conv1d, RmsNorm, Embedding, pooling.
 //
 // run(layer, state, scratch, in, out, n): takes n rows (tokens) in, writes n rows out, n at most what the scratch is for;
-// continues the sequence that the state stands for. Rows have exactly d_in and d_out floats; out must not overlap in.
+// continues the sequence that the state stands for. Rows have exactly d_in and d_out floats; out must not overlap in, or, of a
+// layer that works_in_place, may be in.
 #if defined(KRAIT_OPS_PARTS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_PARTS_INL_HPP
 #undef KRAIT_OPS_PARTS_INL_HPP
@@ -42,31 +43,31 @@ HWY_INLINE Weights<storage> weights_of(const Matrix<order, d_in, storage>& weigh
   else return {weight.data()};
 }
 
-// y = weight x + bias, n rows; `outputs` floats of each are written: all rows of the weight, or with their padding where
-// there is room for it. The scratch may be that of a layer with more inputs.
-template <std::size_t tokens, RowOrder order, std::size_t d_in, Storage storage, class Borrowed>
+// y = weight x + bias, n rows; of each, `outputs` from `first` on are written, see linear_rows: all rows of the weight, or with
+// their padding where there is room for it, or a part. The scratch may be that of a layer with more inputs.
+template <std::size_t tokens, std::size_t outputs, RowOrder order, std::size_t d_in, Storage storage, class Borrowed>
 HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, Borrowed& scratch,
-                             Rows<const float> in, Rows<float> out, std::size_t outputs, std::size_t n) {
+                             Rows<const float> in, Rows<float> out, std::size_t n, std::size_t first = 0) {
   constexpr std::size_t tile = tokens < tile_tokens ? 1 : std::min(tile_tokens, Weights<storage>::most_tokens);
   if constexpr (storage == Storage::int8) {
     const Rows<std::int16_t> inputs{scratch.inputs.data(), padded(d_in)};
     for (std::size_t t = 0; t < n; ++t) scratch.steps[t] = quantise_row(in[t], d_in, inputs[t]);
-    linear_rows<tile>(weights_of(weight), order.padded_rows(), d_in, bias,
-                      Quantised{inputs.as_const(), scratch.steps.data()}, out, outputs, n);
+    linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias,
+                               Quantised{inputs.as_const(), scratch.steps.data()}, out, first, n);
   } else {
-    linear_rows<tile>(weights_of(weight), order.padded_rows(), d_in, bias, in, out, outputs, n);
+    linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias, in, out, first, n);
   }
 }
-template <std::size_t tokens, LinearDims dims, RowOrder order, class Borrowed>
+template <std::size_t tokens, std::size_t outputs, LinearDims dims, RowOrder order, class Borrowed>
 HWY_INLINE void apply_linear(const Linear<dims, order>& layer, Borrowed& scratch, Rows<const float> in, Rows<float> out,
-                             std::size_t outputs, std::size_t n) {
-  apply_weight<tokens>(layer.weight, bias_of(layer), scratch, in, out, outputs, n);
+                             std::size_t n, std::size_t first = 0) {
+  apply_weight<tokens, outputs>(layer.weight, bias_of(layer), scratch, in, out, n, first);
 }
 template <std::size_t tokens, LinearDims dims, RowOrder order>
 HWY_INLINE void run(const Linear<dims, order>& layer, NoState&,
                     typename Linear<dims, order>::template Scratch<tokens>& scratch, Rows<const float> in,
                     Rows<float> out, std::size_t n) {
-  apply_linear<tokens>(layer, scratch, in, out, dims.d_out, n);
+  apply_linear<tokens, dims.d_out>(layer, scratch, in, out, n);
 }
 
 template <std::size_t tokens, NormDims dims>
@@ -88,7 +89,7 @@ HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& sta
                     std::size_t n) {
   const Rows<float> xy = rows_of(scratch.xy);
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.channels);
-  apply_conv1d(layer, state, xy, n, [](V v) KRAIT_LAMBDA { return v; });
+  apply_conv1d(layer, state, xy, n, Nothing{});
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.channels);
 }
 
@@ -114,7 +115,7 @@ HWY_INLINE void run(const MeanPool<d_model>&, typename MeanPool<d_model>::State&
 template <std::size_t tokens, std::size_t d_model>
 HWY_INLINE void run(const LastPool<d_model>&, NoState&, NoScratch<tokens>&, Rows<const float> in, Rows<float> out,
                     std::size_t n) {
-  copy_floats(in[n - 1], out[0], d_model);
+  std::memmove(out[0], in[n - 1], d_model * sizeof(float));
 }
 
 }  // namespace HWY_NAMESPACE

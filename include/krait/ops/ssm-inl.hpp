@@ -14,16 +14,20 @@ HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
 
-// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's: `next`.
+// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's. next: see
+// Scan, the weights that the caller reads after this.
 template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, Rows<float> xy,
                           std::size_t n, const void* next = nullptr) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
+  constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
   const Rows<float> x_dbl = rows_of(scratch.x_dbl);
   const Rows<float> delta = rows_of(scratch.delta);
-  apply_linear<tokens>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, Ssm::XProj::padded_out, n);
-  apply_linear<tokens>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, Ssm::DtProj::padded_out, n);
+  // Where vectors are of one float, padding behind the last rows would be work; elsewhere leaving it out would be.
+  constexpr std::size_t x_outputs = lanes == 1 ? Ssm::C_start + C_rows : Ssm::XProj::padded_out;
+  apply_linear<tokens, x_outputs>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, n);
+  apply_linear<tokens, Ssm::DtProj::padded_out>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
   selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
                                     .D = layer.D.data(),
@@ -56,8 +60,8 @@ HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveSt
                     Rows<float> out, std::size_t n) {
   const Rows<float> xy = rows_of(scratch.xy);
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
-  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n, &layer.out_proj);
-  apply_linear<tokens>(layer.out_proj, scratch.linear, xy.as_const(), out, dims.d_model, n);
+  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
+  apply_linear<tokens, dims.d_model>(layer.out_proj, scratch.linear, xy.as_const(), out, n);
 }
 
 }  // namespace HWY_NAMESPACE

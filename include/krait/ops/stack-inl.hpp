@@ -6,6 +6,8 @@
 #define KRAIT_OPS_STACK_INL_HPP
 #endif
 
+#include <tuple>
+
 #include "krait/nn/stack.hpp"
 #include "krait/ops/mamba-inl.hpp"
 
@@ -25,28 +27,48 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
   }
 }
 
-// The members from here on. Rows alternate between the scratch's two; the last member writes `out`. n becomes 1 behind a
-// pooling member.
-template <std::size_t tokens, class In, class StackScratch, class States, class Scratches, class First,
-          class... Rest>
-HWY_INLINE void run_members(StackScratch& scratch, States& states, Scratches& scratches, std::size_t here, In in,
-                            Rows<float> out, std::size_t n, Emit emit, const First& first, const Rest&... rest) {
-  constexpr bool last = sizeof...(Rest) == 0;
+// The members from the i-th on, a tuple of references. `here`: which of the scratch's rows this one is to write; the last one
+// writes `out`. n becomes 1 behind a pooling member.
+template <std::size_t tokens, std::size_t i = 0, class Members, class StackScratch, class State, class... StatesBehind,
+          class Scratches, class In>
+HWY_INLINE void run_members(const Members& members, StackScratch& scratch,
+                            krait::detail::Pack<State, StatesBehind...>& states, Scratches& scratches, std::size_t here,
+                            In in, Rows<float> out, std::size_t n, Emit emit) {
+  using krait::detail::all_empty, krait::detail::Pack;
+  constexpr bool last = i + 1 == std::tuple_size_v<Members>;
+  constexpr bool pools = Pooling<std::remove_cvref_t<std::tuple_element_t<i, Members>>>;
   const Rows<float> to = last ? out : rows_of(scratch.rows[here]);
-  run<tokens>(first, states.first, *::new (&scratches.first) decltype(scratches.first), in, to, n);
+  auto& scratch_here = *::new (&scratches.first) decltype(scratches.first);
+  if constexpr (all_empty<State>) {
+    State none;
+    run<tokens>(std::get<i>(members), none, scratch_here, in, to, n);
+  } else {
+    run<tokens>(std::get<i>(members), states.first, scratch_here, in, to, n);
+  }
   if constexpr (!last) {
-    if (Pooling<First> && emit == Emit::nothing) return;
-    run_members<tokens>(scratch, states.rest, scratches.rest, 1 - here, to.as_const(), out,
-                                Pooling<First> ? 1 : n, emit, rest...);
+    if (pools && emit == Emit::nothing) return;
+    // The next one writes the same rows, unless it does not work in place; nor does the last, but it writes `out`.
+    using Next = krait::detail::MemberFacts<std::remove_cvref_t<std::tuple_element_t<i + 1, Members>>>;
+    const std::size_t next = krait::works_in_place<Next> || i + 2 == std::tuple_size_v<Members> ? here : 1 - here;
+    const auto run_behind = [&](auto& states_behind) KRAIT_LAMBDA {
+      run_members<tokens, i + 1>(members, scratch, states_behind, scratches.rest, next, to.as_const(), out, pools ? 1 : n, emit);
+    };
+    if constexpr (all_empty<StatesBehind...>) {
+      Pack<StatesBehind...> none;
+      run_behind(none);
+    } else {
+      run_behind(states.rest);
+    }
   }
 }
 
 template <std::size_t tokens, class Parts, class In>
 HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                     Rows<float> out, std::size_t n, Emit emit = Emit::all) {
-  krait::detail::with_members(static_cast<const Parts&>(stack), [&](const auto&... members) KRAIT_LAMBDA {
-    run_members<tokens>(scratch, state.members, scratch.member, 0, in, out, n, emit, members...);
-  });
+  // Only references come out of the walk, for a compiler would not inline a whole model into it.
+  const auto members = krait::detail::with_members(static_cast<const Parts&>(stack),
+                                                   [](const auto&... each) { return std::tie(each...); });
+  run_members<tokens>(members, scratch, state.members, scratch.member, 0, in, out, n, emit);
 }
 
 }  // namespace HWY_NAMESPACE

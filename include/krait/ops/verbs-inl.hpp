@@ -159,6 +159,13 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
   }
 }
 
+// One token. Not run_chunks, whose loop would make a compiler work out the addresses of all weights before it, and keep them.
+template <class Model, class In>
+HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, Rows<float> out) {
+  if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, Emit::last);
+  else run<1>(model, state, scratch, in, out, 1);
+}
+
 }  // namespace detail
 
 // The public verbs are not forced inline: a caller outside of the target's attributes could not inline them (aarch64).
@@ -174,8 +181,8 @@ void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch)
                         detail::check_output_row<Model::d_out, std::remove_reference_t<Out>>();
   if constexpr (good) {
     const Rows<float> out{std::data(y), Model::d_out};
-    if constexpr (TakesTokens<Model>) detail::run_chunks<1, false>(model, state, scratch, &x, out, 1);
-    else detail::run_chunks<1, false>(model, state, scratch, Rows<const float>{std::data(x), Model::d_in}, out, 1);
+    if constexpr (TakesTokens<Model>) detail::run_one(model, state, scratch, &x, out);
+    else detail::run_one(model, state, scratch, Rows<const float>{std::data(x), Model::d_in}, out);
   }
 }
 template <Layer Model, class S, class In, class Out>
