@@ -290,8 +290,8 @@ def main():
     if built.returncode != 0:
         sys.exit(f"{built.stdout}Krait's worker was not built")
     report = {"date": str(datetime.date.today()), "processor": processor(),
-              "system": platform.freedesktop_os_release()["PRETTY_NAME"], "window_ms": options.window, "versions": {}, "absent": {}, "agreement": [],
-              "results": []}
+              "system": platform.freedesktop_os_release()["PRETTY_NAME"], "window_ms": options.window, "versions": {},
+              "absent": {}, "agreement": [], "results": []}
     for name in options.models:
         run_model(name, options, report)
     show(report)
