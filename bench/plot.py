@@ -50,7 +50,7 @@ def record(source, name):
         # Google Benchmark adds its own options to names: "prefill/512/min_time:0.050".
         re.sub(r"/\w+:[\w.]+", "", bench): {
             "min_us": round(min(t), 4), "median_us": round(statistics.median(t), 4), **counters.get(bench, {})}
-        for bench, t in times.items()}}
+        for bench, t in sorted(times.items())}}
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
 

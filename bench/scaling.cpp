@@ -1,5 +1,5 @@
-// How the cost of a token grows: not at all with the tokens before it, linearly with the length of a prefill, and with the
-// square of d_model. taskset -c 1 build/bench/scaling --benchmark_out=FILE; bench/plot.py draws it.
+// How the cost of a token grows with the tokens before it, the length of a prefill, and d_model:
+// taskset -c 1 build/bench/scaling --benchmark_out=FILE; bench/plot.py draws it.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>

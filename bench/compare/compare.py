@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -242,9 +243,23 @@ def show(report):
         print(f"{program}: {reason}")
 
 
+def write(report, options):
+    """Models that were not measured this time stay in the file as they are."""
+    if options.json.exists():
+        earlier = json.loads(options.json.read_text())
+        for part in ("results", "agreement"):
+            report[part] += [one for one in earlier[part] if one["model"] not in options.models]
+            report[part].sort(key=lambda one: list(protocol.MODELS).index(one["model"]))
+        report["versions"] = earlier["versions"] | report["versions"]
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    text = re.sub(r"\[([\d.,\s]+)\]", lambda found: f"[{' '.join(found[1].split())}]", json.dumps(report, indent=1))
+    options.json.write_text(text + "\n")  # samples in one line
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"), help="Meson's folder (%(default)s)")
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"),
+                        help="Meson's folder (%(default)s)")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/compare/models"),
                         help="where weights are written, once (%(default)s)")
     parser.add_argument("--models", nargs="+", choices=protocol.MODELS, default=["S"], metavar="S|M",
@@ -257,8 +272,10 @@ def arguments():
     parser.add_argument("--core", type=int, choices=cores, default=cores[-1], help="the core of all (%(default)s)")
     parser.add_argument("--rounds", type=int, default=15, help="samples of each figure (%(default)s)")
     parser.add_argument("--window", type=float, default=50, help="milliseconds of a sample (%(default)s)")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the results there too")
-    parser.add_argument("--show", type=pathlib.Path, metavar="FILE", help="print the results of an earlier run and stop")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
+                        help="write the results there too; models not measured now stay as they are there")
+    parser.add_argument("--show", type=pathlib.Path, metavar="FILE",
+                        help="print the results of an earlier run and stop")
     return parser.parse_args()
 
 
@@ -268,18 +285,18 @@ def main():
         return show(json.loads(options.show.read_text()))
     if not importlib.util.find_spec("numpy"):
         sys.exit(f"compare.py needs numpy: {INSTALL}")
-    built = subprocess.run(["meson", "compile", "-C", options.build, "compare_krait"], stdout=subprocess.PIPE, text=True)
+    built = subprocess.run(["meson", "compile", "-C", options.build, "compare_krait"], stdout=subprocess.PIPE,
+                           text=True)
     if built.returncode != 0:
         sys.exit(f"{built.stdout}Krait's worker was not built")
-    report = {"date": str(datetime.date.today()), "processor": processor(), "system": platform.platform(),
-              "rounds": options.rounds, "window_ms": options.window, "versions": {}, "absent": {}, "agreement": [],
-              "results": []}
+    report = {"date": str(datetime.date.today()), "processor": processor(),
+              "system": platform.freedesktop_os_release()["PRETTY_NAME"], "window_ms": options.window, "versions": {},
+              "absent": {}, "agreement": [], "results": []}
     for name in options.models:
         run_model(name, options, report)
     show(report)
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        write(report, options)
     return 0 if all(found["agrees"] for found in report["agreement"]) else 1
 
 

@@ -1,4 +1,4 @@
-"""JAX: the same arithmetic, written for this comparison. One jitted program a step, one for each length of a prefill."""
+"""JAX: the same arithmetic, written for this comparison; one jitted program for steps, one for each prefill length."""
 from protocol import serve
 
 

@@ -22,8 +22,9 @@ class Noxton:
                            dt_rank=model.dt_rank, d_conv=model.d_conv, use_in_projection_bias=False,
                            use_out_proj_bias=False, ssm_use_delta_proj_bias=True, key=jax.random.PRNGKey(0))
         weights = load_file(file)
-        self.net = equinox.tree_at(lambda net: self.places(net), net, [
-            jnp.asarray(weights[name]).reshape(place.shape) for name, place in zip(self.names(model), self.places(net))])
+        wanted = [jnp.asarray(weights[name]).reshape(place.shape)
+                  for name, place in zip(self.names(model), self.places(net))]
+        self.net = equinox.tree_at(self.places, net, wanted)
         self.run = equinox.filter_jit(lambda net, tokens, every: net(tokens) if every else net(tokens)[-1:])
         self.jax, self.jnp = jax, jnp
         self.version = f"noxton {importlib.metadata.version('noxton')}, JAX {jax.__version__}"

@@ -1,7 +1,7 @@
 """What the command and its workers agree on: models, weights, tokens, and the lines between them.
 
-A worker is a process with one model. Its first line is "ready" and a JSON object that says what it is. Then each line it
-reads gets one line back: nanoseconds, or "no: " and the reason.
+A worker is a process with one model. Its first line is "ready" and a JSON object that says what it is. Then each line
+it reads gets one line back: nanoseconds, or "no: " and the reason.
 
     decode TOKENS                     so many steps more, the state carried
     prefill LENGTH every|last TIMES   a new sequence, TIMES over; logits at every position, or at the last
@@ -47,8 +47,8 @@ def tokens(length, model):
 
 
 def write_weights(model, file):
-    """Seeded random weights, in a safetensors file with Hugging Face's names. Ranges are about those of a fresh model, but
-    no part is all 0 or all 1, which would hide a mistake. Needs numpy alone; gives the weights."""
+    """Seeded random weights, in a safetensors file with Hugging Face's names. Ranges are about those of a fresh model,
+    but no part is all 0 or all 1, which would hide a mistake. Needs numpy alone; gives the weights."""
     import numpy
 
     random = numpy.random.default_rng(0)

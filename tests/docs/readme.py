@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what the
-constants say, the speed table what bench/results has, and what README installs, tests/run installs as well.
+"""README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what
+the constants say, the speed table what bench/results has, and what README installs, tests/run installs as well.
 
   readme.py MEMORY_PROGRAM
 """
