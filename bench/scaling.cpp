@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,12 @@
 #include "krait/init.hpp"
 
 namespace {
+
+std::vector<std::uint32_t> text(std::size_t length) {
+  std::vector<std::uint32_t> tokens(length);
+  for (std::size_t i = 0; i < length; ++i) tokens[i] = static_cast<std::uint32_t>((7919 * i + 11) % 256);
+  return tokens;
+}
 
 template <std::size_t d_model>
 struct Work {
@@ -30,20 +37,24 @@ struct Work {
   void prefill(const std::vector<std::uint32_t>& tokens) {
     krait::prefill(*model, state, tokens, logits, *prefill_scratch);
   }
+  // Goes to the state behind so many tokens, which is computed once.
+  void go_behind(std::size_t tokens) {
+    const auto [found, absent] = states.try_emplace(tokens);
+    if (absent) {
+      state = {};
+      prefill(text(tokens));
+      found->second = state;
+    }
+    state = found->second;
+  }
+  std::map<std::size_t, krait::State<Model>> states;
 };
-
-std::vector<std::uint32_t> text(std::size_t length) {
-  std::vector<std::uint32_t> tokens(length);
-  for (std::size_t i = 0; i < length; ++i) tokens[i] = static_cast<std::uint32_t>((7919 * i + 11) % 256);
-  return tokens;
-}
 
 // A step behind so many tokens.
 template <std::size_t d_model>
 void decode(benchmark::State& bench, std::size_t position) {
   auto& work = Work<d_model>::get();
-  work.state = {};
-  work.prefill(text(position));
+  work.go_behind(position);
   for (auto _ : bench) krait::step(*work.model, work.state, 1, work.logits, work.scratch);
 }
 
@@ -56,9 +67,13 @@ void prefill(benchmark::State& bench, std::size_t length) {
 }
 
 template <std::size_t d_model>
+void add_decode(const std::string& name, std::size_t tokens) {
+  benchmark::RegisterBenchmark(("decode by " + name).c_str(), decode<d_model>, tokens)->Unit(benchmark::kMicrosecond);
+}
+template <std::size_t d_model>
 void add(const std::string& by, std::size_t at, std::size_t tokens) {
   const std::string name = by + "/" + std::to_string(at);
-  benchmark::RegisterBenchmark(("decode by " + name).c_str(), decode<d_model>, tokens)->Unit(benchmark::kMicrosecond);
+  add_decode<d_model>(name, tokens);
   benchmark::RegisterBenchmark(("prefill by " + name).c_str(), prefill<d_model>, tokens)->Unit(benchmark::kMicrosecond);
 }
 template <std::size_t... widths>
@@ -81,6 +96,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("compiler", __VERSION__);
   benchmark::AddCustomContext("target", krait::target_name());
   for (std::size_t tokens = 1; tokens <= 16384; tokens *= 4) add<128>("tokens", tokens, tokens);
+  for (const std::size_t tokens : {65536, 1000000}) add_decode<128>("tokens/" + std::to_string(tokens), tokens);
   add_widths<32, 64, 128, 256, 512, 1024>();
   benchmark::RunSpecifiedBenchmarks();
 }
