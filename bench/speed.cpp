@@ -1,11 +1,13 @@
 // Decode and prefill beside the limits of the machine, measured in the same run: how long reading the same bytes takes,
-// and the peak of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed.
+// and the peak of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed. Everything, M and the machine's
+// limits among it: --benchmark_filter=. ; as JSON too: --benchmark_out=FILE.
 //
 // S is the seed's example (vocab 256, d_model 128, 4 layers, tied), M has the shape of mamba-130m; weights are random.
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -69,22 +71,86 @@ struct Work {
   }
 };
 
+// Reads `size` bytes once.
+float sum_of(const void* bytes, std::size_t size) {
+  const float* at = static_cast<const float*>(bytes);
+  V sum[8];
+  KRAIT_UNROLL
+  for (auto& s : sum) s = hn::Zero(Tag{});
+  for (std::size_t i = 0; i + 8 * lanes <= size / sizeof(float); i += 8 * lanes) {
+    KRAIT_UNROLL
+    for (std::size_t v = 0; v < 8; ++v) sum[v] = hn::Add(sum[v], hn::Load(Tag{}, at + i + v * lanes));
+  }
+  for (std::size_t v = 1; v < 8; ++v) sum[0] = hn::Add(sum[0], sum[v]);
+  return hn::GetLane(sum[0]);
+}
+
+// The machine: bytes read a second from a working set of so many KB,
+void read_bandwidth(benchmark::State& bench) {
+  static OnHugePages<std::array<std::byte, std::size_t{512} << 20>> memory;  // zeros
+  const auto size = static_cast<std::size_t>(bench.range(0)) << 10;
+  for (auto _ : bench) benchmark::DoNotOptimize(sum_of(memory.object, size));
+  bench.counters["per second"] = {static_cast<double>(size), benchmark::Counter::kIsIterationInvariantRate};
+}
+
+// and operations a second in registers: f32 multiply-adds, and products of int8 weights that are summed.
+constexpr std::size_t chains = 12, rounds_of_peak = 4096;
+void multiply_adds(std::size_t rounds) {
+  V sum[chains];
+  KRAIT_UNROLL
+  for (auto& s : sum) benchmark::DoNotOptimize(s = hn::Zero(Tag{}));  // chains that look equal would be one
+  const V factor = hn::Set(Tag{}, 0.999f);
+  for (std::size_t i = 0; i < rounds; ++i) {
+    KRAIT_UNROLL
+    for (auto& s : sum) s = kernels::mul_add(s, factor, factor);
+  }
+  KRAIT_UNROLL
+  for (auto& s : sum) benchmark::DoNotOptimize(hn::GetLane(s));
+}
+void f32_peak(benchmark::State& bench) {
+  for (auto _ : bench) multiply_adds(rounds_of_peak);
+  bench.counters["per second"] = {static_cast<double>(rounds_of_peak * chains * lanes),
+                                  benchmark::Counter::kIsIterationInvariantRate};
+}
+// Of the instruction that the kernels sum with: four products of bytes, or two of 16-bit numbers.
+std::size_t int8_multiply_adds(std::size_t rounds) {
+  const hn::RebindToSigned<Tag> int_tag;
+  hn::Vec<decltype(int_tag)> sum[chains], more = hn::Zero(int_tag);
+  KRAIT_UNROLL
+  for (auto& s : sum) {
+    std::int32_t start = 0;
+    benchmark::DoNotOptimize(start);
+    s = hn::Set(int_tag, start);
+  }
+#ifdef KRAIT_AVX512_VNNI
+  constexpr std::size_t products = 4 * lanes;
+  const auto factor = hn::Set(int_tag, 0x01020304);
+  for (std::size_t i = 0; i < rounds; ++i) {
+    KRAIT_UNROLL
+    for (auto& s : sum) asm("vpdpbusd %1, %1, %0" : "+v"(s.raw) : "v"(factor.raw));
+  }
+#else
+  constexpr std::size_t products = 2 * lanes;
+  const auto factor = hn::Set(hn::Repartition<std::int16_t, decltype(int_tag)>{}, std::int16_t{3});
+  for (std::size_t i = 0; i < rounds; ++i) {
+    KRAIT_UNROLL
+    for (auto& s : sum) s = hn::ReorderWidenMulAccumulate(int_tag, factor, factor, s, more);
+  }
+#endif
+  KRAIT_UNROLL
+  for (auto& s : sum) benchmark::DoNotOptimize(hn::GetLane(hn::Add(s, more)));
+  return rounds * chains * products;
+}
+void int8_peak(benchmark::State& bench) {
+  std::size_t products = 0;
+  for (auto _ : bench) products = int8_multiply_adds(rounds_of_peak);
+  bench.counters["per second"] = {static_cast<double>(products), benchmark::Counter::kIsIterationInvariantRate};
+}
+
 // Reads the model and its state once and writes the state: what a step cannot do without.
 template <krait::ModelDims dims>
 void limit_of_decode(benchmark::State& bench) {
   auto& work = Work<dims>::get();
-  const auto sum_of = [](const void* bytes, std::size_t size) {
-    const float* at = static_cast<const float*>(bytes);
-    V sum[8];
-    KRAIT_UNROLL
-    for (auto& s : sum) s = hn::Zero(Tag{});
-    for (std::size_t i = 0; i + 8 * lanes <= size / sizeof(float); i += 8 * lanes) {
-      KRAIT_UNROLL
-      for (std::size_t v = 0; v < 8; ++v) sum[v] = hn::Add(sum[v], hn::Load(Tag{}, at + i + v * lanes));
-    }
-    for (std::size_t v = 1; v < 8; ++v) sum[0] = hn::Add(sum[0], sum[v]);
-    return hn::GetLane(sum[0]);
-  };
   for (auto _ : bench) {
     benchmark::DoNotOptimize(sum_of(work.model.object, sizeof(*work.model.object)));
     benchmark::DoNotOptimize(sum_of(&work.state, sizeof(work.state)));
@@ -101,6 +167,8 @@ void decode(benchmark::State& bench) {
     krait::step(*work.model.object, work.state, token, work.logits, work.scratch);
     token = (token * 31 + 7) % dims.vocab_size;
   }
+  bench.counters["bytes"] = sizeof(*work.model.object) + 2 * sizeof(work.state);
+  bench.counters["multiply-adds"] = krait::multiply_adds_per_step<krait::Mamba<dims>>;
 }
 
 // As many multiply-adds as the blocks' linear layers have for this many tokens, in registers.
@@ -111,19 +179,7 @@ constexpr std::size_t gemm_multiply_adds(const krait::ModelDims& d) {
 template <krait::ModelDims dims>
 void limit_of_prefill(benchmark::State& bench) {
   const std::size_t tokens = static_cast<std::size_t>(bench.range(0));
-  constexpr std::size_t chains = 12;
-  const std::size_t rounds = gemm_multiply_adds(dims) * tokens / (chains * lanes);
-  V sum[chains];
-  for (auto _ : bench) {
-    KRAIT_UNROLL
-    for (auto& s : sum) benchmark::DoNotOptimize(s = hn::Zero(Tag{}));  // chains that look equal would be one
-    const V factor = hn::Set(Tag{}, 0.999f);
-    for (std::size_t i = 0; i < rounds; ++i) {
-      KRAIT_UNROLL
-      for (auto& s : sum) s = kernels::mul_add(s, factor, factor);
-    }
-    for (auto& s : sum) benchmark::DoNotOptimize(hn::GetLane(s));
-  }
+  for (auto _ : bench) multiply_adds(gemm_multiply_adds(dims) * tokens / (chains * lanes));
 }
 
 template <krait::ModelDims dims>
@@ -133,36 +189,62 @@ void prefill(benchmark::State& bench) {
   std::uint32_t token = 1;
   for (auto& t : tokens) t = token = (token * 31 + 7) % dims.vocab_size;
   for (auto _ : bench) krait::prefill(*work.model.object, work.state, tokens, work.logits, *work.prefill_scratch);
+  using Model = krait::Mamba<dims>;
+  constexpr std::size_t head = Model::Head::multiply_adds;  // of the last token's logits only
+  const std::size_t chunks = krait::ceil_div(tokens.size(), Work<dims>::chunk);
+  bench.counters["bytes"] = static_cast<double>(chunks * (sizeof(Model) + 2 * sizeof(work.state)));
+  bench.counters["multiply-adds"] =
+      static_cast<double>(tokens.size() * (krait::multiply_adds_per_step<Model> - head) + head);
 }
 
-// One table at the end: each work beside its limit, over the repetitions of this run. CPU time, which a neighbour on the
-// same core does not lengthen.
+// Two tables at the end: what the machine can do, and each work beside its limit and beside the same work in f32, over the
+// repetitions of this run. CPU time, which a neighbour on the same core does not lengthen.
 class Ratios : public benchmark::ConsoleReporter {
  public:
   void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs)
-      if (run.run_type == Run::RT_Iteration && !run.error_occurred)
-        times_[run.run_name.function_name + (run.run_name.args.empty() ? "" : "/" + run.run_name.args)].push_back(
-            run.GetAdjustedCPUTime());
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+      const std::string name =
+          run.run_name.function_name + (run.run_name.args.empty() ? "" : "/" + run.run_name.args);
+      times_[name].push_back(run.GetAdjustedCPUTime());
+      const auto rate = run.counters.find("per second");
+      if (rate != run.counters.end()) rates_[name].push_back(rate->second);
+    }
   }
   void Finalize() override {
-    std::printf("%-16s %12s %12s %12s %12s %10s %10s\n", "", "limit min", "ours min", "limit med", "ours med", "of limit",
-                "median");
-    for (auto& [name, ours] : times_) {
+    for (auto* all : {&times_, &rates_})
+      for (auto& [name, values] : *all) std::sort(values.begin(), values.end());
+    if (!rates_.empty()) std::printf("%-24s %14s %14s\n", "G a second", "best", "median");
+    for (const auto& [name, rates] : rates_)
+      std::printf("%-24s %14.1f %14.1f\n", name.c_str(), rates.back() / 1e9, median(rates) / 1e9);
+    std::printf("%-16s %12s %12s %12s %12s %10s %10s %10s\n", "", "limit min", "ours min", "limit med", "ours med",
+                "of limit", "median", "times f32");
+    for (const auto& [name, ours] : times_) {
       const auto found = times_.find("limit of " + name);
       if (found == times_.end()) continue;
-      auto& limit = found->second;
-      std::sort(ours.begin(), ours.end());
-      std::sort(limit.begin(), limit.end());
-      const double ours_median = ours[ours.size() / 2], limit_median = limit[limit.size() / 2];
-      std::printf("%-16s %9.2f us %9.2f us %9.2f us %9.2f us %8.1f %% %8.1f %%\n", name.c_str(), limit[0], ours[0],
-                  limit_median, ours_median, 100 * limit[0] / ours[0], 100 * limit_median / ours_median);
+      const auto& limit = found->second;
+      std::printf("%-16s %9.2f us %9.2f us %9.2f us %9.2f us %8.1f %% %8.1f %%", name.c_str(), limit[0], ours[0],
+                  median(limit), median(ours), 100 * limit[0] / ours[0], 100 * median(limit) / median(ours));
+      const auto f32 = times_.find(in_f32(name));
+      if (f32 != times_.end()) std::printf(" %10.2f", f32->second[0] / ours[0]);
+      std::puts("");
     }
   }
 
  private:
-  std::map<std::string, std::vector<double>> times_;
+  static double median(const std::vector<double>& sorted) { return sorted[sorted.size() / 2]; }
+  static std::string in_f32(std::string name) {
+    const std::size_t from = name.find(' ') + 1;
+    return name.replace(from, name.find(' ', from) - from, "f32");
+  }
+  std::map<std::string, std::vector<double>> times_, rates_;
 };
+
+std::string describe(const krait::ModelDims& d) {
+  return "vocab_size " + std::to_string(d.vocab_size) + ", d_model " + std::to_string(d.d_model) + ", n_layers " +
+         std::to_string(d.n_layers) + ", d_state " + std::to_string(d.d_state) + ", d_conv " + std::to_string(d.d_conv) +
+         ", d_inner " + std::to_string(d.d_inner) + ", dt_rank " + std::to_string(d.dt_rank);
+}
 
 template <krait::ModelDims dims>
 void add(const std::string& model, std::initializer_list<std::int64_t> lengths) {
@@ -188,7 +270,14 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&count, arguments.data());
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
   benchmark::AddCustomContext("compiler", __VERSION__);
+  benchmark::AddCustomContext("flags", FLAGS);
   benchmark::AddCustomContext("target", krait::target_name());
+  benchmark::AddCustomContext("S", describe(S));
+  benchmark::AddCustomContext("M", describe(M));
+  for (const std::int64_t kilobytes : {32, 512, 1024, 2048, 16384, 524288})
+    benchmark::RegisterBenchmark("bytes read, of KB", read_bandwidth)->Arg(kilobytes);
+  benchmark::RegisterBenchmark("f32 multiply-adds", f32_peak);
+  benchmark::RegisterBenchmark("int8 multiply-adds", int8_peak);
   add<S>("S f32", {128, 512});
   add<krait::with_storage(S, krait::Storage::bf16)>("S bf16", {512});
   add<krait::with_storage(S, krait::Storage::f16)>("S f16", {512});

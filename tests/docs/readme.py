@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
-"""README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what the
-constants say, and what README installs, tests/run installs as well.
+"""README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what
+the constants say, the speed table what bench/results has, and what README installs, tests/run installs as well.
 
   readme.py MEMORY_PROGRAM
 """
+import json
 import pathlib
 import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "bench" / "compare"))
+import compare
+
 README = ROOT / "README.md"
 
 
@@ -45,11 +50,11 @@ def wrong_links(path, text):
             yield f"{path.relative_to(ROOT)}: {link}: no such heading"
 
 
-def wrong_memory(text, rows):
+def wrong_table(name, text, rows):
     lines = text.splitlines()
     for row in rows:
         if row not in lines:
-            yield f"README.md: the memory table lacks, or has otherwise: {row}"
+            yield f"README.md: the {name} table lacks, or has otherwise: {row}"
 
 
 def wrong_packages(text, run):
@@ -68,7 +73,7 @@ def not_noticed():
         "code of no file": wrong_code("x", "In `examples/no.cpp`\n```cpp\nint x;\n```\n"),
         "a link to no file": wrong_links(README, "[x](docs/no.md)"),
         "a link to no heading": wrong_links(README, "[x](README.md#no-such-heading)"),
-        "another memory row": wrong_memory("| a | 1 |", ["| a | 2 |"]),
+        "another row of a table": wrong_table("x", "| a | 1 |", ["| a | 2 |"]),
         "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package", (ROOT / "tests/run").read_text()),
     }
     return [f"not noticed: {what}" for what, found in checks.items() if not list(found)]
@@ -80,8 +85,10 @@ def main():
     wrong = not_noticed()
     if not code_blocks(text) or not rows:
         wrong.append("README.md quotes no file, or the memory program prints nothing")
-    wrong += [*wrong_memory(text, rows), *wrong_packages(text, (ROOT / "tests/run").read_text())]
-    for path in [README, *sorted(ROOT.glob("docs/**/*.md"))]:
+    measured = compare.summary(json.loads((ROOT / "bench/results/compare.json").read_text()))
+    wrong += [*wrong_table("memory", text, rows), *wrong_table("speed", text, measured),
+              *wrong_packages(text, (ROOT / "tests/run").read_text())]
+    for path in [README, *sorted(ROOT.glob("docs/**/*.md")), ROOT / "bench/compare/README.md"]:
         wrong += [*wrong_code(path.name, path.read_text()), *wrong_links(path, path.read_text())]
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0

@@ -19,16 +19,13 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
                     std::size_t n) {
   using Block = MambaBlock<dims>;
   const Rows<float> x = rows_of(scratch.x), z = rows_of(scratch.ssm.delta);
-  // in_proj's x first; its z only when the scan has used delta up, which is where it goes. A loop of two, so that the code of
-  // in_proj is there once.
-  for (std::size_t half = 0; half < 2; ++half) {
-    apply_linear<tokens, padded(dims.d_inner)>(block.in_proj, scratch.linear, in, half == 0 ? x : z, n,
-                                               Block::xz_order.group_start(half));
-    if (half == 0) {
-      apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
-      apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
-    }
-  }
+  constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);
+  const auto z_weights = weights_of(block.in_proj.weight).panel(first_z, dims.d_model);
+  apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, x, n);
+  apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
+  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n, z_weights.values);
+  // Only now, for z goes where delta was.
+  apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, z, n, first_z);
   for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], padded(dims.d_inner));
   apply_linear<tokens, dims.d_model>(block.out_proj, scratch.linear, x.as_const(), out, n);
 }

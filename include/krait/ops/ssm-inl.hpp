@@ -14,11 +14,12 @@ HWY_BEFORE_NAMESPACE();
 namespace krait {
 namespace HWY_NAMESPACE {
 
-// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's.
+// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's. next: see
+// Scan, the weights that the caller reads after this.
 template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, Rows<float> xy,
-                          std::size_t n) {
+                          std::size_t n, const void* next = nullptr) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
   constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
   const Rows<float> x_dbl = rows_of(scratch.x_dbl);
@@ -37,7 +38,8 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                                     .x = xy.as_const(),
                                     .y = xy,
                                     .d_state = Ssm::d_state,
-                                    .tokens = n},
+                                    .tokens = n,
+                                    .next = tokens == 1 ? static_cast<const float*>(next) : nullptr},
                                    channels);
 }
 

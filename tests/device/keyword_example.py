@@ -2,7 +2,7 @@
 """The keyword-spotting example: the same bits on the host and on boards with fused multiply-add, its error, its RAM, its
 instructions for an inference of 100 frames, and where they go.
 
-  keyword.py [--boards NAME,...] [--types TYPE,...] [--profile] [--loops] [--flags "..."] [--headers DIR] [--checkpoint FILE]
+  keyword_example.py [--boards NAME,...] [--types TYPE,...] [--profile] [--loops] [--flags "..."] [--headers DIR] [--checkpoint FILE]
 
 The checkpoint is no part of the project; where it is not there, the test is skipped.
 """

@@ -1,0 +1,86 @@
+"""JAX: the same arithmetic, written for this comparison; one jitted program for steps, one for each prefill length."""
+from protocol import serve
+
+
+class Jax:
+    def __init__(self, model, file):
+        import jax
+        import jax.numpy as jnp
+        from safetensors.numpy import load_file
+
+        self.jax, self.jnp, self.dims = jax, jnp, model
+        self.version = f"JAX {jax.__version__}"
+        weights = {name: jnp.asarray(tensor) for name, tensor in load_file(file).items()}
+        embedding = weights["backbone.embeddings.weight"]
+        layers = []
+        for i in range(model.n_layers):
+            prefix = f"backbone.layers.{i}."
+            layer = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+            layer["A"] = -jnp.exp(layer.pop("mixer.A_log"))
+            # Transposed beforehand: a step then takes 0.2 instead of 0.55 ms for S.
+            layer = {n: jnp.array(w.T) if n.endswith("proj.weight") else w for n, w in layer.items()}
+            layers.append(layer)
+        everything = (embedding, jnp.array(embedding.T), weights["backbone.norm_f.weight"], layers)
+        # Weights are arguments: as constants they would be folded at compile time, for minutes.
+        step = jax.jit(lambda w, token, state: self.run(w, token[None], state, True), donate_argnums=2)
+        prefill = jax.jit(lambda w, tokens, every: self.run(w, tokens, self.zeros(), every), static_argnums=2)
+        self.jitted_step = lambda token: step(everything, token, self.state)
+        self.jitted_prefill = lambda tokens, every: prefill(everything, tokens, every)
+
+    def zeros(self):
+        m = self.dims
+        return [(self.jnp.zeros((m.d_conv - 1, m.d_inner)), self.jnp.zeros((m.d_inner, m.d_state)))
+                for _ in range(m.n_layers)]
+
+    def run(self, weights, tokens, state, every):
+        """tokens [L], state of all layers -> logits [L or 1, vocab_size], state."""
+        jnp = self.jnp
+        embedding, head, norm_f, layers = weights
+        x = embedding[tokens]
+        after = []
+        for layer, (window, h) in zip(layers, state):
+            y, window, h = self.mixer(layer, self.norm(x, layer["norm.weight"]), window, h)
+            x = x + y
+            after.append((window, h))
+        x = x if every else x[-1:]
+        return self.norm(x, norm_f) @ head, after
+
+    def norm(self, x, weight):
+        return x * self.jax.lax.rsqrt(self.jnp.mean(x * x, axis=-1, keepdims=True) + 1e-5) * weight
+
+    def mixer(self, layer, x, window, h):
+        jax, jnp, m = self.jax, self.jnp, self.dims
+        u, z = jnp.split(x @ layer["mixer.in_proj.weight"], 2, axis=-1)
+        padded = jnp.concatenate([window, u])
+        taps = layer["mixer.conv1d.weight"][:, 0]
+        u = sum(padded[k : k + len(x)] * taps[:, k] for k in range(m.d_conv)) + layer["mixer.conv1d.bias"]
+        u = jax.nn.silu(u)
+        dt, B, C = jnp.split(u @ layer["mixer.x_proj.weight"], [m.dt_rank, m.dt_rank + m.d_state], axis=-1)
+        delta = jax.nn.softplus(dt @ layer["mixer.dt_proj.weight"] + layer["mixer.dt_proj.bias"])
+
+        def advance(h, now):
+            delta, du, B, C = now
+            h = jnp.exp(delta[:, None] * layer["A"]) * h + du[:, None] * B
+            return h, h @ C
+
+        h, y = jax.lax.scan(advance, h, (delta, delta * u, B, C))
+        y = (y + layer["mixer.D"] * u) * jax.nn.silu(z)
+        return y @ layer["mixer.out_proj.weight"], padded[len(x) :], h
+
+    def reset(self):
+        self.state = self.zeros()
+
+    def step(self, token):
+        logits, self.state = self.jitted_step(self.jnp.int32(token))
+        return logits
+
+    def prefill(self, tokens, every):
+        logits, self.state = self.jitted_prefill(self.jnp.array(tokens, "int32"), every)
+        return logits
+
+    def array(self, logits):
+        self.jax.block_until_ready(self.state)
+        return self.jax.device_get(logits)
+
+
+serve(Jax)

@@ -1,0 +1,122 @@
+// Krait's side of bench/compare: the line protocol of protocol.py, for the models S and M that it names.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "krait.hpp"
+#include "krait/io/file.hpp"
+#include "krait/io/load.hpp"
+
+namespace {
+
+constexpr auto S = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
+constexpr auto M = krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24});
+
+// What a worker can do with a model; a token is that of protocol.py.
+template <krait::ModelDims dims>
+class Worker {
+ public:
+  using Model = krait::Mamba<dims>;
+  using Row = krait::Tensor<float, dims.vocab_size>;
+  static constexpr std::size_t chunk = dims.d_model < 512 ? 64 : 128;
+
+  krait::Status load(const std::string& file) {
+    std::vector<std::byte> bytes;
+    const krait::Status status = krait::read_file(file, bytes);
+    return status ? krait::load(*model_, bytes) : status;
+  }
+
+  void decode(std::size_t tokens) {
+    for (std::size_t i = 0; i < tokens; ++i) step(*last_);
+  }
+
+  void prefill(std::size_t length, bool every) {
+    *state_ = {};
+    tokens_.resize(length);
+    for (std::size_t i = 0; i < length; ++i) tokens_[i] = token(i);
+    if (every) {
+      rows_.resize(length);
+      krait::prefill(*model_, *state_, tokens_, rows_, *prefill_scratch_);
+    } else {
+      krait::prefill(*model_, *state_, tokens_, *last_, *prefill_scratch_);
+    }
+    position_ = length;
+  }
+
+  // The logits of the first tokens of a new sequence, a row for each.
+  std::span<const Row> logits(std::size_t length, bool by_steps) {
+    if (!by_steps) {
+      prefill(length, true);
+      return rows_;
+    }
+    *state_ = {};
+    position_ = 0;
+    rows_.resize(length);
+    for (Row& row : rows_) step(row);
+    return rows_;
+  }
+
+ private:
+  std::unique_ptr<Model> model_ = std::make_unique<Model>();
+  std::unique_ptr<krait::State<Model>> state_ = std::make_unique<krait::State<Model>>();
+  std::unique_ptr<krait::Scratch<Model>> scratch_ = std::make_unique<krait::Scratch<Model>>();
+  std::unique_ptr<krait::Scratch<Model, chunk>> prefill_scratch_ = std::make_unique<krait::Scratch<Model, chunk>>();
+  std::unique_ptr<Row> last_ = std::make_unique<Row>();
+  std::vector<Row> rows_;
+  std::vector<std::uint32_t> tokens_;
+  std::size_t position_ = 0;
+
+  static std::uint32_t token(std::size_t i) { return static_cast<std::uint32_t>((7919 * i + 11) % dims.vocab_size); }
+  void step(Row& row) { krait::step(*model_, *state_, token(position_++), row, *scratch_); }
+};
+
+template <krait::ModelDims dims>
+int serve(const std::string& file) {
+  Worker<dims> worker;
+  if (const krait::Status status = worker.load(file); !status) {
+    std::cerr << file << ": " << std::string_view(status.message()) << '\n';
+    return 1;
+  }
+  std::cout << "ready {\"version\": \"" << krait::target_name() << ", compiler " << __VERSION__ << "\"}" << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string verb, rows, path;
+    std::size_t length = 0, times = 1;
+    words >> verb;
+    const auto start = std::chrono::steady_clock::now();
+    if (verb == "decode" && words >> length) {
+      worker.decode(length);
+    } else if (verb == "prefill" && words >> length >> rows >> times) {
+      for (std::size_t i = 0; i < times; ++i) worker.prefill(length, rows == "every");
+    } else if (verb == "logits" && words >> rows >> length >> path) {
+      const auto logits = std::as_bytes(worker.logits(length, rows == "decode"));
+      std::ofstream(path, std::ios::binary)
+          .write(reinterpret_cast<const char*>(logits.data()), static_cast<std::streamsize>(logits.size()));
+    } else {
+      std::cout << "no: " << line << std::endl;
+      continue;
+    }
+    std::cout << std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count() << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string model = argc == 3 ? argv[1] : "";
+  if (model == "S") return serve<S>(argv[2]);
+  if (model == "M") return serve<M>(argv[2]);
+  std::cerr << "compare_krait S|M WEIGHTS.safetensors: answers the line protocol of bench/compare/protocol.py\n";
+  return 2;
+}

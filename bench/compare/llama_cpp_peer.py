@@ -1,0 +1,95 @@
+"""llama.cpp, through the raw bindings of llama-cpp-python; the model as GGUF in float32."""
+import ctypes
+
+from protocol import serve
+
+
+class LlamaCpp:
+    def __init__(self, model, file):
+        import llama_cpp as llama
+
+        self.llama, self.vocab_size = llama, model.vocab_size
+        self.quiet = llama.llama_log_callback(lambda *_: None)
+        llama.llama_log_set(self.quiet, ctypes.c_void_p(0))
+        params = llama.llama_model_default_params()
+        params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # memory of its own, as the others have it
+        net = llama.llama_model_load_from_file(self.convert(model, file).encode(), params)
+        params = llama.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_ubatch = 1 << 20, 512, 512
+        params.n_threads = params.n_threads_batch = 1
+        self.context = llama.llama_init_from_model(net, params)
+        self.batch = llama.llama_batch_init(512, 0, 1)
+        self.version = f"llama.cpp as in llama-cpp-python {llama.__version__}"
+
+    @staticmethod
+    def convert(model, file):
+        import gguf
+        import numpy
+        from safetensors.numpy import load_file
+
+        weights = load_file(file)
+        out = gguf.GGUFWriter(file + ".gguf", "mamba")
+        out.add_context_length(1 << 20)
+        out.add_embedding_length(model.d_model)
+        out.add_feed_forward_length(0)
+        out.add_head_count(0)
+        out.add_block_count(model.n_layers)
+        out.add_ssm_conv_kernel(model.d_conv)
+        out.add_ssm_inner_size(model.d_inner)
+        out.add_ssm_state_size(model.d_state)
+        out.add_ssm_time_step_rank(model.dt_rank)
+        out.add_layer_norm_rms_eps(1e-5)
+        out.add_ssm_dt_b_c_rms(False)
+        out.add_vocab_size(model.vocab_size)
+        out.add_tokenizer_model("none")
+        out.add_tensor("token_embd.weight", weights["backbone.embeddings.weight"])
+        out.add_tensor("output_norm.weight", weights["backbone.norm_f.weight"])
+        names = {"norm.weight": "attn_norm.weight", "mixer.in_proj.weight": "ssm_in.weight",
+                 "mixer.conv1d.weight": "ssm_conv1d.weight", "mixer.conv1d.bias": "ssm_conv1d.bias",
+                 "mixer.x_proj.weight": "ssm_x.weight", "mixer.dt_proj.weight": "ssm_dt.weight",
+                 "mixer.dt_proj.bias": "ssm_dt.bias", "mixer.A_log": "ssm_a", "mixer.D": "ssm_d",
+                 "mixer.out_proj.weight": "ssm_out.weight"}
+        for i in range(model.n_layers):
+            for theirs, name in names.items():
+                tensor = weights[f"backbone.layers.{i}.{theirs}"]
+                if name == "ssm_a":
+                    tensor = -numpy.exp(tensor)
+                if name == "ssm_conv1d.weight":
+                    tensor = tensor[:, 0]
+                out.add_tensor(f"blk.{i}.{name}", numpy.ascontiguousarray(tensor))
+        out.write_header_to_file()
+        out.write_kv_data_to_file()
+        out.write_tensors_to_file()
+        out.close()
+        return file + ".gguf"
+
+    def reset(self):
+        self.llama.llama_memory_clear(self.llama.llama_get_memory(self.context), True)
+        self.position = 0
+
+    def run(self, tokens, every):
+        batch = self.batch
+        batch.n_tokens = len(tokens)
+        for i, token in enumerate(tokens):
+            batch.token[i], batch.pos[i] = token, self.position + i
+            batch.n_seq_id[i], batch.seq_id[i][0] = 1, 0
+            batch.logits[i] = every or i + 1 == len(tokens)
+        if self.llama.llama_decode(self.context, batch) != 0:
+            raise RuntimeError("llama_decode failed")
+        self.position += len(tokens)
+        return len(tokens) if every else 1
+
+    def step(self, token):
+        return self.run([token], True)
+
+    def prefill(self, tokens, every):
+        self.reset()
+        return self.run(tokens, every)
+
+    def array(self, rows):
+        import numpy
+
+        return numpy.ctypeslib.as_array(self.llama.llama_get_logits(self.context), (rows, self.vocab_size))
+
+
+serve(LlamaCpp)

@@ -1,0 +1,153 @@
+"""What the command and its workers agree on: models, weights, tokens, and the lines between them.
+
+A worker is a process with one model. Its first line is "ready" and a JSON object that says what it is. Then each line
+it reads gets one line back: nanoseconds, or "no: " and the reason.
+
+    decode TOKENS                     so many steps more, the state carried
+    prefill LENGTH every|last TIMES   a new sequence, TIMES over; logits at every position, or at the last
+    logits decode|every LENGTH FILE   a new sequence, by steps or by one prefill; float32 rows to FILE
+"""
+import dataclasses
+import json
+import math
+import os
+import sys
+import time
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    vocab_size: int
+    d_model: int
+    n_layers: int
+    prefill: tuple  # lengths to measure
+    d_state: int = 16
+    d_conv: int = 4
+
+    @property
+    def d_inner(self):
+        return 2 * self.d_model
+
+    @property
+    def dt_rank(self):
+        return math.ceil(self.d_model / 16)
+
+
+# The same as in krait_worker.cpp, with mamba-ssm's defaults. S is the seed's example, M has the shape of mamba-130m.
+MODELS = {"S": Model(256, 128, 4, (128, 512)), "M": Model(50280, 768, 24, (128,))}
+
+
+def token(position, model):
+    """The text that all of them read: it visits every token before it repeats."""
+    return (7919 * position + 11) % model.vocab_size
+
+
+def tokens(length, model):
+    return [token(i, model) for i in range(length)]
+
+
+def write_weights(model, file):
+    """Seeded random weights, in a safetensors file with Hugging Face's names. Ranges are about those of a fresh model,
+    but no part is all 0 or all 1, which would hide a mistake. Needs numpy alone; gives the weights."""
+    import numpy
+
+    random = numpy.random.default_rng(0)
+
+    def uniform(low, high, *shape):
+        return random.uniform(low, high, shape).astype(numpy.float32)
+
+    def linear(rows, cols):
+        return uniform(-(cols**-0.5), cols**-0.5, rows, cols)
+
+    d, inner = model.d_model, model.d_inner
+    tensors = {"backbone.embeddings.weight": uniform(-0.1, 0.1, model.vocab_size, d)}
+    for layer in range(model.n_layers):
+        mixer = {
+            "in_proj.weight": linear(2 * inner, d),
+            "conv1d.weight": uniform(-0.5, 0.5, inner, 1, model.d_conv),
+            "conv1d.bias": uniform(-0.5, 0.5, inner),
+            "x_proj.weight": linear(model.dt_rank + 2 * model.d_state, inner),
+            "dt_proj.weight": linear(inner, model.dt_rank),
+            "dt_proj.bias": uniform(-6.9, -2.2, inner),  # softplus: steps of 0.001 to 0.1
+            "A_log": numpy.log(numpy.arange(1, model.d_state + 1) * uniform(0.9, 1.1, inner, 1)).astype(numpy.float32),
+            "D": uniform(0.5, 1.5, inner),
+            "out_proj.weight": linear(d, inner),
+        }
+        tensors |= {f"backbone.layers.{layer}.mixer.{name}": tensor for name, tensor in mixer.items()}
+        tensors[f"backbone.layers.{layer}.norm.weight"] = uniform(0.5, 1.5, d)
+    tensors["backbone.norm_f.weight"] = uniform(0.5, 1.5, d)
+
+    header, end = {}, 0
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [end, end + tensor.nbytes]}
+        end += tensor.nbytes
+    text = json.dumps(header).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    with open(partial, "wb") as out:
+        out.write(len(text).to_bytes(8, "little") + text)
+        for tensor in tensors.values():
+            out.write(tensor.astype("<f4", "C").tobytes())
+    partial.replace(file)
+    return tensors
+
+
+def serve(make):
+    """Answers the protocol for the peer that make(model, file, *options) gives:
+
+    version                    text
+    reset()                    begin a new sequence
+    step(token)                one token; gives its logits, in whatever form is at hand
+    prefill(tokens, every)     a new sequence at once; gives logits at every position, or at the last
+    array(logits)              waits for them, if that is needed, and gives them as a numpy array
+
+    A peer that is not on this machine raises ImportError; what a peer cannot do, NotImplementedError.
+    """
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+
+    def answer(text):
+        print(text, file=answers, flush=True)
+
+    name, file, *options = sys.argv[1:]
+    model = MODELS[name]
+    try:
+        peer = make(model, file, *options)
+    except ImportError as error:
+        return answer(f"no: {error}")
+    answer("ready " + json.dumps({"version": peer.version}))
+
+    position = 0
+    peer.reset()
+    for line in sys.stdin:
+        verb, *words = line.split()
+        try:
+            start = time.perf_counter_ns()
+            if verb == "decode":
+                for position in range(position, position + int(words[0])):
+                    logits = peer.step(token(position, model))
+                position += 1
+                peer.array(logits)
+            elif verb == "prefill":
+                text = tokens(int(words[0]), model)
+                for _ in range(int(words[2])):
+                    peer.array(peer.prefill(text, words[1] == "every"))
+            else:
+                text = tokens(int(words[1]), model)
+                write_logits(peer, text, words[0] == "decode", words[2])
+                position = len(text)
+            answer(time.perf_counter_ns() - start)
+        except NotImplementedError as error:
+            answer(f"no: {error}")
+
+
+def write_logits(peer, text, by_steps, file):
+    import numpy
+
+    if by_steps:
+        peer.reset()
+        rows = numpy.stack([numpy.array(peer.array(peer.step(t))).reshape(-1) for t in text])
+    else:
+        rows = numpy.array(peer.array(peer.prefill(text, True)))
+    rows.astype(numpy.float32).tofile(file)

@@ -1,0 +1,52 @@
+"""PyTorch: MambaForCausalLM of transformers, eager or by torch.compile."""
+from protocol import serve
+
+
+class Torch:
+    def __init__(self, model, file, mode):
+        import torch
+        import transformers
+        from safetensors.torch import load_file
+
+        torch.set_num_threads(1)
+        config = transformers.MambaConfig(
+            vocab_size=model.vocab_size, hidden_size=model.d_model, num_hidden_layers=model.n_layers,
+            state_size=model.d_state, conv_kernel=model.d_conv, expand=2, time_step_rank=model.dt_rank,
+            use_bias=False, use_conv_bias=True, layer_norm_epsilon=1e-5, tie_word_embeddings=True)
+        self.torch, self.config, self.cache = torch, config, transformers.DynamicCache
+        self.model = transformers.MambaForCausalLM(config)
+        missing, unexpected = self.model.load_state_dict(load_file(file), strict=False)
+        assert set(missing) <= {"lm_head.weight"} and not unexpected, (missing, unexpected)
+        self.model.eval()
+        self.version = f"PyTorch {torch.__version__}, transformers {transformers.__version__}"
+        self.run = self.model
+        if mode == "compiled":
+            # One program for each shape: a step's, and each length's.
+            torch._dynamo.config.cache_size_limit = 64
+            self.run = torch.compile(self.model, dynamic=False)
+
+    def reset(self):
+        # A step needs a cache that has something in it, so the first token of a sequence is a prefill of one.
+        self.state = None
+
+    def step(self, token):
+        with self.torch.inference_mode():
+            fresh = self.state is None
+            if fresh:
+                self.state = self.cache(config=self.config)
+            run = self.model if fresh else self.run
+            out = run(self.torch.tensor([[token]]), cache_params=self.state, use_cache=True)
+        return out.logits
+
+    def prefill(self, tokens, every):
+        with self.torch.inference_mode():
+            self.state = self.cache(config=self.config)
+            out = self.run(self.torch.tensor([tokens]), cache_params=self.state, use_cache=True,
+                           logits_to_keep=0 if every else 1)
+        return out.logits
+
+    def array(self, logits):
+        return logits[0].numpy()
+
+
+serve(Torch)

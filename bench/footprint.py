@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""What a model costs before it runs: bytes of code and constants (without weights), of RAM and of the object, the largest
+stack frame, and compile seconds, by dims and target. Bytes are held to the recorded ones: 5 % more fails.
+
+  footprint.py [--models NAME,...] [--targets NAME,...] [--record]
+"""
+import argparse
+import pathlib
+import re
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "device"))
+from boards import Board, Host, run  # noqa: E402
+from recorded import Recorded  # noqa: E402
+
+MOST_GROWTH = 1.05
+BYTES = ["code", "ram", "object", "frame"]
+
+TINY = ".vocab_size = 256, .d_model = 32, .n_layers = 2"
+SMALL = ".vocab_size = 256, .d_model = 128, .n_layers = 4"
+LARGE = ".vocab_size = 50280, .d_model = 768, .n_layers = 24"
+MODELS = {
+    "d_model 32, 2 layers, f32": TINY,
+    "d_model 32, 2 layers, int8": TINY + ", .storage = krait::Storage::int8",
+    "d_model 128, 4 layers, f32": SMALL,
+    "d_model 128, 4 layers, int8": SMALL + ", .storage = krait::Storage::int8",
+    "d_model 768, 24 layers, f32": LARGE,
+}
+SOURCE = """#include <krait.hpp>
+inline constexpr auto dims = krait::resolve(krait::ModelDims{{{dims}}});
+using Model = krait::Mamba<dims>;
+extern const Model model;
+krait::State<Model> state;
+krait::Scratch<Model> scratch;
+krait::Tensor<float, dims.vocab_size> logits;
+void step(int token) {{ krait::step(model, state, token, logits, scratch); }}
+"""
+
+
+class AVX2(Host):
+    """A fixed target of this machine's compiler, so that bytes do not depend on the machine."""
+    name = "x86-64 AVX2"
+    flags = ["-march=haswell", "-maes", "-mpclmul"]
+    binaries = {"size": "size"}
+
+    def missing(self):
+        return None
+
+
+TARGETS = {board.name: board for board in (Board("mps2-an386"), Board("mps3-an547"), Board("qemu-virt-rv32"), AVX2())}
+
+
+def measure(target, dims, folder):
+    source, built = folder / "model.cpp", folder / "model.o"
+    source.write_text(SOURCE.format(dims=dims))
+    start = time.monotonic()
+    target.compile(source, built, f"-I{ROOT / 'include'}", "-fstack-usage")
+    seconds = time.monotonic() - start
+    sections = {"code": 0, "ram": 0}
+    for name, size in re.findall(r"^(\.\S+) +(\d+)", run([target.binaries["size"], "-A", "-d", str(built)]), re.MULTILINE):
+        if name.startswith((".text", ".rodata")):
+            sections["code"] += int(size)
+        elif name.startswith((".bss", ".data")):
+            sections["ram"] += int(size)
+    frames = [int(size) for size in re.findall(r"\t(\d+)\t", built.with_suffix(".su").read_text())]
+    return {**sections, "object": built.stat().st_size, "frame": max(frames), "seconds": round(seconds, 2)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default=";".join(MODELS), help="names, with semicolons between")
+    parser.add_argument("--targets", default=",".join(TARGETS))
+    parser.add_argument("--record", action="store_true", help="keep what was measured")
+    options = parser.parse_args()
+    recorded = Recorded("footprint.json", MOST_GROWTH, options.record)
+    print(f"{'bytes':42} {'code':>9} {'RAM':>9} {'object':>9} {'frame':>9} {'seconds':>9}")
+    with tempfile.TemporaryDirectory(prefix="krait_footprint_") as folder:
+        for target in (TARGETS[name] for name in options.targets.split(",")):
+            if target.missing():
+                print(f"{target.name}: skipped: no {target.missing()} on this machine")
+                continue
+            for model in options.models.split(";"):
+                row = f"{target.name}: {model}"
+                found = measure(target, MODELS[model], pathlib.Path(folder))
+                print(f"{row:42}", *(f"{value:>9,}" for value in found.values()), flush=True)
+                recorded.judge(row, found, BYTES)
+    return recorded.exit_code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
