@@ -31,6 +31,7 @@ ALLOWED = re.compile(r"^__aeabi_unwind_cpp_pr[012]$|^__cxa_atexit_unused$")
 HOSTS = {"host g++": ["g++", "-march=native"], "host clang++-14": ["clang++-14", "-march=native"],
          "host clang++-16": ["clang++-16"]}
 WHOLE_IMAGES = ["mps2-an386", "qemu-virt-rv32"]
+IN_ASSEMBLY = ["mps2-an386", "mps3-an547"]  # must compile without optimisation too, where it has no registers
 
 
 def forbidden(tool, path):
@@ -77,6 +78,9 @@ def build(target, folder):
     line = f"{target}: object: {sections(size, built)}"
     if board:
         wrong += strangers(board, command, source)
+    if target in IN_ASSEMBLY:
+        code, said = run([*command, "-O0", "-c", str(source), "-o", str(folder / "debug.o")])
+        wrong += [f"{target}: without optimisation: {said}"] if code != 0 or said else []
     if target in WHOLE_IMAGES:
         whole, image = folder / f"{name}_image.o", folder / f"{name}.elf"
         code, said = run([*command, "-DKRAIT_IMAGE", "-c", str(source), "-o", str(whole)])

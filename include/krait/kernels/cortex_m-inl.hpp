@@ -11,7 +11,7 @@
 #include "krait/kernels/simd-inl.hpp"
 
 #if HWY_TARGET == HWY_SCALAR && defined(__arm__) && defined(__thumb2__) && defined(__ARM_FEATURE_FMA) && \
-    defined(__ARM_FEATURE_DSP) && !defined(__ARM_NEON) && !defined(KRAIT_NO_ASSEMBLY)
+    defined(__ARM_FEATURE_DSP) && !defined(__ARM_NEON) && defined(__OPTIMIZE__) && !defined(KRAIT_NO_ASSEMBLY)
 #define KRAIT_CORTEX_M_FPU 1
 
 HWY_BEFORE_NAMESPACE();
