@@ -196,9 +196,11 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
 }
 
 // bf16 brings two columns at a time, so a sum waits for itself twice as often as for a load: where a panel is just four
-// vectors, two panels side by side fill the time (in_proj of d_model 128: 1.12 times as fast on a Zen 4).
+// vectors, two panels side by side fill the time (in_proj of d_model 128: 1.12 times as fast on a Zen 4). Not where panels are
+// long, as those of models in main memory are, which one stream reads faster (a step of mamba-130m: 1.07 times).
 template <class W>
 inline constexpr bool two_panels = std::is_same_v<W, Weights<Storage::bf16>> && panel_width / lanes <= 4;
+inline constexpr std::size_t longest_of_two_panels = 256;  // columns
 
 // y[t] = W x[t] + bias for n tokens, `outputs` of them from `first` on, a multiple of 16: all N (a multiple of 16, the padding
 // included), or a part in whole blocks, or fewer than 16 less, where y has no room for padding. x and y must not overlap.
@@ -222,7 +224,7 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
     };
     if (o % panel_width != 0) blocks_until(std::min(ceil_div(o, panel_width) * panel_width, end));
     if constexpr (tokens == 1 && two_panels<W>) {
-      for (; o + 2 * panel_width <= end; o += 2 * panel_width)
+      for (; K <= longest_of_two_panels && o + 2 * panel_width <= end; o += 2 * panel_width)
         for (std::size_t t = 0; t < n; ++t)
           linear_tile<1, 2 * panel_width / lanes, 2>(from(), panel_width, K, bias_here(), x.from(t), y_here().from(t));
     }
