@@ -10,6 +10,7 @@
 
 #include "krait.hpp"
 #include "krait/init.hpp"
+#include "start.hpp"
 
 namespace {
 
@@ -84,17 +85,7 @@ void add_widths() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Interleaved repetitions, unless told otherwise: a neighbour's load falls on all alike.
-  std::vector<char*> arguments(argv, argv + 1);
-  std::string defaults[] = {"--benchmark_repetitions=9", "--benchmark_enable_random_interleaving=true",
-                            "--benchmark_min_time=0.02"};
-  for (auto& option : defaults) arguments.push_back(option.data());
-  arguments.insert(arguments.end(), argv + 1, argv + argc);
-  int count = static_cast<int>(arguments.size());
-  benchmark::Initialize(&count, arguments.data());
-  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
-  benchmark::AddCustomContext("compiler", __VERSION__);
-  benchmark::AddCustomContext("target", krait::target_name());
+  if (!start(argc, argv, {"--benchmark_repetitions=9", "--benchmark_min_time=0.02"})) return 2;
   for (std::size_t tokens = 1; tokens <= 16384; tokens *= 4) add<128>("tokens", tokens, tokens);
   for (const std::size_t tokens : {65536, 1000000}) add_decode<128>("tokens/" + std::to_string(tokens), tokens);
   add_widths<32, 64, 128, 256, 512, 1024>();

@@ -17,6 +17,7 @@
 
 #include "krait.hpp"
 #include "krait/init.hpp"
+#include "start.hpp"
 
 namespace {
 
@@ -260,18 +261,8 @@ void add(const std::string& model, std::initializer_list<std::int64_t> lengths) 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Interleaved repetitions, unless told otherwise: a neighbour's load falls on limit and work alike.
-  std::vector<char*> arguments(argv, argv + 1);
-  std::string defaults[] = {"--benchmark_repetitions=15", "--benchmark_enable_random_interleaving=true",
-                            "--benchmark_min_time=0.05", "--benchmark_filter=S "};
-  for (auto& option : defaults) arguments.push_back(option.data());
-  arguments.insert(arguments.end(), argv + 1, argv + argc);
-  int count = static_cast<int>(arguments.size());
-  benchmark::Initialize(&count, arguments.data());
-  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
-  benchmark::AddCustomContext("compiler", __VERSION__);
+  if (!start(argc, argv, {"--benchmark_repetitions=15", "--benchmark_min_time=0.05", "--benchmark_filter=S "})) return 2;
   benchmark::AddCustomContext("flags", FLAGS);
-  benchmark::AddCustomContext("target", krait::target_name());
   benchmark::AddCustomContext("S", describe(S));
   benchmark::AddCustomContext("M", describe(M));
   for (const std::int64_t kilobytes : {32, 512, 1024, 2048, 16384, 524288})

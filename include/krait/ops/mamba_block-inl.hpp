@@ -26,7 +26,7 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
   apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n, z_weights.values);
   // Only now, for z goes where delta was.
   apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, z, n, first_z);
-  for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], padded(dims.d_inner));
+  for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], channels);
   apply_linear<tokens, dims.d_model>(block.out_proj, scratch.linear, x.as_const(), out, n);
 }
 
