@@ -119,7 +119,7 @@ inline constexpr std::uint32_t native_order = 0x01020304;
 
 struct ImageHeader {
   // The version grows whenever the same structure comes to lie otherwise.
-  static constexpr FormatHeader wanted{{'K', 'R', 'A', 'I', 'T', '\r', '\n', '\x1A'}, native_order, 1};
+  static constexpr FormatHeader wanted{{'K', 'R', 'A', 'I', 'T', '\r', '\n', '\x1A'}, native_order, 2};
 
   FormatHeader format;
   std::uint32_t model_bytes;

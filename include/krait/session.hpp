@@ -28,6 +28,14 @@ class Session {
     return output_;
   }
 
+  // One whose answer is not wanted, for models that summarise: output() stays.
+  template <class In>
+    requires Summarising<Model>
+  void step(const In& x, NoOutput) noexcept {
+    if constexpr (chunk == 1) krait::step(*model_, state_, x, no_output, scratch_);
+    else krait::step(*model_, state_, x, no_output);
+  }
+
   // Any number of tokens at once, for models that summarise; the answer to the last. An empty xs changes nothing.
   template <class In>
     requires Summarising<Model>

@@ -8,6 +8,8 @@
 #include <krait/nn/mamba.hpp>
 #include <krait/ops/verbs-inl.hpp>
 
+#include "int8_products-inl.hpp"
+
 #ifndef KRAIT_TESTS_BITS_HASH
 #define KRAIT_TESTS_BITS_HASH
 
@@ -96,6 +98,11 @@ HWY_NOINLINE Answer answer(const Case<Model, length>& c) {
 inline Answer noxton(const Case<Noxton, 5>& c) { return answer(c); }
 inline Answer tied(const Case<Tied, 300>& c) { return answer(c); }
 inline bool fused() { return has_fma; }
+inline std::uint64_t products() {
+  std::uint64_t h = hash(nullptr, 0);
+  int8_products([&h](const auto& rows) { h = hash(&rows, sizeof(rows), h); });
+  return h;
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bits
@@ -109,6 +116,7 @@ namespace {
 HWY_EXPORT(noxton);
 HWY_EXPORT(tied);
 HWY_EXPORT(fused);
+HWY_EXPORT(products);
 #define BITS_CALL(function) HWY_DYNAMIC_DISPATCH(function)
 #else
 #define BITS_CALL(function) HWY_STATIC_DISPATCH(function)
@@ -188,7 +196,7 @@ void print_all(const char* target) {
   std::printf("target=%s fma=%d", target, BITS_CALL(fused)() ? 1 : 0);
   print("noxton_key0", hash(&noxton_case.model, sizeof(Noxton)), BITS_CALL(noxton)(noxton_case));
   print("mamba_tied", hash(&tied_case.model, sizeof(Tied)), BITS_CALL(tied)(tied_case));
-  std::printf("\n");
+  std::printf(" int8 products=%016llx\n", static_cast<unsigned long long>(BITS_CALL(products)()));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The laws on a board: forward, prefill in uneven pieces and step give the same bits, with every storage type, and so do
 // other boards. Prints a hash of what each answers and of the state behind it, and the last row itself. Before that, hashes
-// of the element-wise functions and of the recurrence over floats of every size, infinities and NaN.
+// of the element-wise functions and of the recurrence over floats of every size, infinities and NaN, and of int8 products.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -11,6 +11,7 @@
 #include <krait.hpp>
 #include <krait/convert.hpp>
 
+#include "../bits/int8_products-inl.hpp"
 #include "block.hpp"  // block_odd_all_biases as krait-pack makes it
 #include "tied.hpp"   // mamba_tied
 #include "data.hpp"   // their inputs
@@ -33,7 +34,7 @@ using Row = krait::Blocks<channels>;
 template <class Function>
 std::uint32_t hash_over_floats(Function function) {
   constexpr float edges[channels] = {0.0f,   -0.0f,   1e-45f,  -1e-45f,  87.3f,     -87.3f,    87.300003f, -87.300003f,
-                                     126.0f, -126.0f, 126.25f, -126.25f, 126.75f, -126.75f, 2147483648.0f, -1e38f};
+                                     126.0f, -126.5f, 126.75f, -127.0f, 127.25f, -127.75f, 2147483648.0f, -1e38f};
   std::uint32_t h = 0x811C9DC5u, bits = 0;
   for (std::uint32_t i = 0; i < 4096; ++i) {
     Row row;
@@ -66,26 +67,37 @@ void show_functions() {
   }));
   // h = decay h + (delta x) B for rates of every size; what comes out is h.
   print("decay", hash_over_floats([](Row& row, std::uint32_t i) {
+    constexpr std::size_t d_state = 3;
     constexpr float deltas[] = {1.0f, 0.7f, 1e-3f, 1e-30f, 0.0f, 3e38f, 1e6f, std::numeric_limits<float>::infinity()};
     constexpr float states[] = {1.0f, -3e38f, 1e-40f, 0.0f};
-    krait::Blocks<channels, 1> h;
+    krait::Blocks<channels, d_state> A2, h;
     Row delta, D, x;
-    krait::Blocks<1> B{}, C{};
-    C.set(0, 0, 1.0f);
-    if (i % 3 == 0) B.set(0, 0, 1e-39f);
+    krait::Blocks<d_state> B{}, C{};
+    for (std::size_t n = 0; n < d_state; ++n) {
+      C.set(n, 0, 1.0f);
+      if ((i + n) % 3 == 0) B.set(n, 0, 1e-39f);
+    }
     for (std::size_t c = 0; c < channels; ++c) {
-      const float rate = row.get(c);  // as DecayRates has them: below 0, or this NaN
-      row.set(c, 0, rate == rate ? -std::fabs(rate) : std::numeric_limits<float>::quiet_NaN());
-      h.set(c, 0, states[(c + i) % 4]), delta.set(c, 0, deltas[(c / 2 + i) % 8]);
+      for (std::size_t n = 0; n < d_state; ++n) {
+        const float rate = row.get((c + n) % channels);  // as DecayRates has them: below 0, or this NaN
+        A2.set(c, n, rate == rate ? -std::fabs(rate) : std::numeric_limits<float>::quiet_NaN());
+        h.set(c, n, states[(c + n + i) % 4]);
+      }
+      delta.set(c, 0, deltas[(c / 2 + i) % 8]);
       D.set(c, 0, 0.0f), x.set(c, 0, 1.0f);
     }
     const krait::HWY_NAMESPACE::Rows<const float> deltas_row{delta.data(), channels}, x_row{x.data(), channels};
     Row y;
-    kernels::selective_scan<false>({.A2 = row.data(), .D = D.data(), .h = h.data(), .delta = deltas_row,
+    kernels::selective_scan<false>({.A2 = A2.data(), .D = D.data(), .h = h.data(), .delta = deltas_row,
                                     .B = {B.data(), 1}, .C = {C.data(), 1}, .x = x_row, .y = {y.data(), channels},
-                                    .d_state = 1, .tokens = 1}, channels);
-    row = i % 2 == 0 ? h : y;
+                                    .d_state = d_state, .tokens = 1}, channels);
+    row = y;
+    if (i % 4 < d_state)
+      for (std::size_t c = 0; c < channels; ++c) row.set(c, 0, h.get(c, i % 4));
   }));
+  std::uint32_t products = 0;
+  bits::HWY_NAMESPACE::int8_products([&](const auto& rows) { products = 31 * products + hash(&rows, sizeof(rows)); });
+  print("int8_products", products);
 }
 
 template <class Model, class From, class Inputs>

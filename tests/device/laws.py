@@ -61,7 +61,7 @@ def answers(board, folder, headers):
 def judge(board, answer, right):
     """What is wrong."""
     (fused, found, functions), (_, expected, right_functions) = answer, right
-    if len(functions) != 4 or (fused and functions != right_functions):
+    if len(functions) != 5 or (fused and functions != right_functions):
         yield f"{board.name}: functions {functions}, the host has {right_functions}"
     if found.keys() != expected.keys() or len(found) != 5:
         yield f"{board.name}: answers for {', '.join(found)}, wanted {', '.join(expected)}"

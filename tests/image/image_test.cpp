@@ -256,8 +256,8 @@ TEST_CASE("an image at an address that is no multiple of 64 is refused") {
 TEST_CASE("what is no image, another machine's or another version's is refused") {
   Room<Small> room(image_of<Small>(1));
   auto& header = reinterpret_cast<krait::Image<Small>*>(room.bytes.data())->header;
-  header.format.version = 2;
-  CHECK(refusal<Small>(room.bytes) == "image: layout version is not this library's: found 2, wanted 1");
+  header.format.version = 1;
+  CHECK(refusal<Small>(room.bytes) == "image: layout version is not this library's: found 1, wanted 2");
   header.format.byte_order = 0x04030201;
   CHECK(refusal<Small>(room.bytes) == "image: byte order is another machine's: found the opposite order, wanted this machine's");
   std::memcpy(header.format.magic.data(), "\x7F" "ELF\2\1\1", 8);

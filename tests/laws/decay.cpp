@@ -35,19 +35,20 @@ State after(const Model& model, State state, float x) {
 
 bool same(const State& a, const State& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
 
-// Each element of the state times a factor, rounded once.
-State times(State state, float factor) {
-  for (float& h : state.h.values) h *= factor;
-  return state;
+bool forgotten(const State& state) {
+  for (std::size_t c = 0; c < dims.d_inner; ++c)
+    for (std::size_t n = 0; n < dims.d_state; ++n)
+      if (state.h.get(c, n) != 0.0f) return false;
+  return true;
 }
 
-TEST_CASE("A_log of 89 or more, infinity included, makes the state vanish by 2^-126 in one step") {
+TEST_CASE("A_log of 89 or more, infinity included, makes the state 0 in one step") {
   for (const float A_log : {89.0f, 1e4f, FLT_MAX, inf}) {
     CAPTURE(A_log);
     const Model model = constant_model(A_log, 0.5f);
     const State filled = after(model, {}, 3.0f);
     CHECK(filled.h.get(16, 2) > 2.0f);
-    CHECK(same(after(model, filled, 0.0f), times(filled, 0x1p-126f)));
+    CHECK(forgotten(after(model, filled, 0.0f)));
   }
 }
 
@@ -81,12 +82,12 @@ TEST_CASE("dt of -110 or less, infinity included, keeps the state and lets nothi
     }
 }
 
-TEST_CASE("a huge dt makes the state vanish by 2^-126, unless A_log keeps it") {
+TEST_CASE("a huge dt makes the state 0, unless A_log keeps it") {
   const State filled = after(constant_model(0.0f, 0.5f), {}, 3.0f);
   for (const float dt : {1e4f, 1e30f, FLT_MAX}) {
     CAPTURE(dt);
     for (const float A_log : {0.0f, 3.0f, 1e4f, inf})
-      CHECK(same(after(constant_model(A_log, dt), filled, 0.0f), times(filled, 0x1p-126f)));
+      CHECK(forgotten(after(constant_model(A_log, dt), filled, 0.0f)));
     CHECK(same(after(constant_model(-1e4f, dt), filled, 0.0f), filled));
   }
 }

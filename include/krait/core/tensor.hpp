@@ -143,17 +143,35 @@ struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns,
   constexpr const std::uint16_t* data() const { return values.data(); }
 };
 
-// int8 in groups of eight columns, each a vector of 16-bit numbers once widened.
+// int8 in pairs of neighbouring rows, each a 16-bit number, so that a core with 16-bit products adds up both at once:
+// 256 times the second plus the first. In groups of eight columns, a pair's side by side.
 inline constexpr std::size_t int8_group = 8;
+constexpr std::int16_t int8_pair(std::int8_t first, std::int8_t second) {
+  return static_cast<std::int16_t>(256 * second + first);
+}
+constexpr std::int8_t first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
+constexpr std::int8_t second_of_pair(std::int16_t pair) { return static_cast<std::int8_t>((pair + 128) >> 8); }
+
+// What their inputs are multiplied with and add up to, as 16-bit numbers; the sum only where a kernel uses it.
+struct InputScale {
+  float step;
+  std::int32_t sum;
+};
+
 template <RowOrder order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
   using Layout = PanelLayout<order, columns, width, int8_group>;
-  using Layout::offset;
-  alignas(64) std::array<std::int8_t, order.padded_rows() * Layout::padded_cols> values;
+  alignas(64) std::array<std::int16_t, order.padded_rows() / 2 * Layout::padded_cols> values;
   alignas(64) std::array<float, order.padded_rows()> scales;  // of each output, in their order
 
+  // Where an element's pair rests.
+  static constexpr std::size_t offset(std::size_t row, std::size_t col) {
+    return Layout::offset(row, col) / (2 * int8_group) * int8_group + col % int8_group;
+  }
   constexpr float get(std::size_t row, std::size_t col = 0) const {
-    return scales[order.place(row)] * static_cast<float>(values[offset(row, col)]);
+    const std::int16_t pair = values[offset(row, col)];
+    return scales[order.place(row)] *
+           static_cast<float>(order.place(row) % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair));
   }
   // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number. At the ends of
   // float32, a row below 2^-120 becomes zeros, for the inverse would overflow, and the scale is one of which 127 do not.
@@ -162,11 +180,14 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
     float largest = 0.0f;
     for (std::size_t col = 0; col < columns; ++col) largest = std::max(largest, std::fabs(value(col)));
     const float inverse = largest >= 0x1p-120f ? 127.0f / largest : 0.0f;
-    for (std::size_t col = 0; col < columns; ++col)
-      values[offset(row, col)] = static_cast<std::int8_t>(std::nearbyint(value(col) * inverse));
+    for (std::size_t col = 0; col < columns; ++col) {
+      std::int16_t& pair = values[offset(row, col)];
+      const auto whole = static_cast<std::int8_t>(std::nearbyint(value(col) * inverse));
+      pair = order.place(row) % 2 == 0 ? int8_pair(whole, second_of_pair(pair)) : int8_pair(first_of_pair(pair), whole);
+    }
     scales[order.place(row)] = inverse > 0.0f ? std::min(largest / 127.0f, 0x1.020406p121f) : 0.0f;
   }
-  constexpr const std::int8_t* data() const { return values.data(); }
+  constexpr const std::int16_t* data() const { return values.data(); }
 };
 
 // assign(tensor, value): every element becomes value(row, col), which may be asked twice; the padding becomes zero.

@@ -29,10 +29,10 @@ HWY_INLINE A exp2_polynomial(const A& f) {
 }
 
 // 2^t for t <= -0, within 1.9e-7 relative, which is what the recurrence multiplies its state with: t = delta A log2(e).
-// 2^-126 for t below -126; NaN stays NaN.
+// From 2^-126 at -126 on it falls to 0 at -127 along a line, through denormal numbers; NaN stays NaN.
 template <class A>
 HWY_INLINE A exp2_decay(const A& t) {
-  const A clamped = opaque(clamp_below(constant<A>(-126.0f), t));
+  const A clamped = opaque(clamp_below(constant<A>(-127.0f), t));
   const A n_shifted = round_shifted(clamped);
   const A f = sub(clamped, sub(n_shifted, constant<A>(whole_shift)));
   return times_power_of_two(exp2_polynomial(f), n_shifted);

@@ -111,7 +111,7 @@ struct ScanOfFour {
 #ifdef KRAIT_CORTEX_M_HELIUM
 // The recurrence of one token for four channels. Helium's floats take denormal numbers for 0, so it computes only what
 // that does not change: the decay, where 2^f is 1 for a denormal f and all results are normal. u = -t >= 0, n =
-// round(u), f = n - u, and the bits of p(f) - n * 2^23 are limited to those of 2^-126; NaN, whose n is 0, is above.
+// round(u), f = n - u, and the bits of p(f) - n * 2^23 are not below 0; NaN, whose n is 0, is above.
 // From 2^31 on, where n is not u any more, f is far below 0 and p negative.
 HWY_INLINE void scan_four_channels(ScanOfFour& four) {
   ScanOfFour* pointers = &four;
@@ -132,7 +132,7 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
                "vcvtn.s32.f32 q1, q0\n vcvt.f32.s32 q2, q1\n vsub.f32 q0, q2, q0\n vdup.32 q3, r4\n"
                "vfmas.f32 q3, q0, r5\n vfmas.f32 q3, q0, r6\n vfmas.f32 q3, q0, r8\n vfmas.f32 q3, q0, r9\n"
                "vfmas.f32 q3, q0, %[four]\n"
-               "vqshl.s32 q1, q1, #23\n vqsub.s32 q3, q3, q1\n vmov.i32 q1, #0x00800000\n vmax.s32 q3, q3, q1\n"
+               "vqshl.s32 q1, q1, #23\n vqsub.s32 q3, q3, q1\n vmov.i32 q1, #0\n vmax.s32 q3, q3, q1\n"
                "vldrw.u32 q2, [r1]\n vldmia r2!, {s4}\n vldmia r3!, {s5}\n"
                "vmul.f32 s0, s20, s4\n vmul.f32 s1, s21, s4\n vmul.f32 s2, s22, s4\n vmul.f32 s3, s23, s4\n"
                "vfma.f32 s0, s12, s8\n vfma.f32 s1, s13, s9\n vfma.f32 s2, s14, s10\n vfma.f32 s3, s15, s11\n"
@@ -146,50 +146,54 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
                  KRAIT_FLOATS_16_TO_31, "cc", "memory");
 }
 #else
-// The recurrence of one token for four channels; the table has each coefficient twice and halved. It takes too many
-// registers to leave their choice to the compiler.
+// The recurrence of one token for four channels; the table has each coefficient twice. It takes too many registers to
+// leave their choice to the compiler. Two n a turn, since B and C then come by two.
 //
-// exp2_decay without its clamp: with u = -t >= 0, n = round(u) and f = n - u, bits(p(f) / 2) - n * 2^23 is below 0
-// where 2^t is below 2^-126, so it is saturated at 0 and 2^-126 is added as an integer. n stops at 127; from 2^31 on,
-// where it is not u any more, f is far below 0 or -infinity and p is negative. NaN (n is 0 then) is saturated to a NaN,
-// if its sign is +, as it is in A2 (DecayRates) and where the core makes one.
+// exp2_decay without its clamp: n = round(t) stops at -128, and bits(p(f)) + n * 2^23, which is below 0 where 2^t is to
+// be 0, is saturated there. Below -2^31, where n is not t any more, f is far below 0 or -infinity and p below -2^30. NaN
+// (n is 0 then) stays one, if its sign is +, as it is in A2 (DecayRates) and where the core makes one.
 HWY_INLINE void scan_four_channels(ScanOfFour& four) {
-#define KRAIT_DECAY_PAIR(u0, u1, n0, n1, d0, d1)                     \
+#define KRAIT_DECAY_PAIR(t0, t1, n0, n1)                             \
   "vmov r6, r8, " n0 ", " n1 "\n"                                    \
-  KRAIT_EXP2_PAIR("r5", u0, u1)                                      \
-  "usat r6, #7, r6\n usat r8, #7, r8\n vmov r9, %[four], s14, s15\n" \
-  "sub r9, r9, r6, lsl #23\n sub %[four], %[four], r8, lsl #23\n"    \
-  "usat r9, #31, r9\n usat %[four], #31, %[four]\n"                  \
-  "qadd r9, r9, r12\n qadd %[four], %[four], r12\n vmov " d0 ", " d1 ", r9, %[four]\n"
+  KRAIT_EXP2_PAIR("r5", t0, t1)                                      \
+  "ssat r6, #8, r6\n ssat r8, #8, r8\n vmov r9, %[four], s14, s15\n" \
+  "add r9, r9, r6, lsl #23\n add %[four], %[four], r8, lsl #23\n"    \
+  "usat r9, #31, r9\n usat %[four], #31, %[four]\n vmov " t0 ", " t1 ", r9, %[four]\n"
+#define KRAIT_DECAYS                                                                                    \
+  "vldmia r0, {s0-s3}\n add r0, r0, #64\n"                                                              \
+  "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"         \
+  "vcvtr.s32.f32 s6, s0\n vcvtr.s32.f32 s7, s1\n vcvtr.s32.f32 s29, s2\n vcvtr.s32.f32 s30, s3\n"       \
+  "vcvt.f32.s32 s8, s6\n vcvt.f32.s32 s9, s7\n vcvt.f32.s32 s10, s29\n vcvt.f32.s32 s11, s30\n"         \
+  "vsub.f32 s0, s0, s8\n vsub.f32 s1, s1, s9\n vsub.f32 s2, s2, s10\n vsub.f32 s3, s3, s11\n"           \
+  KRAIT_DECAY_PAIR("s0", "s1", "s6", "s7")                                                              \
+  KRAIT_DECAY_PAIR("s2", "s3", "s29", "s30")
+#define KRAIT_STATES(B, C)                                                                                     \
+  "vldmia r1, {s12-s15}\n"                                                                                     \
+  "vmul.f32 s8, s20, " B "\n vmul.f32 s9, s21, " B "\n vmul.f32 s10, s22, " B "\n vmul.f32 s11, s23, " B "\n"  \
+  "vfma.f32 s8, s0, s12\n vfma.f32 s9, s1, s13\n vfma.f32 s10, s2, s14\n vfma.f32 s11, s3, s15\n"              \
+  "vstmia r1, {s8-s11}\n add r1, r1, #64\n"                                                                    \
+  "vfma.f32 s24, " C ", s8\n vfma.f32 s25, " C ", s9\n vfma.f32 s26, " C ", s10\n vfma.f32 s27, " C ", s11\n"
   ScanOfFour* pointers = &four;
-  // s0-s3 u, f, h; s16-s19 -delta, s20-s23 delta x, s24-s27 y, s28 a coefficient, s31 where y goes.
+  // s0-s3 t, f, the decay; s16-s19 delta, s20-s23 delta x, s24-s27 y, s28 a coefficient; B in s30 and s31, C in s4 and s5.
   asm volatile(".syntax unified\n"
                "ldmia %[four], {r0-r6, r8, r9, r12}\n"
                "vldmia r5!, {s28}\n vldmia r6!, {s16-s19}\n vldmia r8!, {s4-s7}\n vldmia r9!, {s0-s3}\n"
-               "vmov s31, r12\n add r12, #16\n add %[four], #24\n stmia %[four], {r6, r8, r9, r12}\n"
-               "mov r12, #0x00800000\n"
+               "add r12, #16\n add %[four], #24\n stmia %[four], {r6, r8, r9, r12}\n"
                "vmul.f32 s20, s16, s4\n vmul.f32 s21, s17, s5\n vmul.f32 s22, s18, s6\n vmul.f32 s23, s19, s7\n"
                "vmul.f32 s24, s0, s4\n vmul.f32 s25, s1, s5\n vmul.f32 s26, s2, s6\n vmul.f32 s27, s3, s7\n"
-               "vneg.f32 s16, s16\n vneg.f32 s17, s17\n vneg.f32 s18, s18\n vneg.f32 s19, s19\n"
-               "1:\n"
-               "vldmia r0, {s0-s3}\n add r0, r0, #64\n"
-               "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"
-               "vcvtr.s32.f32 s4, s0\n vcvtr.s32.f32 s5, s1\n vcvtr.s32.f32 s29, s2\n vcvtr.s32.f32 s30, s3\n"
-               "vcvt.f32.s32 s6, s4\n vcvt.f32.s32 s7, s5\n vcvt.f32.s32 s8, s29\n vcvt.f32.s32 s9, s30\n"
-               "vsub.f32 s0, s6, s0\n vsub.f32 s1, s7, s1\n vsub.f32 s2, s8, s2\n vsub.f32 s3, s9, s3\n"
-               KRAIT_DECAY_PAIR("s0", "s1", "s4", "s5", "s4", "s5")
-               KRAIT_DECAY_PAIR("s2", "s3", "s29", "s30", "s6", "s7")
-               "vldmia r1, {s8-s11}\n vldmia r2!, {s12}\n vldmia r3!, {s13}\n"
-               "vmul.f32 s0, s20, s12\n vmul.f32 s1, s21, s12\n vmul.f32 s2, s22, s12\n vmul.f32 s3, s23, s12\n"
-               "vfma.f32 s0, s4, s8\n vfma.f32 s1, s5, s9\n vfma.f32 s2, s6, s10\n vfma.f32 s3, s7, s11\n"
-               "vstmia r1, {s0-s3}\n add r1, r1, #64\n"
-               "vfma.f32 s24, s13, s0\n vfma.f32 s25, s13, s1\n vfma.f32 s26, s13, s2\n vfma.f32 s27, s13, s3\n"
+               "add r4, r4, #1\n lsrs r4, r4, #1\n bcs 1f\n"
+               "vldmia r2!, {s31}\n vldmia r3!, {s5}\n b 2f\n"
+               "1:\n" KRAIT_DECAYS
+               "vldmia r2!, {s30, s31}\n vldmia r3!, {s4, s5}\n" KRAIT_STATES("s30", "s4")
+               "2:\n" KRAIT_DECAYS KRAIT_STATES("s31", "s5")
                "subs r4, r4, #1\n bne 1b\n"
-               "vmov r6, s31\n vstmia r6, {s24-s27}\n"
+               "vstmdb r12!, {s24-s27}\n"
                : [four] "+&r"(pointers)
                :
                : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r12", KRAIT_FLOATS_0_TO_15,
                  KRAIT_FLOATS_16_TO_31, "cc", "memory");
+#undef KRAIT_DECAYS
+#undef KRAIT_STATES
 #undef KRAIT_DECAY_PAIR
 }
 #endif
@@ -378,17 +382,6 @@ HWY_INLINE void convolve_four(const float* taps, const float* start, float* wind
                : KRAIT_FLOATS_0_TO_15, "cc", "memory");
 }
 
-// Where the i-th of a row's 16-bit inputs rests: SXTB16 widens bytes 0 and 2, then 1 and 3, of a word of weights, so
-// inputs that are multiplied by them stand in that order. Helium has plain rows.
-#ifdef __ARM_FEATURE_MVE
-constexpr std::size_t input_place(std::size_t i) { return i; }
-#define KRAIT_PACK_FOUR "pkhbt %[r0], %[r0], %[r1], lsl #16\n pkhbt %[r1], %[r2], %[r3], lsl #16\n"
-#else
-#define KRAIT_CORTEX_M_DSP 1
-constexpr std::size_t input_place(std::size_t i) { return (i & ~std::size_t{3}) | (i & 1) << 1 | (i >> 1 & 1); }
-#define KRAIT_PACK_FOUR "pkhbt %[r0], %[r0], %[r2], lsl #16\n pkhbt %[r1], %[r1], %[r3], lsl #16\n"
-#endif
-
 // The largest of `least`, which is not negative, and the magnitudes of n floats, n = 4, 8, ..., as whole numbers.
 HWY_INLINE std::uint32_t largest_magnitude(std::uint32_t least, const float* x, std::size_t n) {
   std::uint32_t twice = least << 1, r0, r1, r2, r3;
@@ -406,7 +399,7 @@ HWY_INLINE std::uint32_t largest_magnitude(std::uint32_t least, const float* x, 
   return twice >> 1;
 }
 
-// q = x * inverse rounded, as round_shifted does it, for n floats, n = 4, 8, ...; in the order of input_place.
+// q = x * inverse rounded, as round_shifted does it, for n floats, n = 4, 8, ...
 HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift, std::int16_t* q, std::size_t n) {
   std::uint32_t r0, r1, r2, r3;
   asm volatile(".syntax unified\n"
@@ -417,74 +410,86 @@ HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift,
                "vadd.f32 s0, s0, %[shift]\n vadd.f32 s1, s1, %[shift]\n"
                "vadd.f32 s2, s2, %[shift]\n vadd.f32 s3, s3, %[shift]\n"
                "vmov %[r0], %[r1], s0, s1\n vmov %[r2], %[r3], s2, s3\n"
-               KRAIT_PACK_FOUR
+               "pkhbt %[r0], %[r0], %[r1], lsl #16\n pkhbt %[r1], %[r2], %[r3], lsl #16\n"
                "strd %[r0], %[r1], [%[q]], #8\n"
                "subs %[n], %[n], #4\n bne 1b\n"
                : [x] "+&r"(x), [q] "+&r"(q), [n] "+&r"(n),
                  [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [r3] "=&r"(r3)
                : [inverse] "t"(inverse), [shift] "t"(whole_shift)
                : "s0", "s1", "s2", "s3", "cc", "memory");
-#undef KRAIT_PACK_FOUR
 }
 
-#ifdef KRAIT_CORTEX_M_DSP
-// Neighbouring outputs of a linear layer with int8 weights: w [groups][8] of each, `skip` bytes between one group's
-// weights and the next's; their scales; what is added; where they go; the step of the inputs q.
+#ifndef __ARM_FEATURE_MVE
+#define KRAIT_CORTEX_M_DSP 1
+inline constexpr float six_zeros[6] = {};
+
+// What multiply_int8 works on: 4 * quads neighbouring outputs.
 struct Int8Tile {
-  const std::int8_t* w;
-  const std::int16_t* q;
-  std::size_t groups, skip;
+  enum class Begin : std::uint32_t { with_two, with_one, with_half };  // groups
+  const std::int16_t *q, *w;
   const float *scales, *start;
-  float *y, step;
+  float* y;
+  std::size_t quads;
+  const float* zeros;
+  Begin begin;
+  float step;
+  std::size_t stride;  // bytes from one group's weights to the next's
+  const std::int16_t* q_end;
+
+  // w [groups][stride], see Weights<Storage::int8>, for K inputs q of this step. Groups go by two, an odd one first; of a
+  // single one with four columns at most, the second half is left out.
+  Int8Tile(const std::int16_t* w, std::size_t group_stride, std::size_t K, const std::int16_t* q, float step,
+           const float* scales, const float* start, float* y, std::size_t quads)
+      : q(q), w(K <= 4 ? w - 4 : w), scales(scales), start(start), y(y), quads(quads), zeros(six_zeros),
+        begin(K <= 4 ? Begin::with_half : (K + 7) / 8 % 2 == 1 ? Begin::with_one : Begin::with_two),
+        step(step), stride(group_stride * sizeof(*w)), q_end(q + (K <= 4 ? 4 : (K + 7) / 8 * 8)) {}
 };
 
-// y = (sum of w q) * (scale * step) + start for 16 or 4 outputs. The sums are in s0-s15, from where two at a time come
-// to r0 and r1; s28 groups, s29 skip, s31 the tile. Registers are named: there are too few to leave their choice to a
-// compiler.
-#define KRAIT_EIGHT(sum, low, high)                                 \
-  "sxtb16 r12, " low "\n smlad " sum ", r12, r2, " sum "\n"         \
-  "sxtb16 r12, " low ", ror #8\n smlad " sum ", r12, r3, " sum "\n" \
-  "sxtb16 r12, " high "\n smlad " sum ", r12, r4, " sum "\n"        \
-  "sxtb16 r12, " high ", ror #8\n smlad " sum ", r12, r5, " sum "\n"
-#define KRAIT_SUM_PAIR(a, b)                               \
-  "vmov r0, r1, " a ", " b "\n ldmia r11!, {r6, r8-r10}\n" \
-  KRAIT_EIGHT("r0", "r6", "r8") KRAIT_EIGHT("r1", "r9", "r10") "vmov " a ", " b ", r0, r1\n"
-#define KRAIT_SCALE_FOUR(a, b, c, d)                                                                                \
-  "vldmia r0!, {s16-s19}\n vldmia r1!, {s20-s23}\n"                                                                 \
-  "vmul.f32 s16, s16, s24\n vmul.f32 s17, s17, s24\n vmul.f32 s18, s18, s24\n vmul.f32 s19, s19, s24\n"             \
-  "vcvt.f32.s32 " a ", " a "\n vcvt.f32.s32 " b ", " b "\n vcvt.f32.s32 " c ", " c "\n vcvt.f32.s32 " d ", " d "\n" \
-  "vfma.f32 s20, " a ", s16\n vfma.f32 s21, " b ", s17\n vfma.f32 s22, " c ", s18\n vfma.f32 s23, " d ", s19\n"     \
-  "vstmia r2!, {s20-s23}\n"
-#define KRAIT_TILE(zeros, pairs, scaled)                                                                          \
-  asm volatile(".syntax unified\n"                                                                                \
-               "vmov s31, %[at]\n ldr r11, [%[at]]\n ldrd r0, r1, [%[at], #8]\n"                                  \
-               "vmov s28, s29, r0, r1\n ldr %[at], [%[at], #4]\n"                                                 \
-               "movs r0, #0\n" zeros "1:\n ldmia %[at]!, {r2-r5}\n" pairs                                         \
-               "vmov r0, r1, s28, s29\n add r11, r1\n subs r0, #1\n vmov s28, r0\n bne 1b\n"                      \
-               "vmov %[at], s31\n add %[at], #16\n ldmia %[at], {r0-r3}\n vmov s24, r3\n" scaled                  \
-               : [at] "+&r"(at)                                                                                   \
-               :                                                                                                  \
-               : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", KRAIT_FLOATS_0_TO_15, \
-                 KRAIT_FLOATS_16_TO_31, "cc", "memory")
-HWY_NOINLINE inline void multiply_int8(std::integral_constant<std::size_t, 16>, const Int8Tile& tile) {
-  const Int8Tile* at = &tile;
-  KRAIT_TILE("vmov s0, s1, r0, r0\n vmov s2, s3, r0, r0\n vmov s4, s5, r0, r0\n vmov s6, s7, r0, r0\n"
-             "vmov s8, s9, r0, r0\n vmov s10, s11, r0, r0\n vmov s12, s13, r0, r0\n vmov s14, s15, r0, r0\n",
-             KRAIT_SUM_PAIR("s0", "s1") KRAIT_SUM_PAIR("s2", "s3") KRAIT_SUM_PAIR("s4", "s5") KRAIT_SUM_PAIR("s6", "s7")
-             KRAIT_SUM_PAIR("s8", "s9") KRAIT_SUM_PAIR("s10", "s11")
-             KRAIT_SUM_PAIR("s12", "s13") KRAIT_SUM_PAIR("s14", "s15"),
-             KRAIT_SCALE_FOUR("s0", "s1", "s2", "s3") KRAIT_SCALE_FOUR("s4", "s5", "s6", "s7")
-             KRAIT_SCALE_FOUR("s8", "s9", "s10", "s11") KRAIT_SCALE_FOUR("s12", "s13", "s14", "s15"));
+// y = (sum of w q) * (scale * step) + start. Pairs are 256 times a second output's weight plus a first one's: SMLALD adds
+// their products to a sum of 64 bits, SXTB16 and SMLAD those of the firsts, and what is left of the former without the
+// latter is 256 times the sum of the seconds. Three instructions for four products, where widening all weights takes four.
+HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
+  // There are just enough registers: r0-r2 and r3-r5 the sums of a pair (of both, 64 bits; of the first), r6 and r8 inputs, r9
+  // and r10 weights, r11 q, r12 w, r7 the stride, lr the end of q; s12-s18 the tile's members, s19 where to begin, s20 the
+  // step. r7, which may be a frame pointer, is kept in s21.
+#define KRAIT_PAIR(low, high, first)                                                                       \
+  "smlald " low ", " high ", r9, r6\n sxtb16 r9, r9\n smlad " first ", r9, r6, " first "\n"                \
+  "smlald " low ", " high ", r10, r8\n sxtb16 r10, r10\n smlad " first ", r10, r8, " first "\n"
+#define KRAIT_HALF_GROUP(pair0, pair1)                                       \
+  "ldrd r6, r8, [r11], #8\n"                                                 \
+  "ldrd r9, r10, [r12, #" pair0 "]\n" KRAIT_PAIR("r0", "r1", "r2")           \
+  "ldrd r9, r10, [r12, #" pair1 "]\n" KRAIT_PAIR("r3", "r4", "r5")
+#define KRAIT_SECOND(low, high, first) \
+  "subs " low ", " low ", " first "\n sbc " high ", " high ", " first ", asr #31\n" \
+  "lsr " low ", " low ", #8\n orr " low ", " low ", " high ", lsl #24\n"
+  register const Int8Tile* at asm("r0") = &tile;
+  asm volatile(".syntax unified\n"
+               "vmov s21, r7\n"
+               "vldmia %[at]!, {s12-s18}\n ldmia %[at], {r1, r2, r7, lr}\n vmov s20, r2\n"
+               "adr.w r3, 1f\n cmp r1, #1\n it eq\n adreq.w r3, 2f\n it hi\n adrhi.w r3, 3f\n vmov s19, r3\n"
+               "0:\n"
+               "vmov r11, r12, s12, s13\n add r9, r12, #32\n vmov s13, r9\n"
+               "vmov r9, r10, s18, s19\n ldmia r9, {r0-r5}\n mov pc, r10\n"
+               "1:\n" KRAIT_HALF_GROUP("0", "16") KRAIT_HALF_GROUP("8", "24") "add r12, r12, r7\n"
+               "2:\n" KRAIT_HALF_GROUP("0", "16")
+               "3:\n" KRAIT_HALF_GROUP("8", "24") "add r12, r12, r7\n"
+               "cmp r11, lr\n bne 1b\n"
+               KRAIT_SECOND("r0", "r1", "r2") "vmov s0, s1, r2, r0\n"
+               KRAIT_SECOND("r3", "r4", "r5") "vmov s2, s3, r5, r3\n"
+               "vmov r6, r8, s14, s15\n vldmia r6!, {s4-s7}\n vldmia r8!, {s8-s11}\n vmov s14, s15, r6, r8\n"
+               "vmul.f32 s4, s4, s20\n vmul.f32 s5, s5, s20\n vmul.f32 s6, s6, s20\n vmul.f32 s7, s7, s20\n"
+               "vcvt.f32.s32 s0, s0\n vcvt.f32.s32 s1, s1\n vcvt.f32.s32 s2, s2\n vcvt.f32.s32 s3, s3\n"
+               "vfma.f32 s8, s0, s4\n vfma.f32 s9, s1, s5\n vfma.f32 s10, s2, s6\n vfma.f32 s11, s3, s7\n"
+               "vmov r9, r10, s16, s17\n vstmia r9!, {s8-s11}\n subs r10, r10, #1\n vmov s16, s17, r9, r10\n bne 0b\n"
+               "vmov r7, s21\n"
+               : [at] "+r"(at)
+               :
+               : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", KRAIT_FLOATS_0_TO_15,
+                 "s16", "s17", "s18", "s19", "s20", "s21", "cc", "memory");
+#undef KRAIT_PAIR
+#undef KRAIT_HALF_GROUP
+#undef KRAIT_SECOND
 }
-HWY_NOINLINE inline void multiply_int8(std::integral_constant<std::size_t, 4>, const Int8Tile& tile) {
-  const Int8Tile* at = &tile;
-  KRAIT_TILE("vmov s0, s1, r0, r0\n vmov s2, s3, r0, r0\n", KRAIT_SUM_PAIR("s0", "s1") KRAIT_SUM_PAIR("s2", "s3"),
-             KRAIT_SCALE_FOUR("s0", "s1", "s2", "s3"));
-}
-#undef KRAIT_EIGHT
-#undef KRAIT_SUM_PAIR
-#undef KRAIT_SCALE_FOUR
-#undef KRAIT_TILE
 #endif
 
 #undef KRAIT_FLOATS_0_TO_15

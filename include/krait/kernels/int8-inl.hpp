@@ -25,7 +25,7 @@ namespace HWY_NAMESPACE {
 #define KRAIT_AVX512_VNNI 1
 #endif
 
-// [K / 8][width][8], each group of eight columns side by side.
+// [K / 8][width / 2][8]: pairs of neighbouring outputs in groups of eight columns, see Panels.
 template <>
 struct Weights<Storage::int8> {
   static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
@@ -34,27 +34,28 @@ struct Weights<Storage::int8> {
 #else
   static constexpr std::size_t most_tokens = tile_tokens;
 #endif
-  const std::int8_t* values;
+  const std::int16_t* values;
   const float* scales;
   static constexpr std::size_t padded_cols(std::size_t K) { return ceil_div(K, int8_group) * int8_group; }
-  Weights panel(std::size_t output, std::size_t K) const { return {values + output * padded_cols(K), scales + output}; }
-  Weights outputs_from(std::size_t output) const { return {values + output * int8_group, scales + output}; }
-  float get(std::size_t k, std::size_t width) const {
-    return scales[0] * static_cast<float>(values[k / int8_group * width * int8_group + k % int8_group]);
+  // From one group of columns to the next.
+  static constexpr std::size_t group_stride(std::size_t width) { return width / 2 * int8_group; }
+  // Of an even output.
+  Weights panel(std::size_t output, std::size_t K) const {
+    return {values + output / 2 * padded_cols(K), scales + output};
+  }
+  Weights outputs_from(std::size_t output) const { return {values + output / 2 * int8_group, scales + output}; }
+  float get(std::size_t output, std::size_t k, std::size_t width) const {
+    const std::int16_t pair = values[k / int8_group * group_stride(width) + output / 2 * int8_group + k % int8_group];
+    return scales[output] * static_cast<float>(output % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair));
   }
 };
 
-// A run of rows of 16-bit inputs; one of row t's stands for its number times steps[t].
+// A run of rows of 16-bit inputs; one of row t's stands for its number times scales[t].step.
 struct Quantised {
   Rows<const std::int16_t> inputs;
-  const float* steps;
-  Quantised from(std::size_t t) const { return {inputs.from(t), steps + t}; }
+  const InputScale* scales;
+  Quantised from(std::size_t t) const { return {inputs.from(t), scales + t}; }
 };
-
-#ifndef KRAIT_CORTEX_M_FPU
-// Where the i-th of a row's 16-bit inputs rests.
-constexpr std::size_t input_place(std::size_t i) { return i; }
-#endif
 
 // The largest input: 16 bits of which both bytes are signed numbers, and K products with 127 must fit in 31 bits.
 constexpr std::int32_t largest_input(std::size_t K) {
@@ -65,7 +66,7 @@ constexpr std::int32_t largest_input(std::size_t K) {
 // q[i] = round(x[i] / step) for K floats, zeros behind them up to a whole block; the answer is the step, the largest
 // magnitude over largest_input(K). Inputs that are all below 2^-100 count as 0. If one is not finite the step is not
 // either, and so every output becomes NaN or infinite.
-HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
+HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
   const Tag tag;
   const hn::RebindToSigned<Tag> int_tag;
   [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
@@ -86,6 +87,7 @@ HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::i
 #ifdef KRAIT_CORTEX_M_FPU
   if (done > 0) round_in_fours(x, inverse.raw, whole_shift, q, done);
 #endif
+  [[maybe_unused]] auto sum = hn::Zero(int_tag);
   for_each_vector(K - done, [&](std::size_t from, auto load, auto) KRAIT_LAMBDA {
     const std::size_t i = done + from;
     const V whole = round_shifted(opaque(hn::Mul(load(x + i), inverse)));
@@ -94,18 +96,23 @@ HWY_INLINE float quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::i
     const hn::Rebind<std::int8_t, Tag> byte_tag;
     const auto number = hn::Sub(hn::BitCast(int_tag, whole), shift);
     const auto low = hn::ShiftRight<24>(hn::ShiftLeft<24>(number));
+    sum = hn::Add(sum, number);
     auto* bytes = reinterpret_cast<std::int8_t*>(q);
     hn::Store(hn::DemoteTo(byte_tag, low), byte_tag, bytes + i);
     hn::Store(hn::DemoteTo(byte_tag, hn::ShiftRight<8>(hn::Sub(number, low))), byte_tag, bytes + padded(K) + i);
 #elif HWY_TARGET == HWY_SCALAR
-    q[input_place(i)] = static_cast<std::int16_t>(hn::BitCast(int_tag, whole).raw - shift.raw);
+    q[i] = static_cast<std::int16_t>(hn::BitCast(int_tag, whole).raw - shift.raw);
 #else
     hn::Store(hn::DemoteTo(short_tag, hn::Sub(hn::BitCast(int_tag, whole), shift)), short_tag, q + i);
 #endif
   });
   if constexpr (lanes < block_width)
-    for (std::size_t i = ceil_div(K, lanes) * lanes; i < padded(K); ++i) q[input_place(i)] = 0;
-  return magnitude / most;
+    for (std::size_t i = ceil_div(K, lanes) * lanes; i < padded(K); ++i) q[i] = 0;
+#ifdef KRAIT_AVX512_VNNI
+  return {magnitude / most, hn::GetLane(hn::SumOfLanes(int_tag, sum))};
+#else
+  return {magnitude / most, 0};
+#endif
 }
 
 // A vector of outputs from their sums: y = sum * (scale * step) + bias.
@@ -120,22 +127,31 @@ HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float
 
 // sums[o] = sum over k of q[k] w[k][o] for `outputs` neighbouring outputs.
 template <std::size_t outputs>
-HWY_INLINE void sum_products(const std::int8_t* HWY_RESTRICT w, std::size_t width, const std::int16_t* HWY_RESTRICT q,
-                             const std::int16_t* q_end, std::int32_t (&sums)[outputs]) {
+HWY_INLINE void sum_products(const std::int16_t* HWY_RESTRICT w, std::size_t group_stride,
+                             const std::int16_t* HWY_RESTRICT q, const std::int16_t* q_end,
+                             std::int32_t (&sums)[outputs]) {
   for (std::size_t o = 0; o < outputs; ++o) sums[o] = 0;
-  for (; q != q_end; w += width * int8_group, q += int8_group) {
+  for (; q != q_end; w += group_stride, q += int8_group) {
 #if defined(__ARM_FEATURE_MVE)
     const int16x8_t in = vld1q_s16(q);
     KRAIT_UNROLL
-    for (std::size_t o = 0; o < outputs; ++o) sums[o] = vmladavaq_s16(sums[o], vldrbq_s16(w + o * int8_group), in);
+    for (std::size_t o = 0; o < outputs; o += 2) {
+      const int16x8_t pair = vld1q_s16(w + o / 2 * int8_group);
+      sums[o] = vmladavaq_s16(sums[o], vmovlbq_s8(vreinterpretq_s8_s16(pair)), in);
+      sums[o + 1] = vmladavaq_s16(sums[o + 1], vrshrq_n_s16(pair, 8), in);
+    }
 #else
     KRAIT_UNROLL
-    for (std::size_t o = 0; o < outputs; ++o) {
+    for (std::size_t o = 0; o < outputs; o += 2) {
       // Unsigned, since the inputs of a row that is not finite may be anything.
-      auto sum = static_cast<std::uint32_t>(sums[o]);
+      auto first = static_cast<std::uint32_t>(sums[o]), second = static_cast<std::uint32_t>(sums[o + 1]);
       KRAIT_UNROLL
-      for (std::size_t i = 0; i < int8_group; ++i) sum += static_cast<std::uint32_t>(w[o * int8_group + i] * q[i]);
-      sums[o] = static_cast<std::int32_t>(sum);
+      for (std::size_t i = 0; i < int8_group; ++i) {
+        const std::int16_t pair = w[o / 2 * int8_group + i];
+        first += static_cast<std::uint32_t>(first_of_pair(pair) * q[i]);
+        second += static_cast<std::uint32_t>(second_of_pair(pair) * q[i]);
+      }
+      sums[o] = static_cast<std::int32_t>(first), sums[o + 1] = static_cast<std::int32_t>(second);
     }
 #endif
   }
@@ -145,19 +161,19 @@ template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, Rows<float> y) {
 #ifdef KRAIT_CORTEX_M_DSP
-  if constexpr (vectors == 4 || vectors == 16)
-    return multiply_int8(std::integral_constant<std::size_t, vectors>{},
-                         {weights.values, x.inputs[0], ceil_div(K, int8_group), (width - vectors) * int8_group,
-                          weights.scales, bias ? bias : no_bias, y[0], x.steps[0]});
+  if constexpr (vectors % 4 == 0)
+    return multiply_int8(Int8Tile(weights.values, weights.group_stride(width), K, x.inputs[0], x.scales[0].step, weights.scales,
+                                  bias ? bias : no_bias, y[0], vectors / 4));
 #endif
   constexpr std::size_t together = 4;
   for (std::size_t o = 0; o < vectors * lanes; o += together) {
     for (std::size_t t = 0; t < tokens; ++t) {
       std::int32_t sums[together];
+      const Weights<Storage::int8> from = weights.outputs_from(o);
       const std::int16_t* q = x.inputs[t];
-      sum_products(weights.values + o * int8_group, width, q, q + weights.padded_cols(K), sums);
+      sum_products(from.values, from.group_stride(width), q, q + from.padded_cols(K), sums);
       for (std::size_t i = o; i < o + together; i += lanes)
-        store_outputs(hn::LoadU(hn::RebindToSigned<Tag>{}, sums + (i - o)), weights.scales + i, x.steps[t],
+        store_outputs(hn::LoadU(hn::RebindToSigned<Tag>{}, sums + (i - o)), weights.scales + i, x.scales[t].step,
                       bias ? bias + i : nullptr, y[t] + i);
     }
   }
@@ -166,13 +182,15 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
 #elif defined(KRAIT_AVX512_VNNI)
 
 // VPDPBUSD adds four products of an unsigned byte, a weight + 128, with a signed one, a lower or an upper byte of an input:
-//   sum = 256 (upper . (w + 128)) + lower . (w + 128) - 128 (256 upper + lower) . 1
-// A vector holds the eight columns of eight outputs. Highway 1.0.3 does not have the instruction.
+//   sum = 256 (upper . (w + 128)) + lower . (w + 128) - 128 (the inputs' sum)
+// A vector holds the eight columns of eight outputs, once the bytes of pairs stand apart; adding 128 + 256 * 128 to a pair
+// makes its bytes the two weights + 128. Highway 1.0.3 does not have the instruction.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, Rows<float> y) {
   const hn::RebindToSigned<Tag> int_tag;
   const hn::Repartition<std::int8_t, decltype(int_tag)> byte_tag;
+  const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
   using Sum = hn::Vec<decltype(int_tag)>;
   using Bytes = hn::Vec<decltype(byte_tag)>;
   constexpr std::size_t parts = 2 * vectors;
@@ -180,16 +198,17 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
     // Not the intrinsic: gcc copies its sums to and fro.
     asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(unsigned_bytes.raw), "v"(signed_bytes.raw));
   };
-  Sum lower[tokens][parts], upper[tokens][parts], lower_ones[tokens], upper_ones[tokens];
+  Sum lower[tokens][parts], upper[tokens][parts];
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
-    lower_ones[t] = upper_ones[t] = hn::Zero(int_tag);
     KRAIT_UNROLL
     for (std::size_t part = 0; part < parts; ++part) lower[t][part] = upper[t][part] = hn::Zero(int_tag);
   }
-  const Bytes flip = hn::Set(byte_tag, std::int8_t{-128}), one = hn::Set(byte_tag, std::int8_t{1});
-  const std::int8_t* HWY_RESTRICT w = weights.values;
-  for (std::size_t k = 0; k < K; k += int8_group, w += width * int8_group) {
+  const auto to_unsigned = hn::Set(short_tag, std::int16_t{128 - 256 * 128});
+  alignas(16) static constexpr std::int8_t first_then_second[16] = {0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15};
+  const Bytes apart = hn::LoadDup128(byte_tag, first_then_second);
+  const std::int16_t* HWY_RESTRICT w = weights.values;
+  for (std::size_t k = 0; k < K; k += int8_group, w += weights.group_stride(width)) {
     Bytes low[tokens], high[tokens];
     KRAIT_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
@@ -199,12 +218,11 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
         return hn::BitCast(byte_tag, hn::Set(hn::Repartition<std::int64_t, decltype(byte_tag)>{}, bytes));
       };
       low[t] = eight(k), high[t] = eight(padded(K) + k);
-      add_products(lower_ones[t], one, low[t]);
-      add_products(upper_ones[t], one, high[t]);
     }
     KRAIT_UNROLL
     for (std::size_t part = 0; part < parts; ++part) {
-      const Bytes weight = hn::Xor(hn::Load(byte_tag, w + part * 4 * lanes), flip);
+      const auto pairs = hn::Add(hn::Load(short_tag, w + part * 2 * lanes), to_unsigned);
+      const Bytes weight = hn::TableLookupBytes(hn::BitCast(byte_tag, pairs), apart);
       KRAIT_UNROLL
       for (std::size_t t = 0; t < tokens; ++t) {
         add_products(lower[t][part], weight, low[t]);
@@ -215,51 +233,56 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
     const auto whole = [](Sum up, Sum low) KRAIT_LAMBDA { return hn::Add(hn::ShiftLeft<8>(up), low); };
-    const Sum excess = hn::ShiftLeft<7>(whole(upper_ones[t], lower_ones[t]));
+    const Sum excess = hn::ShiftLeft<7>(hn::Set(int_tag, x.scales[t].sum));
     KRAIT_UNROLL
     for (std::size_t v = 0; v < vectors; ++v) {
-      const Sum a = hn::Sub(whole(upper[t][2 * v], lower[t][2 * v]), excess);
-      const Sum b = hn::Sub(whole(upper[t][2 * v + 1], lower[t][2 * v + 1]), excess);
-      const Sum total = hn::Add(hn::ConcatEven(int_tag, b, a), hn::ConcatOdd(int_tag, b, a));
-      store_outputs(total, weights.scales + v * lanes, x.steps[t], bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
+      const Sum a = whole(upper[t][2 * v], lower[t][2 * v]);
+      const Sum b = whole(upper[t][2 * v + 1], lower[t][2 * v + 1]);
+      const Sum total = hn::Sub(hn::Add(hn::ConcatEven(int_tag, b, a), hn::ConcatOdd(int_tag, b, a)), excess);
+      store_outputs(total, weights.scales + v * lanes, x.scales[t].step, bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
     }
   }
 }
 
 #else
 
-// A vector of 16-bit numbers holds the eight columns of lanes / 4 outputs; products of neighbours are added on the way.
+// A vector of pairs holds the eight columns of lanes / 2 outputs; products of neighbours are added on the way.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, Rows<float> y) {
   const hn::RebindToSigned<Tag> int_tag;
   const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
-  const hn::Rebind<std::int8_t, decltype(short_tag)> byte_tag;
   using Sum = hn::Vec<decltype(int_tag)>;
-  constexpr std::size_t parts = 4 * vectors;
+  using Shorts = hn::Vec<decltype(short_tag)>;
+  constexpr std::size_t parts = 4 * vectors;  // firsts, seconds, firsts, seconds, ...
   Sum sum[tokens][parts], more[tokens][parts];  // Highway may add to either, as suits the target
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
     KRAIT_UNROLL
     for (std::size_t part = 0; part < parts; ++part) sum[t][part] = more[t][part] = hn::Zero(int_tag);
   }
-  const std::int8_t* HWY_RESTRICT w = weights.values;
-  for (std::size_t k = 0; k < K; k += int8_group, w += width * int8_group) {
-    hn::Vec<decltype(short_tag)> in[tokens];
+  const Shorts half = hn::Set(short_tag, std::int16_t{128});
+  const std::int16_t* HWY_RESTRICT w = weights.values;
+  for (std::size_t k = 0; k < K; k += int8_group, w += weights.group_stride(width)) {
+    Shorts in[tokens];
     KRAIT_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) in[t] = hn::LoadDup128(short_tag, x.inputs[t] + k);
     KRAIT_UNROLL
-    for (std::size_t part = 0; part < parts; ++part) {
-      const auto weight = hn::PromoteTo(short_tag, hn::Load(byte_tag, w + part * 2 * lanes));
+    for (std::size_t part = 0; part < parts; part += 2) {
+      const Shorts pairs = hn::Load(short_tag, w + part * lanes);
+      const Shorts firsts = hn::ShiftRight<8>(hn::ShiftLeft<8>(pairs)), seconds = hn::ShiftRight<8>(hn::Add(pairs, half));
       KRAIT_UNROLL
       for (std::size_t t = 0; t < tokens; ++t) {
-        sum[t][part] = hn::ReorderWidenMulAccumulate(int_tag, weight, in[t], sum[t][part], more[t][part]);
+        sum[t][part] = hn::ReorderWidenMulAccumulate(int_tag, firsts, in[t], sum[t][part], more[t][part]);
+        sum[t][part + 1] = hn::ReorderWidenMulAccumulate(int_tag, seconds, in[t], sum[t][part + 1], more[t][part + 1]);
       }
     }
   }
+  // The sums of neighbours, those of `low` first.
   const auto halve = [int_tag](Sum low, Sum high) KRAIT_LAMBDA {
     return hn::Add(hn::ConcatEven(int_tag, high, low), hn::ConcatOdd(int_tag, high, low));
   };
+  const auto neighbours = [](Sum all) KRAIT_LAMBDA { return hn::Add(all, hn::Shuffle2301(all)); };
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
     KRAIT_UNROLL
@@ -267,8 +290,8 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       Sum part[4];
       KRAIT_UNROLL
       for (std::size_t i = 0; i < 4; ++i) part[i] = hn::Add(sum[t][4 * v + i], more[t][4 * v + i]);
-      const Sum total = halve(halve(part[0], part[1]), halve(part[2], part[3]));
-      store_outputs(total, weights.scales + v * lanes, x.steps[t], bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
+      const Sum total = hn::OddEven(neighbours(halve(part[1], part[3])), neighbours(halve(part[0], part[2])));
+      store_outputs(total, weights.scales + v * lanes, x.scales[t].step, bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
     }
   }
 }

@@ -48,7 +48,9 @@ struct Weights {
   const Stored* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * ceil_div(K, columns)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
-  float get(std::size_t k, std::size_t width) const { return stored_column(values[k / columns * width], k % columns); }
+  float get(std::size_t output, std::size_t k, std::size_t width) const {
+    return stored_column(values[k / columns * width + output], k % columns);
+  }
 };
 
 // A vector of outputs' weights at one of their `columns` after the other, as float32: use(column, weights).
@@ -246,8 +248,8 @@ template <class W>
 HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, float* HWY_RESTRICT out) {
   const std::size_t panel = row / panel_width * panel_width;
   const std::size_t width = N - panel < panel_width ? N - panel : panel_width;
-  const W from = w.panel(panel, K).outputs_from(row - panel);
-  for (std::size_t k = 0; k < K; ++k) out[k] = from.get(k, width);
+  const W from = w.panel(panel, K);
+  for (std::size_t k = 0; k < K; ++k) out[k] = from.get(row - panel, k, width);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -81,8 +81,8 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 #ifdef KRAIT_CORTEX_M_HELIUM
 inline constexpr float decay_table[6] = {exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
 #else
-inline constexpr float decay_table[11] = {exp2_c5 / 2, exp2_c4 / 2, exp2_c4 / 2, exp2_c3 / 2, exp2_c3 / 2, exp2_c2 / 2,
-                                           exp2_c2 / 2, exp2_c1 / 2, exp2_c1 / 2, exp2_c0 / 2, exp2_c0 / 2};
+inline constexpr float decay_table[11] = {exp2_c5, exp2_c4, exp2_c4, exp2_c3, exp2_c3, exp2_c2,
+                                           exp2_c2, exp2_c1, exp2_c1, exp2_c0, exp2_c0};
 #endif
 HWY_INLINE void scan_in_fours(const Scan& s, std::size_t channels) {
   for (std::size_t t = 0; t < s.tokens; ++t) {

@@ -58,6 +58,11 @@ inline constexpr bool gives_one_row = Summarising<T> && !requires { T::vocab_siz
 // Which answers a summarising model is to write.
 enum class Emit { nothing, last, all };
 
+// In the place of a summarising model's output: its state takes the input in, and what only the answer needs is not
+// computed, a language model's head or what stands behind a stack's pooling.
+struct NoOutput {};
+inline constexpr NoOutput no_output{};
+
 // What must survive between two steps of a model or layer. `State<Model> state{};` starts a sequence; so does
 // `state = {}`. Trivially copyable: saving one is copying its bytes.
 template <class Model>

@@ -18,7 +18,7 @@ struct LinearScratch<tokens, d_in, Storage::int8> {
   static constexpr std::size_t chunk = tokens;
   static constexpr std::size_t stride = padded(d_in);
   alignas(64) std::array<std::int16_t, tokens * stride> inputs;
-  std::array<float, tokens> steps;  // an input is its 16-bit number times this
+  std::array<InputScale, tokens> scales;
 };
 
 namespace detail {

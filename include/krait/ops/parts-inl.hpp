@@ -51,9 +51,9 @@ HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const f
   constexpr std::size_t tile = tokens < tile_tokens ? 1 : std::min(tile_tokens, Weights<storage>::most_tokens);
   if constexpr (storage == Storage::int8) {
     const Rows<std::int16_t> inputs{scratch.inputs.data(), padded(d_in)};
-    for (std::size_t t = 0; t < n; ++t) scratch.steps[t] = quantise_row(in[t], d_in, inputs[t]);
+    for (std::size_t t = 0; t < n; ++t) scratch.scales[t] = quantise_row(in[t], d_in, inputs[t]);
     linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias,
-                               Quantised{inputs.as_const(), scratch.steps.data()}, out, first, n);
+                               Quantised{inputs.as_const(), scratch.scales.data()}, out, first, n);
   } else {
     linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias, in, out, first, n);
   }
@@ -106,16 +106,17 @@ HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoStat
 
 template <std::size_t tokens, std::size_t d_model>
 HWY_INLINE void run(const MeanPool<d_model>&, typename MeanPool<d_model>::State& state, NoScratch<tokens>&,
-                    Rows<const float> in, Rows<float> out, std::size_t n) {
+                    Rows<const float> in, Rows<float> out, std::size_t n, Emit emit = Emit::all) {
   for (std::size_t t = 0; t < n; ++t) add_row(state.sum.data(), in[t], state.sum.data(), d_model);
   state.count += static_cast<std::uint32_t>(n);
+  if (emit == Emit::nothing) return;
   divide_row(state.sum.data(), static_cast<float>(state.count), out[0], d_model);
 }
 
 template <std::size_t tokens, std::size_t d_model>
 HWY_INLINE void run(const LastPool<d_model>&, NoState&, NoScratch<tokens>&, Rows<const float> in, Rows<float> out,
-                    std::size_t n) {
-  std::memmove(out[0], in[n - 1], d_model * sizeof(float));
+                    std::size_t n, Emit emit = Emit::all) {
+  if (emit != Emit::nothing) std::memmove(out[0], in[n - 1], d_model * sizeof(float));
 }
 
 }  // namespace HWY_NAMESPACE

@@ -39,11 +39,15 @@ HWY_INLINE void run_members(const Members& members, StackScratch& scratch,
   constexpr bool pools = Pooling<std::remove_cvref_t<std::tuple_element_t<i, Members>>>;
   const Rows<float> to = last ? out : rows_of(scratch.rows[here]);
   auto& scratch_here = *::new (&scratches.first) decltype(scratches.first);
+  const auto run_here = [&](auto& state) KRAIT_LAMBDA {
+    if constexpr (pools) run<tokens>(std::get<i>(members), state, scratch_here, in, to, n, emit);
+    else run<tokens>(std::get<i>(members), state, scratch_here, in, to, n);
+  };
   if constexpr (all_empty<State>) {
     State none;
-    run<tokens>(std::get<i>(members), none, scratch_here, in, to, n);
+    run_here(none);
   } else {
-    run<tokens>(std::get<i>(members), states.first, scratch_here, in, to, n);
+    run_here(states.first);
   }
   if constexpr (!last) {
     if (pools && emit == Emit::nothing) return;

@@ -30,7 +30,11 @@ struct found {
   static constexpr bool is_row_to_write = Row<T> && !std::is_const_v<element<T>>;
   static constexpr bool is_row_sequence = RowSequence<T>;
   static constexpr bool is_scratch = requires { T::chunk; };
+  static constexpr bool is_summarising = Summarising<T>;
 };
+
+template <class Out>
+inline constexpr bool is_no_output = std::is_same_v<std::remove_cv_t<Out>, NoOutput>;
 
 // Each of these stands for one misuse: true if all is well, and otherwise the only error there is.
 template <class Model, class Found>
@@ -101,10 +105,24 @@ consteval bool check_input() {
   }
 }
 
-// A prefill's outputs: a row for each token, or, of a summarising model, one for the last.
+// A step's output: a row, or, of a summarising model, none.
+template <class Model, class Found>
+consteval bool check_output() {
+  if constexpr (is_no_output<Found>) {
+    static_assert(found<Model>::is_summarising,
+                  "krait::no_output: only a language model or a stack that pools computes something for its output alone");
+    return Summarising<Model>;
+  } else {
+    return check_output_row<Model::d_out, Found>();
+  }
+}
+
+// A prefill's outputs: a row for each token, or, of a summarising model, one for the last or none.
 template <class Model, class Found>
 consteval bool check_outputs() {
-  if constexpr (RowSequence<Found>) {
+  if constexpr (is_no_output<Found>) {
+    return check_output<Model, Found>();
+  } else if constexpr (RowSequence<Found>) {
     return check_output_row<Model::d_out, element<Found>>();
   } else {
     static_assert(Summarising<Model> || !Row<Found>,
@@ -141,16 +159,24 @@ template <class T>
 HWY_INLINE const T* advance(const T* tokens, std::size_t n) { return tokens + n; }
 HWY_INLINE Rows<const float> advance(Rows<const float> rows, std::size_t n) { return rows.from(n); }
 
-// A run of any length, in chunks of `tokens`. `rows`: an output row for each token, else one for the last.
-template <std::size_t tokens, bool every_row, class Model, class In>
+// Where the outputs go.
+template <class Model, class Out>
+HWY_INLINE Rows<float> output(Out& y) {
+  if constexpr (is_no_output<Out>) return {nullptr, Model::d_out};
+  else if constexpr (RowSequence<Out>) return {std::data(*std::data(y)), Model::d_out};
+  else return {std::data(y), Model::d_out};
+}
+
+// A run of any length, in chunks of `tokens`: an output row for each token, one for the last, or none.
+template <std::size_t tokens, Emit wanted, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
                              Rows<float> out, std::size_t n) {
+  constexpr bool every_row = wanted == Emit::all;
   constexpr bool one_by_one = every_row && gives_one_row<Model>;  // a summary of every beginning
   while (n > 0) {
     const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
     if constexpr (Summarising<Model>)
-      run<tokens>(model, state, scratch, in, out, now,
-                  every_row ? Emit::all : now == n ? Emit::last : Emit::nothing);
+      run<tokens>(model, state, scratch, in, out, now, wanted == Emit::last && now < n ? Emit::nothing : wanted);
     else
       run<tokens>(model, state, scratch, in, out, now);
     in = advance(in, now);
@@ -160,9 +186,9 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
 }
 
 // One token. Not run_chunks, whose loop would make a compiler work out the addresses of all weights before it, and keep them.
-template <class Model, class In>
+template <Emit wanted, class Model, class In>
 HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, Rows<float> out) {
-  if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, Emit::last);
+  if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);
   else run<1>(model, state, scratch, in, out, 1);
 }
 
@@ -173,16 +199,18 @@ HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model
 // step(model, state, x, y[, scratch]): one token. x: a token or a row of d_in floats; y: a row of d_out floats (logits).
 // Continues the sequence that `state` stands for, and brings it up to date. Allocates nothing; the scratch, where it is
 // not given, is on the stack: scratch_bytes<Model>. x and y must not overlap. The same instructions whatever the data.
-// A token outside the vocabulary counts as a row of zeros.
+// A token outside the vocabulary counts as a row of zeros. Of a model that summarises, krait::no_output for y brings the
+// state up to date and saves the answer.
 template <Layer Model, class S, class In, class Out, class Borrowed>
 void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch) noexcept {
   constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed, true>() &&
                         detail::check_input<Model, const In>() &&
-                        detail::check_output_row<Model::d_out, std::remove_reference_t<Out>>();
+                        detail::check_output<Model, std::remove_reference_t<Out>>();
   if constexpr (good) {
-    const Rows<float> out{std::data(y), Model::d_out};
-    if constexpr (TakesTokens<Model>) detail::run_one(model, state, scratch, &x, out);
-    else detail::run_one(model, state, scratch, Rows<const float>{std::data(x), Model::d_in}, out);
+    constexpr Emit wanted = detail::is_no_output<std::remove_reference_t<Out>> ? Emit::nothing : Emit::last;
+    const Rows<float> out = detail::output<Model>(y);
+    if constexpr (TakesTokens<Model>) detail::run_one<wanted>(model, state, scratch, &x, out);
+    else detail::run_one<wanted>(model, state, scratch, Rows<const float>{std::data(x), Model::d_in}, out);
   }
 }
 template <Layer Model, class S, class In, class Out>
@@ -193,7 +221,7 @@ void step(const Model& model, S& state, const In& x, Out&& y) noexcept {
 
 // prefill(model, state, xs, ys[, scratch]): any number of tokens or rows at once, known at run time; the same bits as
 // that many steps. ys is a sequence of rows, one for each of xs; or, for a model that summarises (a language model, a
-// stack that pools), a single row for the last. Works in chunks of as many tokens as the scratch is for; left out, it is
+// stack that pools), a single row for the last, or krait::no_output. Works in chunks of as many tokens as the scratch is for; left out, it is
 // on the stack: scratch_bytes<Model, default_chunk<Model>()>. Gives the number of tokens taken: all, or what ys has rows
 // for. An empty xs changes nothing. Allocates nothing; xs and ys must not overlap.
 template <Layer Model, class S, class In, class Out, class Borrowed>
@@ -203,14 +231,12 @@ std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys, Borrow
                         detail::check_sequence<Model, const In>() && detail::check_outputs<Model, Output>();
   if constexpr (good) {
     constexpr bool every_row = detail::RowSequence<Output>;
+    constexpr Emit wanted = every_row ? Emit::all : detail::is_no_output<Output> ? Emit::nothing : Emit::last;
     std::size_t n = std::size(xs);
     if constexpr (every_row) n = std::min<std::size_t>(n, std::size(ys));
-    if (n > 0) {
-      Rows<float> out{nullptr, Model::d_out};
-      if constexpr (every_row) out.data = std::data(*std::data(ys));
-      else out.data = std::data(ys);
-      detail::run_chunks<Borrowed::chunk, every_row>(model, state, scratch, detail::input<Model>(xs), out, n);
-    }
+    if (n > 0)
+      detail::run_chunks<Borrowed::chunk, wanted>(model, state, scratch, detail::input<Model>(xs),
+                                                  detail::output<Model>(ys), n);
     return n;
   }
   return 0;

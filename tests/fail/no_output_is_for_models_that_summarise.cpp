@@ -1,0 +1,12 @@
+// A block told to leave out an output that it computes for nothing else.
+// expect: krait::no_output
+// expect: only a language model or a stack that pools
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(block, block_state, x, y);
+#else
+  krait::step(block, block_state, x, krait::no_output);
+#endif
+}
