@@ -146,11 +146,11 @@ struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns,
 // int8 in pairs of neighbouring rows, each a 16-bit number, so that a core with 16-bit products adds up both at once:
 // 256 times the second plus the first. In groups of eight columns, a pair's side by side.
 inline constexpr std::size_t int8_group = 8;
-constexpr std::int16_t int8_pair(std::int8_t first, std::int8_t second) {
+constexpr std::int16_t int8_pair(int first, int second) {
   return static_cast<std::int16_t>(256 * second + first);
 }
-constexpr std::int8_t first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
-constexpr std::int8_t second_of_pair(std::int16_t pair) { return static_cast<std::int8_t>((pair + 128) >> 8); }
+constexpr int first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
+constexpr int second_of_pair(std::int16_t pair) { return (pair + 128) >> 8; }
 
 // What their inputs are multiplied with and add up to, as 16-bit numbers; the sum only where a kernel uses it.
 struct InputScale {
@@ -182,7 +182,7 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
     const float inverse = largest >= 0x1p-120f ? 127.0f / largest : 0.0f;
     for (std::size_t col = 0; col < columns; ++col) {
       std::int16_t& pair = values[offset(row, col)];
-      const auto whole = static_cast<std::int8_t>(std::nearbyint(value(col) * inverse));
+      const auto whole = static_cast<int>(std::nearbyint(value(col) * inverse));
       pair = order.place(row) % 2 == 0 ? int8_pair(whole, second_of_pair(pair)) : int8_pair(first_of_pair(pair), whole);
     }
     scales[order.place(row)] = inverse > 0.0f ? std::min(largest / 127.0f, 0x1.020406p121f) : 0.0f;

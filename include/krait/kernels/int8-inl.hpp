@@ -7,6 +7,7 @@
 #define KRAIT_KERNELS_INT8_INL_HPP
 #endif
 
+#include <array>
 #include <limits>
 
 #include "krait/core/tensor.hpp"
@@ -125,37 +126,40 @@ HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
 
-// sums[o] = sum over k of q[k] w[k][o] for `outputs` neighbouring outputs.
-template <std::size_t outputs>
-HWY_INLINE void sum_products(const std::int16_t* HWY_RESTRICT w, std::size_t group_stride,
-                             const std::int16_t* HWY_RESTRICT q, const std::int16_t* q_end,
-                             std::int32_t (&sums)[outputs]) {
-  for (std::size_t o = 0; o < outputs; ++o) sums[o] = 0;
+// The sums over k of q[k] w[k][o] for four neighbouring outputs.
+#ifdef __ARM_FEATURE_MVE
+// A call of its own: a step's frame is 84 bytes larger with it inlined.
+HWY_NOINLINE inline std::array<std::int32_t, 4> sum_products(const std::int16_t* w, std::size_t group_stride,
+                                                             const std::int16_t* q, const std::int16_t* q_end) {
+  std::int32_t a = 0, b = 0, c = 0, d = 0;
   for (; q != q_end; w += group_stride, q += int8_group) {
-#if defined(__ARM_FEATURE_MVE)
-    const int16x8_t in = vld1q_s16(q);
-    KRAIT_UNROLL
-    for (std::size_t o = 0; o < outputs; o += 2) {
-      const int16x8_t pair = vld1q_s16(w + o / 2 * int8_group);
-      sums[o] = vmladavaq_s16(sums[o], vmovlbq_s8(vreinterpretq_s8_s16(pair)), in);
-      sums[o + 1] = vmladavaq_s16(sums[o + 1], vrshrq_n_s16(pair, 8), in);
-    }
-#else
-    KRAIT_UNROLL
-    for (std::size_t o = 0; o < outputs; o += 2) {
-      // Unsigned, since the inputs of a row that is not finite may be anything.
-      auto first = static_cast<std::uint32_t>(sums[o]), second = static_cast<std::uint32_t>(sums[o + 1]);
-      KRAIT_UNROLL
-      for (std::size_t i = 0; i < int8_group; ++i) {
-        const std::int16_t pair = w[o / 2 * int8_group + i];
-        first += static_cast<std::uint32_t>(first_of_pair(pair) * q[i]);
-        second += static_cast<std::uint32_t>(second_of_pair(pair) * q[i]);
-      }
-      sums[o] = static_cast<std::int32_t>(first), sums[o + 1] = static_cast<std::int32_t>(second);
-    }
-#endif
+    const int16x8_t in = vld1q_s16(q), ab = vld1q_s16(w), cd = vld1q_s16(w + int8_group);
+    a = vmladavaq_s16(a, vmovlbq_s8(vreinterpretq_s8_s16(ab)), in);
+    b = vmladavaq_s16(b, vrshrq_n_s16(ab, 8), in);
+    c = vmladavaq_s16(c, vmovlbq_s8(vreinterpretq_s8_s16(cd)), in);
+    d = vmladavaq_s16(d, vrshrq_n_s16(cd, 8), in);
   }
+  return {a, b, c, d};
 }
+#else
+HWY_INLINE std::array<std::int32_t, 4> sum_products(const std::int16_t* HWY_RESTRICT w, std::size_t group_stride,
+                                                    const std::int16_t* HWY_RESTRICT q, const std::int16_t* q_end) {
+  std::uint32_t a = 0, b = 0, c = 0, d = 0;  // unsigned, since the inputs of a row that is not finite may be anything
+  for (; q != q_end; w += group_stride, q += int8_group) {
+    KRAIT_UNROLL
+    for (std::size_t i = 0; i < int8_group; ++i) {
+      const std::int16_t ab = w[i], cd = w[int8_group + i];
+      a += static_cast<std::uint32_t>(first_of_pair(ab) * q[i]);
+      b += static_cast<std::uint32_t>(second_of_pair(ab) * q[i]);
+      c += static_cast<std::uint32_t>(first_of_pair(cd) * q[i]);
+      d += static_cast<std::uint32_t>(second_of_pair(cd) * q[i]);
+      asm("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d) : : "memory");  // or gcc loads all columns first, and spills
+    }
+  }
+  return {static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), static_cast<std::int32_t>(c),
+          static_cast<std::int32_t>(d)};
+}
+#endif
 
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
@@ -165,16 +169,14 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
     return multiply_int8(Int8Tile(weights.values, weights.group_stride(width), K, x.inputs[0], x.scales[0].step, weights.scales,
                                   bias ? bias : no_bias, y[0], vectors / 4));
 #endif
-  constexpr std::size_t together = 4;
-  for (std::size_t o = 0; o < vectors * lanes; o += together) {
+  for (std::size_t o = 0; o < vectors * lanes; o += 4) {
     for (std::size_t t = 0; t < tokens; ++t) {
-      std::int32_t sums[together];
       const Weights<Storage::int8> from = weights.outputs_from(o);
       const std::int16_t* q = x.inputs[t];
-      sum_products(from.values, from.group_stride(width), q, q + from.padded_cols(K), sums);
-      for (std::size_t i = o; i < o + together; i += lanes)
-        store_outputs(hn::LoadU(hn::RebindToSigned<Tag>{}, sums + (i - o)), weights.scales + i, x.scales[t].step,
-                      bias ? bias + i : nullptr, y[t] + i);
+      const auto sums = sum_products(from.values, from.group_stride(width), q, q + from.padded_cols(K));
+      for (std::size_t i = 0; i < 4; i += lanes)
+        store_outputs(hn::LoadU(hn::RebindToSigned<Tag>{}, sums.data() + i), from.scales + i, x.scales[t].step,
+                      bias ? bias + o + i : nullptr, y[t] + o + i);
     }
   }
 }
@@ -270,7 +272,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
     KRAIT_UNROLL
     for (std::size_t part = 0; part < parts; part += 2) {
       const Shorts pairs = hn::Load(short_tag, w + part * lanes);
-      const Shorts firsts = hn::ShiftRight<8>(hn::ShiftLeft<8>(pairs)), seconds = hn::ShiftRight<8>(hn::Add(pairs, half));
+      const Shorts firsts = hn::ShiftRight<8>(hn::ShiftLeft<8>(pairs)), seconds = hn::MulFixedPoint15(pairs, half);
       KRAIT_UNROLL
       for (std::size_t t = 0; t < tokens; ++t) {
         sum[t][part] = hn::ReorderWidenMulAccumulate(int_tag, firsts, in[t], sum[t][part], more[t][part]);
