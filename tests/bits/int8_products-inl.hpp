@@ -41,7 +41,6 @@ HWY_NOINLINE void int8_products_of(Use use) {
 template <class Use>
 void int8_products(Use use) {
   int8_products_of<3>(use);
-  int8_products_of<7>(use);
   int8_products_of<16>(use);
   int8_products_of<600>(use);
 }
