@@ -3,6 +3,7 @@
 #ifndef KRAIT_CORE_REFLECT_HPP
 #define KRAIT_CORE_REFLECT_HPP
 
+#include <algorithm>
 #include <array>
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/concept/struct.hpp>
@@ -19,6 +20,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "krait/core/check.hpp"
 #include "krait/core/text.hpp"
 
 // KRAIT_PARAMS(Type, (MemberType, member), ...): declares the members, in the order in which they rest in memory, and
@@ -35,7 +37,8 @@ template <class T>
 concept Reflected = boost::hana::Struct<T>::value;
 
 // A checkpoint key under construction.
-using ParamName = Text<96>;
+inline constexpr std::size_t longest_param_name = 96;
+using ParamName = Text<longest_param_name>;
 
 namespace detail {
 
@@ -102,6 +105,27 @@ constexpr std::size_t count_parameters() {
   }
 }
 
+// The length of the longest name that walk() makes.
+template <class T>
+constexpr std::size_t longest_name(std::size_t length = 0) {
+  if constexpr (Parameter<T>) {
+    return length;
+  } else if constexpr (Reflected<T>) {
+    std::size_t longest = 0;
+    for_each_member_type<T>([&]<class Member>(std::string_view segment) {
+      const std::size_t with_segment = length + (length > 0) + segment.size();
+      longest = std::max(longest, longest_name<Member>(Flat<Member> ? length : with_segment));
+    });
+    return longest;
+  } else if constexpr (requires { std::tuple_size<T>::value; }) {
+    std::size_t digits = 1;
+    for (std::size_t count = std::tuple_size_v<T>; count > 10; count = (count + 9) / 10) ++digits;
+    return longest_name<typename T::value_type>(length + 1 + digits);
+  } else {
+    return 0;
+  }
+}
+
 }  // namespace detail
 
 // The number of parameters of a model, padding not counted, a tied head counted once.
@@ -113,6 +137,8 @@ inline constexpr std::size_t parameter_count = detail::count_parameters<Model>()
 // const, set(row, col, value), unless its storage is int8; krait::assign(tensor, value) writes to every kind.
 template <class Model, class F>
 constexpr void for_each_param(Model& model, F&& f) {
+  static_assert(check::got<detail::longest_name<std::remove_const_t<Model>>()>::template at_most<longest_param_name>,
+                "krait: a parameter's name, its members' names with points between, must not be longer than 96 characters");
   detail::walk(model, ParamName{}, f);
 }
 
