@@ -436,8 +436,8 @@ struct Int8Tile {
   std::size_t stride;  // bytes from one group's weights to the next's
   const std::int16_t* q_end;
 
-  // w [groups][stride], see Weights<Storage::int8>, for K inputs q of this step. Groups go by two, an odd one first; of a
-  // single one with four columns at most, the second half is left out.
+  // w [groups][stride], see Weights<Storage::int8>, for K inputs q of this step. Groups go by two, an odd one first. A single
+  // one with four columns at most is taken for a second half, which lies four numbers behind w.
   Int8Tile(const std::int16_t* w, std::size_t group_stride, std::size_t K, const std::int16_t* q, float step,
            const float* scales, const float* start, float* y, std::size_t quads)
       : q(q), w(K <= 4 ? w - 4 : w), scales(scales), start(start), y(y), quads(quads), zeros(six_zeros),
@@ -459,7 +459,7 @@ HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
   "ldrd r6, r8, [r11], #8\n"                                                 \
   "ldrd r9, r10, [r12, #" pair0 "]\n" KRAIT_PAIR("r0", "r1", "r2")           \
   "ldrd r9, r10, [r12, #" pair1 "]\n" KRAIT_PAIR("r3", "r4", "r5")
-#define KRAIT_SECOND(low, high, first) \
+#define KRAIT_SECOND(low, high, first)                                                \
   "subs " low ", " low ", " first "\n sbc " high ", " high ", " first ", asr #31\n" \
   "lsr " low ", " low ", #8\n orr " low ", " low ", " high ", lsl #24\n"
   register const Int8Tile* at asm("r0") = &tile;

@@ -34,7 +34,8 @@ concept Layer = requires {
   typename T::template Scratch<1>;
 };
 
-// A layer that makes one row of a whole sequence: the rows so far go in, their summary comes out.
+// A layer that makes one row of a whole sequence: the rows so far go in, their summary comes out, unless its `run`, which
+// takes an Emit after the number of rows, is told Emit::nothing.
 template <class T>
 concept Pooling = Layer<T> && requires { typename T::pools; };
 

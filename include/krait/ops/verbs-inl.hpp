@@ -221,9 +221,9 @@ void step(const Model& model, S& state, const In& x, Out&& y) noexcept {
 
 // prefill(model, state, xs, ys[, scratch]): any number of tokens or rows at once, known at run time; the same bits as
 // that many steps. ys is a sequence of rows, one for each of xs; or, for a model that summarises (a language model, a
-// stack that pools), a single row for the last, or krait::no_output. Works in chunks of as many tokens as the scratch is for; left out, it is
-// on the stack: scratch_bytes<Model, default_chunk<Model>()>. Gives the number of tokens taken: all, or what ys has rows
-// for. An empty xs changes nothing. Allocates nothing; xs and ys must not overlap.
+// stack that pools), a single row for the last, or krait::no_output. Works in chunks of as many tokens as the scratch
+// is for; left out, it is on the stack: scratch_bytes<Model, default_chunk<Model>()>. Gives the number of tokens taken:
+// all, or what ys has rows for. An empty xs changes nothing. Allocates nothing; xs and ys must not overlap.
 template <Layer Model, class S, class In, class Out, class Borrowed>
 std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys, Borrowed& scratch) noexcept {
   using Output = std::remove_reference_t<Out>;
