@@ -61,7 +61,8 @@ HWY_INLINE void widened(const float* from, Use use) {
 template <class Use>
 HWY_INLINE void widened(const std::uint16_t* from, Use use) {
 #if HWY_TARGET == HWY_SCALAR
-#if defined(__arm__) && (__ARM_FP & 2)
+// Every FPU of a Cortex-M widens half precision, though gcc says so of those with doubles alone.
+#if defined(__arm__) && ((__ARM_FP & 2) || ((__ARM_FP & 4) && __ARM_ARCH_PROFILE == 'M'))
   float wide;
   asm("vcvtb.f32.f16 %0, %1" : "=t"(wide) : "t"(static_cast<std::uint32_t>(*from)));
   use(0, V(wide));
