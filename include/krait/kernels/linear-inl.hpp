@@ -44,7 +44,8 @@ struct Weights {
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // that one of these holds
   static constexpr std::size_t accumulators = 1;           // registers that a vector of outputs takes
-  static constexpr std::size_t most_tokens = tile_tokens;  // that registers suffice for
+  // Tokens that registers suffice for: two columns at a time are two inputs of each.
+  static constexpr std::size_t most_tokens = columns > 1 && few_registers ? 2 : tile_tokens;
   const Stored* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * ceil_div(K, columns)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
@@ -198,11 +199,13 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
   }
 }
 
-// bf16 brings two columns at a time, so a sum waits for itself twice as often as for a load: where a panel is just four
-// vectors, two panels side by side fill the time (in_proj of d_model 128: 1.12 times as fast on a Zen 4). Not where panels are
-// long, as those of models in main memory are, which one stream reads faster (a step of mamba-130m: 1.07 times).
+// bf16 brings two columns at a time, so a sum waits for itself twice as often as for a load, and f16 for its widening: where
+// a panel is just four vectors, two panels side by side fill the time (on a Zen 4, in_proj of d_model 128 with bf16: 1.12 times
+// as fast; a step with f16: 1.03 times). Not where panels are long, as those of models in main memory are, which one stream
+// reads faster (a step of mamba-130m: 1.07 times).
 template <class W>
-inline constexpr bool two_panels = std::is_same_v<W, Weights<Storage::bf16>> && panel_width / lanes <= 4;
+inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> || std::is_same_v<W, Weights<Storage::f16>>) &&
+                                   panel_width / lanes <= 4;
 inline constexpr std::size_t longest_of_two_panels = 256;  // columns
 
 // y[t] = W x[t] + bias for n tokens, `outputs` of them from `first` on, a multiple of 16: all N (a multiple of 16, the padding
