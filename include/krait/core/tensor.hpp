@@ -151,8 +151,12 @@ constexpr std::int16_t int8_pair(int first, int second) {
 }
 constexpr int first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
 constexpr int second_of_pair(std::int16_t pair) { return (pair + 128) >> 8; }
+// Of the row at `place`, whose pair it is.
+constexpr int of_pair(std::int16_t pair, std::size_t place) {
+  return place % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair);
+}
 
-// What their inputs are multiplied with and add up to, as 16-bit numbers; the sum only where a kernel uses it.
+// Of a row of their inputs, which are 16-bit numbers times step. sum: of these numbers, only where a kernel uses it.
 struct InputScale {
   float step;
   std::int32_t sum;
@@ -169,9 +173,8 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
     return Layout::offset(row, col) / (2 * int8_group) * int8_group + col % int8_group;
   }
   constexpr float get(std::size_t row, std::size_t col = 0) const {
-    const std::int16_t pair = values[offset(row, col)];
-    return scales[order.place(row)] *
-           static_cast<float>(order.place(row) % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair));
+    const std::size_t place = order.place(row);
+    return scales[place] * static_cast<float>(of_pair(values[offset(row, col)], place));
   }
   // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number. At the ends of
   // float32, a row below 2^-120 becomes zeros, for the inverse would overflow, and the scale is one of which 127 do not.

@@ -47,7 +47,7 @@ struct Weights<Storage::int8> {
   Weights outputs_from(std::size_t output) const { return {values + output / 2 * int8_group, scales + output}; }
   float get(std::size_t output, std::size_t k, std::size_t width) const {
     const std::int16_t pair = values[k / int8_group * group_stride(width) + output / 2 * int8_group + k % int8_group];
-    return scales[output] * static_cast<float>(output % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair));
+    return scales[output] * static_cast<float>(of_pair(pair, output));
   }
 };
 

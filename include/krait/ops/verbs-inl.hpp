@@ -35,6 +35,9 @@ struct found {
 
 template <class Out>
 inline constexpr bool is_no_output = std::is_same_v<std::remove_cv_t<Out>, NoOutput>;
+// What is asked for by what it is to be written to.
+template <class Out>
+inline constexpr Emit wanted = RowSequence<Out> ? Emit::all : is_no_output<Out> ? Emit::nothing : Emit::last;
 
 // Each of these stands for one misuse: true if all is well, and otherwise the only error there is.
 template <class Model, class Found>
@@ -207,7 +210,7 @@ void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch)
                         detail::check_input<Model, const In>() &&
                         detail::check_output<Model, std::remove_reference_t<Out>>();
   if constexpr (good) {
-    constexpr Emit wanted = detail::is_no_output<std::remove_reference_t<Out>> ? Emit::nothing : Emit::last;
+    constexpr Emit wanted = detail::wanted<std::remove_reference_t<Out>>;
     const Rows<float> out = detail::output<Model>(y);
     if constexpr (TakesTokens<Model>) detail::run_one<wanted>(model, state, scratch, &x, out);
     else detail::run_one<wanted>(model, state, scratch, Rows<const float>{std::data(x), Model::d_in}, out);
@@ -230,10 +233,9 @@ std::size_t prefill(const Model& model, S& state, const In& xs, Out&& ys, Borrow
   constexpr bool good = detail::check_state<Model, S>() && detail::check_scratch<Model, Borrowed>() &&
                         detail::check_sequence<Model, const In>() && detail::check_outputs<Model, Output>();
   if constexpr (good) {
-    constexpr bool every_row = detail::RowSequence<Output>;
-    constexpr Emit wanted = every_row ? Emit::all : detail::is_no_output<Output> ? Emit::nothing : Emit::last;
+    constexpr Emit wanted = detail::wanted<Output>;
     std::size_t n = std::size(xs);
-    if constexpr (every_row) n = std::min<std::size_t>(n, std::size(ys));
+    if constexpr (wanted == Emit::all) n = std::min<std::size_t>(n, std::size(ys));
     if (n > 0)
       detail::run_chunks<Borrowed::chunk, wanted>(model, state, scratch, detail::input<Model>(xs),
                                                   detail::output<Model>(ys), n);
