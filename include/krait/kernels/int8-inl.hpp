@@ -31,7 +31,7 @@ template <>
 struct Weights<Storage::int8> {
   static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
 #ifdef KRAIT_AVX512_VNNI
-  static constexpr std::size_t most_tokens = 2;  // each has two rows of bytes and their sums
+  static constexpr std::size_t most_tokens = 3;  // each has two rows of bytes and their sums
 #else
   static constexpr std::size_t most_tokens = tile_tokens;
 #endif

@@ -142,16 +142,20 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
 
 // A tile's width: a panel's for one token; for several, what leaves registers for the weights and the input.
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width, std::size_t accumulators) {
-  const std::size_t most = (tokens == 1 ? (few_registers ? 8 : 16) : few_registers ? 4 : 24 / tokens) / accumulators;
+  const std::size_t most_of_few = tokens == 1 ? 8 : tokens == 2 ? 5 : 4;
+  const std::size_t most = (few_registers ? most_of_few : tokens == 1 ? 16 : 24 / tokens) / accumulators;
   std::size_t vectors = width / lanes;
   while (vectors > std::max<std::size_t>(most, 1) || width % (vectors * lanes) != 0) --vectors;
   return vectors;
 }
 
-// `outputs` neighbouring outputs, whole blocks, of a panel of `width` for n tokens.
+// `outputs` neighbouring outputs, whole vectors, of a panel of `width` for n tokens.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
   constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
+  // Sums of one vector wait for each other: five of AVX2's are no tile for three tokens, but one for two.
+  if constexpr (vectors == 1 && tokens > 2 && tile_vectors(tokens - 1, outputs, W::accumulators) > 1)
+    return linear_panel<tokens - 1, outputs>(w, width, K, bias, x, y, n);
   std::size_t t = 0;
   for (; t + tokens <= n; t += tokens)
     for (std::size_t o = 0; o < outputs; o += vectors * lanes)
@@ -238,7 +242,11 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
       linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
     if (o == end) return;
     if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
-    if constexpr (outputs % block_width == 0) return blocks_until(end);
+    if constexpr (outputs % block_width == 0) {
+      return blocks_until(end);
+    } else if constexpr (outputs % lanes == 0) {
+      return linear_panel<tokens, outputs % panel_width>(from(), width(), K, bias_here(), x, y_here(), n);
+    }
     alignas(64) float padded_row[panel_width];
     for (std::size_t t = 0; t < n; ++t) {
       linear_last_panel<1>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);

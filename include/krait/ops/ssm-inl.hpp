@@ -24,8 +24,7 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
   constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
   const Rows<float> x_dbl = rows_of(scratch.x_dbl);
   const Rows<float> delta = rows_of(scratch.delta);
-  // Where vectors are of one float, padding behind the last rows would be work; elsewhere leaving it out would be.
-  constexpr std::size_t x_outputs = lanes == 1 ? Ssm::C_start + C_rows : Ssm::XProj::padded_out;
+  constexpr std::size_t x_outputs = ceil_div(Ssm::C_start + C_rows, lanes) * lanes;
   apply_linear<tokens, x_outputs>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, n);
   apply_linear<tokens, Ssm::DtProj::padded_out>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
