@@ -37,7 +37,8 @@ struct Weights<Storage::int8> {
 #endif
   const std::int16_t* values;
   const float* scales;
-  static constexpr std::size_t padded_cols(std::size_t K) { return ceil_div(K, int8_group) * int8_group; }
+  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, int8_group); }
+  static constexpr std::size_t padded_cols(std::size_t K) { return rounds(K) * int8_group; }
   // From one group of columns to the next.
   static constexpr std::size_t group_stride(std::size_t width) { return width / 2 * int8_group; }
   // Of an even output.
@@ -163,7 +164,7 @@ HWY_INLINE std::array<std::int32_t, 4> sum_products(const std::int16_t* HWY_REST
 
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
-                            Quantised x, Rows<float> y) {
+                            Quantised x, Rows<float> y, [[maybe_unused]] Ahead* ahead = nullptr) {
 #ifdef KRAIT_CORTEX_M_DSP
   if constexpr (vectors % 4 == 0)
     return multiply_int8(Int8Tile(weights.values, weights.group_stride(width), K, x.inputs[0], x.scales[0].step, weights.scales,
@@ -189,7 +190,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
 // makes its bytes the two weights + 128. Highway 1.0.3 does not have the instruction.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
-                            Quantised x, Rows<float> y) {
+                            Quantised x, Rows<float> y, [[maybe_unused]] Ahead* ahead = nullptr) {
   const hn::RebindToSigned<Tag> int_tag;
   const hn::Repartition<std::int8_t, decltype(int_tag)> byte_tag;
   const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
@@ -211,6 +212,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   const Bytes apart = hn::LoadDup128(byte_tag, first_then_second);
   const std::int16_t* HWY_RESTRICT w = weights.values;
   for (std::size_t k = 0; k < K; k += int8_group, w += weights.group_stride(width)) {
+    if constexpr (tokens > 1) ahead->fetch();
     Bytes low[tokens], high[tokens];
     KRAIT_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
@@ -251,7 +253,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
 // A vector of pairs holds the eight columns of lanes / 2 outputs; products of neighbours are added on the way.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
-                            Quantised x, Rows<float> y) {
+                            Quantised x, Rows<float> y, [[maybe_unused]] Ahead* ahead = nullptr) {
   const hn::RebindToSigned<Tag> int_tag;
   const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
   using Sum = hn::Vec<decltype(int_tag)>;
@@ -266,6 +268,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   const Shorts half = hn::Set(short_tag, std::int16_t{128});
   const std::int16_t* HWY_RESTRICT w = weights.values;
   for (std::size_t k = 0; k < K; k += int8_group, w += weights.group_stride(width)) {
+    if constexpr (tokens > 1) ahead->fetch();
     Shorts in[tokens];
     KRAIT_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) in[t] = hn::LoadDup128(short_tag, x.inputs[t] + k);

@@ -9,6 +9,8 @@
 #define KRAIT_KERNELS_LINEAR_INL_HPP
 #endif
 
+#include <hwy/cache_control.h>
+
 #include "krait/core/half.hpp"
 #include "krait/kernels/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
@@ -43,11 +45,12 @@ struct Weights {
   using Stored = std::conditional_t<storage == Storage::f32, float,
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // that one of these holds
+  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // of a tile's loop
   static constexpr std::size_t accumulators = 1;           // registers that a vector of outputs takes
   // Tokens that registers suffice for: two columns at a time are two inputs of each.
   static constexpr std::size_t most_tokens = columns > 1 && few_registers ? 2 : tile_tokens;
   const Stored* values;
-  Weights panel(std::size_t output, std::size_t K) const { return {values + output * ceil_div(K, columns)}; }
+  Weights panel(std::size_t output, std::size_t K) const { return {values + output * rounds(K)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
   float get(std::size_t output, std::size_t k, std::size_t width) const {
     return stored_column(values[k / columns * width + output], k % columns);
@@ -83,15 +86,26 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
   use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
 }
 
+// The weights that are read next, which the tiles for several tokens bring near, some in each round: the first tile of a panel
+// would otherwise wait for all of it. Tiles for one token only read, and are faster without.
+struct Ahead {
+  const char* at;
+  std::size_t step;
+  HWY_INLINE void fetch() {
+    hwy::Prefetch(at);
+    at += step;
+  }
+};
+
 #ifdef KRAIT_CORTEX_M_FPU
 inline constexpr float no_bias[block_width] = {};
 #endif
 
 // y[t][o] = bias[o] + sum over k of x[t][k] w[k][o], for `tokens` rows and `vectors` vectors of outputs in registers, which
-// may be those of several whole panels. bias null: from 0.
+// may be those of several whole panels. bias null: from 0. ahead: of several tokens.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
-                            Rows<const float> x, Rows<float> y) {
+                            Rows<const float> x, Rows<float> y, [[maybe_unused]] Ahead* ahead = nullptr) {
   const Tag tag;
   constexpr std::size_t columns = Weights<storage>::columns;
 #ifdef KRAIT_CORTEX_M_FPU
@@ -127,6 +141,7 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
       });
     }
     w += width;
+    if constexpr (tokens > 1) ahead->fetch();
   };
   std::size_t k = 0;
   for (; k + columns <= K; k += columns) multiply_in(k, std::integral_constant<std::size_t, columns>{});
@@ -149,6 +164,14 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
+// Of a panel's so many tiles each brings an equal share of the next panel.
+template <class W>
+HWY_INLINE Ahead ahead_of(W w, std::size_t width, std::size_t K, std::size_t tiles) {
+  const auto* from = reinterpret_cast<const char*>(w.values);
+  const auto* next = reinterpret_cast<const char*>(w.panel(width, K).values);
+  return {next, static_cast<std::size_t>(next - from) / std::max<std::size_t>(tiles * W::rounds(K), 1)};
+}
+
 // `outputs` neighbouring outputs, whole vectors, of a panel of `width` for n tokens.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
@@ -156,11 +179,13 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
   // Sums of one vector wait for each other: five of AVX2's are no tile for three tokens, but one for two.
   if constexpr (vectors == 1 && tokens > 2 && tile_vectors(tokens - 1, outputs, W::accumulators) > 1)
     return linear_panel<tokens - 1, outputs>(w, width, K, bias, x, y, n);
+  [[maybe_unused]] Ahead ahead{};
+  if constexpr (tokens > 1) ahead = ahead_of(w, width, K, n / tokens * (outputs / (vectors * lanes)));
   std::size_t t = 0;
   for (; t + tokens <= n; t += tokens)
     for (std::size_t o = 0; o < outputs; o += vectors * lanes)
       linear_tile<tokens, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t),
-                                   {y[t] + o, y.stride});
+                                   {y[t] + o, y.stride}, &ahead);
   if constexpr (tokens > 1) {
     if (t < n) linear_panel<tokens / 2, outputs>(w, width, K, bias, x.from(t), y.from(t), n - t);
   }
