@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Draws the plots of README from the results in bench/results.
+"""Draws the plots of a machine, docs/plots/MACHINE/*.svg, from its results, bench/results/MACHINE.
 
-  bench/plot.py                                      draws docs/plots/*.svg
-  bench/plot.py --record SPEED.json SCALING.json     first keeps what the plots need of these two runs' --benchmark_out
+  bench/plot.py MACHINE
+  bench/plot.py MACHINE --record SPEED.json SCALING.json     first keeps what the plots need of these two runs' --benchmark_out
 """
 import argparse
 import json
@@ -20,8 +20,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench" / "compare"))
 from compare import show_ratio, show_time
 
-RESULTS = ROOT / "bench" / "results"
-PLOTS = ROOT / "docs" / "plots"
 CONTEXT = ("date", "mhz_per_cpu", "compiler", "flags", "target", "S", "M")
 COUNTERS = ("per second", "bytes", "multiply-adds")
 US = {"ns": 1e-3, "us": 1, "ms": 1e3, "s": 1e6}
@@ -34,7 +32,11 @@ plt.rcParams.update({
     "axes.edgecolor": LINE, "figure.facecolor": "white", "legend.frameon": False})
 
 
-def record(source, name):
+def results(machine, name):
+    return ROOT / "bench" / "results" / machine / f"{name}.json"
+
+
+def record(source, kept_in):
     """Of each benchmark the least and the median CPU time; nothing of the machine's names and paths."""
     run = json.loads(pathlib.Path(source).read_text())
     times, counters = {}, {}
@@ -51,22 +53,12 @@ def record(source, name):
         re.sub(r"/\w+:[\w.]+", "", bench): {
             "min_us": round(min(t), 4), "median_us": round(statistics.median(t), 4), **counters.get(bench, {})}
         for bench, t in sorted(times.items())}}
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
+    kept_in.parent.mkdir(parents=True, exist_ok=True)
+    kept_in.write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def load(name):
-    return json.loads((RESULTS / f"{name}.json").read_text())
-
-
-def save(figure, name):
-    PLOTS.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOTS / f"{name}.svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
-    plt.close(figure)
-
-
-def roofline():
-    benchmarks = load("speed")["benchmarks"]
+def roofline(speed):
+    benchmarks = speed["benchmarks"]
     figure, axes = plt.subplots(figsize=(6.6, 3.6))
     left, right = 0.3, 90
     peak = 2 * benchmarks["f32 multiply-adds"]["per second"] / 1e9
@@ -78,6 +70,7 @@ def roofline():
                       fontsize=7, color=LINE, rotation=43, rotation_mode="anchor")
     axes.plot([peak / max(rates.values()), right], [peak, peak], color=LINE, linewidth=1)
     axes.annotate(f"f32 multiply-add: {peak:.0f} GFLOP/s", (right, peak * 1.05), fontsize=7, ha="right", color=LINE)
+    lowest = peak
     for name, found in benchmarks.items():
         if "multiply-adds" not in found:
             continue
@@ -85,19 +78,20 @@ def roofline():
         if verb != "decode" and storage != "f32":  # the roof is that of f32
             continue
         at = 2 * found["multiply-adds"] / found["bytes"], 2 * found["multiply-adds"] / found["min_us"] / 1e3
+        lowest = min(lowest, at[1])
         axes.plot(*at, "o" if model == "S" else "s", color=COLORS[model], markersize=5,
                   fillstyle="full" if storage == "f32" else "none")
-        below = -11 if model == "S" and verb == "prefill/512" else -3
+        below = -11 if model == "S" and verb == "prefill/512" else -7 if storage == "f16" else -3
         axes.annotate(f"{model} {storage} {verb.replace('/', ' ')}", at, xytext=(5, below), textcoords="offset points",
                       fontsize=7, color=COLORS[model])
-    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(9, 180), ylabel="GFLOP/s, one core",
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(lowest / 1.8, peak * 1.5), ylabel="GFLOP/s, one core",
              xlabel="FLOP for each byte of weights and state, read once for each chunk of tokens")
-    save(figure, "roofline")
+    return figure
 
 
-def peers():
+def peers(compare):
     rows = {}
-    for result in load("compare")["results"]:
+    for result in compare["results"]:
         model, measure = result["model"], result["measure"]
         if model == "M" or not measure.endswith("last logits"):
             rows.setdefault(f"{model}: {measure}", {})[result["program"]] = result["min_us"]
@@ -115,11 +109,11 @@ def peers():
         axes.xaxis.set_visible(False)
         axes.tick_params(labelsize=7, length=0)
         axes.spines[:].set_visible(False)
-    save(figure, "peers")
+    return figure
 
 
-def scaling():
-    benchmarks = load("scaling")["benchmarks"]
+def scaling(run):
+    benchmarks = run["benchmarks"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.2), layout="constrained")
 
     def line(axes, name, color, label, tokens):
@@ -141,22 +135,28 @@ def scaling():
         axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:.0f}"))
         axes.minorticks_off()
         axes.legend(fontsize=7)
-    save(figure, "scaling")
+    return figure
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("machine", help="a folder of bench/results")
     parser.add_argument("--record", nargs=2, metavar=("SPEED.json", "SCALING.json"),
                         help="--benchmark_out of bench/speed --benchmark_filter=. and of bench/scaling")
     options = parser.parse_args()
     if options.record:
         for source, name in zip(options.record, ("speed", "scaling")):
-            record(source, name)
-    for draw, needs in ((roofline, "speed"), (peers, "compare"), (scaling, "scaling")):
-        if (RESULTS / f"{needs}.json").exists():
-            draw()
-        else:
-            print(f"no bench/results/{needs}.json", file=sys.stderr)
+            record(source, results(options.machine, name))
+    plots = ROOT / "docs" / "plots" / options.machine
+    for draw, name in ((roofline, "speed"), (peers, "compare"), (scaling, "scaling")):
+        path = results(options.machine, name)
+        if not path.exists():
+            print(f"no {path.relative_to(ROOT)}", file=sys.stderr)
+            continue
+        plots.mkdir(parents=True, exist_ok=True)
+        figure = draw(json.loads(path.read_text()))
+        figure.savefig(plots / f"{draw.__name__}.svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
+        plt.close(figure)
 
 
 if __name__ == "__main__":

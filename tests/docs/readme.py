@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what
-the constants say, the speed table what bench/results has, and what README installs, tests/run installs as well.
+the constants say, the speed tables what bench/results has, and what README installs, tests/run installs as well.
 
   readme.py MEMORY_PROGRAM
 """
@@ -85,9 +85,12 @@ def main():
     wrong = not_noticed()
     if not code_blocks(text) or not rows:
         wrong.append("README.md quotes no file, or the memory program prints nothing")
-    measured = compare.summary(json.loads((ROOT / "bench/results/compare.json").read_text()))
-    wrong += [*wrong_table("memory", text, rows), *wrong_table("speed", text, measured),
-              *wrong_packages(text, (ROOT / "tests/run").read_text())]
+    reports = sorted(ROOT.glob("bench/results/*/compare.json"))
+    if not reports:
+        wrong.append("no bench/results/*/compare.json")
+    for report in reports:
+        wrong += wrong_table(f"speed ({report.parent.name})", text, compare.summary(json.loads(report.read_text())))
+    wrong += [*wrong_table("memory", text, rows), *wrong_packages(text, (ROOT / "tests/run").read_text())]
     for path in [README, *sorted(ROOT.glob("docs/**/*.md")), ROOT / "bench/compare/README.md"]:
         wrong += [*wrong_code(path.name, path.read_text()), *wrong_links(path, path.read_text())]
     print(*wrong, sep="\n", end="\n" if wrong else "")
