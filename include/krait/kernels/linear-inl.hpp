@@ -87,13 +87,16 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
 }
 
 // The weights that are read next, which the tiles for several tokens bring near, some in each round: the first tile of a panel
-// would otherwise wait for all of it. Tiles for one token only read, and are faster without.
+// would otherwise wait for all of it. Tiles for one token only read, and are faster without. On x86 alone: nobody measured
+// others.
 struct Ahead {
   const char* at;
   std::size_t step;
   HWY_INLINE void fetch() {
-    hwy::Prefetch(at);
-    at += step;
+    if constexpr (HWY_ARCH_X86) {
+      hwy::Prefetch(at);
+      at += step;
+    }
   }
 };
 
@@ -177,7 +180,7 @@ template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
   constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
   // Sums of one vector wait for each other: five of AVX2's are no tile for three tokens, but one for two.
-  if constexpr (vectors == 1 && tokens > 2 && tile_vectors(tokens - 1, outputs, W::accumulators) > 1)
+  if constexpr (W::accumulators == 1 && vectors == 1 && tokens > 2 && tile_vectors(tokens - 1, outputs, 1) > 1)
     return linear_panel<tokens - 1, outputs>(w, width, K, bias, x, y, n);
   [[maybe_unused]] Ahead ahead{};
   if constexpr (tokens > 1) ahead = ahead_of(w, width, K, n / tokens * (outputs / (vectors * lanes)));
