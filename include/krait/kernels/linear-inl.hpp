@@ -46,7 +46,7 @@ struct Weights {
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // that one of these holds
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // of a tile's loop
-  static constexpr std::size_t accumulators = 1;           // registers that a vector of outputs takes
+  static constexpr std::size_t accumulators = 1;  // registers that a vector of outputs takes
   // Tokens that registers suffice for: two columns at a time are two inputs of each.
   static constexpr std::size_t most_tokens = columns > 1 && few_registers ? 2 : tile_tokens;
   const Stored* values;
@@ -87,8 +87,7 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
 }
 
 // The weights that are read next, which the tiles for several tokens bring near, some in each round: the first tile of a panel
-// would otherwise wait for all of it. Tiles for one token only read, and are faster without. On x86 alone: nobody measured
-// others.
+// would otherwise wait for all of it. Tiles for one token only read, and are faster without. On x86 alone, where it was measured.
 struct Ahead {
   const char* at;
   std::size_t step;
