@@ -47,20 +47,21 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
     const float* taps = weight + block * d_conv + c % block_width;
     float* past = window + block * (d_conv - 1) + c % block_width;
     const V start = bias ? load_vector(bias + c) : hn::Zero(tag);
-    V inputs[d_conv];
-    KRAIT_UNROLL
-    for (std::size_t j = 0; j + 1 < d_conv; ++j) inputs[j] = load_vector(past + j * block_width);
+    // The inputs that the taps meet, oldest first. Never moved in a loop: clang would make it a copy in memory, in vectors of
+    // another width, and a token would wait for the stores of the one before (on AVX-512 this pass took five times as long).
+    auto inputs = several<d_conv>([&](std::size_t j) KRAIT_LAMBDA {
+      return j == 0 ? hn::Zero(tag) : load_vector(past + (j - 1) * block_width);  // the first leaves before it is used
+    });
     for (std::size_t t = 0; t < n; ++t) {
-      inputs[d_conv - 1] = load_vector(x[t] + c);
+      const V next = load_vector(x[t] + c);
+      inputs = several<d_conv>([&](std::size_t j) KRAIT_LAMBDA { return j + 1 < d_conv ? nth(inputs, j + 1) : next; });
       V sum = start;
       KRAIT_UNROLL
-      for (std::size_t j = 0; j < d_conv; ++j) sum = mul_add(load_vector(taps + j * block_width), inputs[j], sum);
+      for (std::size_t j = 0; j < d_conv; ++j) sum = mul_add(load_vector(taps + j * block_width), nth(inputs, j), sum);
       store_vector(after(sum), x[t] + c);
-      KRAIT_UNROLL
-      for (std::size_t j = 0; j + 1 < d_conv; ++j) inputs[j] = inputs[j + 1];
     }
     KRAIT_UNROLL
-    for (std::size_t j = 0; j + 1 < d_conv; ++j) store_vector(inputs[j], past + j * block_width);
+    for (std::size_t j = 1; j < d_conv; ++j) store_vector(nth(inputs, j), past + (j - 1) * block_width);
   }
 #endif
 }
