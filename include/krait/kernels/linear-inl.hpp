@@ -87,7 +87,8 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
 }
 
 // The weights that are read next, which the tiles for several tokens bring near, some in each round: the first tile of a panel
-// would otherwise wait for all of it. Tiles for one token only read, and are faster without. On x86 alone, where it was measured.
+// would otherwise wait for all of it. Tiles for one token only read, and are faster without. On x86 alone, where it was
+// measured.
 struct Ahead {
   const char* at;
   std::size_t step;
@@ -178,7 +179,7 @@ HWY_INLINE Ahead ahead_of(W w, std::size_t width, std::size_t K, std::size_t til
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
   constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
-  // Sums of one vector wait for each other: five of AVX2's are no tile for three tokens, but one for two.
+  // Few sums wait for each other: five vectors of AVX2's are no tile for three tokens, but one for two. int8 has sums enough.
   if constexpr (W::accumulators == 1 && vectors == 1 && tokens > 2 && tile_vectors(tokens - 1, outputs, 1) > 1)
     return linear_panel<tokens - 1, outputs>(w, width, K, bias, x, y, n);
   [[maybe_unused]] Ahead ahead{};
@@ -270,14 +271,15 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
     if (o == end) return;
     if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
     if constexpr (outputs % block_width == 0) {
-      return blocks_until(end);
+      blocks_until(end);
     } else if constexpr (outputs % lanes == 0) {
-      return linear_panel<tokens, outputs % panel_width>(from(), width(), K, bias_here(), x, y_here(), n);
-    }
-    alignas(64) float padded_row[panel_width];
-    for (std::size_t t = 0; t < n; ++t) {
-      linear_last_panel<1>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);
-      copy_floats(padded_row, y_here()[t], end - o);
+      linear_panel<tokens, outputs % panel_width>(from(), width(), K, bias_here(), x, y_here(), n);
+    } else {
+      alignas(64) float padded_row[panel_width];
+      for (std::size_t t = 0; t < n; ++t) {
+        linear_last_panel<1>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);
+        copy_floats(padded_row, y_here()[t], end - o);
+      }
     }
   }
 }
