@@ -26,10 +26,11 @@ void lay_out(nlohmann::json& header, std::string& data) {
   std::string laid_out;
   for (auto& [name, entry] : header.items()) {
     if (!is_tensor(entry)) continue;
-    std::size_t size = 0;
+    std::size_t bits = 0;
     for (const auto& dtype : dtypes)
-      if (entry["dtype"] == dtype.name) size = dtype.bytes;
-    for (const auto& extent : entry["shape"]) size *= extent.is_number_unsigned() ? extent.get<std::size_t>() : 0;
+      if (entry["dtype"] == dtype.name) bits = dtype.bits;
+    for (const auto& extent : entry["shape"]) bits *= extent.is_number_unsigned() ? extent.get<std::size_t>() : 0;
+    const std::size_t size = bits / 8;
     if (size > 1024) continue;
     const auto& offsets = entry["data_offsets"];
     const bool placed = offsets.is_array() && !offsets.empty() && offsets[0].is_number_unsigned();

@@ -257,11 +257,11 @@ TEST_CASE("what is no image, another machine's or another version's is refused")
   Room<Small> room(image_of<Small>(1));
   auto& header = reinterpret_cast<krait::Image<Small>*>(room.bytes.data())->header;
   header.format.version = 1;
-  CHECK(refusal<Small>(room.bytes) == "image: layout version is not this library's: found 1, wanted 2");
+  CHECK(refusal<Small>(room.bytes) == "image: layout version differs from this library's: found 1, wanted 2");
   header.format.byte_order = 0x04030201;
-  CHECK(refusal<Small>(room.bytes) == "image: byte order is another machine's: found the opposite order, wanted this machine's");
+  CHECK(refusal<Small>(room.bytes) == "image: byte order differs from this machine's: found the opposite order, wanted this machine's");
   std::memcpy(header.format.magic.data(), "\x7F" "ELF\2\1\1", 8);
-  CHECK(refusal<Small>(room.bytes) == "image: first bytes are not the format's: found ?ELF????, wanted KRAIT???");
+  CHECK(refusal<Small>(room.bytes) == "image: magic bytes are wrong: found ?ELF????, wanted KRAIT???");
 }
 
 TEST_CASE("an image of other dims is refused, naming the first parameter that differs") {

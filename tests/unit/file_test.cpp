@@ -43,14 +43,14 @@ void cannot_read(const fs::path& path, const std::string& reason) {
   const krait::Status status = krait::read_file(path, read);
   CHECK(status.problem == Problem::cannot_read);
   CHECK(std::string(status.message()) ==
-        path.string() + ": cannot be read: found " + reason + ", wanted a file with something in it");
+        path.string() + ": cannot be read: found " + reason + ", wanted a readable file that is not empty");
   CHECK(read == bytes(3, 7));
 }
 void cannot_write(const fs::path& path, std::span<const std::byte> content, const std::string& reason) {
   const krait::Status status = krait::write_file(path, content);
   CHECK(status.problem == Problem::cannot_write);
   CHECK(std::string(status.message()) ==
-        path.string() + ": cannot be written: found " + reason + ", wanted a file that can be written");
+        path.string() + ": cannot be written: found " + reason + ", wanted a path that can be written");
 }
 
 }  // namespace
@@ -86,6 +86,16 @@ TEST_CASE("the end of a path too long for a message is shown") {
   Bytes read;
   const krait::Status status = krait::read_file(path, read);
   CHECK(std::string(status.where) == "..." + std::string(96 - 3 - 18, 'a') + "/model.safetensors");
+}
+
+TEST_CASE("a path too long for a message is cut between two code points") {
+  for (const std::string name : {"", "a", "ab", "abc"}) {
+    std::string path = name;
+    for (int i = 0; i < 60; ++i) path += "\xF0\x9F\x90\x8D";
+    Bytes read;
+    const krait::Status status = krait::read_file(path, read);
+    CHECK(std::string(status.message()).starts_with("..." + std::string(23, '?') + ": cannot be read: found "));
+  }
 }
 
 TEST_CASE("what cannot be written is refused, and nothing is left behind") {

@@ -94,7 +94,7 @@ void rename(Checkpoint& tensors, const std::string& from, const std::string& to)
 }
 
 const std::string mixer = "backbone.layers.0.mixer.", embedding = "backbone.embedding.weight";
-const std::string unknown_wanted = "the model's parameters alone: LoadOptions::ignore lets others pass";
+const std::string unknown_wanted = "only the model's parameters: list others in LoadOptions::ignore";
 
 struct Damage {
   std::string title;
@@ -142,9 +142,9 @@ const Damage damages[] = {
     {"NaN in the last parameter", [](Checkpoint& c) { put(c["backbone.norm_f.weight"], 1, -not_a_number); },
      Problem::not_finite, "backbone.norm_f.weight", "element [1] is NaN", "finite numbers"},
     {"a head of its own", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 5, 3.0f); },
-     Problem::head_not_tied, "lm_head.weight", "element [2, 1] differs", "the embedding's weight to the bit: dims.tied"},
+     Problem::head_not_tied, "lm_head.weight", "element [2, 1] differs", "the embedding's bits, because dims.tied is true"},
     {"a head that differs in a sign of zero", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 0, -0.0f); },
-     Problem::head_not_tied, "lm_head.weight", "element [0, 0] differs", "the embedding's weight to the bit: dims.tied"},
+     Problem::head_not_tied, "lm_head.weight", "element [0, 0] differs", "the embedding's bits, because dims.tied is true"},
     {"a head of another shape", [](Checkpoint& c) { (c["lm_head.weight"] = c[embedding]).shape = {2, 3}; },
      Problem::bad_shape, "lm_head.weight", "[2, 3]", "[3, 2]"},
     {"NaN in a head to be tied", [](Checkpoint& c) { put(c["lm_head.weight"] = c[embedding], 1, not_a_number); },

@@ -22,6 +22,12 @@ Container container(std::string header, std::size_t data_bytes = 32) {
   return {header, std::string(data_bytes, '\0')};
 }
 
+Bytes raw(const std::string& content) {
+  Bytes bytes(content.size());
+  std::transform(content.begin(), content.end(), bytes.begin(), Container::to_byte);
+  return bytes;
+}
+
 Layer* marked(Layer* layer) { return std::memset(static_cast<void*>(layer), 0x5A, sizeof(Layer)), layer; }
 
 // The file is refused with these words, and the layer keeps its bytes.
@@ -41,11 +47,11 @@ void refused(std::span<const std::byte> file, Problem problem, const std::string
   CHECK(std::memcmp(&layer, &before, sizeof(Layer)) == 0);
 }
 
-const std::string object_wanted = "an object for each name", numbers_wanted = "whole numbers from 0 on",
+const std::string object_wanted = "an object for each name", numbers_wanted = "non-negative integers",
                   fields_wanted = "dtype, shape and data_offsets",
                   arrays_wanted = "an array for shape and data_offsets",
                   values_wanted = "a string for each key of __metadata__",
-                  not_whole = "a number that is not whole, or over 2^64";
+                  not_whole = "a number that is not an integer, or exceeds 2^64 - 1";
 
 std::string repeated(const std::string& text, int times) {
   std::string all;
@@ -68,9 +74,9 @@ const Damage damages[] = {
     {"more behind it", "}}", "}}}", Problem::header_not_json, "", "an error at character 121", "JSON in UTF-8"},
     {"a second object", "}}", "}}{}", Problem::header_not_json, "", "an error at character 121", "JSON in UTF-8"},
     {"a zero behind it", "}}", std::string("}}\0oddments", 11),
-     Problem::header_not_json, "", "a zero at character 121", "JSON in UTF-8"},
+     Problem::header_not_json, "", "a zero byte at character 121", "JSON in UTF-8"},
     {"a zero in a name", "bias", std::string("bi\0as", 5),
-     Problem::header_not_json, "", "a zero at character 66", "JSON in UTF-8"},
+     Problem::header_not_json, "", "a zero byte at character 66", "JSON in UTF-8"},
     {"no UTF-8 in a name", "bias", "bi\xFF" "as",
      Problem::header_not_json, "", "an error at character 66", "JSON in UTF-8"},
     {"half a character of UTF-8", "bias", "bia\xC3",
@@ -79,7 +85,7 @@ const Damage damages[] = {
      Problem::header_not_json, "", "an error at character 70", "JSON in UTF-8"},
     {"a comma too many", "[2,3]", "[2,3,]", Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
     {"a comment", "[2,3]", "[2,/**/3]", Problem::header_not_json, "", "an error at character 37", "JSON in UTF-8"},
-    {"no names", "", "{}", Problem::hole, "the end", "32 bytes of nobody", "none"},
+    {"no names", "", "{}", Problem::hole, "data", "32 bytes at the end", "none"},
     // in the place of an entry
     {"null for an entry", "", "{'weight':null}", Problem::header_form, "weight", "null", object_wanted},
     {"true for an entry", "", "{'weight':true}", Problem::header_form, "weight", "true or false", object_wanted},
@@ -91,13 +97,13 @@ const Damage damages[] = {
     {"objects nested too deep", "'F32'", "{'a':{'a':{'a':",
      Problem::header_form, "weight", "an object", "a string for dtype"},
     {"no fields", "", "{'weight':{}}",
-     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
     {"no dtype", "'dtype':'F32',", "",
-     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
     {"no shape", "'shape':[2,3],", "",
-     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
     {"no offsets", ",'data_offsets':[0,24]", "",
-     Problem::header_form, "weight", "an entry without all of its fields", fields_wanted},
+     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
     {"another field", "'dtype':", "'device':", Problem::header_form, "weight", "field device", fields_wanted},
     {"a field twice", "'dtype':", "'shape':[2,3],'dtype':",
      Problem::duplicate, "weight", "a second field shape", "one"},
@@ -105,9 +111,31 @@ const Damage damages[] = {
     {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string for dtype"},
     {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string for dtype"},
     {"an array for a dtype", "'F32'", "['F32']", Problem::header_form, "weight", "an array", "a string for dtype"},
-    {"a dtype of nobody", "'F32'", "'F33'", Problem::bad_dtype, "weight", "F33", "a dtype that safetensors has"},
-    {"a dtype in lower case", "'F32'", "'f32'", Problem::bad_dtype, "weight", "f32", "a dtype that safetensors has"},
-    {"an empty dtype", "'F32'", "''", Problem::bad_dtype, "weight", "", "a dtype that safetensors has"},
+    {"an unknown dtype", "'F32'", "'F33'", Problem::bad_dtype, "weight", "F33", "F32, F16 or BF16"},
+    {"an unknown dtype of another size", "'F32','shape':[2]", "'F33','shape':[7]",
+     Problem::bad_dtype, "bias", "F33", "F32, F16 or BF16"},
+    {"a dtype in lower case", "'F32'", "'f32'", Problem::bad_dtype, "weight", "f32", "F32, F16 or BF16"},
+    {"an empty dtype", "'F32'", "''", Problem::bad_dtype, "weight", "an empty string", "F32, F16 or BF16"},
+    {"a dtype of four bits", "'F32','shape':[2,3]", "'F4','shape':[16,3]",
+     Problem::bad_dtype, "weight", "F4", "F32, F16 or BF16"},
+    {"four bits, a byte too few", "'F32','shape':[2,3]", "'F4','shape':[17,3]",
+     Problem::bad_shape, "weight", "204 bits for F4[17, 3]", "a whole number of bytes"},
+    {"six bits, no whole byte", "'F32','shape':[2,3]", "'F6_E3M2','shape':[3]",
+     Problem::bad_shape, "weight", "18 bits for F6_E3M2[3]", "a whole number of bytes"},
+    {"six bits, a group too many", "'F32','shape':[2,3]", "'F6_E2M3','shape':[36]",
+     Problem::bad_offsets, "weight", "24 bytes", "27 bytes for F6_E2M3[36]"},
+    {"one byte, one element too many", "'F32','shape':[2]", "'F8_E8M0','shape':[9]",
+     Problem::bad_offsets, "bias", "8 bytes", "9 bytes for F8_E8M0[9]"},
+    {"complex numbers, one too few", "'F32','shape':[2,3]", "'C64','shape':[2]",
+     Problem::bad_offsets, "weight", "24 bytes", "16 bytes for C64[2]"},
+    {"an unknown dtype behind the data", "'F32','shape':[2],'data_offsets':[24,32]",
+     "'F33','shape':[2],'data_offsets':[24,40]",
+     Problem::bad_offsets, "bias", "[24, 40]", "begin <= end <= 32"},
+    {"an unknown dtype over another tensor", "'F32','shape':[2],'data_offsets':[24,32]",
+     "'F33','shape':[2],'data_offsets':[23,32]",
+     Problem::overlap, "bias", "begin 23", "begin 24"},
+    {"an unknown dtype with too many elements", "'F32','shape':[2]", "'F33','shape':[4294967296,4294967296]",
+     Problem::bad_shape, "bias", "[4294967296, 4294967296]", "a size below 2^64 bits"},
     {"a dtype of floats that does not load", "'dtype':'F32','shape':[2],", "'dtype':'F64','shape':[1],",
      Problem::bad_dtype, "bias", "F64", "F32, F16 or BF16"},
     {"a dtype of integers", "'F32','shape':[2,3]", "'I32','shape':[2,3]",
@@ -132,9 +160,9 @@ const Damage damages[] = {
     {"an extent beyond floats", "[2,3]", "[1e999]",
      Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
     {"a size over 64 bits", "[2,3]", "[4611686018427387905]",
-     Problem::bad_shape, "weight", "[4611686018427387905]", "a size within 64 bits"},
+     Problem::bad_shape, "weight", "[4611686018427387905]", "a size below 2^64 bits"},
     {"a size that comes round to the right one", "[2,3]", "[4294967296,4294967296,6]",
-     Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a size within 64 bits"},
+     Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a size below 2^64 bits"},
     {"too many extents", "[2,3]", "[2,3" + repeated(",1", 63) + "]",
      Problem::bad_shape, "weight", "65 extents or more", "64 at most"},
     {"a shape too large for its data", "[2,3]", "[2,4]",
@@ -146,7 +174,7 @@ const Damage damages[] = {
     // in the place of offsets
     {"a number for offsets", "[0,24]", "0", Problem::header_form, "weight", "a number", arrays_wanted},
     {"no number in offsets", "[0,24]", "[]", Problem::bad_offsets, "weight", "0 numbers", "2: begin and end"},
-    {"one number in offsets", "[0,24]", "[0]", Problem::bad_offsets, "weight", "1 numbers", "2: begin and end"},
+    {"one number in offsets", "[0,24]", "[0]", Problem::bad_offsets, "weight", "1 number", "2: begin and end"},
     {"three numbers in offsets", "[0,24]", "[0,24,24]",
      Problem::bad_offsets, "weight", "3 numbers", "2: begin and end"},
     {"a negative offset", "[0,24]", "[-24,0]", Problem::header_form, "weight", "a negative number", numbers_wanted},
@@ -159,25 +187,25 @@ const Damage damages[] = {
     {"offsets that come round to the right size", "[24,32]", "[18446744073709551615,7]",
      Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "begin <= end <= 32"},
     {"too few bytes", "[24,32]", "[24,28]", Problem::bad_offsets, "bias", "4 bytes", "8 bytes for F32[2]"},
-    {"an overlap", "[24,32]", "[20,28]", Problem::overlap, "bias", "20", "a begin of 24"},
-    {"an overlap of all", "[24,32]", "[0,8]", Problem::overlap, "weight", "0", "a begin of 8"},
+    {"an overlap", "[24,32]", "[20,28]", Problem::overlap, "bias", "begin 20", "begin 24"},
+    {"an overlap of all", "[24,32]", "[0,8]", Problem::overlap, "weight", "begin 0", "begin 8"},
     {"nothing within another's data", "'bias'", "'none':{'dtype':'U8','shape':[0],'data_offsets':[9,9]},'bias'",
-     Problem::overlap, "none", "9", "a begin of 24"},
+     Problem::overlap, "none", "begin 9", "begin 24"},
     {"bytes over at the end", "{'dtype':'F32','shape':[2],'data_offsets':[24,32]}", "{'dtype':'F32','shape':[1],'data_offsets':[24,28]}",
-     Problem::hole, "the end", "4 bytes of nobody", "none"},
+     Problem::hole, "data", "4 bytes at the end", "none"},
     {"bytes over in between", "'F32','shape':[2],'data_offsets':[24,32]", "'F16','shape':[2],'data_offsets':[28,32]",
-     Problem::hole, "bias", "4 bytes of nobody before it", "none"},
+     Problem::hole, "bias", "4 bytes before it", "none"},
     {"bytes over at the begin", "'F32','shape':[2,3],'data_offsets':[0,24]", "'F16','shape':[2,3],'data_offsets':[12,24]",
-     Problem::hole, "weight", "12 bytes of nobody before it", "none"},
+     Problem::hole, "weight", "12 bytes before it", "none"},
     // names
     {"a name twice", "'bias'", "'weight'", Problem::duplicate, "weight", "a second entry", "one"},
     {"a name twice, spelled differently", "'bias'", "'w\\u0065ight'",
      Problem::duplicate, "weight", "a second entry", "one"},
     {"a name misspelled", "'bias'", "'bia'", Problem::missing, "bias", "no tensor of this name", "shape [2]"},
     {"a name more", "'bias'", "'none':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
-     Problem::unknown, "none", "shape [0]", "the model's parameters alone: LoadOptions::ignore lets others pass"},
+     Problem::unknown, "none", "shape [0]", "only the model's parameters: list others in LoadOptions::ignore"},
     {"an empty name", "'bias'", "'':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
-     Problem::unknown, "", "shape [0]", "the model's parameters alone: LoadOptions::ignore lets others pass"},
+     Problem::unknown, "", "shape [0]", "only the model's parameters: list others in LoadOptions::ignore"},
     // metadata
     {"metadata twice", "{'weight'", "{'__metadata__':{},'__metadata__':{},'weight'",
      Problem::duplicate, "__metadata__", "a second entry", "one"},
@@ -218,6 +246,104 @@ TEST_CASE("a damaged header is refused in plain words, and the model keeps its b
   }
 }
 
+TEST_CASE("a size of 2^64 bits is refused, and an extent of 0 makes any size 0, in every order of the extents") {
+  using Shape = std::vector<std::uint64_t>;
+  const auto file = [](const Shape& shape, std::size_t data_bytes) {
+    return file_of({{"other", {"U8", shape, std::string(data_bytes, '\0')}}});
+  };
+  const auto problem_of = [](const Bytes& bytes) {
+    krait::safetensors::File parsed;
+    return krait::safetensors::parse(bytes, parsed).problem;
+  };
+  const std::uint64_t large = std::uint64_t{1} << 40, largest = ~std::uint64_t{0};
+  for (Shape shape : {Shape{0, large, large}, {0, 3, largest}, {0, 0, largest, largest}}) {
+    std::sort(shape.begin(), shape.end());
+    do {
+      CHECK(problem_of(file(shape, 0)) == Problem::none);
+      CHECK(problem_of(file(shape, 1)) == Problem::bad_offsets);
+    } while (std::next_permutation(shape.begin(), shape.end()));
+  }
+  const std::uint64_t half = std::uint64_t{1} << 31;  // 2^31 * 2^30 bytes are 2^64 bits
+  for (Shape shape : {Shape{1, half / 2, half}, {1, large, large}, {1, 2, largest}}) {
+    std::sort(shape.begin(), shape.end());
+    do {
+      for (const std::size_t data_bytes : {0, 1, 2}) CHECK(problem_of(file(shape, data_bytes)) == Problem::bad_shape);
+    } while (std::next_permutation(shape.begin(), shape.end()));
+  }
+  CHECK(problem_of(file({half / 2, half - 1}, 1)) == Problem::bad_offsets);
+}
+
+TEST_CASE("a tensor that is ignored or outside the prefix may have any dtype of safetensors, or an unknown one") {
+  struct Size {
+    std::string dtype;
+    std::uint64_t elements, bytes;
+  };
+  const Size sizes[] = {
+      {"F4", 6, 3},      {"F6_E2M3", 16, 12}, {"F6_E3M2", 4, 3}, {"F8_E4M3", 3, 3}, {"F8_E5M2", 3, 3}, {"F8_E8M0", 3, 3},
+      {"F8_E4M3FNUZ", 3, 3}, {"F8_E5M2FNUZ", 3, 3}, {"BOOL", 3, 3}, {"U8", 3, 3}, {"I8", 3, 3}, {"U16", 3, 6}, {"I16", 3, 6},
+      {"U32", 3, 12},    {"I32", 3, 12},  {"U64", 3, 24},  {"I64", 3, 24},  {"F16", 3, 6},  {"BF16", 3, 6},  {"F32", 3, 12},
+      {"F64", 3, 24},    {"C64", 3, 24},  {"I4", 5, 3},    {"F128", 1, 0},  {"", 7, 1}};
+  const std::string_view ignore[] = {"other"};
+  static Layer layer;
+  for (const Size& size : sizes) {
+    CAPTURE(size.dtype);
+    Checkpoint tensors{{"other", {size.dtype, {size.elements}, std::string(size.bytes, '\xFF')}},
+                       {"bias", {"F32", {2}, std::string(8, '\0')}}, {"weight", {"F32", {2, 3}, std::string(24, '\0')}}};
+    CHECK(krait::load(layer, file_of(tensors), {.ignore = ignore}));
+    CHECK(krait::load(layer, file_of(tensors)).problem == Problem::unknown);
+    Checkpoint inside{{"other", tensors["other"]}};
+    for (const std::string name : {"bias", "weight"}) inside["layer." + name] = tensors[name];
+    CHECK(krait::load(layer, file_of(inside), {.prefix = "layer."}));
+    if (std::none_of(std::begin(krait::safetensors::dtypes), std::end(krait::safetensors::dtypes),
+                     [&](const auto& dtype) { return dtype.name == size.dtype; }))
+      continue;
+    tensors["other"].data += '\0';
+    CHECK(krait::load(layer, file_of(tensors), {.ignore = ignore}).problem == Problem::bad_offsets);
+  }
+}
+
+TEST_CASE("files of other formats are called by their names") {
+  const std::string save = "a file from safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
+                    ours = "a safetensors file", zip = "a PyTorch pickle of torch.save, or another zip archive",
+                    legacy = "a PyTorch pickle of torch.save in the legacy format";
+  const std::tuple<std::string, std::string, std::string> files[] = {
+      {std::string("PK\3\4\0\0\x08\x08\0\0", 10), zip, save},
+      {"PK\3\4", zip, save}, {std::string("PK\3\4\0\0\0\0\0", 9), zip, save},
+      {"\x80\2\x8A\x0A\x6C\xFC\x9C\x46\xF9", legacy, save}, {"\x80\2\x8A\x0A", legacy, save},
+      {std::string("GGUF\3\0\0\0{", 9), "a GGUF file", ours}, {"\x89HDF\r\n\x1A\n\1", "an HDF5 file", ours}};
+  for (const auto& [begin, found, wanted] : files) {
+    refused(raw(begin), Problem::other_format, "", found, wanted);
+    refused(raw(begin + std::string(100, 'a')), Problem::other_format, "", found, wanted);
+  }
+  refused(raw("PK\3"), Problem::truncated, "header length", "3 bytes", "8 bytes");
+  // A header of 0x04034B50 bytes has a length that begins like a zip archive.
+  std::string text = good_header;
+  std::replace(text.begin(), text.end(), '\'', '"');
+  text.resize(0x04034B50, ' ');
+  static Layer layer;
+  CHECK(krait::load(*marked(&layer), Container{text, std::string(32, '\0')}.bytes()));
+}
+
+TEST_CASE("a message is printable ASCII, with one ? for each other code point or invalid byte") {
+  const auto shown = [](std::string_view where) {
+    const std::string text(krait::Status{Problem::missing, where, "a", "b"}.message());
+    return text.substr(0, text.find(": parameter is missing: found a, wanted b"));
+  };
+  for (int first = 0; first < 256; ++first) {
+    const char c = static_cast<char>(first);
+    CHECK(shown(std::string("<") + c + ">") == (first >= ' ' && first <= '~' ? std::string("<") + c + ">" : "<?>"));
+  }
+  CHECK(shown("\u00E4\u20AC\U0001F40D\u007F\u0080\u07FF\u0800\uFFFF\U00010000\U0010FFFF") == std::string(10, '?'));
+  CHECK(shown("a\xC3+") == "a?+");
+  CHECK(shown("\xE2\x82+") == "??+");          // the third byte missing
+  CHECK(shown("\xC0\xAF\xE0\x80\xAF+") == "?????+");  // longer than the shortest form
+  CHECK(shown("\xED\xA0\x80+") == "???+");      // a surrogate
+  CHECK(shown("\xF4\x90\x80\x80+") == "????+");  // above U+10FFFF
+  CHECK(shown("\xF8\x88\x80\x80\x80\xFE\xFF+") == "???????+");
+  const krait::Status status{Problem::bad_dtype, "w", "F\u00E4\n", "b\xFF"};
+  CHECK(std::string(status.message()) == "w: dtype is not supported: found F??, wanted b?");
+}
+
 TEST_CASE("a file cut off anywhere is refused") {
   const Bytes file = container(good_header).bytes();
   const std::size_t data_begin = file.size() - 32;
@@ -225,17 +351,18 @@ TEST_CASE("a file cut off anywhere is refused") {
     CAPTURE(size);
     const auto cut = std::span(file).first(size);
     const auto number = [](std::size_t count) { return std::to_string(count); };
+    const auto bytes = [](std::size_t count) { return std::to_string(count) + (count == 1 ? " byte" : " bytes"); };
     if (size < 8)
-      refused(cut, Problem::truncated, "header length", number(size) + " bytes", "8 bytes");
+      refused(cut, Problem::truncated, "header length", bytes(size), "8 bytes");
     else if (size < data_begin)
-      refused(cut, Problem::truncated, "header", number(size - 8) + " bytes", number(data_begin - 8) + " bytes");
+      refused(cut, Problem::truncated, "header", bytes(size - 8), bytes(data_begin - 8));
     else
       refused(cut, Problem::bad_offsets, "bias", "[24, 32]", "begin <= end <= " + number(size - data_begin));
   }
 }
 
 TEST_CASE("a byte more than the header accounts for is refused") {
-  refused(container(good_header, 33).bytes(), Problem::hole, "the end", "1 bytes of nobody", "none");
+  refused(container(good_header, 33).bytes(), Problem::hole, "data", "1 byte at the end", "none");
 }
 
 TEST_CASE("a header length beyond the limit or the file is refused before anything is read") {
@@ -268,7 +395,7 @@ TEST_CASE("a name too long for a message is cut between two characters, and cont
   const Bytes file = container("{'\\u001b[31m\\u0000':0}").bytes();
   krait::safetensors::File parsed;
   CHECK(std::string(krait::safetensors::parse(file, parsed).message()) ==
-        "?[31m?: header does not have the form of safetensors: found a number, wanted an object for each name");
+        "?[31m?: header does not follow the safetensors format: found a number, wanted an object for each name");
 }
 
 namespace {

@@ -2,40 +2,60 @@
 #ifndef KRAIT_CORE_STATUS_HPP
 #define KRAIT_CORE_STATUS_HPP
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "krait/core/text.hpp"
 
 namespace krait {
 
+namespace detail {
+// The number of bytes of the UTF-8 code point at the start of `text`, which must not be empty; 1 if it is not valid UTF-8.
+constexpr std::size_t code_point_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(text[i])}; };
+  const std::size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC0 ? 2 : 1;
+  if (size == 1 || text.size() < size) return 1;
+  std::uint32_t value = byte(0) & 0x7Fu >> size;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0u) != 0x80u) return 1;
+    value = value << 6 | (byte(i) & 0x3Fu);
+  }
+  const bool is_surrogate = value >= 0xD800u && value <= 0xDFFFu;
+  const bool is_shortest = value >= (size == 4 ? 0x10000u : size == 3 ? 0x800u : 0x80u);
+  return byte(0) < 0xF8 && is_shortest && !is_surrogate && value <= 0x10FFFFu ? size : 1;
+}
+}  // namespace detail
+
 enum class Problem {
   none,
   cannot_read,       // the file: missing, a folder, unreadable
   cannot_write,
   truncated,         // fewer bytes than announced
+  other_format,      // a file of another format, named by its first bytes
   header_too_large,
   header_not_json,
-  header_form,       // JSON, but not of the form the format has
-  duplicate,         // one name twice
-  bad_dtype,
+  header_form,       // JSON, but not the objects and arrays that the format requires
+  duplicate,         // a name that occurs twice
+  bad_dtype,         // a dtype that is not read
   bad_shape,
-  bad_offsets,       // out of range, or not what the shape needs
-  overlap,           // one byte for two tensors
-  hole,              // bytes for no tensor
-  missing,           // a parameter the model has and the file has not
-  unknown,           // a tensor the file has and the model has not
+  bad_offsets,       // out of range, or of another size than the shape's
+  overlap,           // bytes that belong to two tensors
+  hole,              // bytes that belong to no tensor
+  missing,           // the file lacks a parameter of the model
+  unknown,           // the file has a tensor that is not a parameter of the model
   not_finite,        // NaN, or infinity where it has no meaning
-  head_not_tied,     // a head of its own for a model whose head is its embedding
-  misaligned,        // bytes that are to be viewed in place
-  not_an_image,      // and so on: an image's or a snapshot's header
+  head_not_tied,     // the file's head differs from its embedding, and the model has one tensor for both
+  misaligned,        // bytes to be viewed in place
+  not_an_image,      // the header of an image or snapshot: this and the next three
   bad_byte_order,
   bad_version,
   bad_checksum,
-  other_model,       // an image or a snapshot of a model that this is not
+  other_model,       // an image or snapshot of another model
 };
 
-// Converts to true if all is well. Else `where` names the tensor, parameter or file concerned, `found` what was there and
-// `wanted` what should have been; message() is one sentence of all three.
+// Converts to true if there is no problem. Otherwise `where` names the tensor, parameter or file, `found` is the content
+// that was refused, and `wanted` is the content that would have been accepted. message() is one sentence with all three.
 struct [[nodiscard]] Status {
   Problem problem = Problem::none;
   Text<96> where{};
@@ -44,14 +64,17 @@ struct [[nodiscard]] Status {
 
   constexpr explicit operator bool() const { return problem == Problem::none; }
 
-  // Control characters, which names from outside may hold, are shown as '?'.
+  // Printable ASCII only: a '?' replaces each control character, each other code point outside ASCII and each byte that is
+  // not valid UTF-8.
   constexpr Text<320> message() const {
     Text<320> text;
     if (problem == Problem::none) return text += what(problem);
     if (where.size > 0) (text += where) += ": ";
     ((((text += what(problem)) += ": found ") += found) += ", wanted ") += wanted;
-    for (char& c : text.characters)
-      if (&c < text.characters.data() + text.size && (static_cast<unsigned char>(c) < ' ' || c == '\x7F')) c = '?';
+    const Text<320> raw = text;
+    text.size = 0;
+    for (std::string_view rest = raw; !rest.empty(); rest.remove_prefix(detail::code_point_bytes(rest)))
+      text += std::string_view(rest[0] >= ' ' && rest[0] <= '~' ? rest.data() : "?", 1);
     return text;
   }
 
@@ -61,24 +84,25 @@ struct [[nodiscard]] Status {
       case Problem::cannot_read: return "cannot be read";
       case Problem::cannot_write: return "cannot be written";
       case Problem::truncated: return "ends too early";
+      case Problem::other_format: return "not a safetensors file";
       case Problem::header_too_large: return "header is too large";
       case Problem::header_not_json: return "header is not JSON";
-      case Problem::header_form: return "header does not have the form of safetensors";
-      case Problem::duplicate: return "name stands there twice";
-      case Problem::bad_dtype: return "dtype is wrong";
+      case Problem::header_form: return "header does not follow the safetensors format";
+      case Problem::duplicate: return "duplicate name";
+      case Problem::bad_dtype: return "dtype is not supported";
       case Problem::bad_shape: return "shape is wrong";
       case Problem::bad_offsets: return "data offsets are wrong";
-      case Problem::overlap: return "data overlaps another tensor's";
+      case Problem::overlap: return "data overlaps another tensor";
       case Problem::hole: return "bytes belong to no tensor";
       case Problem::missing: return "parameter is missing";
-      case Problem::unknown: return "tensor is none of the model's";
+      case Problem::unknown: return "model has no such tensor";
       case Problem::not_finite: return "value is not finite";
-      case Problem::head_not_tied: return "head differs from the embedding it should be";
+      case Problem::head_not_tied: return "head differs from the embedding";
       case Problem::misaligned: return "address is not aligned";
-      case Problem::not_an_image: return "first bytes are not the format's";
-      case Problem::bad_byte_order: return "byte order is another machine's";
-      case Problem::bad_version: return "layout version is not this library's";
-      case Problem::bad_checksum: return "bytes are damaged: CRC-32 is wrong";
+      case Problem::not_an_image: return "magic bytes are wrong";
+      case Problem::bad_byte_order: return "byte order differs from this machine's";
+      case Problem::bad_version: return "layout version differs from this library's";
+      case Problem::bad_checksum: return "data is damaged: CRC-32 is wrong";
       case Problem::other_model: return "belongs to another model";
     }
     return "unknown problem";

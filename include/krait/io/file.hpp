@@ -22,19 +22,22 @@ namespace krait {
 namespace detail {
 inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
   std::string name = path.string();
-  if (const std::size_t room = Status{}.where.characters.size(); name.size() > room)  // the end says most
-    name.replace(0, name.size() - room + 3, "...");
+  if (const std::size_t room = Status{}.where.characters.size(); name.size() > room) {  // the end says most
+    std::size_t cut = name.size() - room + 3;
+    for (int i = 0; i < 3 && (name[cut] & 0xC0) == 0x80; ++i) ++cut;  // not within a code point
+    name.replace(0, cut, "...");
+  }
   return {problem, name, reason,
-          problem == Problem::cannot_read ? "a file with something in it" : "a file that can be written"};
+          problem == Problem::cannot_read ? "a readable file that is not empty" : "a path that can be written"};
 }
-// What the system said of the latest stream operation, which may be nothing.
+// The system's message for the latest stream operation, or a general one if the system gave none.
 inline std::string stream_reason() {
   return errno == 0 ? "input or output failed" : std::generic_category().message(errno);
 }
 }  // namespace detail
 
 // read_file(path, bytes): all bytes of a regular file. A file that is missing, empty, a directory or unreadable is
-// refused, and `bytes` stays as it was. Allocates the file's size.
+// refused, and `bytes` is unchanged. Allocates the file's size.
 inline Status read_file(const std::filesystem::path& path, std::vector<std::byte>& bytes) {
   std::error_code error;
   const std::uintmax_t size = std::filesystem::file_size(path, error);
@@ -45,7 +48,7 @@ inline Status read_file(const std::filesystem::path& path, std::vector<std::byte
   if (!stream) return detail::file_problem(Problem::cannot_read, path, detail::stream_reason());
   std::vector<std::byte> read(static_cast<std::size_t>(size));
   if (!stream.read(reinterpret_cast<char*>(read.data()), static_cast<std::streamsize>(size)))
-    return detail::file_problem(Problem::cannot_read, path, "it ended before its size");
+    return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the file's size");
   bytes = std::move(read);
   return {};
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "krait/core/half.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/status.hpp"
 #include "krait/io/safetensors.hpp"
@@ -22,36 +22,36 @@
 namespace krait {
 
 struct LoadOptions {
-  // What stands before each parameter's name in the file. Tensors that do not begin so are then not looked at.
+  // The prefix of each parameter's name in the file. Tensors without this prefix are ignored.
   std::string_view prefix{};
-  // Names (prefix included) of tensors that may stand in the file without being a parameter.
+  // Names (prefix included) of tensors to ignore unless they are parameters. An ignored tensor may have any dtype.
   std::span<const std::string_view> ignore{};
 };
 
 namespace detail {
 
-// Which parameters may hold infinities: A_log alone, where they mean something (see DecayRates).
+// Which parameters may hold infinities: only A_log, where they have a meaning (see DecayRates).
 template <class T>
 inline constexpr bool takes_infinity = false;
 template <std::size_t d_inner, std::size_t d_state>
 inline constexpr bool takes_infinity<DecayRates<d_inner, d_state>> = true;
 
-// What becomes of a value as a tensor of this type stores it, where that may be an infinity.
-template <class T>
-constexpr float rounded(float value) {
-  if constexpr (requires { T::rounded(value); }) return T::rounded(value);
-  else return value;
+// The smallest magnitude, as the bits of a float32, that a tensor of this type stores as an infinity.
+template <RowOrder order, std::size_t columns, std::size_t width, Storage storage>
+constexpr std::uint32_t infinite_from(const Panels<order, columns, width, storage>*) {
+  return storage == Storage::bf16 ? bf16_infinite_from : storage == Storage::f16 ? f16_infinite_from : 0x7F800000u;
 }
+constexpr std::uint32_t infinite_from(const void*) { return 0x7F800000u; }
 
 inline constexpr std::string_view embedding_name = "backbone.embedding.weight";
 inline constexpr std::string_view head_name = "lm_head.weight";
 
-// What a parameter is called by Hugging Face, where that differs from mamba-ssm.
+// Hugging Face's name of a parameter, if it differs from mamba-ssm's.
 inline std::string_view hugging_face_name(std::string_view name) {
   return name == embedding_name ? "backbone.embeddings.weight" : name;
 }
 
-// Finds the tensor of each parameter, in the order of the walk, and keeps the first thing that is wrong.
+// Finds the tensor of each parameter, in the order of for_each_param, and keeps the first problem.
 class Match {
  public:
   Status status;
@@ -69,23 +69,21 @@ class Match {
     if (!entry)
       status = {Problem::missing, key(name), "no tensor of this name",
                 Text<80>("shape ") += safetensors::shape_text(shape)};
-    else if (check(*entry, shape, takes_infinity<T>, rounded<T>))
+    else if (check(*entry, shape, takes_infinity<T>, infinite_from(static_cast<const T*>(nullptr))))
       entries.push_back(entry);
   }
 
-  // A tied head may stand in the file if it is the embedding to the bit.
+  // A tied model's file may contain a head if its bits are the embedding's.
   void tied_head(std::span<const std::size_t> shape) {
     const safetensors::Entry* head = status ? find(head_name) : nullptr;
-    if (!head || ignored(*head) || !check(*head, shape, false, rounded<void>)) return;
+    if (!head || ignored(*head) || !check(*head, shape, false, infinite_from(nullptr))) return;
     const safetensors::Entry* embedding = find(embedding_name);
     if (!embedding) embedding = find(hugging_face_name(embedding_name));
     const std::size_t cols = shape[1];
     for (std::size_t i = 0; i < shape[0] * cols; ++i) {
-      if (std::bit_cast<std::uint32_t>(safetensors::element(*head, i)) ==
-          std::bit_cast<std::uint32_t>(safetensors::element(*embedding, i)))
-        continue;
+      if (safetensors::element_bits(*head, i) == safetensors::element_bits(*embedding, i)) continue;
       status = {Problem::head_not_tied, head->name, place(i, shape) += " differs",
-                "the embedding's weight to the bit: dims.tied"};
+                "the embedding's bits, because dims.tied is true"};
       return;
     }
   }
@@ -95,7 +93,7 @@ class Match {
       const safetensors::Entry& entry = file_.entries[i];
       if (used_[i] || !entry.name.starts_with(options_.prefix) || ignored(entry)) continue;
       status = {Problem::unknown, entry.name, Text<80>("shape ") += safetensors::shape_text(entry.shape),
-                "the model's parameters alone: LoadOptions::ignore lets others pass"};
+                "only the model's parameters: list others in LoadOptions::ignore"};
     }
   }
 
@@ -117,23 +115,24 @@ class Match {
   }
 
   bool check(const safetensors::Entry& entry, std::span<const std::size_t> shape, bool infinity,
-             float (*stored)(float)) {
+             std::uint32_t first_infinite) {
     used_[static_cast<std::size_t>(&entry - file_.entries.data())] = true;
     if (!safetensors::holds_floats(entry)) {
-      status = {Problem::bad_dtype, entry.name, entry.dtype, "F32, F16 or BF16"};
+      status = {Problem::bad_dtype, entry.name, entry.dtype.empty() ? "an empty string" : std::string_view(entry.dtype),
+                "F32, F16 or BF16"};
     } else if (!std::equal(entry.shape.begin(), entry.shape.end(), shape.begin(), shape.end())) {
       status = {Problem::bad_shape, entry.name, safetensors::shape_text(entry.shape), safetensors::shape_text(shape)};
     } else {
       std::size_t count = 1;
       for (const std::size_t extent : shape) count *= extent;
       for (std::size_t i = 0; i < count && status; ++i) {
-        const float value = safetensors::element(entry, i);
-        const bool is_infinite = !std::isnan(value) && std::isinf(stored(value));
-        if (std::isnan(value) || (is_infinite && !infinity))
+        const std::uint32_t bits = safetensors::element_bits(entry, i);
+        const bool is_infinite = !bits_are_nan(bits) && (bits & 0x7FFFFFFFu) >= first_infinite;
+        if (bits_are_nan(bits) || (is_infinite && !infinity))
           status = {Problem::not_finite, entry.name,
-                    (place(i, shape) += std::isnan(value)   ? " is NaN"
-                                        : std::isinf(value) ? " is infinite"
-                                                            : " is infinite once rounded"),
+                    (place(i, shape) += bits_are_nan(bits)        ? " is NaN"
+                                        : bits_are_infinite(bits) ? " is infinite"
+                                                                  : " is infinite once rounded"),
                     infinity ? "no NaN" : "finite numbers"};
       }
     }
@@ -143,13 +142,13 @@ class Match {
 
 }  // namespace detail
 
-// load(model, file): writes every parameter of the model from the tensors of a parsed safetensors file, exactly or, where
-// the model's storage is not f32, rounded, and zeros to the padding between them. Tensors bear mamba-ssm's names
-// (for_each_param's) or Hugging Face's, have the very shape that the model wants, and are F32, F16 or BF16 without NaN or
-// what would round to an infinity; infinities are for A_log alone. A tied model's file may hold lm_head.weight if that is
-// the embedding to the bit. Any other tensor is refused unless options.ignore names it. All of this is checked before
-// anything is written: where the Status is not ok, the model is as it was. Works on any byte order; allocates a few words
-// for each tensor.
+// load(model, file): writes every parameter of the model from the tensors of a parsed safetensors file, and zeros to the
+// padding. Values are exact for f32 storage and rounded for others. Tensors have mamba-ssm's names (for_each_param's) or
+// Hugging Face's and exactly the parameter's shape. Their dtype is F32, F16 or BF16. NaN and values that round to an infinity
+// are refused, and infinities are refused except in A_log; this holds with -ffast-math, too. A tied model's file may contain
+// lm_head.weight if its bits are the embedding's. Any other tensor is refused unless options.ignore names it. All of this is
+// checked before anything is written: if the Status is not ok, the model is unchanged. Works on any byte order. Allocates a
+// few words for each tensor.
 template <class Model>
 Status load(Model& model, const safetensors::File& file, const LoadOptions& options = {}) {
   detail::Match match(file, options);
@@ -171,7 +170,7 @@ Status load(Model& model, const safetensors::File& file, const LoadOptions& opti
   return {};
 }
 
-// load(model, bytes): the same from the bytes of a safetensors file, which may be any bytes at all.
+// load(model, bytes): parses the bytes of a safetensors file and loads it. The bytes are not trusted.
 template <class Model>
 Status load(Model& model, std::span<const std::byte> bytes, const LoadOptions& options = {}) {
   safetensors::File file;

@@ -22,15 +22,31 @@
 
 namespace krait::safetensors {
 
+// The dtypes of safetensors 0.8 and the bits of an element (safetensors/src/tensor.rs: Dtype::bitsize).
 struct Dtype {
   std::string_view name;
-  std::size_t bytes;
+  std::size_t bits;
 };
-inline constexpr Dtype dtypes[] = {{"F32", 4}, {"F16", 2},  {"BF16", 2},    {"F64", 8},     {"I8", 1},
-                                   {"U8", 1},  {"I16", 2},  {"U16", 2},     {"I32", 4},     {"U32", 4},
-                                   {"I64", 8}, {"U64", 8},  {"BOOL", 1},    {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+inline constexpr Dtype dtypes[] = {
+    {"F32", 32},    {"F16", 16},    {"BF16", 16},  {"F64", 64},        {"C64", 64},        {"BOOL", 8},
+    {"I8", 8},      {"U8", 8},      {"I16", 16},   {"U16", 16},        {"I32", 32},        {"U32", 32},
+    {"I64", 64},    {"U64", 64},    {"F8_E4M3", 8}, {"F8_E5M2", 8},    {"F8_E8M0", 8},     {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
 
-// A tensor of the file; its data is a part of the bytes that were parsed, little-endian, row-major, of any alignment.
+// Files that are often passed in place of a safetensors file, by their first bytes, and what the user should pass.
+struct OtherFormat {
+  std::string_view magic, name, wanted;
+};
+inline constexpr std::string_view save_as_safetensors =
+    "a file from safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")";
+inline constexpr OtherFormat other_formats[] = {
+    {"PK\x03\x04", "a PyTorch pickle of torch.save, or another zip archive", save_as_safetensors},
+    {"\x80\x02\x8A\x0A", "a PyTorch pickle of torch.save in the legacy format", save_as_safetensors},
+    {"GGUF", "a GGUF file", "a safetensors file"},
+    {"\x89HDF\r\n\x1A\n", "an HDF5 file", "a safetensors file"}};
+
+// A tensor of the file. Its data is a part of the bytes that were parsed: little-endian, row-major, unaligned. A dtype that is
+// not in the table above is possible, because newer versions of the format may have more; data then has any size.
 struct Entry {
   std::string name;
   std::string dtype;
@@ -74,9 +90,13 @@ Text<80> shape_text(const Extents& shape) {
 namespace detail {
 
 inline Text<80> number(std::uint64_t value, std::string_view unit = "") { return (Text<80>() += value) += unit; }
+// "1 byte", "2 bytes".
+inline Text<80> count(std::uint64_t value, std::string_view unit) {
+  return ((number(value, " ") += unit) += value == 1 ? "" : "s");
+}
 
-// nlohmann-json calls these as it reads the header; each gives false to stop. Nothing but the exact form is accepted: an
-// object of objects, with strings and arrays of whole numbers in them.
+// nlohmann-json calls these functions as it reads the header; each returns false to stop. The only form accepted is an
+// object of objects which contain strings and arrays of non-negative integers.
 class HeaderReader {
  public:
   explicit HeaderReader(File& file) : file_(file) {}
@@ -90,7 +110,7 @@ class HeaderReader {
   }
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
-      return refuse(Problem::header_form, name_, "an entry without all of its fields", "dtype, shape and data_offsets");
+      return refuse(Problem::header_form, name_, "an entry with fields missing", "dtype, shape and data_offsets");
     place_ = place_ == Place::file ? Place::start : Place::file;
     return true;
   }
@@ -129,7 +149,7 @@ class HeaderReader {
   bool end_array() {
     place_ = Place::entry;
     if (field_ == has_offsets && count_ != 2)
-      return refuse(Problem::bad_offsets, name_, number(count_, " numbers"), "2: begin and end");
+      return refuse(Problem::bad_offsets, name_, count(count_, "number"), "2: begin and end");
     return true;
   }
   bool number_unsigned(std::uint64_t value) {
@@ -144,7 +164,7 @@ class HeaderReader {
     return true;
   }
   bool number_integer(std::int64_t) { return wrong("a negative number"); }
-  bool number_float(double, const std::string&) { return wrong("a number that is not whole, or over 2^64"); }
+  bool number_float(double, const std::string&) { return wrong("a number that is not an integer, or exceeds 2^64 - 1"); }
   bool null() { return wrong("null"); }
   bool boolean(bool) { return wrong("true or false"); }
   bool binary(std::vector<std::uint8_t>&) { return wrong("bytes"); }
@@ -166,7 +186,7 @@ class HeaderReader {
     return refuse(Problem::header_form, name_, found,
                   place_ == Place::file       ? "an object for each name"
                   : place_ == Place::metadata ? "a string for each key of __metadata__"
-                  : place_ == Place::numbers  ? "whole numbers from 0 on"
+                  : place_ == Place::numbers  ? "non-negative integers"
                   : field_ == has_dtype       ? "a string for dtype"
                                               : "an array for shape and data_offsets");
   }
@@ -179,48 +199,66 @@ class HeaderReader {
   std::uint64_t count_ = 0;
 };
 
-// dtype known, shape and offsets in agreement; sets entry.data.
+// Whether `bits` times the shape's extents is below 2^64, and if so the product. An extent of 0 makes it 0 wherever it is.
+inline bool size_in_bits(std::span<const std::uint64_t> shape, std::uint64_t bits, std::uint64_t& size) {
+  size = std::find(shape.begin(), shape.end(), 0u) == shape.end() ? bits : 0;
+  for (const std::uint64_t extent : shape) {
+    if (size == 0) break;
+    if (size > std::numeric_limits<std::uint64_t>::max() / extent) return false;
+    size *= extent;
+  }
+  return true;
+}
+
+// Checks that shape and offsets agree, and sets entry.data. The size of an unknown dtype cannot be checked.
 inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
   const auto* dtype =
       std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& known) { return known.name == entry.dtype; });
-  if (dtype == std::end(dtypes)) return {Problem::bad_dtype, entry.name, entry.dtype, "a dtype that safetensors has"};
-  std::uint64_t size = dtype->bytes;
-  for (const std::uint64_t extent : entry.shape) {
-    if (extent != 0 && size > std::numeric_limits<std::uint64_t>::max() / extent)
-      return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a size within 64 bits"};
-    size *= extent;
-  }
+  const bool is_known = dtype != std::end(dtypes);
+  std::uint64_t bits = 0;
+  if (!size_in_bits(entry.shape, is_known ? dtype->bits : 1, bits))
+    return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a size below 2^64 bits"};
+  const auto described = [&](std::uint64_t value, std::string_view unit) {
+    return ((count(value, unit) += " for ") += entry.dtype) += shape_text(entry.shape);
+  };
+  if (is_known && bits % 8 != 0)
+    return {Problem::bad_shape, entry.name, described(bits, "bit"), "a whole number of bytes"};
   if (entry.begin > entry.end || entry.end > data.size())
     return {Problem::bad_offsets, entry.name, shape_text(std::array{entry.begin, entry.end}),
             Text<80>("begin <= end <= ") += std::uint64_t{data.size()}};
-  if (entry.end - entry.begin != size)
-    return {Problem::bad_offsets, entry.name, number(entry.end - entry.begin, " bytes"),
-            (number(size, " bytes for ") += entry.dtype) += shape_text(entry.shape)};
+  const std::uint64_t size = entry.end - entry.begin;
+  if (is_known && size != bits / 8)
+    return {Problem::bad_offsets, entry.name, count(size, "byte"), described(bits / 8, "byte")};
   entry.data = data.subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(size));
   return {};
 }
 
 }  // namespace detail
 
-// Reads the container, all of it checked; where the Status is not ok, `file` is as it was. Refuses: a header that is cut
-// off, over the limit, not JSON or not of the form; names twice; dtypes unknown; shapes and offsets that disagree, leave
-// the data, overlap or leave bytes over. `bytes` must outlive `file`. Takes n log n time and
-// at most nine times the header's memory, whatever it holds (measured).
+// Reads the container and checks all of it. If the Status is not ok, `file` is unchanged. Refuses: files of other formats; a
+// header that is cut off, larger than the limit, not JSON or not of the format's form; duplicate names; shapes and offsets
+// that disagree; offsets outside the data, overlapping or with gaps. Accepts unknown dtypes. `bytes` must outlive `file`.
+// Takes n log n time and at most nine times the header's memory, for any content (measured).
 inline Status parse(std::span<const std::byte> bytes, File& file) {
-  using detail::number;
-  if (bytes.size() < 8) return {Problem::truncated, "header length", number(bytes.size(), " bytes"), "8 bytes"};
-  const std::uint64_t length = little_endian(bytes.first(8));
+  using detail::count;
+  const std::uint64_t length = little_endian(bytes.first(std::min<std::size_t>(bytes.size(), 8)));
+  // The bytes of "PK\x03\x04" are also a length within the limit, so '{' decides.
+  if (length > header_limit || bytes.size() <= 8 || bytes[8] != std::byte{'{'})
+    for (const OtherFormat& other : other_formats)
+      if (std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(other.magic))
+        return {Problem::other_format, "", other.name, other.wanted};
+  if (bytes.size() < 8) return {Problem::truncated, "header length", count(bytes.size(), "byte"), "8 bytes"};
   if (length > header_limit)
-    return {Problem::header_too_large, "", number(length, " bytes"), number(header_limit, " bytes at most")};
+    return {Problem::header_too_large, "", count(length, "byte"), detail::number(header_limit, " bytes at most")};
   if (length > bytes.size() - 8)
-    return {Problem::truncated, "header", number(bytes.size() - 8, " bytes"), number(length, " bytes")};
+    return {Problem::truncated, "header", count(bytes.size() - 8, "byte"), count(length, "byte")};
   const auto* text = reinterpret_cast<const char*>(bytes.data()) + 8;
   const auto* text_end = text + length;
   if (length == 0 || *text != '{')
     return {Problem::header_form, "", "a header that does not begin with {", "a JSON object"};
-  // To the JSON library a zero is the end, whatever comes behind it.
+  // The JSON library ends at a zero byte and ignores all that follows.
   if (const auto* zero = std::find(text, text_end, '\0'); zero != text_end)
-    return {Problem::header_not_json, "", Text<80>("a zero at character ") += static_cast<std::uint64_t>(zero - text + 1),
+    return {Problem::header_not_json, "", Text<80>("a zero byte at character ") += static_cast<std::uint64_t>(zero - text + 1),
             "JSON in UTF-8"};
 
   File read;
@@ -243,23 +281,24 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   });
   std::uint64_t at = 0;
   for (const Entry* entry : by_place) {
-    if (entry->begin < at) return {Problem::overlap, entry->name, number(entry->begin), Text<80>("a begin of ") += at};
+    if (entry->begin < at)
+      return {Problem::overlap, entry->name, Text<80>("begin ") += entry->begin, Text<80>("begin ") += at};
     if (entry->begin > at)
-      return {Problem::hole, entry->name, number(entry->begin - at, " bytes of nobody before it"), "none"};
+      return {Problem::hole, entry->name, count(entry->begin - at, "byte") += " before it", "none"};
     at = entry->end;
   }
-  if (at != data.size()) return {Problem::hole, "the end", number(data.size() - at, " bytes of nobody"), "none"};
+  if (at != data.size()) return {Problem::hole, "data", count(data.size() - at, "byte") += " at the end", "none"};
   file = std::move(read);
   return {};
 }
 
-// Element i of an F32, F16 or BF16 tensor, exactly, whatever this machine's byte order.
-inline float element(const Entry& entry, std::size_t i) {
-  if (entry.dtype == "F32")
-    return std::bit_cast<float>(static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4))));
+// Element i of an F32, F16 or BF16 tensor, exactly, as the bits of a float32 and as the float32. Works on any byte order.
+inline std::uint32_t element_bits(const Entry& entry, std::size_t i) {
+  if (entry.dtype == "F32") return static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4)));
   const auto half = static_cast<std::uint16_t>(little_endian(entry.data.subspan(2 * i, 2)));
-  return entry.dtype == "F16" ? from_f16(half) : from_bf16(half);
+  return entry.dtype == "F16" ? bits_from_f16(half) : bits_from_bf16(half);
 }
+inline float element(const Entry& entry, std::size_t i) { return std::bit_cast<float>(element_bits(entry, i)); }
 
 inline bool holds_floats(const Entry& entry) {
   return entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16";
