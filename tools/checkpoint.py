@@ -1,4 +1,4 @@
-"""What a safetensors file says of the model whose weights it holds: the layers, and their dims from names and shapes."""
+"""Reads a safetensors file and finds its model: the layers, and their dims from the tensors' names and shapes."""
 import array
 import json
 import math
@@ -9,13 +9,33 @@ import sys
 COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
 
 
+def printable(text):
+    """Printable ASCII only: a '?' replaces each control character and each other code point outside ASCII."""
+    return "".join(c if " " <= c <= "~" else "?" for c in str(text))
+
+
 class Problem(Exception):
-    """Why a file makes no sense."""
+    """A refused file or option. The arguments are the lines of the message."""
+
+    def __str__(self):
+        return "\n    ".join(map(printable, self.args))
 
 
-# What elements are: bytes, array's type code; halves are converted.
-DTYPES = {"F64": (8, "d"), "F32": (4, "f"), "F16": (2, None), "BF16": (2, None), "I64": (8, "q"), "U64": (8, "Q"),
-          "I32": (4, "i"), "U32": (4, "I"), "I16": (2, "h"), "U16": (2, "H"), "I8": (1, "b"), "U8": (1, "B")}
+# The dtypes of safetensors 0.8 and the bits of an element. A dtype that is not here may be in a file, too: newer versions
+# of the format may have more.
+DTYPE_BITS = {"F32": 32, "F16": 16, "BF16": 16, "F64": 64, "C64": 64, "BOOL": 8, "I8": 8, "U8": 8, "I16": 16, "U16": 16,
+              "I32": 32, "U32": 32, "I64": 64, "U64": 64, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
+              "F8_E5M2FNUZ": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}
+# The dtypes that numbers() reads, with array's type code; halves are converted.
+TYPE_CODES = {"F64": "d", "F32": "f", "F16": None, "BF16": None, "I64": "q", "U64": "Q", "I32": "i", "U32": "I", "I16": "h",
+              "U16": "H", "I8": "b", "U8": "B"}
+HEADER_LIMIT = 100_000_000  # the largest header that the reference implementation takes
+# Files that are often passed in place of a safetensors file, by their first bytes, and what the user should pass.
+SAVE = 'a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
+OTHER_FORMATS = [(b"PK\3\4", "a PyTorch pickle of torch.save, or another zip archive", SAVE),
+                 (b"\x80\2\x8a\n", "a PyTorch pickle of torch.save in the legacy format", SAVE),
+                 (b"GGUF", "a GGUF file", "a safetensors file"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "a safetensors file")]
+
 
 class File:
     """A safetensors file: its metadata, and its tensors by name."""
@@ -26,38 +46,48 @@ class File:
                 content = stream.read()
         except OSError as error:
             raise Problem(f"cannot be read: {error.strerror}") from None
+        size = int.from_bytes(content[:8], "little")
+        # The bytes of "PK\3\4" are also a length within the limit, so "{" decides.
+        if size > HEADER_LIMIT or content[8:9] != b"{":
+            for magic, found, wanted in OTHER_FORMATS:
+                if content.startswith(magic):
+                    raise Problem(f"not a safetensors file: found {found}, wanted {wanted}")
         if len(content) < 8:
-            raise Problem(f"is not safetensors: {len(content)} bytes, not even a header's length")
-        (size,) = struct.unpack_from("<Q", content)
+            raise Problem(f"not a safetensors file: found {len(content)} bytes, wanted at least 8, the header's length")
         if size > len(content) - 8:
-            raise Problem(f"is not safetensors: its first 8 bytes announce a header of {size} bytes, "
-                          f"and {len(content) - 8} bytes follow")
+            raise Problem(f"not a safetensors file: its first 8 bytes are a header length of {size} bytes, "
+                          f"but {len(content) - 8} bytes follow")
         try:
             self.tensors = json.loads(content[8 : 8 + size].decode())
         except (ValueError, RecursionError) as error:
-            raise Problem(f"is not safetensors: its header is not JSON: {error}") from None
+            raise Problem(f"not a safetensors file: its header is not JSON: {error}") from None
         if not isinstance(self.tensors, dict):
-            raise Problem("is not safetensors: its header is not an object")
+            raise Problem("not a safetensors file: its header is not an object")
         self.metadata = self.tensors.pop("__metadata__", {})
         if not isinstance(self.metadata, dict):
-            raise Problem("is not safetensors: __metadata__ is not an object")
+            raise Problem("not a safetensors file: __metadata__ is not an object")
         self.data = content[8 + size :]
         for name, entry in self.tensors.items():
             self.check_entry(name, entry)
 
     def check_entry(self, name, entry):
         def whole(values):
-            return isinstance(values, list) and all(type(v) is int and v >= 0 for v in values)
+            return isinstance(values, list) and all(type(v) is int and 0 <= v < 2**64 for v in values)
 
         if not (isinstance(entry, dict) and isinstance(entry.get("dtype"), str) and whole(entry.get("shape"))
                 and whole(entry.get("data_offsets")) and len(entry["data_offsets"]) == 2):
-            raise Problem(f"is not safetensors: {name}: not dtype, shape and data_offsets")
+            raise Problem(f"not a safetensors file: {name}: wanted dtype, shape and data_offsets")
         begin, end = entry["data_offsets"]
+        tensor = f"{entry['dtype']}{entry['shape']}"
+        bits = math.prod(entry["shape"]) * DTYPE_BITS.get(entry["dtype"], 1)
+        if bits >= 2**64:
+            raise Problem(f"{name}: shape is wrong: found {entry['shape']}, wanted a size below 2^64 bits")
+        if entry["dtype"] in DTYPE_BITS and bits % 8:
+            raise Problem(f"{name}: shape is wrong: found {bits} bits for {tensor}, wanted a whole number of bytes")
         if begin > end or end > len(self.data):
-            raise Problem(f"is cut off or damaged: {name} is at {begin} to {end} of {len(self.data)} bytes")
-        size = DTYPES.get(entry["dtype"], (None,))[0]
-        if size and end - begin != size * math.prod(entry["shape"]):
-            raise Problem(f"is damaged: {name}: {entry['dtype']}{entry['shape']} in {end - begin} bytes")
+            raise Problem(f"{name}: data offsets are wrong: found [{begin}, {end}], wanted begin <= end <= {len(self.data)}")
+        if entry["dtype"] in DTYPE_BITS and end - begin != bits // 8:
+            raise Problem(f"{name}: data offsets are wrong: found {end - begin} bytes, wanted {bits // 8} bytes for {tensor}")
 
     def shape(self, name, *axes):
         """The shape of a tensor that must be there, with as many axes as are named."""
@@ -79,9 +109,10 @@ class File:
     def numbers(self, name):
         """All elements of a tensor, row by row."""
         entry = self.tensors[name]
-        if entry["dtype"] not in DTYPES:
-            raise Problem(f"{name}: found dtype {entry['dtype']}, wanted one of {', '.join(DTYPES)}")
-        code = DTYPES[entry["dtype"]][1]
+        if entry["dtype"] not in TYPE_CODES:
+            raise Problem(f"{name}: dtype is not supported: found {entry['dtype'] or 'an empty string'}, "
+                          f"wanted one of {', '.join(TYPE_CODES)}")
+        code = TYPE_CODES[entry["dtype"]]
         content = self.data[slice(*entry["data_offsets"])]
         if entry["dtype"] == "F16":
             return list(struct.unpack(f"<{len(content) // 2}e", content))
@@ -126,7 +157,7 @@ def dims_of(file, component, prefix=""):
     _, dims["dt_rank"] = file.shape(mixer + "dt_proj.weight", "d_inner", "dt_rank")
     if dims["dt_rank"] > dims["d_inner"]:
         raise Problem(f"{mixer}dt_proj.weight: found dt_rank {dims['dt_rank']}, wanted at most d_inner, "
-                      f"{dims['d_inner']}: the library refuses others")
+                      f"{dims['d_inner']}")
     biases = {"x_bias": "x_proj", "dt_bias": "dt_proj"}
     if component == "SelectiveStateSpace":
         dims["d_model"], _ = file.shape(prefix + "out_proj.weight", "d_model", "d_inner")
@@ -231,7 +262,7 @@ def layer_of(file, name, rests, norm_eps):
         if one == 1:
             return Layer(name, "Conv1d", {"channels": channels, "d_conv": d_conv, "bias": bias})
     raise Problem(f"{name}: found {', '.join(sorted(rests))}, wanted the tensors of a Linear, Embedding, RmsNorm, Conv1d, "
-                  f"MambaBlock, ResidualBlock or selective state space; --ignore '{name}.*' leaves them out")
+                  f"MambaBlock, ResidualBlock or selective state space; skip them with --ignore '{name}.*'")
 
 
 def fits(before, layer):
@@ -256,8 +287,8 @@ def in_order(layers, order):
         chosen = [layers[names.index(name)] for name in order]
         for before, layer in zip(chosen, chosen[1:]):
             if not fits(before, layer):
-                raise Problem(f"--order: {before.name} gives rows of {before.d_out}, "
-                              f"{layer.name} takes {'tokens' if layer.d_in is None else f'rows of {layer.d_in}'}")
+                raise Problem(f"--order: {before.name} has d_out {before.d_out}, "
+                              f"{layer.name} takes {'token ids' if layer.d_in is None else f'd_in {layer.d_in}'}")
         return chosen
     found = []
     for chosen in orders_of(layers):
@@ -266,9 +297,9 @@ def in_order(layers, order):
             break
     if not found:
         seams = ", ".join(f"{layer.name} {'tokens' if layer.d_in is None else layer.d_in} to {layer.d_out}" for layer in layers)
-        raise Problem(f"its layers fit together in no order: {seams}")
+        raise Problem(f"no order of its layers fits: {seams}")
     if len(found) == 2 and not all(map(fits, layers, layers[1:])):
-        raise Problem("its layers fit together in several orders: --order NAME,NAME,... says which, such as "
+        raise Problem("several orders of its layers fit: choose with --order NAME,NAME,..., for example "
                       + ",".join(layer.name for layer in found[0]))
     return layers if len(found) == 2 else found[0]
 
@@ -289,11 +320,14 @@ class Model:
             self.component, expected = "Stack", {name.split(".")[0] for name in names if "." in name}
         for name in names:
             if name.split(".")[0] not in expected:
-                raise Problem(f"{name}: found a tensor {file.tensors[name]['shape']}, wanted tensors of layers alone: "
-                              f"--ignore {name} leaves it out")
+                raise Problem(f"{name}: found a tensor {file.tensors[name]['shape']}, wanted only tensors of layers: "
+                              f"skip it with --ignore {name}")
         if not names:
             raise Problem("found no tensors, wanted those of a model")
         if self.component == "Stack":
+            for name in top:  # becomes a member of a struct
+                if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                    raise Problem(f"{name}: found a layer's name that is not a C++ name, wanted letters, digits and _")
             layers = [layer_of(file, name, [n[len(name) + 1 :] for n in names if n.startswith(name + ".")], eps) for name in top]
             self.layers = self.with_pool(in_order(layers, order), pool)
         else:

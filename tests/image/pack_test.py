@@ -81,9 +81,12 @@ int main(int, char** argv) {{
 """
 
 
-def write_checkpoint(path, tensors):
-    """A safetensors file of float32 tensors, drawn afresh by their shapes."""
+def write_checkpoint(path, tensors, others=()):
+    """A safetensors file of float32 tensors, drawn afresh by their shapes, and of others: name, dtype, shape, size in bytes."""
     header, data, draw = {}, b"", random.Random(1)
+    for name, dtype, shape, size in others:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + size]}
+        data += b"\xff" * size
     for name, shape in tensors.items():
         count = 1
         for extent in shape:
@@ -115,8 +118,10 @@ class Test:
 
     def pack(self, *arguments):
         done = subprocess.run([PACK, "--compiler", self.compiler, *map(str, arguments)], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True)
-        return done.returncode, done.stdout, done.stderr
+                              stderr=subprocess.PIPE)
+        said, complaint = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        self.expect(all(c == "\n" or " " <= c <= "~" for c in said + complaint), f"not ASCII: {said!a} {complaint!a}")
+        return done.returncode, said, complaint
 
     def compile(self, *arguments, source=None):
         done = subprocess.run([self.compiler, "-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{ROOT / 'include'}",
@@ -147,11 +152,14 @@ class Test:
 
 
 def check_packed(test):
-    stack = write_checkpoint(test.folder / "stack.safetensors", STACK)
+    # Tensors that are ignored may have any dtype, an unknown one included.
+    weights = {name: shape for name, shape in STACK.items() if name != "input"}
+    stack = write_checkpoint(test.folder / "stack.safetensors", weights,
+                             [("input", "F6_E2M3", [4, 5], 15), ("logits", "I3", [7], 4)])
     small = REFERENCE / "noxton_key7_small.safetensors"
     cases = {"small": (small, IGNORE_VECTORS),
              "untied": (REFERENCE / "mamba_untied_odd.safetensors", [*IGNORE_VECTORS, "--type", "bf16"]),
-             "stack": (stack, ["--ignore", "input", "--type", "int8", "--pool", "last", "--report", test.folder / "stack.svg"])}
+             "stack": (stack, ["--ignore", "input", "--ignore", "logits", "--type", "int8", "--pool", "last", "--report", test.folder / "stack.svg"])}
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         tables = dict(zip(cases, pool.map(lambda name: test.packs(name, cases[name][0], *cases[name][1]), cases)))
     if test.wrong:
@@ -224,26 +232,54 @@ def check_refused(test):
     text = test.folder / "text.safetensors"
     text.write_text("no checkpoint, but a text of some length")
     test.refuses("cannot be read: No such file", test.folder / "absent.safetensors")
-    test.refuses("is not safetensors: its first 8 bytes announce", text)
+    test.refuses("not a safetensors file: its first 8 bytes are a header length", text)
     test.refuses(": found a tensor [", small)
     test.refuses("--ignore nothing: found no such tensor", small, "--ignore", "nothing")
-    test.refuses("input: found a tensor [4, 5], wanted tensors of layers alone: --ignore input leaves it out", stack_of("extra", STACK))
+    test.refuses("input: found a tensor [4, 5], wanted only tensors of layers: skip it with --ignore input", stack_of("extra", STACK))
     test.refuses("--order is for stacks: this is a Mamba", small, *IGNORE_VECTORS, "--order", "a,b")
     test.refuses("found no 'no-such-compiler' on this machine", small, "--compiler", "no-such-compiler")
     test.refuses("wanted a C++ name for a namespace", small, "--name", "1st")
     test.refuses("wanted a number between 0 and 1", small, "--norm-eps", "-1")
-    test.refuses("its layers fit together in no order: a 5 to 9, b 8 to 3", stack_of("seam", {"a.weight": [9, 5], "b.weight": [3, 8]}))
+    test.refuses("no order of its layers fits: a 5 to 9, b 8 to 3", stack_of("seam", {"a.weight": [9, 5], "b.weight": [3, 8]}))
     loops = {"b.weight": [4, 4], "a.weight": [4, 4], "c.weight": [4, 3], "d.weight": [5, 4]}
-    test.refuses("its layers fit together in several orders: --order NAME,NAME,... says which, such as c,b,a,d",
+    test.refuses("several orders of its layers fit: choose with --order NAME,NAME,..., for example c,b,a,d",
                  stack_of("orders", loops))
     test.refuses("--order: found a, b, wanted each of b, a, c, d once", test.folder / "orders.safetensors", "--order", "a,b")
-    test.refuses("--order: b gives rows of 4, c takes rows of 3", test.folder / "orders.safetensors", "--order", "a,b,c,d")
+    test.refuses("--order: b has d_out 4, c takes d_in 3", test.folder / "orders.safetensors", "--order", "a,b,c,d")
     test.refuses("odd: found bias, wanted the tensors of", stack_of("kind", {"odd.bias": [4]}))
     test.refuses("layers: found elements 0, 2, wanted 0 to 1",
                  stack_of("gap", {**residual_block("layers.0.", 9, 18, 4, 1), **residual_block("layers.2.", 9, 18, 4, 1)}))
     test.refuses("layers.1: found ResidualBlock", stack_of("unlike", {**residual_block("layers.0.", 9, 18, 4, 1),
                                                                       **residual_block("layers.1.", 9, 18, 5, 1)}))
+    # Files of other formats.
+    save = 'wanted a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
+    for at, (content, words) in enumerate({
+        b"PK\3\4\0\0\x08\x08\0\0": f"found a PyTorch pickle of torch.save, or another zip archive, {save}",
+        b"PK\3\4": f"found a PyTorch pickle of torch.save, or another zip archive, {save}",
+        b"\x80\2\x8a\n\x6c\xfc\x9c\x46": f"found a PyTorch pickle of torch.save in the legacy format, {save}",
+        b"GGUF\3\0\0\0{": "found a GGUF file, wanted a safetensors file",
+        b"\x89HDF\r\n\x1a\n": "found an HDF5 file, wanted a safetensors file"}.items()):
+        other = test.folder / f"other_{at}"
+        other.write_bytes(content)
+        test.refuses(f"not a safetensors file: {words}", other)
+    # Sizes, as the loader checks them.
+    for others, words in [(("x", "F4", [3], 2), "x: shape is wrong: found 12 bits for F4[3], wanted a whole number of bytes"),
+                          (("x", "F6_E3M2", [4], 4), "x: data offsets are wrong: found 4 bytes, wanted 3 bytes for F6_E3M2[4]"),
+                          (("x", "C64", [1], 4), "x: data offsets are wrong: found 4 bytes, wanted 8 bytes for C64[1]"),
+                          (("x", "I3", [2**32, 2**32], 4), "x: shape is wrong: found [4294967296, 4294967296], wanted a size"),
+                          (("x", "U8", [2**60, 2**60, 0], 1), "x: data offsets are wrong: found 1 bytes, wanted 0 bytes for")]:
+        test.refuses(words, write_checkpoint(test.folder / "sizes.safetensors", STACK, [others]), "--ignore", "*")
+    # Names in messages are printable ASCII.
+    odd = "\u00e4\n\U0001f40d\x7f\ud800"
+    test.refuses("?????: found a tensor [4], wanted only tensors of layers: skip it with --ignore ?????", stack_of("name", {odd: [4]}))
+    test.refuses("?????: found a layer's name that is not a C++ name", stack_of("layer", {odd + ".weight": [4, 4]}))
+    test.refuses("krait-pack: " + str(test.folder) + "/???: cannot be read: No such file", test.folder / "\u00e4\n\udcff")
+    test.refuses("--name: found '?', wanted", small, "--name", "\u00e4")
     # What only the loader finds.
+    dtype = {name: shape for name, shape in STACK.items() if name not in ("input", "classifier.bias")}
+    test.refuses("classifier.bias: dtype is not supported: found F4, wanted F32, F16 or BF16",
+                 write_checkpoint(test.folder / "dtype.safetensors", dtype, [("classifier.bias", "F4", [4], 2)]),
+                 "--order", "linear_in,layers,classifier")
     damaged = {**STACK, "layers.1.mixer.D": [17]}
     test.refuses("layers.1.mixer.D: shape is wrong: found [17], wanted [18]", stack_of("damaged", damaged), "--ignore", "input")
     # What cannot be written leaves nothing behind.

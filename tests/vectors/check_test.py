@@ -85,10 +85,10 @@ def not_a_number(header, data):
 
 # A copy of which file, changed how; and what must be said of it.
 NONSENSE = {
-    "text": ("ssm_plain", lambda header, data: b"once upon a time", "is not safetensors: its first 8 bytes announce"),
-    "short": ("ssm_plain", lambda header, data: b"once", "is not safetensors: 4 bytes"),
+    "text": ("ssm_plain", lambda header, data: b"once upon a time", "not a safetensors file: its first 8 bytes are a header length"),
+    "short": ("ssm_plain", lambda header, data: b"once", "not a safetensors file: found 4 bytes"),
     "no_json": ("ssm_plain", lambda header, data: struct.pack("<Q", 4) + b"{tex", "its header is not JSON"),
-    "cut_off": ("ssm_plain", lambda header, data: data.__delitem__(slice(-8, None)), "is cut off or damaged: "),
+    "cut_off": ("ssm_plain", lambda header, data: data.__delitem__(slice(-8, None)), "data offsets are wrong: found ["),
     "unknown_component": ("ssm_plain", metadata(component="Transformer"), "unknown component 'Transformer'"),
     "no_output": ("ssm_plain", rename("output", "answer"), "output is missing: wanted a tensor [12, 16]"),
     "no_weight": ("ssm_plain", rename("dt_proj.weight", "dt_projection.weight"), "dt_proj.weight is missing"),
