@@ -267,7 +267,7 @@ TEST_CASE("a size of 2^64 bits is refused, and an extent of 0 makes any size 0, 
   for (Shape shape : {Shape{1, half / 2, half}, {1, large, large}, {1, 2, largest}}) {
     std::sort(shape.begin(), shape.end());
     do {
-      for (const std::size_t data_bytes : {0, 1, 2}) CHECK(problem_of(file(shape, data_bytes)) == Problem::bad_shape);
+      for (const std::size_t data_bytes : {0u, 1u, 2u}) CHECK(problem_of(file(shape, data_bytes)) == Problem::bad_shape);
     } while (std::next_permutation(shape.begin(), shape.end()));
   }
   CHECK(problem_of(file({half / 2, half - 1}, 1)) == Problem::bad_offsets);
