@@ -1,5 +1,6 @@
-// Ten spoken words from 100 frames of 40 features: the keyword-spotting model of MambaLite-Micro, one Mamba block between two
-// linear layers and the mean over time, fed a frame at a time. Prints its scores for two recordings, and what they take.
+// Scores of ten spoken words from 100 frames of 40 features: a model of the shape of MambaLite-Micro's, which has one Mamba
+// block between two linear layers and the mean over time. It takes a frame at a time. Prints the scores of two recordings,
+// and what they cost. tests/device/keyword_example.py packs the weights and runs it.
 #include "../firmware/firmware.hpp"
 
 #ifndef KEYWORD_WEIGHTS

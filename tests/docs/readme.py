@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what
-the constants say, the speed tables what bench/results has, and what README installs, tests/run installs as well.
+the constants say, the speed tables what bench/results has, what README installs, tests/run installs as well, and scripts
+that are named as commands are executable.
 
   readme.py MEMORY_PROGRAM
 """
 import json
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
@@ -66,14 +69,28 @@ def wrong_packages(text, run):
             yield f"README.md installs {package}, which tests/run does not"
 
 
+def wrong_commands(name, text, root=ROOT):
+    """A script that is given as a command must be executable."""
+    for command in sorted(set(re.findall(r"(?:`|^)([\w-]+/[\w./-]+)", text, re.M))):
+        path = root / command
+        if path.is_file() and path.read_bytes().startswith(b"#!") and not os.access(path, os.X_OK):
+            yield f"{name}: {command}: found a script that is not executable"
+
+
 def not_noticed():
     """What the checks above let pass though they must not."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        (root / "tests").mkdir()
+        (root / "tests" / "x.py").write_text("#!/usr/bin/env python3\n")
+        command = list(wrong_commands("x", "`tests/x.py --all`", root))
     checks = {
         "other code": wrong_code("x", "`examples/hello/hello.cpp`:\n\n```cpp\nint other;\n```\n"),
         "code of no file": wrong_code("x", "In `examples/no.cpp`\n```cpp\nint x;\n```\n"),
         "a link to no file": wrong_links(README, "[x](docs/no.md)"),
         "a link to no heading": wrong_links(README, "[x](README.md#no-such-heading)"),
         "another row of a table": wrong_table("x", "| a | 1 |", ["| a | 2 |"]),
+        "a command that is not executable": command,
         "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package", (ROOT / "tests/run").read_text()),
     }
     return [f"not noticed: {what}" for what, found in checks.items() if not list(found)]
@@ -92,7 +109,8 @@ def main():
         wrong += wrong_table(f"speed ({report.parent.name})", text, compare.summary(json.loads(report.read_text())))
     wrong += [*wrong_table("memory", text, rows), *wrong_packages(text, (ROOT / "tests/run").read_text())]
     for path in [README, *sorted(ROOT.glob("docs/**/*.md")), ROOT / "bench/compare/README.md"]:
-        wrong += [*wrong_code(path.name, path.read_text()), *wrong_links(path, path.read_text())]
+        text = path.read_text()
+        wrong += [*wrong_code(path.name, text), *wrong_links(path, text), *wrong_commands(path.name, text)]
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0
 
