@@ -19,7 +19,7 @@
 #pragma message("krait: these flags allow FMA but leave Highway on a target without it, several times slower: add -maes -mpclmul (and -mbmi -mbmi2 -mf16c -mlzcnt), or use -march=native; -DKRAIT_QUIET silences this")
 #endif
 
-namespace krait {
+namespace krait::inline KRAIT_BUILD {
 
 using HWY_NAMESPACE::forward;
 using HWY_NAMESPACE::prefill;
@@ -31,6 +31,6 @@ using HWY_NAMESPACE::step;
 inline constexpr bool has_fma = HWY_NAMESPACE::has_fma;
 inline const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -5,9 +5,8 @@
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
 
-namespace krait {
+namespace krait::detail::inline KRAIT_BUILD {
 
-namespace detail {
 template <class From, class To>
 void convert_param(const From& from, To& to) {
   if constexpr (Parameter<From>) {
@@ -21,7 +20,10 @@ void convert_param(const From& from, To& to) {
     for (std::size_t i = 0; i < from.size(); ++i) convert_param(from[i], to[i]);
   }
 }
-}  // namespace detail
+
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 // convert(from, to): every parameter of `to` becomes that of `from`, rounded as to's storage type rounds. Both are models
 // of the same make; a Mamba's other type is Mamba<with_storage(dims, Storage::int8)>. Allocates nothing.
@@ -32,6 +34,6 @@ void convert(const From& from, To& to) {
   detail::convert_param(from, to);
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -26,9 +26,7 @@
 #include "krait/core/tensor.hpp"
 #include "krait/nn/layer.hpp"
 
-namespace krait {
-
-namespace detail {
+namespace krait::detail::inline KRAIT_BUILD {
 
 using StructureLine = Text<192>;
 
@@ -98,7 +96,9 @@ consteval auto make_structure() {
   return text;
 }
 
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait {
 
 // What a model is made of, in lines such as "mixer.in_proj.weight f32 [256, 64] in 2 groups": two models whose bytes mean
 // the same have the same structure. Made at compile time.
@@ -113,7 +113,7 @@ struct FormatHeader {
   std::array<char, 8> magic;
   std::uint32_t byte_order;
   std::uint32_t version;
-  bool operator==(const FormatHeader&) const = default;
+  KRAIT_INLINE bool operator==(const FormatHeader&) const = default;
 };
 inline constexpr std::uint32_t native_order = 0x01020304;
 
@@ -140,10 +140,12 @@ struct Image {
   std::array<char, ceil_div(structure<Model>.size, image_alignment) * image_alignment> text;
   alignas(image_alignment) Model model;
 
-  std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
+  KRAIT_INLINE std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
 };
 
-namespace detail {
+}  // namespace krait
+
+namespace krait::detail::inline KRAIT_BUILD {
 
 inline constexpr std::array<std::byte, image_alignment> no_bytes{};
 
@@ -242,7 +244,9 @@ inline Status check_image(std::span<const std::byte> bytes, std::string_view str
   return {};
 }
 
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 // fingerprint(model): a number that is another for other weights or another structure, and the same on every machine of
 // one byte order. Reads the whole model; an image has it in its header.
@@ -300,7 +304,9 @@ Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) 
   return status;
 }
 
-namespace check {
+}  // namespace krait::inline KRAIT_BUILD
+
+namespace krait::check {
 // What is to be said where a program's model is not the packed one: the first dim that differs, or else both types.
 template <class Found, class Packed>
 consteval bool is_packed() {
@@ -330,7 +336,9 @@ consteval bool is_packed() {
   }
   return same;
 }
-}  // namespace check
+}  // namespace krait::check
+
+namespace krait::inline KRAIT_BUILD {
 
 // packed<Model>(model): the same model, if it is of the type that the program is written for; else it does not compile.
 template <class Model, class Packed>
@@ -339,6 +347,6 @@ constexpr const Model& packed(const Packed& model) {
   else return reinterpret_cast<const Model&>(model);  // so that nothing else fails
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

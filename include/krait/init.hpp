@@ -10,9 +10,8 @@
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
 
-namespace krait {
+namespace krait::detail::inline KRAIT_BUILD {
 
-namespace detail {
 
 // Draws fill a tensor row by row, as the checkpoint shapes it.
 template <Parameter T, class Draw>
@@ -31,12 +30,14 @@ void fill_constant(T& tensor, float value) {
 // Equinox's Linear and Conv1d: weight and bias uniform in +-1 / sqrt(inputs of one output).
 template <class L>
 void init_weight_and_bias(L& layer, Key key, std::size_t fan_in) {
-  const float limit = static_cast<float>(1.0 / std::sqrt(static_cast<double>(fan_in)));
+  const float limit = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(fan_in)));
   fill_uniform(layer.weight, split(key, 0), limit);
   if constexpr (L::has_bias) fill_uniform(layer.bias, split(key, 1), limit);
 }
 
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 // init(layer, key): weights as the seed (noxton on JAX) draws them from that key: uniform ones bit for bit, normal ones
 // within 1e-6 relative. A_log is the seed's too: log of 1 to d_state, each repeated d_inner times, laid row by row into
@@ -59,15 +60,19 @@ void init(Embedding<vocab_size, d_model, storage>& layer, Key key) {
   detail::fill(layer.weight, [&](std::uint64_t i) { return normal(key, i); });
 }
 
-namespace detail {
+}  // namespace krait::inline KRAIT_BUILD
+
+namespace krait::detail::inline KRAIT_BUILD {
 template <class Ssm>
 void init_ssm(Ssm& layer, Key key) {
   init(layer.x_proj, split(key, 1));
   init(layer.dt_proj, split(key, 2));
-  fill(layer.A_log, [](std::uint64_t i) { return std::log(static_cast<float>(i / Ssm::d_inner + 1)); });
+  fill(layer.A_log, [](std::uint64_t i) { return __builtin_logf(static_cast<float>(i / Ssm::d_inner + 1)); });
   fill_constant(layer.D, 1.0f);
 }
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 template <SsmDims dims>
 void init(SelectiveStateSpaceModel<dims>& layer, Key key) {
@@ -135,20 +140,20 @@ void init_for_training(Mamba<dims>& model, Key key) {
   for (std::size_t layer = 0; layer < dims.n_layers; ++layer) {
     auto& mixer = model.backbone.layers[layer].mixer;
     const Key k = split(split(key, layer + 1), 5);
-    assign(mixer.ssm.A_log, [](std::size_t, std::size_t n) { return std::log(static_cast<float>(n + 1)); });
+    assign(mixer.ssm.A_log, [](std::size_t, std::size_t n) { return __builtin_logf(static_cast<float>(n + 1)); });
     const auto zero_bias = [](auto& linear) {
       if constexpr (std::remove_reference_t<decltype(linear)>::has_bias) detail::fill_constant(linear.bias, 0.0f);
     };
     zero_bias(mixer.in_proj);
     zero_bias(mixer.ssm.x_proj);
     zero_bias(mixer.out_proj);
-    detail::fill_uniform(mixer.ssm.dt_proj.weight, split(k, 0), 1.0f / std::sqrt(static_cast<float>(dims.dt_rank)));
+    detail::fill_uniform(mixer.ssm.dt_proj.weight, split(k, 0), 1.0f / __builtin_sqrtf(static_cast<float>(dims.dt_rank)));
     if constexpr (dims.dt_bias)
       detail::fill(mixer.ssm.dt_proj.bias, [draw = split(k, 1)](std::uint64_t i) {
-        const float dt = std::max(std::exp(uniform(draw, i, std::log(1e-3f), std::log(1e-1f))), 1e-4f);
-        return dt + std::log(-std::expm1(-dt));  // the inverse of softplus
+        const float dt = std::max(__builtin_expf(uniform(draw, i, __builtin_logf(1e-3f), __builtin_logf(1e-1f))), 1e-4f);
+        return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus
       });
-    const float limit = 1.0f / std::sqrt(static_cast<float>(dims.n_layers * dims.d_inner));
+    const float limit = 1.0f / __builtin_sqrtf(static_cast<float>(dims.n_layers * dims.d_inner));
     detail::fill_uniform(mixer.out_proj.weight, split(split(split(key, layer + 1), 4), 0), limit);
   }
 }
@@ -159,6 +164,6 @@ Model init_for_training(Key key) {
   return model;
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -14,12 +14,12 @@ class Session {
  public:
   using Output = Tensor<float, Model::d_out>;
 
-  explicit Session(const Model& model) : model_(&model) {}
+  KRAIT_INLINE explicit Session(const Model& model) : model_(&model) {}
   explicit Session(Model&&) = delete;  // a temporary would be gone after this line
 
   // One token or row in, the answer out; valid until the next call.
   template <class In>
-  const Output& step(const In& x) noexcept {
+  KRAIT_INLINE const Output& step(const In& x) noexcept {
     if constexpr (chunk == 1) {
       krait::step(*model_, state_, x, output_, scratch_);
     } else {
@@ -31,7 +31,7 @@ class Session {
   // One whose answer is not wanted, for models that summarise: output() stays.
   template <class In>
     requires Summarising<Model>
-  void step(const In& x, NoOutput) noexcept {
+  KRAIT_INLINE void step(const In& x, NoOutput) noexcept {
     if constexpr (chunk == 1) krait::step(*model_, state_, x, no_output, scratch_);
     else krait::step(*model_, state_, x, no_output);
   }
@@ -39,20 +39,20 @@ class Session {
   // Any number of tokens at once, for models that summarise; the answer to the last. An empty xs changes nothing.
   template <class In>
     requires Summarising<Model>
-  const Output& prefill(const In& xs) noexcept {
+  KRAIT_INLINE const Output& prefill(const In& xs) noexcept {
     krait::prefill(*model_, state_, xs, output_, scratch_);
     return output_;
   }
 
   // Back to a fresh sequence.
-  void reset() noexcept {
+  KRAIT_INLINE void reset() noexcept {
     state_ = {};
     output_ = {};
   }
 
-  const Output& output() const { return output_; }
-  const State<Model>& state() const { return state_; }
-  void restore(const State<Model>& saved) { state_ = saved; }
+  KRAIT_INLINE const Output& output() const { return output_; }
+  KRAIT_INLINE const State<Model>& state() const { return state_; }
+  KRAIT_INLINE void restore(const State<Model>& saved) { state_ = saved; }
 
  private:
   const Model* model_;

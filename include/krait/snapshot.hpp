@@ -36,10 +36,12 @@ struct Snapshot {
   SnapshotHeader header;
   std::array<std::byte, sizeof(State)> state;
 
-  std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
+  KRAIT_INLINE std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
 };
 
-namespace detail {
+}  // namespace krait
+
+namespace krait::detail::inline KRAIT_BUILD {
 
 inline std::uint32_t snapshot_checksum(const SnapshotHeader& header, std::span<const std::byte> state) {
   return crc32(state, crc32(std::as_bytes(std::span(&header, 1)).first(offsetof(SnapshotHeader, checksum))));
@@ -62,7 +64,9 @@ inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fin
   return {};
 }
 
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 // save_state(fingerprint, state, snapshot): every byte of the snapshot. Allocates nothing.
 template <class State>
@@ -83,6 +87,6 @@ Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint
   return status;
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -30,7 +30,7 @@ struct got_type {
 
 // The dims with each impossible size replaced by a possible one; possible dims stay as they are.
 template <class Dims>
-constexpr Dims mended(Dims dims) {
+consteval Dims mended(Dims dims) {
   const auto mend = [](std::size_t& size) { size = size == 0 ? 1 : size; };
   mend(dims.d_state);
   if constexpr (requires { dims.d_conv; }) {
@@ -48,7 +48,7 @@ constexpr Dims mended(Dims dims) {
   if (dims.dt_rank > dims.d_inner) dims.dt_rank = dims.d_inner;
   return dims;
 }
-constexpr bool possible(const auto& dims) { return mended(dims) == dims; }
+consteval bool possible(const auto& dims) { return mended(dims) == dims; }
 
 // The one thing to be said about dims that are not possible. For BlockDims, ModelDims and SsmDims.
 template <auto dims>

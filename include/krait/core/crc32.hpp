@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <span>
 
+#include "krait/core/platform.hpp"
+
 namespace krait {
 
 namespace detail {
@@ -25,6 +27,9 @@ consteval std::array<std::uint32_t, 1u << crc_bits> crc_table() {
 }
 inline constexpr std::array crc_remainders = crc_table();
 }  // namespace detail
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
 
 // crc32(bytes, before): that of `bytes` behind what `before` is the CRC-32 of.
 constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) {
@@ -37,6 +42,6 @@ constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t be
   return ~remainder;
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "krait/core/platform.hpp"
+
 namespace krait {
 
 // Channels per block: the lanes of the widest vector in use (AVX-512). Every channel count is padded to a multiple of
@@ -16,16 +18,16 @@ inline constexpr std::size_t block_width = 16;
 // Outputs per weight panel: four vectors of 16, the accumulators of a matrix-vector product.
 inline constexpr std::size_t panel_width = 4 * block_width;
 
-constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-constexpr std::size_t padded(std::size_t channels) { return ceil_div(channels, block_width) * block_width; }
+KRAIT_INLINE constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+KRAIT_INLINE constexpr std::size_t padded(std::size_t channels) { return ceil_div(channels, block_width) * block_width; }
 
 // A float32 constant that can be a template argument on every compiler (clang below 18 has no floating-point ones).
 struct Real {
   std::uint32_t bits = 0;
   constexpr Real() = default;
-  constexpr Real(double value) : bits(std::bit_cast<std::uint32_t>(static_cast<float>(value))) {}
-  constexpr operator float() const { return std::bit_cast<float>(bits); }
-  bool operator==(const Real&) const = default;
+  KRAIT_INLINE constexpr Real(double value) : bits(__builtin_bit_cast(std::uint32_t, static_cast<float>(value))) {}
+  KRAIT_INLINE constexpr operator float() const { return __builtin_bit_cast(float, bits); }
+  KRAIT_INLINE bool operator==(const Real&) const = default;
 };
 
 // How the weights of linear layers and embeddings rest. Everything else is f32, and so is all arithmetic but int8's sums.
@@ -41,7 +43,7 @@ struct LinearDims {
   std::size_t d_out = 0;
   bool bias = false;
   Storage storage = Storage::f32;
-  bool operator==(const LinearDims&) const = default;
+  KRAIT_INLINE bool operator==(const LinearDims&) const = default;
 };
 
 // Conv1d: causal and depthwise, d_conv taps for each of the channels.
@@ -49,7 +51,7 @@ struct Conv1dDims {
   std::size_t channels = 0;
   std::size_t d_conv = 4;
   bool bias = true;
-  bool operator==(const Conv1dDims&) const = default;
+  KRAIT_INLINE bool operator==(const Conv1dDims&) const = default;
 };
 
 // RmsNorm over d_model channels.
@@ -57,7 +59,7 @@ struct NormDims {
   std::size_t d_model = 0;
   bool bias = false;
   Real eps = 1e-5;
-  bool operator==(const NormDims&) const = default;
+  KRAIT_INLINE bool operator==(const NormDims&) const = default;
 };
 
 // SelectiveStateSpaceModel (d_model stays 0) and SelectiveStateSpace (d_model is its output width).
@@ -70,7 +72,7 @@ struct SsmDims {
   bool dt_bias = false;
   bool out_bias = false;     // SelectiveStateSpace only
   Storage storage = Storage::f32;
-  bool operator==(const SsmDims&) const = default;
+  KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
 // MambaBlock and ResidualBlock. The defaults are mamba-ssm's.
@@ -89,7 +91,7 @@ struct BlockDims {
   bool norm_bias = false;    // ResidualBlock's norm
   Real norm_eps = 1e-5;      // ResidualBlock's norm
   Storage storage = Storage::f32;
-  bool operator==(const BlockDims&) const = default;
+  KRAIT_INLINE bool operator==(const BlockDims&) const = default;
 };
 
 // Mamba: embedding, n_layers ResidualBlocks, norm, head. The defaults are mamba-ssm's.
@@ -111,10 +113,13 @@ struct ModelDims {
   bool tied = true;          // the head's weight is the embedding's
   Real norm_eps = 1e-5;
   Storage storage = Storage::f32;
-  bool operator==(const ModelDims&) const = default;
+  KRAIT_INLINE bool operator==(const ModelDims&) const = default;
 };
 
-namespace detail {
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
+
 template <class Dims>
 constexpr Dims resolve_inner(Dims dims) {
   if (dims.d_inner == 0) {
@@ -124,14 +129,13 @@ constexpr Dims resolve_inner(Dims dims) {
   if (dims.dt_rank == 0) dims.dt_rank = ceil_div(dims.d_model, 16);
   return dims;
 }
-}  // namespace detail
 
 // resolve(dims): the same dims with every default filled in, so that two spellings of one shape are one type.
 // Resolving twice changes nothing. A braced list is a model's: resolve({.vocab_size = 256, .d_model = 128}).
-constexpr ModelDims resolve(ModelDims dims) { return detail::resolve_inner(dims); }
+constexpr ModelDims resolve(ModelDims dims) { return resolve_inner(dims); }
 
 template <std::same_as<BlockDims> Dims>
-constexpr BlockDims resolve(Dims dims) { return detail::resolve_inner(dims); }
+constexpr BlockDims resolve(Dims dims) { return resolve_inner(dims); }
 
 template <std::same_as<SsmDims> Dims>
 constexpr SsmDims resolve(Dims dims) {
@@ -169,6 +173,6 @@ constexpr SsmDims ssm_dims(const BlockDims& b) {
 }
 constexpr NormDims norm_dims(const BlockDims& b) { return {.d_model = b.d_model, .bias = b.norm_bias, .eps = b.norm_eps}; }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -5,17 +5,22 @@
 
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
+
+#include "krait/core/platform.hpp"
 
 namespace krait {
 
 struct Key {
   std::uint32_t high = 0;
   std::uint32_t low = 0;
-  bool operator==(const Key&) const = default;
+  KRAIT_INLINE bool operator==(const Key&) const = default;
 };
+
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
 
 // jax.random.PRNGKey(seed).
 constexpr Key key(std::uint64_t seed) {
@@ -50,27 +55,28 @@ constexpr std::uint32_t random_bits(Key k, std::uint64_t i) {
 
 // The i-th uniform draw in [lo, hi): jax.random.uniform(k, shape, minval=lo, maxval=hi)[i], bit for bit.
 inline float uniform(Key k, std::uint64_t i, float lo = 0.0f, float hi = 1.0f) {
-  const float unit = std::bit_cast<float>((random_bits(k, i) >> 9) | 0x3F800000u) - 1.0f;
-  return std::fmax(lo, std::fma(unit, hi - lo, lo));
+  const float unit = __builtin_bit_cast(float, (random_bits(k, i) >> 9) | 0x3F800000u) - 1.0f;
+  const float scaled = __builtin_fmaf(unit, hi - lo, lo);
+  return scaled > lo ? scaled : lo;
 }
 
 // The i-th standard normal draw: sqrt(2) erfinv(u), u uniform in (-1, 1), within 1e-6 relative of jax.random.normal's.
 // erfinv by M. Giles, "Approximating the erfinv function" (2010), single precision.
 inline float normal(Key k, std::uint64_t i) {
-  const float u = uniform(k, i, std::nextafter(-1.0f, 0.0f), 1.0f);
-  float w = -std::log1p(-u * u);
+  const float u = uniform(k, i, -0x1.fffffep-1f, 1.0f);
+  float w = -__builtin_log1pf(-u * u);
   const bool central = w < 5.0f;
-  w = central ? w - 2.5f : std::sqrt(w) - 3.0f;
+  w = central ? w - 2.5f : __builtin_sqrtf(w) - 3.0f;
   constexpr std::array<float, 9> center{2.81022636e-08f, 3.43273939e-07f, -3.5233877e-06f, -4.39150654e-06f, 0.00021858087f,
                                         -0.00125372503f, -0.00417768164f, 0.246640727f, 1.50140941f};
   constexpr std::array<float, 9> tail{-0.000200214257f, 0.000100950558f, 0.00134934322f, -0.00367342844f, 0.00573950773f,
                                       -0.0076224613f, 0.00943887047f, 1.00167406f, 2.83297682f};
   const auto& c = central ? center : tail;
   float p = c[0];
-  for (std::size_t j = 1; j < c.size(); ++j) p = std::fma(p, w, c[j]);
+  for (std::size_t j = 1; j < c.size(); ++j) p = __builtin_fmaf(p, w, c[j]);
   return 1.41421354f * (p * u);
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -40,7 +40,9 @@ concept Reflected = boost::hana::Struct<T>::value;
 inline constexpr std::size_t longest_param_name = 96;
 using ParamName = Text<longest_param_name>;
 
-namespace detail {
+}  // namespace krait
+
+namespace krait::detail::inline KRAIT_BUILD {
 
 // A type so marked adds no segment of its own: checkpoints are flat there.
 template <class T>
@@ -126,11 +128,17 @@ constexpr std::size_t longest_name(std::size_t length = 0) {
   }
 }
 
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait {
 
 // The number of parameters of a model, padding not counted, a tied head counted once.
 template <class Model>
 inline constexpr std::size_t parameter_count = detail::count_parameters<Model>();
+
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
 
 // for_each_param(model, f): f(name, tensor) for every parameter, in memory order. The name is the checkpoint's key, such
 // as backbone.layers.0.mixer.in_proj.weight; the tensor has shape, rows, cols, get(row, col) and, where the model is not
@@ -142,6 +150,6 @@ constexpr void for_each_param(Model& model, F&& f) {
   detail::walk(model, ParamName{}, f);
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -2,9 +2,7 @@
 #ifndef KRAIT_CORE_TENSOR_HPP
 #define KRAIT_CORE_TENSOR_HPP
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -23,16 +21,16 @@ struct Tensor<T, extent> {
   static constexpr std::size_t rank = 1;
   std::array<T, extent> values;
 
-  constexpr T& operator[](std::size_t i) { return values[i]; }
-  constexpr const T& operator[](std::size_t i) const { return values[i]; }
-  constexpr T* data() { return values.data(); }
-  constexpr const T* data() const { return values.data(); }
-  static constexpr std::size_t size() { return extent; }
-  constexpr auto begin() { return values.begin(); }
-  constexpr auto begin() const { return values.begin(); }
-  constexpr auto end() { return values.end(); }
-  constexpr auto end() const { return values.end(); }
-  bool operator==(const Tensor&) const = default;
+  KRAIT_INLINE constexpr T& operator[](std::size_t i) { return values[i]; }
+  KRAIT_INLINE constexpr const T& operator[](std::size_t i) const { return values[i]; }
+  KRAIT_INLINE constexpr T* data() { return values.data(); }
+  KRAIT_INLINE constexpr const T* data() const { return values.data(); }
+  KRAIT_INLINE static constexpr std::size_t size() { return extent; }
+  KRAIT_INLINE constexpr auto begin() { return values.begin(); }
+  KRAIT_INLINE constexpr auto begin() const { return values.begin(); }
+  KRAIT_INLINE constexpr auto end() { return values.end(); }
+  KRAIT_INLINE constexpr auto end() const { return values.end(); }
+  KRAIT_INLINE bool operator==(const Tensor&) const = default;
 };
 
 template <class T, std::size_t extent, std::size_t next, std::size_t... rest>
@@ -41,16 +39,16 @@ struct Tensor<T, extent, next, rest...> {
   using Row = Tensor<T, next, rest...>;
   std::array<Row, extent> values;
 
-  constexpr Row& operator[](std::size_t i) { return values[i]; }
-  constexpr const Row& operator[](std::size_t i) const { return values[i]; }
-  constexpr Row* data() { return values.data(); }
-  constexpr const Row* data() const { return values.data(); }
-  static constexpr std::size_t size() { return extent; }
-  constexpr auto begin() { return values.begin(); }
-  constexpr auto begin() const { return values.begin(); }
-  constexpr auto end() { return values.end(); }
-  constexpr auto end() const { return values.end(); }
-  bool operator==(const Tensor&) const = default;
+  KRAIT_INLINE constexpr Row& operator[](std::size_t i) { return values[i]; }
+  KRAIT_INLINE constexpr const Row& operator[](std::size_t i) const { return values[i]; }
+  KRAIT_INLINE constexpr Row* data() { return values.data(); }
+  KRAIT_INLINE constexpr const Row* data() const { return values.data(); }
+  KRAIT_INLINE static constexpr std::size_t size() { return extent; }
+  KRAIT_INLINE constexpr auto begin() { return values.begin(); }
+  KRAIT_INLINE constexpr auto begin() const { return values.begin(); }
+  KRAIT_INLINE constexpr auto end() { return values.end(); }
+  KRAIT_INLINE constexpr auto end() const { return values.end(); }
+  KRAIT_INLINE bool operator==(const Tensor&) const = default;
 };
 
 // Where a weight matrix's output rows rest. First `lead` rows as they come, then `groups` groups of channels *
@@ -65,22 +63,22 @@ struct RowOrder {
   std::size_t channels = 0;
   std::size_t per_channel = 1;
 
-  constexpr std::size_t rows() const { return lead + groups * channels * per_channel; }
-  constexpr std::size_t group_start(std::size_t group) const {
+  KRAIT_INLINE constexpr std::size_t rows() const { return lead + groups * channels * per_channel; }
+  KRAIT_INLINE constexpr std::size_t group_start(std::size_t group) const {
     return padded(lead) + group * padded(channels) * per_channel;
   }
-  constexpr std::size_t padded_rows() const { return group_start(groups); }
-  constexpr std::size_t place(std::size_t row) const {
+  KRAIT_INLINE constexpr std::size_t padded_rows() const { return group_start(groups); }
+  KRAIT_INLINE constexpr std::size_t place(std::size_t row) const {
     if (row < lead) return row;
     const std::size_t group = (row - lead) / (channels * per_channel);
     const std::size_t channel = (row - lead) % (channels * per_channel) / per_channel;
     const std::size_t index = (row - lead) % per_channel;
     return group_start(group) + (channel / block_width * per_channel + index) * block_width + channel % block_width;
   }
-  bool operator==(const RowOrder&) const = default;
+  KRAIT_INLINE bool operator==(const RowOrder&) const = default;
 };
 
-constexpr RowOrder plain(std::size_t rows) { return {.lead = rows}; }
+KRAIT_INLINE constexpr RowOrder plain(std::size_t rows) { return {.lead = rows}; }
 
 // Where the element of a logical row and column rests: [rows / width][cols / group][width][group], rows padded to whole
 // blocks of 16, columns to whole groups. The last panel is as narrow as its rows allow. A kernel walks it as one sequential
@@ -92,7 +90,7 @@ struct PanelLayout {
   static constexpr std::size_t padded_rows = order.padded_rows();
   static constexpr std::size_t padded_cols = ceil_div(columns, group) * group;
 
-  static constexpr std::size_t offset(std::size_t row, std::size_t col) {
+  KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     const std::size_t at = order.place(row);
     const std::size_t panel = at / width * width;
     const std::size_t wide = padded_rows - panel < width ? padded_rows - panel : width;
@@ -106,10 +104,10 @@ struct Panels : PanelLayout<order, columns, width> {
   using PanelLayout<order, columns, width>::offset;
   alignas(64) std::array<float, order.padded_rows() * columns> values;
 
-  constexpr float get(std::size_t row, std::size_t col = 0) const { return values[offset(row, col)]; }
-  constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = value; }
-  constexpr float* data() { return values.data(); }
-  constexpr const float* data() const { return values.data(); }
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const { return values[offset(row, col)]; }
+  KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = value; }
+  KRAIT_INLINE constexpr float* data() { return values.data(); }
+  KRAIT_INLINE constexpr const float* data() const { return values.data(); }
 };
 
 // bf16 in words of two neighbouring columns, the first in the lower half: a shift and a mask make float32 of both.
@@ -118,17 +116,17 @@ struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns
   using PanelLayout<order, columns, width, 2>::offset;
   alignas(64) std::array<std::uint32_t, order.padded_rows() * ceil_div(columns, 2)> values;
 
-  constexpr float get(std::size_t row, std::size_t col = 0) const {
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const {
     return from_bf16(static_cast<std::uint16_t>(values[offset(row, col) / 2] >> 16 * (col % 2)));
   }
   // The nearest bf16; beyond its range that is an infinity.
-  static constexpr float rounded(float value) { return from_bf16(to_bf16(value)); }
-  constexpr void set(std::size_t row, std::size_t col, float value) {
+  KRAIT_INLINE static constexpr float rounded(float value) { return from_bf16(to_bf16(value)); }
+  KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) {
     std::uint32_t& word = values[offset(row, col) / 2];
     const std::size_t shift = 16 * (col % 2);
     word = (word & ~(0xFFFFu << shift)) | std::uint32_t{to_bf16(value)} << shift;
   }
-  constexpr const std::uint32_t* data() const { return values.data(); }
+  KRAIT_INLINE constexpr const std::uint32_t* data() const { return values.data(); }
 };
 
 template <RowOrder order, std::size_t columns, std::size_t width>
@@ -136,23 +134,23 @@ struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns,
   using PanelLayout<order, columns, width>::offset;
   alignas(64) std::array<std::uint16_t, order.padded_rows() * columns> values;
 
-  constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
   // The nearest f16; beyond +-65504 that is an infinity.
-  static constexpr float rounded(float value) { return from_f16(to_f16(value)); }
-  constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
-  constexpr const std::uint16_t* data() const { return values.data(); }
+  KRAIT_INLINE static constexpr float rounded(float value) { return from_f16(to_f16(value)); }
+  KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
+  KRAIT_INLINE constexpr const std::uint16_t* data() const { return values.data(); }
 };
 
 // int8 in pairs of neighbouring rows, each a 16-bit number, so that a core with 16-bit products adds up both at once:
 // 256 times the second plus the first. In groups of eight columns, a pair's side by side.
 inline constexpr std::size_t int8_group = 8;
-constexpr std::int16_t int8_pair(int first, int second) {
+KRAIT_INLINE constexpr std::int16_t int8_pair(int first, int second) {
   return static_cast<std::int16_t>(256 * second + first);
 }
-constexpr int first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
-constexpr int second_of_pair(std::int16_t pair) { return (pair + 128) >> 8; }
+KRAIT_INLINE constexpr int first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
+KRAIT_INLINE constexpr int second_of_pair(std::int16_t pair) { return (pair + 128) >> 8; }
 // Of the row at `place`, whose pair it is.
-constexpr int of_pair(std::int16_t pair, std::size_t place) {
+KRAIT_INLINE constexpr int of_pair(std::int16_t pair, std::size_t place) {
   return place % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair);
 }
 
@@ -169,29 +167,38 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
   alignas(64) std::array<float, order.padded_rows()> scales;  // of each output, in their order
 
   // Where an element's pair rests.
-  static constexpr std::size_t offset(std::size_t row, std::size_t col) {
+  KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     return Layout::offset(row, col) / (2 * int8_group) * int8_group + col % int8_group;
   }
-  constexpr float get(std::size_t row, std::size_t col = 0) const {
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const {
     const std::size_t place = order.place(row);
     return scales[place] * static_cast<float>(of_pair(values[offset(row, col)], place));
   }
   // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number. At the ends of
   // float32, a row below 2^-120 becomes zeros, for the inverse would overflow, and the scale is one of which 127 do not.
   template <class Value>
-  void set_row(std::size_t row, Value value) {
+  KRAIT_INLINE void set_row(std::size_t row, Value value) {
     float largest = 0.0f;
-    for (std::size_t col = 0; col < columns; ++col) largest = std::max(largest, std::fabs(value(col)));
+    for (std::size_t col = 0; col < columns; ++col) {
+      const float magnitude = __builtin_fabsf(value(col));
+      if (magnitude > largest) largest = magnitude;
+    }
     const float inverse = largest >= 0x1p-120f ? 127.0f / largest : 0.0f;
     for (std::size_t col = 0; col < columns; ++col) {
       std::int16_t& pair = values[offset(row, col)];
-      const auto whole = static_cast<int>(std::nearbyint(value(col) * inverse));
+      const auto whole = static_cast<int>(__builtin_nearbyintf(value(col) * inverse));
       pair = order.place(row) % 2 == 0 ? int8_pair(whole, second_of_pair(pair)) : int8_pair(first_of_pair(pair), whole);
     }
-    scales[order.place(row)] = inverse > 0.0f ? std::min(largest / 127.0f, 0x1.020406p121f) : 0.0f;
+    constexpr float largest_scale = 0x1.020406p121f;
+    const float scale = largest / 127.0f;
+    scales[order.place(row)] = inverse == 0.0f ? 0.0f : scale < largest_scale ? scale : largest_scale;
   }
-  constexpr const std::int16_t* data() const { return values.data(); }
+  KRAIT_INLINE constexpr const std::int16_t* data() const { return values.data(); }
 };
+
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
 
 // assign(tensor, value): every element becomes value(row, col), which may be asked twice; the padding becomes zero.
 template <class T, class Value>
@@ -205,6 +212,10 @@ void assign(T& tensor, Value value) {
     }
   }
 }
+
+}  // namespace krait::inline KRAIT_BUILD
+
+namespace krait {
 
 // Channels first, 16 at a time: [channels / 16][cols][16]. What the recurrence and the convolution work on.
 template <std::size_t channels, std::size_t cols = 1>

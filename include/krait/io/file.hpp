@@ -17,9 +17,7 @@
 
 #include "krait/core/status.hpp"
 
-namespace krait {
-
-namespace detail {
+namespace krait::detail::inline KRAIT_BUILD {
 inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
   std::string name = path.string();
   if (const std::size_t room = Status{}.where.characters.size(); name.size() > room) {  // the end says most
@@ -34,7 +32,9 @@ inline Status file_problem(Problem problem, const std::filesystem::path& path, s
 inline std::string stream_reason() {
   return errno == 0 ? "input or output failed" : std::generic_category().message(errno);
 }
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 // read_file(path, bytes): all bytes of a regular file. A file that is missing, empty, a directory or unreadable is
 // refused, and `bytes` is unchanged. Allocates the file's size.
@@ -75,6 +75,6 @@ inline Status write_file(const std::filesystem::path& path, std::span<const std:
   return detail::file_problem(Problem::cannot_write, path, reason);
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

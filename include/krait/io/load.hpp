@@ -28,7 +28,9 @@ struct LoadOptions {
   std::span<const std::string_view> ignore{};
 };
 
-namespace detail {
+}  // namespace krait
+
+namespace krait::detail::inline KRAIT_BUILD {
 
 // Which parameters may hold infinities: only A_log, where they have a meaning (see DecayRates).
 template <class T>
@@ -140,7 +142,9 @@ class Match {
   }
 };
 
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 // load(model, file): writes every parameter of the model from the tensors of a parsed safetensors file, and zeros to the
 // padding. Values are exact for f32 storage and rounded for others. Tensors have mamba-ssm's names (for_each_param's) or
@@ -178,6 +182,6 @@ Status load(Model& model, std::span<const std::byte> bytes, const LoadOptions& o
   return load(model, file, options);
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

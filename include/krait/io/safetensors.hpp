@@ -20,7 +20,7 @@
 #include "krait/core/half.hpp"
 #include "krait/core/status.hpp"
 
-namespace krait::safetensors {
+namespace krait::safetensors::inline KRAIT_BUILD {
 
 // The dtypes of safetensors 0.8 and the bits of an element (safetensors/src/tensor.rs: Dtype::bitsize).
 struct Dtype {
@@ -298,12 +298,12 @@ inline std::uint32_t element_bits(const Entry& entry, std::size_t i) {
   const auto half = static_cast<std::uint16_t>(little_endian(entry.data.subspan(2 * i, 2)));
   return entry.dtype == "F16" ? bits_from_f16(half) : bits_from_bf16(half);
 }
-inline float element(const Entry& entry, std::size_t i) { return std::bit_cast<float>(element_bits(entry, i)); }
+inline float element(const Entry& entry, std::size_t i) { return __builtin_bit_cast(float, element_bits(entry, i)); }
 
 inline bool holds_floats(const Entry& entry) {
   return entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16";
 }
 
-}  // namespace krait::safetensors
+}  // namespace krait::safetensors::inline KRAIT_BUILD
 
 #endif

@@ -13,13 +13,13 @@
 
 #include "krait/core/reflect.hpp"
 
-namespace krait {
-
-namespace detail {
+namespace krait::detail::inline KRAIT_BUILD {
 inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t value, int count) {
   for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::byte>(value >> 8 * i & 0xFF));
 }
-}  // namespace detail
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
 
 // save(model): the bytes of a safetensors file with every parameter as F32 under for_each_param's name, in memory order.
 // The same model and metadata give the same bytes on every machine. Loading them gives the same model to the bit, if its
@@ -49,11 +49,11 @@ std::vector<std::byte> save(const Model& model, const std::map<std::string, std:
   for_each_param(model, [&]<class T>(std::string_view, const T& tensor) {
     for (std::size_t row = 0; row < T::rows; ++row)
       for (std::size_t col = 0; col < T::cols; ++col)
-        detail::append_little_endian(file, std::bit_cast<std::uint32_t>(tensor.get(row, col)), 4);
+        detail::append_little_endian(file, __builtin_bit_cast(std::uint32_t, tensor.get(row, col)), 4);
   });
   return file;
 }
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif

@@ -12,8 +12,7 @@
 #include "krait/kernels/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // 2^f for f in [-1/2, 1/2]: minimax of degree 5 with its constant fixed at 1, so that 2^0 is 1 and a state that should
 // be kept is kept. Relative error of the polynomial 9.2e-8.
@@ -131,8 +130,7 @@ HWY_INLINE void gate_row(float* y, const float* z, std::size_t channels) {
 #endif
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -10,8 +10,7 @@
 #include "krait/kernels/linear-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // What may follow: nothing, or SiLU.
 struct Nothing {
@@ -45,7 +44,7 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
   for (std::size_t c = 0; c < channels; c += lanes) {
     const std::size_t block = c / block_width * block_width;
     const float* taps = weight + block * d_conv + c % block_width;
-    float* past = window + block * (d_conv - 1) + c % block_width;
+    float* past = d_conv > 1 ? window + block * (d_conv - 1) + c % block_width : nullptr;
     const V start = bias ? load_vector(bias + c) : hn::Zero(tag);
     // The inputs that the taps meet, oldest first. Never moved in a loop: clang would make it a copy in memory, in vectors of
     // another width, and a token would wait for the stores of the one before (on AVX-512 this pass took five times as long).
@@ -66,8 +65,7 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
 #endif
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

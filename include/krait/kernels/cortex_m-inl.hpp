@@ -15,8 +15,7 @@
 #define KRAIT_CORTEX_M_FPU 1
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // What an assembly overwrites.
 #define KRAIT_FLOATS_0_TO_15 \
@@ -495,8 +494,7 @@ HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
 #undef KRAIT_FLOATS_0_TO_15
 #undef KRAIT_FLOATS_16_TO_31
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

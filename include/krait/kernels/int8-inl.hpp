@@ -18,8 +18,7 @@
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 #undef KRAIT_AVX512_VNNI  // of another target
 #if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
@@ -303,8 +302,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
 
 #endif
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -16,8 +16,7 @@
 #include "krait/kernels/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // A run of rows: token t's stands at data + t * stride.
 template <class T>
@@ -293,8 +292,7 @@ HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, f
   for (std::size_t k = 0; k < K; ++k) out[k] = from.get(row - panel, k, width);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -9,8 +9,7 @@
 #include "krait/kernels/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // The square root, without libm's detour for negative numbers on cores whose compilers keep it.
 HWY_INLINE float square_root(float x) {
@@ -81,8 +80,7 @@ HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t 
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(hn::Div(load(a + i), by), y + i); });
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

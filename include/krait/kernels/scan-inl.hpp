@@ -12,8 +12,7 @@
 #include "krait/kernels/linear-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // What the scan reads and writes, see selective_scan.
 struct Scan {
@@ -109,8 +108,7 @@ HWY_INLINE void selective_scan(const Scan& s, std::size_t channels) {
   for_each_group(channels, [&s](auto k, std::size_t c) KRAIT_LAMBDA { scan_channels<per_channel, k>(s, c); });
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -38,8 +38,7 @@
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_HAVE_SCALABLE
@@ -341,8 +340,7 @@ HWY_INLINE void copy_padded(const float* from, float* to, std::size_t n) {
 // n floats from `from` to `to`.
 HWY_INLINE void copy_floats(const float* from, float* to, std::size_t n) { std::memcpy(to, from, n * sizeof(float)); }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

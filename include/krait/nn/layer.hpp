@@ -97,7 +97,7 @@ inline constexpr std::size_t multiply_adds_per_step = Model::multiply_adds;
 // How many tokens prefill handles at a time unless told otherwise: as many (a power of two, at most 64) as keep the
 // scratch, which is then on the stack, within 256 KiB.
 template <class Model>
-constexpr std::size_t default_chunk() {
+KRAIT_INLINE constexpr std::size_t default_chunk() {
   if constexpr (scratch_bytes<Model, 64> <= 256 * 1024) return 64;
   else if constexpr (scratch_bytes<Model, 16> <= 256 * 1024) return 16;
   else if constexpr (scratch_bytes<Model, 4> <= 256 * 1024) return 4;

@@ -59,7 +59,7 @@ struct Mamba : detail::ModelFacts<dims> {
     (Backbone, backbone),
     (Head, lm_head));  // [vocab_size, d_model]
 
-  constexpr const auto& head() const { return lm_head.weight; }
+  KRAIT_INLINE constexpr const auto& head() const { return lm_head.weight; }
 };
 
 template <ModelDims dims>
@@ -69,7 +69,7 @@ struct Mamba<dims> : detail::ModelFacts<dims> {
   KRAIT_PARAMS(Mamba,
     (Backbone, backbone));
 
-  constexpr const auto& head() const { return backbone.embedding.weight; }
+  KRAIT_INLINE constexpr const auto& head() const { return backbone.embedding.weight; }
 };
 
 template <ModelDims dims>

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cfloat>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <numbers>
@@ -39,24 +38,24 @@ template <std::size_t d_inner, std::size_t d_state>
 struct DecayRates : Blocks<d_inner, d_state> {
   static constexpr std::array shape{d_inner, d_state};
 
-  static float stored(float A_log) {
+  KRAIT_INLINE static float stored(float A_log) {
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();  // one that passes through exp2_decay
-    const double rate = std::exp(static_cast<double>(A_log)) * std::numbers::log2e;
+    const double rate = __builtin_exp(static_cast<double>(A_log)) * std::numbers::log2e;
     return rate < FLT_MAX ? -static_cast<float>(rate) : rate >= FLT_MAX ? -FLT_MAX : nan;
   }
-  static float recovered(float rate) {
-    const float guess = static_cast<float>(std::log(-static_cast<double>(rate) / std::numbers::log2e));
+  KRAIT_INLINE static float recovered(float rate) {
+    const float guess = static_cast<float>(__builtin_log(-static_cast<double>(rate) / std::numbers::log2e));
     float below = guess, above = guess;
     for (int ulps = 0; ulps < 4; ++ulps) {
       if (stored(below) == rate) return below;
       if (stored(above) == rate) return above;
-      below = std::nextafter(below, -FLT_MAX);
-      above = std::nextafter(above, FLT_MAX);
+      below = __builtin_nextafterf(below, -FLT_MAX);
+      above = __builtin_nextafterf(above, FLT_MAX);
     }
     return guess;
   }
-  void set(std::size_t row, std::size_t col, float A_log) { Blocks<d_inner, d_state>::set(row, col, stored(A_log)); }
-  float get(std::size_t row, std::size_t col) const { return recovered(Blocks<d_inner, d_state>::get(row, col)); }
+  KRAIT_INLINE void set(std::size_t row, std::size_t col, float A_log) { Blocks<d_inner, d_state>::set(row, col, stored(A_log)); }
+  KRAIT_INLINE float get(std::size_t row, std::size_t col) const { return recovered(Blocks<d_inner, d_state>::get(row, col)); }
 };
 
 }  // namespace krait

@@ -10,8 +10,7 @@
 #include "krait/ops/mamba_block-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // n tokens in; logits out: none, a row for the last token, or n rows.
 template <std::size_t tokens, ModelDims dims, class Token>
@@ -32,8 +31,7 @@ HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state
   apply_weight<tokens, dims.vocab_size>(model.head(), nullptr, scratch.head, wanted.as_const(), out, n - first);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -10,8 +10,7 @@
 #include "krait/ops/ssm-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 template <std::size_t tokens, BlockDims dims>
 HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::State& state,
@@ -42,8 +41,7 @@ HWY_NOINLINE void run(const ResidualBlock<dims>& block, typename ResidualBlock<d
   for (std::size_t t = 0; t < n; ++t) add_row(in[t], row[t], out[t], dims.d_model);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

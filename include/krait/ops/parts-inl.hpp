@@ -21,8 +21,7 @@
 #include "krait/nn/rms_norm.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // The bias's floats, or null where there is none.
 template <class L>
@@ -119,8 +118,7 @@ HWY_INLINE void run(const LastPool<d_model>&, NoState&, NoScratch<tokens>&, Rows
   if (emit != Emit::nothing) std::memmove(out[0], in[n - 1], d_model * sizeof(float));
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -17,15 +17,14 @@
 #include "krait/kernels/activation-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 
 // Maps floats to integers of the same order. -0 equals 0, and NaN is 0, below -infinity. Unlike comparisons of floats,
 // comparisons of ranks are not changed by -ffinite-math-only.
 inline constexpr std::uint32_t infinity_bits = 0x7F800000u, rank_of_zero = 0x80000000u;
 HWY_INLINE std::uint32_t rank(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x), magnitude = bits & 0x7FFFFFFFu;
+  const auto bits = __builtin_bit_cast(std::uint32_t, x), magnitude = bits & 0x7FFFFFFFu;
   if (magnitude > infinity_bits) return 0;
   return bits == magnitude ? rank_of_zero + magnitude : rank_of_zero - magnitude;
 }
@@ -33,7 +32,7 @@ HWY_INLINE std::uint32_t rank(float x) {
 // Returns the index of the first of the largest floats, 0 for nothing but -infinity and NaN.
 HWY_INLINE std::size_t largest(std::span<const float> row) {
   std::size_t best = 0;
-  float most = std::bit_cast<float>(infinity_bits | 0x80000000u);
+  float most = __builtin_bit_cast(float, infinity_bits | 0x80000000u);
   for (std::size_t i = 0; i < row.size(); ++i)
     if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // the first comparison only saves time
   return best;
@@ -42,7 +41,7 @@ HWY_INLINE std::size_t largest(std::span<const float> row) {
 // Rounds a weight in [0, 1] to a multiple of 2^-31 and returns the multiple. Integers add up exactly and in any order.
 inline constexpr std::uint32_t one = 0x80000000u;
 HWY_INLINE std::uint32_t whole(float weight) {
-  const auto bits = std::bit_cast<std::uint32_t>(weight), mantissa = (bits << 8) | one;
+  const auto bits = __builtin_bit_cast(std::uint32_t, weight), mantissa = (bits << 8) | one;
   const std::uint32_t shift = 127 - (bits >> 23);
   if (shift == 0) return one;
   return shift > 32 ? 0 : ((mantissa >> (shift - 1)) + 1) >> 1;
@@ -105,11 +104,11 @@ inline std::size_t sample(std::span<float> logits, Sampler& sampler) noexcept {
   const std::uint32_t bits = random_bits(sampler.seed, sampler.draws++);
   if (logits.empty()) return 0;
   const std::size_t best = detail::largest(logits);
-  const float most = logits[best], infinity = std::bit_cast<float>(detail::infinity_bits);
+  const float most = logits[best], infinity = __builtin_bit_cast(float, detail::infinity_bits);
 
   const bool none = rank(most) <= rank(-infinity);  // for {NaN, -infinity}, best is 0
   if (none || rank(most) == rank(infinity) || rank(how.temperature) <= detail::rank_of_zero) {
-    std::fill(logits.begin(), logits.end(), 0.0f);
+    for (float& weight : logits) weight = 0.0f;
     if (none) return 0;
     logits[best] = 1.0f;
     return best;
@@ -124,7 +123,7 @@ inline std::size_t sample(std::span<float> logits, Sampler& sampler) noexcept {
     for (const float w : logits) total += whole(w);
     const std::uint32_t share = how.top_p > 0.0f ? static_cast<std::uint32_t>(how.top_p * 0x1p32f) : 0;
     const std::uint64_t wanted = share > 0 ? total - detail::share_of(total, 0 - share) : 0;
-    detail::keep_largest(logits, wanted > one ? wanted - one : 0, 0.0f, [](float w) { return std::bit_cast<std::uint32_t>(w); },
+    detail::keep_largest(logits, wanted > one ? wanted - one : 0, 0.0f, [](float w) { return __builtin_bit_cast(std::uint32_t, w); },
                          whole);
   }
   std::uint64_t total = one;
@@ -141,8 +140,7 @@ inline std::size_t sample(std::span<float> logits, Sampler& sampler) noexcept {
   return token;
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -11,8 +11,7 @@
 #include "krait/ops/parts-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's. next: see
 // Scan, the weights that the caller reads after this.
@@ -63,8 +62,7 @@ HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveSt
   apply_linear<tokens, dims.d_model>(layer.out_proj, scratch.linear, xy.as_const(), out, n);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -12,8 +12,7 @@
 #include "krait/ops/mamba-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // An array of layers: one after the other, each from rows to rows. The first reads `in`, the others work in place.
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
@@ -75,8 +74,7 @@ HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scrat
   run_members<tokens>(members, scratch, state.members, scratch.member, 0, in, out, n, emit);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -15,8 +15,7 @@
 #include "krait/ops/stack-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace krait {
-namespace HWY_NAMESPACE {
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 using namespace krait::detail;
 
@@ -286,8 +285,7 @@ int forward(const Model&, More&&...) noexcept {
   return 0;
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace krait
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 
 #endif

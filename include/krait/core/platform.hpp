@@ -1,0 +1,75 @@
+// What the library requires of a compiler and its flags, and how it keeps code that was compiled for different processors
+// apart in one program. Includes nothing.
+#ifndef KRAIT_CORE_PLATFORM_HPP
+#define KRAIT_CORE_PLATFORM_HPP
+
+// A public header whose requirements are not met reports this one error and leaves out everything else.
+#if !defined(__GNUC__)
+#error "krait: this compiler is not supported: g++ 11 or later, or clang 14 or later, is required"
+#define KRAIT_REFUSED
+#elif __cplusplus < 202002L
+#error "krait: C++20 is required: compile with -std=c++20 or later"
+#define KRAIT_REFUSED
+#elif !defined(KRAIT_ALLOW_FAST_MATH) && \
+    (defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
+     (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0))
+#error "krait: -ffast-math, -Ofast and -ffinite-math-only change the results: compile without them, or define KRAIT_ALLOW_FAST_MATH to accept other bits and no handling of NaN and infinity"
+#define KRAIT_REFUSED
+#endif
+
+// One program may hold units that were compiled with different -march, for example one for AVX-512 and one for AVX2. The
+// linker keeps only one copy of an inline function that several units emit under one name, so a processor without AVX-512
+// could be given the AVX-512 unit's copy. Therefore
+//   - every function is in a namespace named after the unit's instruction set (inline: callers never spell it):
+//     `namespace krait::inline KRAIT_BUILD`, and per Highway target `namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD`;
+//   - member functions, whose types all units share, are forced inline with KRAIT_INLINE, and so is every lambda in them.
+// tests/headers/two_marches.py looks for functions that are neither.
+#define KRAIT_INLINE inline __attribute__((always_inline))
+
+#define KRAIT_JOIN_EXPANDED(a, b, c, d, e, f) a##b##c##d##e##f
+#define KRAIT_JOIN(a, b, c, d, e, f) KRAIT_JOIN_EXPANDED(a, b, c, d, e, f)
+#if defined(__AVX512F__)
+#define KRAIT_BUILD_VECTORS _avx512
+#elif defined(__AVX2__)
+#define KRAIT_BUILD_VECTORS _avx2
+#elif defined(__AVX__)
+#define KRAIT_BUILD_VECTORS _avx
+#elif defined(__SSE4_1__)
+#define KRAIT_BUILD_VECTORS _sse4
+#elif defined(__SSSE3__)
+#define KRAIT_BUILD_VECTORS _ssse3
+#elif defined(__SSE3__)
+#define KRAIT_BUILD_VECTORS _sse3
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define KRAIT_BUILD_VECTORS _dotprod
+#else
+#define KRAIT_BUILD_VECTORS _base
+#endif
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define KRAIT_BUILD_FMA _fma
+#else
+#define KRAIT_BUILD_FMA
+#endif
+#if defined(__BMI2__)
+#define KRAIT_BUILD_INTEGERS _bmi2
+#elif defined(__POPCNT__)
+#define KRAIT_BUILD_INTEGERS _popcnt
+#else
+#define KRAIT_BUILD_INTEGERS
+#endif
+#if defined(__F16C__) || defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC)
+#define KRAIT_BUILD_HALF _f16
+#else
+#define KRAIT_BUILD_HALF
+#endif
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#define KRAIT_BUILD_PRODUCTS _vnni
+#elif defined(__AVX512VL__)
+#define KRAIT_BUILD_PRODUCTS _vl
+#else
+#define KRAIT_BUILD_PRODUCTS
+#endif
+#define KRAIT_BUILD \
+  KRAIT_JOIN(for, KRAIT_BUILD_VECTORS, KRAIT_BUILD_FMA, KRAIT_BUILD_INTEGERS, KRAIT_BUILD_HALF, KRAIT_BUILD_PRODUCTS)
+
+#endif

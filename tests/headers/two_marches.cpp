@@ -1,0 +1,96 @@
+// A unit of a program whose units are compiled for different processors: uses all of the library, but krait/io only with
+// WITH_FILES. UNIT: the Highway target that it is compiled for, or main.
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <span>
+
+#include <krait.hpp>
+#include <krait/convert.hpp>
+#include <krait/image.hpp>
+#include <krait/init.hpp>
+#include <krait/session.hpp>
+#include <krait/snapshot.hpp>
+#ifdef WITH_FILES
+#include <krait/io/file.hpp>
+#include <krait/io/load.hpp>
+#include <krait/io/save.hpp>
+#endif
+
+inline constexpr auto dims = krait::resolve({.vocab_size = 40, .d_model = 24, .n_layers = 2, .tied = false});
+inline constexpr auto ssm_dims = krait::resolve(krait::SsmDims{.d_inner = 16, .d_model = 8, .d_state = 4});
+using Model = krait::Mamba<dims>;
+using Small = krait::Mamba<krait::with_storage(dims, krait::Storage::int8)>;
+struct Parts {
+  KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 16, .storage = krait::Storage::bf16}>, linear_in),
+               (krait::SelectiveStateSpace<ssm_dims>, ssm), (krait::MeanPool<8>, pool),
+               (krait::Linear<krait::LinearDims{.d_in = 8, .d_out = 3, .storage = krait::Storage::f16}>, classifier));
+};
+using Classifier = krait::Stack<Parts>;
+struct Answer {
+  std::array<float, 60> values;
+};
+
+const char* AVX3(const Model& model, Answer& answer);
+const char* AVX2(const Model& model, Answer& answer);
+
+namespace krait_unit {
+namespace {
+template <class M>
+float use(const M& model, krait::Tensor<float, M::d_out>& y) {
+  krait::Session session{model};
+  std::array tokens{1, 2, 3};
+  for (const int token : tokens) session.step(token);
+  y = session.prefill(tokens);
+  krait::Sampler sampler{.sampling = {.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f}, .seed = krait::key(1)};
+  auto logits = y;
+  return static_cast<float>(krait::sample(logits.values, sampler)) + krait::forward(model, tokens)[2][1];
+}
+}  // namespace
+}  // namespace krait_unit
+
+#if defined(__AVX2__)
+const char* UNIT(const Model& model, Answer& answer) {
+  auto* to = answer.values.data();
+  krait::Tensor<float, 40> y;
+  *to++ = krait_unit::use(model, y);
+  for (std::size_t i = 0; i < 5; ++i) *to++ = y[i];
+
+  static Small small;
+  krait::convert(model, small);
+  *to++ = krait_unit::use(small, y);
+  static Classifier classifier;
+  krait::init(classifier, krait::key(5));
+  krait::State<Classifier> state{};
+  krait::Tensor<float, 7, 5> frames{};
+  krait::Tensor<float, 3> classes;
+  krait::prefill(classifier, state, frames, classes);
+  *to++ = classes[1];
+
+  static krait::Image<Small> image;
+  const krait::Image<Small>* view = nullptr;
+  krait::write_image(small, image);
+  krait::Snapshot<krait::State<Classifier>> snapshot;
+  krait::save_state(krait::fingerprint(classifier), state, snapshot);
+  *to++ = krait::view_image(image.bytes(), view) && krait::restore_state(snapshot.bytes(), krait::fingerprint(classifier), state);
+#ifdef WITH_FILES
+  static Model loaded;
+  const std::vector<std::byte> file = krait::save(model);
+  const krait::Status status = krait::load(loaded, std::span(file).subspan(1));
+  *to++ = krait::load(loaded, file) && krait::write_file("x", file) && !status && !status.message().operator std::string_view().empty();
+#endif
+  *to++ = krait::normal(krait::key(9), 3) + static_cast<float>(krait::parameter_count<Model> + krait::default_chunk<Model>());
+  return krait::target_name();
+}
+
+#else
+int main() {
+  static const Model model = krait::init<Model>(krait::key(0));
+  static Answer answer{};
+  std::printf("%s is AVX2\n", AVX2(model, answer));
+  for (const float value : answer.values)
+    if (!(value - value == 0.0f)) return 1;
+  // The AVX-512 unit is in the program, and is not called.
+  return AVX3 == nullptr;
+}
+#endif

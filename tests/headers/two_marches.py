@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Units of one program that are compiled for different processors stay apart: an AVX-512 and an AVX2 unit, linked in either order,
+run on an emulated processor without AVX-512, and each names its own target. And no function that the linker may share between
+such units is the library's, or has an instruction that only some of the processors know.
+
+  two_marches.py --compiler COMMAND
+"""
+import argparse
+import itertools
+import pathlib
+import re
+import shlex
+import sys
+import tempfile
+
+from compilers import INCLUDE, SKIPPED, present, run
+
+HERE = pathlib.Path(__file__).resolve().parent
+FLAGS = ["-std=c++20", "-DKRAIT_QUIET", "-Wno-psabi", f"-I{INCLUDE}", f"-I{HERE}"]
+UNITS = {"AVX3": ["-march=x86-64-v4", "-maes", "-mpclmul"], "AVX2": ["-march=haswell", "-maes", "-mpclmul"]}
+LEVELS = ["-O0", "-O2"]
+PROCESSOR = ["qemu-x86_64", "-cpu", "Haswell"]
+IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # in a mangled name
+# Highway's functions are in a namespace of the target.
+ELSEWHERE = re.compile(r"(\S+ )?hwy::N_")
+# Instructions of AVX and later: mnemonics that begin with v, registers wider than 128 bits, masks.
+NOT_EVERYWHERE = re.compile(r"^\s+v[a-z]|%[yz]mm|%xmm(1[6-9]|2\d|3[01])\b|%k[0-7]\b", re.M)
+
+
+def shared_functions(assembly):
+    """Mangled name -> code, of each function that the linker may merge with another unit's."""
+    shared, code, function = set(), {}, None
+    for line in assembly.read_text().splitlines():
+        words = line.split()
+        if words[:1] == [".weak"]:
+            shared.add(words[1])
+        elif words[:1] == [".type"] and words[-1] in ("@function", "%function"):
+            name = words[1].rstrip(",")
+            function = code.setdefault(name, []) if name in shared and not IN_A_BUILD.search(name) else None
+        elif words[:1] == [".size"]:
+            function = None
+        elif function is not None:
+            function.append(line)
+    return {name: "\n".join(lines) for name, lines in code.items()}
+
+
+def complaints(assembly):
+    for name, code in shared_functions(assembly).items():
+        readable = run(["c++filt", name])[1].strip()
+        if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # those of Hana's macro return empty objects
+            yield f"the library's function is shared: {readable}"
+        elif not ELSEWHERE.match(readable) and (found := NOT_EVERYWHERE.search(code)):
+            yield f"a shared function has {found[0].strip()!r}: {readable}"
+
+
+def check_files(compiler, folder):
+    """The headers that read and write files: their own functions only, as those of std and of the JSON library are shared."""
+    assembly = folder / "files.s"
+    code, said = run([*compiler, *FLAGS, "-O0", *UNITS["AVX3"], "-DUNIT=AVX3", "-DWITH_FILES", "-S", str(HERE / "two_marches.cpp"),
+                      "-o", str(assembly)])
+    yield from ([said] if code != 0 else [text for text in complaints(assembly) if text.startswith("the library's")])
+
+
+def check(compiler, level, folder):
+    objects = {}
+    for target, flags in {**UNITS, "main": []}.items():
+        objects[target] = folder / f"{target}{level}.s"
+        code, said = run([*compiler, *FLAGS, level, *flags, f"-DUNIT={target}", "-S", str(HERE / "two_marches.cpp"), "-o",
+                          str(objects[target])])
+        if code != 0:
+            yield f"{level} {target}: {said}"
+            return
+        if flags:
+            yield from (f"{level} {target}: {text}" for text in complaints(objects[target]))
+    for order in itertools.permutations(objects):
+        code, said = run([*compiler, *(str(objects[target]) for target in order), "-o", str(folder / "program")])
+        if code != 0:
+            yield f"{level}: does not link: {said}"
+            return
+        code, said = run([*PROCESSOR, str(folder / "program")])
+        said = "\n".join(line for line in said.splitlines() if "TCG doesn't support" not in line)
+        if code != 0 or said.split() != ["AVX2", "is", "AVX2"]:
+            yield f"{level}, linked in the order {', '.join(order)}: ends with {code}: {said}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiler", default="g++")
+    args = parser.parse_args()
+    compiler = shlex.split(args.compiler)
+    for program in (compiler[0], PROCESSOR[0]):
+        if not present(program):
+            print(f"skipped: no {program} on this machine")
+            return SKIPPED
+    wrong = []
+    with tempfile.TemporaryDirectory(prefix="krait_two_marches_") as folder:
+        for level in LEVELS:
+            wrong += check(compiler, level, pathlib.Path(folder))
+        wrong += check_files(compiler, pathlib.Path(folder))
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    print(f"{args.compiler}: {len(LEVELS)} levels, {len(wrong)} faults")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
