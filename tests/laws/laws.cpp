@@ -113,7 +113,7 @@ std::vector<Piece> random_split(const Subject& s, Draws& draws) {
   }
   return pieces;
 }
-std::string words(const std::vector<Piece>& pieces) {
+std::string words(const Chunks& chunks, const std::vector<Piece>& pieces) {
   std::string s = "split (pieces x chunk):";
   for (const Piece& p : pieces) s += " " + std::to_string(p.size) + "x" + std::to_string(chunks[p.chunk]);
   return s;
@@ -140,7 +140,7 @@ TEST_CASE("a prefill gives the bits of that many steps, in one piece and in any 
     const Sequence xs(s, 2);
     const Steps steps(model, xs);
     for (std::size_t chunk = 0; chunk < chunk_count; ++chunk) {
-      INFO("chunk " << chunks[chunk]);
+      INFO("chunk " << s.chunks[chunk]);
       Bytes state(s.state_bytes);
       Rows ys(s, length);
       const std::size_t taken =
@@ -166,7 +166,7 @@ TEST_CASE("a sequence split anywhere and anyhow gives the bits of single steps, 
     Draws draws(5);
     for (int attempt = 0; attempt < (quick ? 4 : 20); ++attempt) {
       const std::vector<Piece> pieces = random_split(s, draws);
-      INFO(words(pieces));
+      INFO(words(s.chunks, pieces));
       Bytes state(s.state_bytes);
       Rows ys(s, length);
       bool states_agree = true;
@@ -193,7 +193,7 @@ TEST_CASE("a prefill of every length up to one past the convolution's taps, and 
     for (std::size_t n = 1; n <= s.d_conv + 1; ++n) sizes.push_back(n);
     for (const std::size_t n : sizes)
       for (std::size_t chunk = 0; chunk < chunk_count; ++chunk) {
-        INFO(n << " tokens, chunk " << chunks[chunk]);
+        INFO(n << " tokens, chunk " << s.chunks[chunk]);
         Bytes state(s.state_bytes);
         Rows ys(s, n);
         s.prefill[chunk](model.weights.data(), state.data(), xs.at(0), n, ys.row(0), n, model.dirty_scratch());
@@ -213,7 +213,7 @@ TEST_CASE("a prefill that asks for one row gives the last of them, and the same 
     const Steps steps(model, xs);
     for (std::size_t chunk = 0; chunk < chunk_count; ++chunk)
       for (const std::size_t n : {std::size_t{1}, std::size_t{2}, s.d_conv, std::size_t{16}, std::size_t{65}, length}) {
-        INFO(n << " tokens, chunk " << chunks[chunk]);
+        INFO(n << " tokens, chunk " << s.chunks[chunk]);
         Bytes state(s.state_bytes);
         Rows y(s, 1);
         CHECK(s.prefill_last[chunk](model.weights.data(), state.data(), xs.at(0), n, y.row(0), model.dirty_scratch()) == n);

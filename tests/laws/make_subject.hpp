@@ -40,10 +40,9 @@ struct Functions {
       const float spread = name.ends_with("embedding.weight") ? 1.0f : name.ends_with("A_log") ? 2.0f
                            : Param::cols == 1                 ? 0.3f
                                                               : 1.0f / std::sqrt(static_cast<float>(Param::cols));
-      std::uint64_t i = 0;
-      for (std::size_t row = 0; row < Param::rows; ++row)
-        for (std::size_t col = 0; col < Param::cols; ++col)
-          param.set(row, col, krait::uniform(k, i++, -spread, spread) + (around_one ? 1.0f : 0.0f));
+      krait::assign(param, [&](std::size_t row, std::size_t col) {
+        return krait::uniform(k, row * Param::cols + col, -spread, spread) + (around_one ? 1.0f : 0.0f);
+      });
     });
   }
   static void step(const std::byte* model, std::byte* state, const void* x, float* y, std::byte* s) {
@@ -73,7 +72,7 @@ struct Functions {
   }
 };
 
-template <class Model>
+template <class Model, Chunks chunks = usual_chunks>
 Subject subject(std::string name, std::size_t d_conv = 1) {
   using F = Functions<Model>;
   Subject s{};
@@ -82,6 +81,7 @@ Subject subject(std::string name, std::size_t d_conv = 1) {
   s.d_in = F::tokens ? 1 : Model::d_in;
   s.d_out = Model::d_out;
   s.d_conv = d_conv;
+  s.chunks = chunks;
   s.model_bytes = sizeof(Model);
   s.state_bytes = sizeof(typename F::State);
   s.summarises = krait::Summarising<Model>;
@@ -131,13 +131,17 @@ inline std::string describe(const krait::SsmDims& d) {
                                    .dt_bias = d.dt_bias, .out_bias = d.out_bias});
 }
 
-template <template <auto> class System, auto... dims>
-void add(std::vector<Subject>& to, const char* name) {
+template <template <auto> class System, Chunks chunks, auto... dims>
+void add_in_chunks(std::vector<Subject>& to, const char* name) {
   const auto width = [](const auto& d) -> std::size_t {
     if constexpr (requires { d.d_conv; }) return d.d_conv;
     else return 1;
   };
-  (to.push_back(subject<System<dims>>(std::string(name) + describe(dims), width(dims))), ...);
+  (to.push_back(subject<System<dims>, chunks>(std::string(name) + describe(dims), width(dims))), ...);
+}
+template <template <auto> class System, auto... dims>
+void add(std::vector<Subject>& to, const char* name) {
+  add_in_chunks<System, usual_chunks, dims...>(to, name);
 }
 
 }  // namespace laws

@@ -30,6 +30,11 @@ TEST_CASE("a session gives the bits of steps, reset starts afresh, and a restore
     CHECK(in_chunks.prefill(tokens) == logits.back());
     session.reset();
     in_chunks.reset();
+    CHECK(session.output() == decltype(logits)::value_type{});
+    CHECK(in_chunks.output() == decltype(logits)::value_type{});
+    const krait::State<Model> fresh{};
+    CHECK(std::memcmp(&session.state(), &fresh, sizeof(fresh)) == 0);
+    CHECK(std::memcmp(&in_chunks.state(), &fresh, sizeof(fresh)) == 0);
   }
 }
 

@@ -2,6 +2,7 @@
 #ifndef KRAIT_TESTS_LAWS_SUBJECT_HPP
 #define KRAIT_TESTS_LAWS_SUBJECT_HPP
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <krait/core/random.hpp>
@@ -40,8 +41,9 @@ class Bytes {
 };
 
 // How many tokens a scratch is for; see Subject::prefill.
-inline constexpr std::size_t chunks[] = {1, 3, 16, 64};
-inline constexpr std::size_t chunk_count = sizeof(chunks) / sizeof(chunks[0]);
+inline constexpr std::size_t chunk_count = 4;
+using Chunks = std::array<std::size_t, chunk_count>;
+inline constexpr Chunks usual_chunks{1, 3, 16, 64};
 
 // Code that runs unoptimised or watched tries less: fewer draws, fewer models.
 #ifdef LAWS_QUICK
@@ -58,6 +60,7 @@ struct Subject {
   std::size_t vocab_size;       // 0: takes rows, not tokens
   std::size_t d_in, d_out;      // floats of a row; d_in is 1 where tokens (int) are taken
   std::size_t d_conv;           // splits up to one longer than it are tried
+  Chunks chunks;
   std::size_t model_bytes, state_bytes;
   std::size_t scratch_bytes;    // of the largest chunk
   bool summarises;              // a prefill may ask for one row
@@ -68,7 +71,7 @@ struct Subject {
   void (*step)(const std::byte* model, std::byte* state, const void* x, float* y, std::byte* scratch);
   // With the scratch on the stack.
   void (*step_alone)(const std::byte* model, std::byte* state, const void* x, float* y);
-  // n rows in, and room for `rows` rows out. Index: into `chunks`.
+  // n rows in, and room for `rows` rows out. Index: into chunks.
   std::size_t (*prefill[chunk_count])(const std::byte* model, std::byte* state, const void* xs, std::size_t n, float* ys,
                                       std::size_t rows, std::byte* scratch);
   // Only where it summarises: one row out.
@@ -83,13 +86,14 @@ struct Subject {
 
 std::vector<Subject> language_models();
 std::vector<Subject> layers();
+std::vector<Subject> stored_otherwise();
 
 // All of them.
 inline const std::vector<Subject>& subjects() {
   static const std::vector<Subject> all = [] {
-    std::vector<Subject> both = language_models();
-    for (Subject& s : layers()) both.push_back(s);
-    return both;
+    std::vector<Subject> subjects = language_models();
+    for (const auto& more : {layers(), stored_otherwise()}) subjects.insert(subjects.end(), more.begin(), more.end());
+    return subjects;
   }();
   return all;
 }

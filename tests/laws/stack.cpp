@@ -1,0 +1,94 @@
+// A stack adds no arithmetic: it gives what its members give when they are called one after the other.
+#include <array>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <krait.hpp>
+#include <vector>
+
+namespace {
+
+using krait::LinearDims;
+using krait::NormDims;
+
+constexpr std::size_t length = 9;
+template <std::size_t width>
+using Rows = std::vector<krait::Tensor<float, width>>;
+
+// Members that work in place and members that do not, next to each other in every order; every norm has an eps of its own.
+struct Parts {
+  KRAIT_PARAMS(Parts,
+    (krait::Linear<LinearDims{.d_in = 7, .d_out = 12}>, first),
+    (krait::RmsNorm<NormDims{.d_model = 12, .eps = 0.5}>, norm),
+    (krait::Linear<LinearDims{.d_in = 12, .d_out = 90}>, wider),
+    (krait::Linear<LinearDims{.d_in = 90, .d_out = 12, .bias = true}>, narrower),
+    (std::array<krait::ResidualBlock<krait::resolve(krait::BlockDims{.d_model = 12, .d_state = 2, .norm_eps = 0.125})>, 2>, layers),
+    (krait::Conv1d<krait::Conv1dDims{.channels = 12, .d_conv = 3}>, conv),
+    (krait::RmsNorm<NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>, other_norm),
+    (krait::MeanPool<12>, pool),
+    (krait::Linear<LinearDims{.d_in = 12, .d_out = 80}>, hidden),
+    (krait::Linear<LinearDims{.d_in = 80, .d_out = 3}>, last));
+};
+
+template <class Model>
+void draw(Model& model, std::uint64_t seed) {
+  krait::for_each_param(model, [&, i = std::uint64_t{0}](auto, auto& param) mutable {
+    krait::assign(param, [&](std::size_t, std::size_t) { return krait::uniform(krait::key(seed), i++, -0.5f, 0.5f); });
+  });
+}
+template <std::size_t width>
+Rows<width> drawn_rows(float limit) {
+  Rows<width> rows(length);
+  for (std::size_t i = 0; i < length * width; ++i) rows[i / width][i % width] = krait::uniform(krait::key(2), i, -limit, limit);
+  return rows;
+}
+
+// Of a pooling layer, the summary of every beginning.
+template <class Layer>
+Rows<Layer::d_out> through(const Layer& layer, const Rows<Layer::d_in>& xs) {
+  krait::State<Layer> state{};
+  Rows<Layer::d_out> ys(xs.size());
+  for (std::size_t t = 0; t < xs.size(); ++t) krait::step(layer, state, xs[t], ys[t]);
+  return ys;
+}
+
+TEST_CASE("a stack gives the bits of its members one after the other") {
+  static krait::Stack<Parts> stack;
+  draw(stack, 1);
+  const auto xs = drawn_rows<7>(0.5f);
+  auto rows = through(stack.norm, through(stack.first, xs));
+  rows = through(stack.narrower, through(stack.wider, rows));
+  for (const auto& block : stack.layers) rows = through(block, rows);
+  rows = through(stack.pool, through(stack.other_norm, through(stack.conv, rows)));
+  const auto wanted = through(stack.last, through(stack.hidden, rows));
+  CHECK(through(stack, xs) == wanted);
+  krait::State<krait::Stack<Parts>> state{};
+  krait::Tensor<float, 3> last;
+  krait::prefill(stack, state, xs, last);
+  CHECK(last == wanted.back());
+}
+
+template <NormDims dims>
+void check_norm(const Rows<dims.d_model>& xs) {
+  krait::RmsNorm<dims> norm;
+  draw(norm, 3);
+  const auto ys = through(norm, xs);
+  for (std::size_t t = 0; t < xs.size(); ++t) {
+    double squares = 0;
+    for (const float x : xs[t]) squares += double{x} * double{x};
+    for (std::size_t i = 0; i < dims.d_model; ++i) {
+      double wanted = double{xs[t][i]} / std::sqrt(squares / double{dims.d_model} + double{float(dims.eps)}) *
+                      double{norm.weight.get(i)};
+      if constexpr (dims.bias) wanted += double{norm.bias.get(i)};
+      CHECK(std::fabs(double{ys[t][i]} - wanted) < 1e-6);
+    }
+  }
+}
+
+TEST_CASE("a norm divides by its own eps") {
+  const auto xs = drawn_rows<12>(0.25f);  // a mean square of 0.02
+  check_norm<NormDims{.d_model = 12}>(xs);
+  check_norm<NormDims{.d_model = 12, .eps = 0.5}>(xs);
+  check_norm<NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(xs);
+}
+
+}  // namespace

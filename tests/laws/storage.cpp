@@ -1,0 +1,78 @@
+// Every system with weights of every storage type but f32, which the other files have. Compiled without optimisation on every
+// target, because bits do not depend on it. Odd and even numbers of inputs; outputs over two panels. The systems share parts of
+// the same dims, which are then compiled once.
+#include "make_subject.hpp"
+
+namespace laws {
+namespace {
+using krait::BlockDims;
+using krait::LinearDims;
+using krait::resolve;
+using krait::SsmDims;
+using krait::Storage;
+
+template <Storage storage>
+constexpr auto untied = resolve({.vocab_size = 131, .d_model = 33, .n_layers = 2, .d_state = 3, .d_conv = 3, .d_inner = 67, .dt_rank = 5,
+                                 .in_bias = true, .x_bias = true, .norm_bias = true, .tied = false, .norm_eps = 1e-2, .storage = storage});
+template <Storage storage>
+constexpr auto tied = resolve({.vocab_size = 140, .d_model = 16, .n_layers = 1, .d_state = 2, .storage = storage});
+template <Storage storage>
+constexpr auto block = block_dims(untied<storage>);
+template <Storage storage>
+constexpr auto core = ssm_dims(block<storage>);
+template <Storage storage>
+constexpr auto own = resolve(SsmDims{.d_inner = 17, .d_model = 33, .d_state = 3, .dt_rank = 2, .out_bias = true, .storage = storage});
+
+template <Storage storage>
+struct Parts {
+  KRAIT_PARAMS(Parts, (krait::Embedding<29, 10, storage>, embedding),
+               (krait::Linear<LinearDims{.d_in = 10, .d_out = 33, .storage = storage}>, linear_in),
+               (krait::MambaBlock<block<storage>>, mixer), (krait::LastPool<33>, pool),
+               (krait::Linear<LinearDims{.d_in = 33, .d_out = 131, .bias = true, .storage = storage}>, classifier));
+};
+
+// A chunk smaller than a tile of tokens, for which tokens go one by one, and the usual one. Every further chunk costs
+// as much compile time as these.
+constexpr Chunks two_kinds{2, 64, 64, 64};
+
+template <Storage storage>
+void add_systems(std::vector<Subject>& to, const std::string& of) {
+  const auto add_one = [&]<class Model>(std::type_identity<Model>, const std::string& name, std::size_t d_conv) {
+    to.push_back(subject<Model, two_kinds>(of + " " + name, d_conv));
+  };
+#ifndef LAWS_QUICK  // the block is all there is to most of them
+  add_one(std::type_identity<krait::SelectiveStateSpaceModel<core<storage>>>{},
+          "SelectiveStateSpaceModel" + describe(core<storage>), 1);
+  add_one(std::type_identity<krait::SelectiveStateSpace<own<storage>>>{}, "SelectiveStateSpace" + describe(own<storage>), 1);
+  add_one(std::type_identity<krait::Mamba<tied<storage>>>{}, "Mamba" + describe(tied<storage>), 4);
+  add_one(std::type_identity<krait::Mamba<untied<storage>>>{}, "Mamba" + describe(untied<storage>), 3);
+  add_one(std::type_identity<krait::Stack<Parts<storage>>>{}, "Stack{Embedding, Linear, MambaBlock, LastPool, Linear}", 3);
+#endif
+  add_one(std::type_identity<krait::MambaBlock<block<storage>>>{}, "MambaBlock" + describe(block<storage>), 3);
+}
+
+// One token's tile of a 16-bit layer is two panels wide for at most 256 inputs. `d_out`: two panels and a narrow one.
+template <Storage storage, std::size_t d_in, std::size_t d_out = 144>
+void add_linear(std::vector<Subject>& to, const std::string& of) {
+  constexpr Chunks chunks{1, 2, 3, 64};
+  to.push_back(subject<krait::Linear<LinearDims{.d_in = d_in, .d_out = d_out, .bias = d_in % 2 == 1, .storage = storage}>, chunks>(
+      of + " Linear{d_in " + std::to_string(d_in) + ", d_out " + std::to_string(d_out) + "}"));
+}
+}  // namespace
+
+std::vector<Subject> stored_otherwise() {
+  std::vector<Subject> all;
+  add_systems<Storage::int8>(all, "int8");
+#ifndef LAWS_QUICK
+  add_linear<Storage::bf16, 256>(all, "bf16");
+  add_linear<Storage::f16, 257>(all, "f16");
+  add_systems<Storage::bf16>(all, "bf16");
+  add_systems<Storage::f16>(all, "f16");
+#endif
+  add_linear<Storage::int8, 77, 150>(all, "int8");
+  add_linear<Storage::bf16, 257>(all, "bf16");
+  add_linear<Storage::f16, 256>(all, "f16");
+  return all;
+}
+
+}  // namespace laws
