@@ -103,6 +103,15 @@ inline std::uint64_t products() {
   int8_products([&h](const auto& rows) { h = hash(&rows, sizeof(rows), h); });
   return h;
 }
+// Of prefills, or of the steps that they must be like.
+inline std::uint64_t tiles(bool by_steps) {
+  std::uint64_t h = hash(nullptr, 0);
+  int8_tiles([&](const auto& prefilled, const auto& stepped) {
+    const auto& rows = by_steps ? stepped : prefilled;
+    h = hash(&rows, sizeof(rows), h);
+  });
+  return h;
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bits
@@ -117,6 +126,7 @@ HWY_EXPORT(noxton);
 HWY_EXPORT(tied);
 HWY_EXPORT(fused);
 HWY_EXPORT(products);
+HWY_EXPORT(tiles);
 #define BITS_CALL(function) HWY_DYNAMIC_DISPATCH(function)
 #else
 #define BITS_CALL(function) HWY_STATIC_DISPATCH(function)
@@ -196,7 +206,8 @@ void print_all(const char* target) {
   std::printf("target=%s fma=%d", target, BITS_CALL(fused)() ? 1 : 0);
   print("noxton_key0", hash(&noxton_case.model, sizeof(Noxton)), BITS_CALL(noxton)(noxton_case));
   print("mamba_tied", hash(&tied_case.model, sizeof(Tied)), BITS_CALL(tied)(tied_case));
-  std::printf(" int8 products=%016llx\n", static_cast<unsigned long long>(BITS_CALL(products)()));
+  std::printf(" int8 products=%016llx tiles=%016llx tile_steps=%016llx\n", static_cast<unsigned long long>(BITS_CALL(products)()),
+              static_cast<unsigned long long>(BITS_CALL(tiles)(false)), static_cast<unsigned long long>(BITS_CALL(tiles)(true)));
 }
 
 }  // namespace

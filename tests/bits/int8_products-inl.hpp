@@ -7,6 +7,8 @@
 #define KRAIT_TESTS_BITS_INT8_PRODUCTS_INL_HPP
 #endif
 
+#include <span>
+
 #include <krait/core/random.hpp>
 #include <krait/nn/linear.hpp>
 #include <krait/ops/verbs-inl.hpp>
@@ -43,6 +45,38 @@ void int8_products(Use use) {
   int8_products_of<3>(use);
   int8_products_of<16>(use);
   int8_products_of<600>(use);
+}
+
+// use(prefilled, stepped): rows of prefills of 1 to 7 tokens, that is of tiles of every number of tokens, and of single steps,
+// which must be the same. Every token has inputs of another size, so that a step or a sum of a neighbour's would be noticed.
+template <std::size_t K, class Use>
+HWY_NOINLINE void int8_tiles_of(Use use) {
+  using Layer = krait::Linear<krait::LinearDims{.d_in = K, .d_out = 83, .bias = true, .storage = krait::Storage::int8}>;
+  static Layer layer;
+  static krait::Tensor<float, 7, K> xs;
+  static krait::Tensor<float, 7, 83> prefilled, stepped;
+  static krait::Scratch<Layer, 7> scratch;
+  const krait::Key key = krait::key(K + 1);
+  krait::assign(layer.weight, [&](std::size_t row, std::size_t col) { return krait::uniform(key, row * K + col, -1.0f, 1.0f); });
+  krait::assign(layer.bias, [&](std::size_t row, std::size_t) { return krait::uniform(key, 100 * K + row, -1.0f, 1.0f); });
+  for (std::size_t t = 0; t < 7; ++t)
+    for (std::size_t col = 0; col < K; ++col) {
+      const auto size = static_cast<float>(1 + 3 * t);
+      xs[t][col] = krait::uniform(key, 200 * K + t * K + col, -size, 0.5f * size);
+    }
+  krait::State<Layer> state{};
+  for (std::size_t t = 0; t < 7; ++t) krait::HWY_NAMESPACE::step(layer, state, xs[t], stepped[t]);
+  for (std::size_t n = 1; n <= 7; ++n) {
+    prefilled = stepped;
+    for (std::size_t t = 0; t < n; ++t) prefilled[t] = {};
+    krait::HWY_NAMESPACE::prefill(layer, state, std::span(xs.data(), n), std::span(prefilled.data(), n), scratch);
+    use(prefilled, stepped);
+  }
+}
+template <class Use>
+void int8_tiles(Use use) {
+  int8_tiles_of<5>(use);
+  int8_tiles_of<77>(use);
 }
 
 }  // namespace HWY_NAMESPACE
