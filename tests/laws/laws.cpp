@@ -139,7 +139,7 @@ TEST_CASE("a prefill gives the bits of that many steps, in one piece and in any 
     Model model(s, 1);
     const Sequence xs(s, 2);
     const Steps steps(model, xs);
-    for (std::size_t chunk = 0; chunk < chunk_count; ++chunk) {
+    for (const std::size_t chunk : s.distinct_chunks()) {
       INFO("chunk " << s.chunks[chunk]);
       Bytes state(s.state_bytes);
       Rows ys(s, length);
@@ -164,7 +164,7 @@ TEST_CASE("a sequence split anywhere and anyhow gives the bits of single steps, 
     const Sequence xs(s, 4);
     const Steps steps(model, xs);
     Draws draws(5);
-    for (int attempt = 0; attempt < (quick ? 4 : 20); ++attempt) {
+    for (int attempt = 0; attempt < (s.quick ? 4 : 20); ++attempt) {
       const std::vector<Piece> pieces = random_split(s, draws);
       INFO(words(s.chunks, pieces));
       Bytes state(s.state_bytes);
@@ -189,10 +189,10 @@ TEST_CASE("a prefill of every length up to one past the convolution's taps, and 
     const Sequence xs(s, 4);
     const Steps steps(model, xs);
     std::vector<std::size_t> sizes{16, 17, 21, 65, 15, 18, 19, 20, 22, 23, 63, 64};
-    if (quick) sizes.resize(4);
+    if (s.quick) sizes.resize(4);
     for (std::size_t n = 1; n <= s.d_conv + 1; ++n) sizes.push_back(n);
     for (const std::size_t n : sizes)
-      for (std::size_t chunk = 0; chunk < chunk_count; ++chunk) {
+      for (const std::size_t chunk : s.distinct_chunks()) {
         INFO(n << " tokens, chunk " << s.chunks[chunk]);
         Bytes state(s.state_bytes);
         Rows ys(s, n);
@@ -211,7 +211,7 @@ TEST_CASE("a prefill that asks for one row gives the last of them, and the same 
     Model model(s, 6);
     const Sequence xs(s, 7);
     const Steps steps(model, xs);
-    for (std::size_t chunk = 0; chunk < chunk_count; ++chunk)
+    for (const std::size_t chunk : s.distinct_chunks())
       for (const std::size_t n : {std::size_t{1}, std::size_t{2}, s.d_conv, std::size_t{16}, std::size_t{65}, length}) {
         INFO(n << " tokens, chunk " << s.chunks[chunk]);
         Bytes state(s.state_bytes);
@@ -248,7 +248,7 @@ TEST_CASE("an empty prompt changes nothing") {
     Rows y(s, 1);
     const Rows untouched = y;
     Bytes state = steps.states[9];
-    for (std::size_t chunk = 0; chunk < chunk_count; ++chunk) {
+    for (const std::size_t chunk : s.distinct_chunks()) {
       CHECK(s.prefill[chunk](model.weights.data(), state.data(), nullptr, 0, y.row(0), 1, model.dirty_scratch()) == 0);
       if (s.summarises)
         CHECK(s.prefill_last[chunk](model.weights.data(), state.data(), nullptr, 0, y.row(0), model.dirty_scratch()) == 0);

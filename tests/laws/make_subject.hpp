@@ -82,6 +82,7 @@ Subject subject(std::string name, std::size_t d_conv = 1) {
   s.d_out = Model::d_out;
   s.d_conv = d_conv;
   s.chunks = chunks;
+  s.quick = quick;
   s.model_bytes = sizeof(Model);
   s.state_bytes = sizeof(typename F::State);
   s.summarises = krait::Summarising<Model>;

@@ -60,7 +60,8 @@ struct Subject {
   std::size_t vocab_size;       // 0: takes rows, not tokens
   std::size_t d_in, d_out;      // floats of a row; d_in is 1 where tokens (int) are taken
   std::size_t d_conv;           // splits up to one longer than it are tried
-  Chunks chunks;
+  Chunks chunks;                // those that are the same stand side by side
+  bool quick;                   // fewer draws
   std::size_t model_bytes, state_bytes;
   std::size_t scratch_bytes;    // of the largest chunk
   bool summarises;              // a prefill may ask for one row
@@ -80,6 +81,13 @@ struct Subject {
   std::size_t (*prefill_alone)(const std::byte* model, std::byte* state, const void* xs, std::size_t n, float* ys);
   void (*forward)(const std::byte* model, const void* xs, float* ys);  // `length` rows in
 
+  // An index of every chunk that is another.
+  std::vector<std::size_t> distinct_chunks() const {
+    std::vector<std::size_t> indices;
+    for (std::size_t i = 0; i < chunk_count; ++i)
+      if (i == 0 || chunks[i] != chunks[i - 1]) indices.push_back(i);
+    return indices;
+  }
   bool takes_tokens() const { return vocab_size > 0; }
   std::size_t input_bytes() const { return takes_tokens() ? sizeof(int) : d_in * sizeof(float); }
 };
