@@ -462,7 +462,8 @@ HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
   "subs " low ", " low ", " first "\n sbc " high ", " high ", " first ", asr #31\n" \
   "lsr " low ", " low ", #8\n orr " low ", " low ", " high ", lsl #24\n"
   register const Int8Tile* at asm("r0") = &tile;
-  asm volatile(".syntax unified\n"
+  // adr counts from the address of its instruction rounded down to a multiple of 4, so the code is aligned to 4.
+  asm volatile(".syntax unified\n.p2align 2\n"
                "vmov s21, r7\n"
                "vldmia %[at]!, {s12-s18}\n ldmia %[at], {r1, r2, r7, lr}\n vmov s20, r2\n"
                "adr.w r3, 1f\n cmp r1, #1\n it eq\n adreq.w r3, 2f\n it hi\n adrhi.w r3, 3f\n vmov s19, r3\n"

@@ -11,7 +11,20 @@
 #if defined(__AVXVNNI__) && defined(__VAES__) && !defined(HWY_WANT_AVX3_DL)
 #define HWY_WANT_AVX3_DL
 #endif
+// Without vectors, Highway takes EMU128 or SCALAR by the compiler's version. The loops for Cortex-M and RISC-V are SCALAR's, and
+// EMU128 keeps its four lanes in memory (13.9 times the instructions on a Cortex-M4F), so the choice is made here.
+#if !defined(__x86_64__) && !defined(__i386__) && !defined(__aarch64__) && !defined(__ARM_NEON) && !defined(__riscv_vector) && \
+    !defined(__VSX__) && !defined(__wasm_simd128__) && !defined(__VEC__) && !defined(HWY_TARGET_INCLUDE) && \
+    !defined(HWY_COMPILE_ONLY_EMU128) && !defined(HWY_COMPILE_ONLY_STATIC)
+#define KRAIT_WANTS_SCALAR
+#ifndef HWY_COMPILE_ONLY_SCALAR
+#define HWY_COMPILE_ONLY_SCALAR
+#endif
+#endif
 #include <hwy/highway.h>
+#if defined(KRAIT_WANTS_SCALAR) && HWY_TARGET != HWY_SCALAR
+#error "krait: Highway was included before krait.hpp and chose EMU128, which is 14 times as slow: include krait.hpp first, or compile with -DHWY_COMPILE_ONLY_SCALAR"
+#endif
 
 #include <algorithm>
 #include <cstddef>
@@ -63,8 +76,17 @@ inline constexpr bool has_fma = true;
 inline constexpr bool has_fma = false;
 #endif
 HWY_INLINE float fused(float a, float b, float c) {
+// clang calls fmaf, which may set errno, unless -fno-math-errno is given or the C library is known never to set it.
+#if defined(__clang__) && defined(__arm__) && defined(__ARM_FEATURE_FMA)
+  asm("vfma.f32 %0, %1, %2" : "+t"(c) : "t"(a), "t"(b));
+  return c;
+#elif defined(__clang__) && defined(__riscv_flen)
+  asm("fmadd.s %0, %1, %2, %0" : "+f"(c) : "f"(a), "f"(b));
+  return c;
+#else
   if constexpr (has_fma) return __builtin_fmaf(a, b, c);
   else return a * b + c;
+#endif
 }
 #elif HWY_ARCH_X86
 inline constexpr bool has_fma = HWY_TARGET <= HWY_AVX2;  // lower is wider
