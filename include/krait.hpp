@@ -5,6 +5,9 @@
 #ifndef KRAIT_HPP
 #define KRAIT_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include "krait/core/dims.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
@@ -32,5 +35,8 @@ inline constexpr bool has_fma = HWY_NAMESPACE::has_fma;
 inline const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -2,6 +2,9 @@
 #ifndef KRAIT_CONVERT_HPP
 #define KRAIT_CONVERT_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
 
@@ -35,5 +38,8 @@ void convert(const From& from, To& to) {
 }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

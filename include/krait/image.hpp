@@ -9,6 +9,9 @@
 #ifndef KRAIT_IMAGE_HPP
 #define KRAIT_IMAGE_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -348,5 +351,8 @@ constexpr const Model& packed(const Packed& model) {
 }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -2,6 +2,9 @@
 #ifndef KRAIT_INIT_HPP
 #define KRAIT_INIT_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <algorithm>
 #include <cmath>
 
@@ -165,5 +168,8 @@ Model init_for_training(Key key) {
 }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

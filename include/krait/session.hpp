@@ -2,6 +2,9 @@
 #ifndef KRAIT_SESSION_HPP
 #define KRAIT_SESSION_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include "krait.hpp"
 
 namespace krait {
@@ -65,5 +68,8 @@ template <class Model>
 Session(const Model&) -> Session<Model>;
 
 }  // namespace krait
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -8,6 +8,9 @@
 #ifndef KRAIT_SNAPSHOT_HPP
 #define KRAIT_SNAPSHOT_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -88,5 +91,8 @@ Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint
 }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -10,7 +10,7 @@ MAY_INCLUDE = {
     "krait.hpp": ["krait/core/", "krait/nn/", "krait/ops/"],
     "krait/init.hpp": ["krait/core/", "krait/nn/"],
     "krait/convert.hpp": ["krait/core/"],
-    "krait/session.hpp": ["krait.hpp"],
+    "krait/session.hpp": ["krait.hpp", "krait/core/"],
     "krait/image.hpp": ["krait/core/", "krait/nn/"],
     "krait/snapshot.hpp": ["krait/image.hpp", "krait/core/"],
     "krait/core/": ["krait/core/"],

@@ -12,7 +12,8 @@ import tempfile
 from compilers import INCLUDE, SKIPPED, present, run
 
 HERE = pathlib.Path(__file__).resolve().parent
-FLAGS = ["-std=c++20", "-O0", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
+FLAGS = ["-std=c++20", "-O0", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion",
+         "-Wpedantic", "-Werror"]
 UNIT = """#include "all_headers.hpp"
 #include "every_layer.hpp"
 float NAME() {

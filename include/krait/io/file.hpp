@@ -2,6 +2,9 @@
 #ifndef KRAIT_IO_FILE_HPP
 #define KRAIT_IO_FILE_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -76,5 +79,8 @@ inline Status write_file(const std::filesystem::path& path, std::span<const std:
 }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -2,6 +2,9 @@
 #ifndef KRAIT_IO_LOAD_HPP
 #define KRAIT_IO_LOAD_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -183,5 +186,8 @@ Status load(Model& model, std::span<const std::byte> bytes, const LoadOptions& o
 }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -3,6 +3,9 @@
 #ifndef KRAIT_IO_SAFETENSORS_HPP
 #define KRAIT_IO_SAFETENSORS_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <algorithm>
 #include <bit>
 #include <cstddef>
@@ -305,5 +308,8 @@ inline bool holds_floats(const Entry& entry) {
 }
 
 }  // namespace krait::safetensors::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -2,6 +2,9 @@
 #ifndef KRAIT_IO_SAVE_HPP
 #define KRAIT_IO_SAVE_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -55,5 +58,8 @@ std::vector<std::byte> save(const Model& model, const std::map<std::string, std:
 }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -41,7 +41,7 @@ struct DecayRates : Blocks<d_inner, d_state> {
   KRAIT_INLINE static float stored(float A_log) {
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();  // one that passes through exp2_decay
     const double rate = __builtin_exp(static_cast<double>(A_log)) * std::numbers::log2e;
-    return rate < FLT_MAX ? -static_cast<float>(rate) : rate >= FLT_MAX ? -FLT_MAX : nan;
+    return rate < static_cast<double>(FLT_MAX) ? -static_cast<float>(rate) : rate >= static_cast<double>(FLT_MAX) ? -FLT_MAX : nan;
   }
   KRAIT_INLINE static float recovered(float rate) {
     const float guess = static_cast<float>(__builtin_log(-static_cast<double>(rate) / std::numbers::log2e));

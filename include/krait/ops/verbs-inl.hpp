@@ -6,6 +6,9 @@
 #define KRAIT_OPS_VERBS_INL_HPP
 #endif
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <algorithm>
 #include <type_traits>
 
@@ -287,5 +290,8 @@ int forward(const Model&, More&&...) noexcept {
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif
