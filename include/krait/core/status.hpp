@@ -112,8 +112,8 @@ struct [[nodiscard]] Status {
   Text<80> wanted{};
 
   KRAIT_INLINE constexpr Status() {}
-  KRAIT_INLINE constexpr Status(Problem problem, const Text<96>& where, const Text<80>& found, const Text<80>& wanted)
-      : problem(problem), where(where), found(found), wanted(wanted) {}
+  KRAIT_INLINE constexpr Status(Problem kind, const Text<96>& name, const Text<80>& content, const Text<80>& accepted)
+      : problem(kind), where(name), found(content), wanted(accepted) {}
 
   KRAIT_INLINE constexpr explicit operator bool() const { return problem == Problem::none; }
 
