@@ -65,7 +65,7 @@ constexpr std::int32_t largest_input(std::size_t K) {
 }
 
 // q[i] = round(x[i] / step) for K floats, zeros behind them up to a whole block; the answer is the step, the largest
-// magnitude over largest_input(K). Inputs that are all below 2^-100 count as 0. If one is not finite the step is not
+// magnitude over largest_input(K). Magnitudes below 2^-100 count as 2^-100. If one is not finite the step is not
 // either, and so every output becomes NaN or infinite.
 HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
   const Tag tag;
