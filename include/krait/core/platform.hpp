@@ -22,7 +22,8 @@
 // could be given the AVX-512 unit's copy. Therefore
 //   - every function is in a namespace named after the unit's instruction set (inline: callers never spell it):
 //     `namespace krait::inline KRAIT_BUILD`, and per Highway target `namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD`;
-//   - member functions, whose types all units share, are forced inline with KRAIT_INLINE, and so is every lambda in them.
+//   - the member functions of types that all units share (models, states, tensors) are forced inline with KRAIT_INLINE, and so is
+//     every lambda in them. Text, Status and the types of krait/io are not shared: they are in the namespace, too.
 // tests/headers/two_marches.py looks for functions that are neither.
 #define KRAIT_INLINE inline __attribute__((always_inline))
 

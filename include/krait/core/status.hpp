@@ -8,7 +8,22 @@
 
 #include "krait/core/text.hpp"
 
-namespace krait {
+namespace krait::inline KRAIT_BUILD {
+
+// The number of bytes of the UTF-8 code point at the start of `text`, which must not be empty; 1 if it is not valid UTF-8.
+constexpr std::size_t code_point_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(text[i])}; };
+  const std::size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC0 ? 2 : 1;
+  if (size == 1 || text.size() < size) return 1;
+  std::uint32_t value = byte(0) & 0x7Fu >> size;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0u) != 0x80u) return 1;
+    value = value << 6 | (byte(i) & 0x3Fu);
+  }
+  const bool is_surrogate = value >= 0xD800u && value <= 0xDFFFu;
+  const bool is_shortest = value >= (size == 4 ? 0x10000u : size == 3 ? 0x800u : 0x80u);
+  return byte(0) < 0xF8 && is_shortest && !is_surrogate && value <= 0x10FFFFu ? size : 1;
+}
 
 enum class Problem {
   none,
@@ -37,72 +52,6 @@ enum class Problem {
   other_model,       // an image or snapshot of another model
 };
 
-}  // namespace krait
-
-namespace krait::detail::inline KRAIT_BUILD {
-
-// The number of bytes of the UTF-8 code point at the start of `text`, which must not be empty; 1 if it is not valid UTF-8.
-constexpr std::size_t code_point_bytes(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(text[i])}; };
-  const std::size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC0 ? 2 : 1;
-  if (size == 1 || text.size() < size) return 1;
-  std::uint32_t value = byte(0) & 0x7Fu >> size;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0u) != 0x80u) return 1;
-    value = value << 6 | (byte(i) & 0x3Fu);
-  }
-  const bool is_surrogate = value >= 0xD800u && value <= 0xDFFFu;
-  const bool is_shortest = value >= (size == 4 ? 0x10000u : size == 3 ? 0x800u : 0x80u);
-  return byte(0) < 0xF8 && is_shortest && !is_surrogate && value <= 0x10FFFFu ? size : 1;
-}
-
-constexpr std::string_view what(Problem problem) {
-  switch (problem) {
-    case Problem::none: return "no problem";
-    case Problem::cannot_read: return "cannot be read";
-    case Problem::cannot_write: return "cannot be written";
-    case Problem::truncated: return "ends too early";
-    case Problem::other_format: return "not a safetensors file";
-    case Problem::header_too_large: return "header is too large";
-    case Problem::header_not_json: return "header is not JSON";
-    case Problem::header_form: return "header does not follow the safetensors format";
-    case Problem::duplicate: return "duplicate name";
-    case Problem::bad_dtype: return "dtype is not supported";
-    case Problem::bad_shape: return "shape is wrong";
-    case Problem::bad_offsets: return "data offsets are wrong";
-    case Problem::overlap: return "data overlaps another tensor";
-    case Problem::hole: return "bytes belong to no tensor";
-    case Problem::missing: return "parameter is missing";
-    case Problem::unknown: return "model has no such tensor";
-    case Problem::not_finite: return "value is not finite";
-    case Problem::head_not_tied: return "head differs from the embedding";
-    case Problem::misaligned: return "address is not aligned";
-    case Problem::not_an_image: return "magic bytes are wrong";
-    case Problem::bad_byte_order: return "byte order differs from this machine's";
-    case Problem::bad_version: return "layout version differs from this library's";
-    case Problem::bad_checksum: return "data is damaged: CRC-32 is wrong";
-    case Problem::other_model: return "belongs to another model";
-  }
-  return "unknown problem";
-}
-
-// See Status::message.
-constexpr Text<320> message(Problem problem, std::string_view where, std::string_view found, std::string_view wanted) {
-  Text<320> text;
-  if (problem == Problem::none) return text += what(problem);
-  if (!where.empty()) (text += where) += ": ";
-  ((((text += what(problem)) += ": found ") += found) += ", wanted ") += wanted;
-  const Text<320> raw = text;
-  text.size = 0;
-  for (std::string_view rest = raw; !rest.empty(); rest.remove_prefix(code_point_bytes(rest)))
-    text += std::string_view(rest[0] >= ' ' && rest[0] <= '~' ? rest.data() : "?", 1);
-  return text;
-}
-
-}  // namespace krait::detail::inline KRAIT_BUILD
-
-namespace krait {
-
 // Converts to true if there is no problem. Otherwise `where` names the tensor, parameter or file, `found` is the content
 // that was refused, and `wanted` is the content that would have been accepted. message() is one sentence with all three.
 struct [[nodiscard]] Status {
@@ -111,19 +60,53 @@ struct [[nodiscard]] Status {
   Text<80> found{};
   Text<80> wanted{};
 
-  KRAIT_INLINE constexpr Status() {}
-  KRAIT_INLINE constexpr Status(Problem kind, const Text<96>& name, const Text<80>& content, const Text<80>& accepted)
-      : problem(kind), where(name), found(content), wanted(accepted) {}
-
-  KRAIT_INLINE constexpr explicit operator bool() const { return problem == Problem::none; }
+  constexpr explicit operator bool() const { return problem == Problem::none; }
 
   // Printable ASCII only: a '?' replaces each control character, each other code point outside ASCII and each byte that is
   // not valid UTF-8.
-  KRAIT_INLINE constexpr Text<320> message() const { return detail::message(problem, where, found, wanted); }
+  constexpr Text<320> message() const {
+    Text<320> text;
+    if (problem == Problem::none) return text += what(problem);
+    if (where.size > 0) (text += where) += ": ";
+    ((((text += what(problem)) += ": found ") += found) += ", wanted ") += wanted;
+    const Text<320> raw = text;
+    text.size = 0;
+    for (std::string_view rest = raw; !rest.empty(); rest.remove_prefix(code_point_bytes(rest)))
+      text += std::string_view(rest[0] >= ' ' && rest[0] <= '~' ? rest.data() : "?", 1);
+    return text;
+  }
 
-  KRAIT_INLINE static constexpr std::string_view what(Problem problem) { return detail::what(problem); }
+  static constexpr std::string_view what(Problem problem) {
+    switch (problem) {
+      case Problem::none: return "no problem";
+      case Problem::cannot_read: return "cannot be read";
+      case Problem::cannot_write: return "cannot be written";
+      case Problem::truncated: return "ends too early";
+      case Problem::other_format: return "not a safetensors file";
+      case Problem::header_too_large: return "header is too large";
+      case Problem::header_not_json: return "header is not JSON";
+      case Problem::header_form: return "header does not follow the safetensors format";
+      case Problem::duplicate: return "duplicate name";
+      case Problem::bad_dtype: return "dtype is not supported";
+      case Problem::bad_shape: return "shape is wrong";
+      case Problem::bad_offsets: return "data offsets are wrong";
+      case Problem::overlap: return "data overlaps another tensor";
+      case Problem::hole: return "bytes belong to no tensor";
+      case Problem::missing: return "parameter is missing";
+      case Problem::unknown: return "model has no such tensor";
+      case Problem::not_finite: return "value is not finite";
+      case Problem::head_not_tied: return "head differs from the embedding";
+      case Problem::misaligned: return "address is not aligned";
+      case Problem::not_an_image: return "magic bytes are wrong";
+      case Problem::bad_byte_order: return "byte order differs from this machine's";
+      case Problem::bad_version: return "layout version differs from this library's";
+      case Problem::bad_checksum: return "data is damaged: CRC-32 is wrong";
+      case Problem::other_model: return "belongs to another model";
+    }
+    return "unknown problem";
+  }
 };
 
-}  // namespace krait
+}  // namespace krait::inline KRAIT_BUILD
 
 #endif
