@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "krait/core/opaque.hpp"
 #include "krait/core/platform.hpp"
 
 namespace krait {
@@ -74,7 +75,7 @@ inline float normal(Key k, std::uint64_t i) {
   const auto& c = central ? center : tail;
   float p = c[0];
   for (std::size_t j = 1; j < c.size(); ++j) p = __builtin_fmaf(p, w, c[j]);
-  return 1.41421354f * (p * u);
+  return 1.41421354f * opaque(p * u);
 }
 
 }  // namespace krait::inline KRAIT_BUILD

@@ -9,6 +9,7 @@
 
 #include "krait/core/dims.hpp"
 #include "krait/core/half.hpp"
+#include "krait/core/opaque.hpp"
 
 namespace krait {
 
@@ -183,14 +184,14 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
       const float magnitude = __builtin_fabsf(value(col));
       if (magnitude > largest) largest = magnitude;
     }
-    const float inverse = largest >= 0x1p-120f ? 127.0f / largest : 0.0f;
+    const float inverse = largest >= 0x1p-120f ? opaque(127.0f / largest) : 0.0f;
     for (std::size_t col = 0; col < columns; ++col) {
       std::int16_t& pair = values[offset(row, col)];
       const auto whole = static_cast<int>(__builtin_nearbyintf(value(col) * inverse));
       pair = order.place(row) % 2 == 0 ? int8_pair(whole, second_of_pair(pair)) : int8_pair(first_of_pair(pair), whole);
     }
     constexpr float largest_scale = 0x1.020406p121f;
-    const float scale = largest / 127.0f;
+    const float scale = largest / opaque(127.0f);
     scales[order.place(row)] = inverse == 0.0f ? 0.0f : scale < largest_scale ? scale : largest_scale;
   }
   KRAIT_INLINE constexpr const std::int16_t* data() const { return values.data(); }

@@ -45,7 +45,7 @@ template <class A>
 HWY_INLINE A exp_within_limit(const A& x) {
   const auto hi = constant<A>(log2e_hi);
   const auto lo = constant<A>(log2e_lo);
-  const A n_shifted = round_shifted(opaque(mul(x, hi)));
+  const A n_shifted = round_shifted(mul(x, hi));
   const A minus_n = sub(constant<A>(whole_shift), n_shifted);
   return times_power_of_two(exp2_polynomial(mul_add(x, lo, mul_add(x, hi, minus_n))), n_shifted);
 }

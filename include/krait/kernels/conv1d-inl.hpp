@@ -45,7 +45,7 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
     const std::size_t block = c / block_width * block_width;
     const float* taps = weight + block * d_conv + c % block_width;
     float* past = d_conv > 1 ? window + block * (d_conv - 1) + c % block_width : nullptr;
-    const V start = bias ? load_vector(bias + c) : hn::Zero(tag);
+    const V start = bias ? load_vector(bias + c) : zero_start();
     // The inputs that the taps meet, oldest first. Never moved in a loop: clang would make it a copy in memory, in vectors of
     // another width, and a token would wait for the stores of the one before (on AVX-512 this pass took five times as long).
     auto inputs = several<d_conv>([&](std::size_t j) KRAIT_LAMBDA {

@@ -83,7 +83,7 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
   });
   const float magnitude = hn::GetLane(hn::BitCast(tag, hn::MaxOfLanes(int_tag, largest)));
   const auto most = static_cast<float>(largest_input(K));
-  const V inverse = hn::Set(tag, most / magnitude);
+  const V inverse = hn::Set(tag, div(most, magnitude));
   const auto shift = hn::BitCast(int_tag, hn::Set(tag, whole_shift));
 #ifdef KRAIT_CORTEX_M_FPU
   if (done > 0) round_in_fours(x, inverse.raw, whole_shift, q, done);
@@ -91,7 +91,7 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
   [[maybe_unused]] auto sum = hn::Zero(int_tag);
   for_each_vector(K - done, [&](std::size_t from, auto load, auto) KRAIT_LAMBDA {
     const std::size_t i = done + from;
-    const V whole = round_shifted(opaque(hn::Mul(load(x + i), inverse)));
+    const V whole = round_shifted(mul(load(x + i), inverse));
 #ifdef KRAIT_AVX512_VNNI
     // The lower bytes of all inputs, then the upper ones, both signed.
     const hn::Rebind<std::int8_t, Tag> byte_tag;
@@ -110,9 +110,9 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
   if constexpr (lanes < block_width)
     for (std::size_t i = ceil_div(K, lanes) * lanes; i < padded(K); ++i) q[i] = 0;
 #ifdef KRAIT_AVX512_VNNI
-  return {magnitude / most, hn::GetLane(hn::SumOfLanes(int_tag, sum))};
+  return {div(magnitude, most), hn::GetLane(hn::SumOfLanes(int_tag, sum))};
 #else
-  return {magnitude / most, 0};
+  return {div(magnitude, most), 0};
 #endif
 }
 
@@ -120,8 +120,8 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
 HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float* scales, float step, const float* bias,
                               float* y) {
   const Tag tag;
-  const V start = bias ? load_vector(bias) : hn::Zero(tag);
-  store_unaligned(mul_add_one(hn::ConvertTo(tag, sums), hn::Mul(load_vector(scales), hn::Set(tag, step)), start), y);
+  const V start = bias ? load_vector(bias) : zero_start();
+  store_unaligned(mul_add_one(hn::ConvertTo(tag, sums), mul(load_vector(scales), hn::Set(tag, step)), start), y);
 }
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128

@@ -118,7 +118,7 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   V sum[tokens][vectors];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) {
-    const V start = bias ? load_vector(bias + v * lanes) : hn::Zero(tag);
+    const V start = bias ? load_vector(bias + v * lanes) : zero_start();
     KRAIT_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = start;
   }

@@ -11,7 +11,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The square root, without libm's detour for negative numbers on cores whose compilers keep it.
+// The square root, without libm's detour for negative numbers on cores whose compilers keep it, and without the estimate that
+// clang takes on x86 with -funsafe-math-optimizations.
 HWY_INLINE float square_root(float x) {
 #if defined(__arm__) && defined(__ARM_FP)
   float root;
@@ -21,19 +22,22 @@ HWY_INLINE float square_root(float x) {
   float root;
   asm("fsqrt.s %0, %1" : "=f"(root) : "f"(x));
   return root;
+#elif HWY_ARCH_X86 && (HWY_TARGET <= HWY_AVX2 || defined(__AVX__))
+  float root;
+  asm("vsqrtss %1, %1, %0" : "=x"(root) : "x"(x));
+  return root;
 #else
-  return hn::GetLane(hn::Sqrt(hn::Set(OneTag{}, x)));
+  return opaque(hn::GetLane(hn::Sqrt(hn::Set(OneTag{}, x))));
 #endif
 }
 
 // Sum over i of x[i]^2: partial sum p takes x[p], x[p + 16], ...; then partials are added in halves, p with p + 8,
 // p + 4, p + 2, p + 1.
 HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
-  const Tag tag;
   constexpr std::size_t vectors = block_width / lanes;
   V sum[vectors];
   KRAIT_UNROLL
-  for (std::size_t v = 0; v < vectors; ++v) sum[v] = hn::Zero(tag);
+  for (std::size_t v = 0; v < vectors; ++v) sum[v] = zero_start();
   std::size_t i = 0;
   for (; i + block_width <= n; i += block_width) {
     KRAIT_UNROLL
@@ -49,8 +53,14 @@ HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
     const auto in = hn::Set(OneTag{}, x[i + p]);
     partial[p] = hn::GetLane(mul_add(in, in, hn::Set(OneTag{}, partial[p])));
   }
-  for (std::size_t half = block_width / 2; half > 0; half /= 2)
-    for (std::size_t p = 0; p < half; ++p) partial[p] += partial[p + half];
+  std::size_t half = block_width / 2;
+  KRAIT_UNROLL
+  for (; half >= lanes; half /= 2)
+    for (std::size_t p = 0; p < half; p += lanes)
+      store_vector(add(load_vector(partial + p), load_vector(partial + p + half)), partial + p);
+  KRAIT_UNROLL
+  for (; half > 0; half /= 2)
+    for (std::size_t p = 0; p < half; ++p) partial[p] = opaque(partial[p] + partial[p + half]);
   return partial[0];
 }
 
@@ -58,26 +68,26 @@ HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
 HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
                              std::size_t n) {
   const Tag tag;
-  const float mean = sum_of_squares(x, n) / static_cast<float>(n);
-  const V scale = hn::Set(tag, 1.0f / square_root(mean + eps));
+  const float mean = div(sum_of_squares(x, n), static_cast<float>(n));
+  const V scale = hn::Set(tag, div(1.0f, square_root(opaque(mean + eps))));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
-    const V scaled = hn::Mul(load(x + i), scale);
+    const V scaled = mul(load(x + i), scale);
     const V w = load_vector(weight + i);
-    store(bias ? mul_add(scaled, w, load_vector(bias + i)) : hn::Mul(scaled, w), y + i);
+    store(bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w), y + i);
   });
 }
 
 // y = a + b, n floats each; y may be a or b.
 HWY_INLINE void add_row(const float* a, const float* b, float* y, std::size_t n) {
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
-    store(hn::Add(load(a + i), load(b + i)), y + i);
+    store(add(load(a + i), load(b + i)), y + i);
   });
 }
 
 // y = a / divisor, n floats.
 HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t n) {
   const V by = hn::Set(Tag{}, divisor);
-  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(hn::Div(load(a + i), by), y + i); });
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(div(load(a + i), by), y + i); });
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

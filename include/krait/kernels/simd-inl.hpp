@@ -34,6 +34,7 @@
 #include <utility>
 
 #include "krait/core/dims.hpp"
+#include "krait/core/opaque.hpp"
 
 // Loops over accumulators must be unrolled, or gcc -O2 keeps them in memory (1.7 to 2.8 times slower). Never loops over K.
 #ifndef KRAIT_UNROLL
@@ -162,21 +163,66 @@ template <class T>
 HWY_INLINE auto constant(float value) {
   return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);
 }
+
+// The same for vectors. The results of add, sub, mul and div are opaque, so flags such as -fassociative-math do not change bits.
+// Code that needs the same bits everywhere computes with these functions, not with operators or Highway's functions.
+using krait::opaque;
+template <class A>
+HWY_INLINE A opaque(const A& v) {
+  return each(
+      [](auto x) KRAIT_LAMBDA {
+#if HWY_TARGET == HWY_SCALAR
+        x.raw = opaque(x.raw);
+#elif HWY_TARGET == HWY_EMU128
+        asm("" : "+m"(x.raw));
+#elif HWY_ARCH_X86
+        asm("" : "+v"(x.raw));
+#elif HWY_ARCH_ARM
+        asm("" : "+w"(x.raw));
+#endif
+        return x;
+      },
+      v);
+}
+
 template <class A, class B>
 HWY_INLINE auto add(const A& a, const B& b) {
-  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Add(x, y); }, a, b);
+  return opaque(each([](auto x, auto y) KRAIT_LAMBDA { return hn::Add(x, y); }, a, b));
 }
 template <class A, class B>
 HWY_INLINE auto sub(const A& a, const B& b) {
-  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Sub(x, y); }, a, b);
+  return opaque(each([](auto x, auto y) KRAIT_LAMBDA { return hn::Sub(x, y); }, a, b));
 }
 template <class A, class B>
 HWY_INLINE auto mul(const A& a, const B& b) {
-  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Mul(x, y); }, a, b);
+  return opaque(each([](auto x, auto y) KRAIT_LAMBDA { return hn::Mul(x, y); }, a, b));
 }
+
+// a / b, rounded once. clang replaces one division, too, by an estimate (-freciprocal-math) unless the operator itself is
+// compiled precisely. armv7 has no exact division.
+#ifdef __clang__
+#pragma float_control(push)
+#pragma float_control(precise, on)
+#endif
+template <class Vec>
+HWY_INLINE Vec div_one(Vec a, Vec b) {
+#if HWY_TARGET == HWY_EMU128
+  for (std::size_t i = 0; i < hn::MaxLanes(hn::DFromV<Vec>{}); ++i) a.raw[i] /= b.raw[i];
+  return a;
+#elif HWY_TARGET == HWY_SCALAR || HWY_ARCH_X86 || HWY_ARCH_ARM_A64
+  a.raw = a.raw / b.raw;
+  return a;
+#else
+  return hn::Div(a, b);
+#endif
+}
+HWY_INLINE float div_one(float a, float b) { return a / b; }
+#ifdef __clang__
+#pragma float_control(pop)
+#endif
 template <class A, class B>
 HWY_INLINE auto div(const A& a, const B& b) {
-  return each([](auto x, auto y) KRAIT_LAMBDA { return hn::Div(x, y); }, a, b);
+  return opaque(each([](auto x, auto y) KRAIT_LAMBDA { return div_one(x, opaque(y)); }, a, b));
 }
 template <class A>
 HWY_INLINE auto neg(const A& a) {
@@ -197,6 +243,15 @@ HWY_INLINE auto abs(const A& a) {
 template <class A, class B, class C>
 HWY_INLINE auto mul_add(const A& a, const B& b, const C& c) {
   return each([](auto x, auto y, auto z) KRAIT_LAMBDA { return mul_add_one(x, y, z); }, a, b, c);
+}
+
+// Zero, from which sums start. With -fno-signed-zeros clang replaces a b + 0 by a b, which can be -0, unless zero is opaque.
+HWY_INLINE V zero_start() {
+#ifdef __clang__
+  return opaque(hn::Zero(Tag{}));
+#else
+  return hn::Zero(Tag{});
+#endif
 }
 
 // v, held in a register from here on: gcc would rather load it again with each instruction that uses it, and a register
@@ -224,40 +279,12 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
       limit, v);
 }
 
-// v itself, as a value the compiler cannot see through, so that it neither fuses the multiplication that made v with what
-// follows (gcc does by default, in intrinsics too) nor folds (v + s) - s (-ffast-math does). Costs no instruction.
-template <class A>
-HWY_INLINE A opaque(const A& v) {
-  return each(
-      [](auto x) KRAIT_LAMBDA {
-#if HWY_TARGET == HWY_SCALAR && defined(__SSE__)
-        asm("" : "+x"(x.raw));
-#elif HWY_TARGET == HWY_SCALAR && defined(__aarch64__)
-        asm("" : "+w"(x.raw));
-#elif HWY_TARGET == HWY_SCALAR && defined(__arm__) && defined(__ARM_FP)
-        asm("" : "+t"(x.raw));
-#elif HWY_TARGET == HWY_SCALAR && (defined(__riscv_flen) || defined(__s390x__))
-        asm("" : "+f"(x.raw));
-#elif HWY_TARGET == HWY_SCALAR
-        asm("" : "+r"(x.raw));
-#elif HWY_TARGET == HWY_EMU128
-        asm("" : "+m"(x.raw));
-#elif HWY_ARCH_X86
-        asm("" : "+v"(x.raw));
-#elif HWY_ARCH_ARM
-        asm("" : "+w"(x.raw));
-#endif
-        return x;
-      },
-      v);
-}
-
 // t, |t| < 2^21, rounded to a whole number n (ties to even), as n + 1.5 * 2^23: in the low end of that number's bits n
 // stands as an integer. Two additions where Highway's Round is one instruction or, on a Cortex-M4, a dozen with branches.
 inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23
 template <class A>
 HWY_INLINE A round_shifted(const A& t) {
-  return opaque(add(t, constant<A>(whole_shift)));
+  return add(t, constant<A>(whole_shift));
 }
 
 // p * 2^n by adding to p's exponent; n as round_shifted gives it.
