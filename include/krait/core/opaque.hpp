@@ -19,8 +19,8 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Returns x as a value that the compiler cannot trace back to the operation that computed it. Costs no instruction. The compiler
-// then neither fuses a product with a following sum (gcc does by default), nor reassociates operations, nor divides by
+// Returns x as a value that the compiler cannot trace back to the operation that computed it. Costs no instruction. The
+// compiler then neither fuses a product with a following sum (gcc does by default), nor reassociates operations, nor divides by
 // multiplying with a constant's reciprocal (-fassociative-math, -freciprocal-math, -funsafe-math-optimizations).
 KRAIT_INLINE float opaque(float x) {
   asm("" : "+" KRAIT_FLOAT_REGISTER(x));

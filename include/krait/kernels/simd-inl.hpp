@@ -164,8 +164,8 @@ HWY_INLINE auto constant(float value) {
   return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);
 }
 
-// The same for vectors. The results of add, sub, mul and div are opaque, so flags such as -fassociative-math do not change bits.
-// Code that needs the same bits everywhere computes with these functions, not with operators or Highway's functions.
+// The same for vectors. The results of add, sub, mul and div are opaque, so flags such as -fassociative-math do not change
+// bits. Code that needs the same bits everywhere computes with these functions, not with operators or Highway's functions.
 using krait::opaque;
 template <class A>
 HWY_INLINE A opaque(const A& v) {
