@@ -13,7 +13,7 @@
 #elif !defined(KRAIT_ALLOW_FAST_MATH) && \
     (defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
      (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0))
-#error "krait: -ffast-math, -Ofast and -ffinite-math-only change the results: compile without them, or define KRAIT_ALLOW_FAST_MATH to accept other bits and no handling of NaN and infinity"
+#error "krait: -ffast-math, -Ofast, -ffinite-math-only, -fassociative-math and -funsafe-math-optimizations change the results: compile without them, or define KRAIT_ALLOW_FAST_MATH to accept other bits and no handling of NaN and infinity"
 #define KRAIT_REFUSED
 #endif
 
