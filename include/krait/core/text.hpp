@@ -12,7 +12,8 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// What does not fit is cut off, between two characters of UTF-8.
+// What does not fit is cut off between two code points of UTF-8. A code point has at most three continuation bytes, so other text
+// loses at most three bytes more.
 template <std::size_t capacity>
 struct Text {
   std::array<char, capacity> characters{};
@@ -28,7 +29,7 @@ struct Text {
   constexpr Text& operator+=(std::string_view more) {
     std::size_t fits = more.size() < capacity - size ? more.size() : capacity - size;
     if (fits < more.size())
-      while (fits > 0 && (more[fits] & 0xC0) == 0x80) --fits;
+      for (int back = 0; back < 3 && fits > 0 && (more[fits] & 0xC0) == 0x80; ++back) --fits;
     for (std::size_t i = 0; i < fits; ++i) characters[size++] = more[i];
     return *this;
   }
