@@ -120,8 +120,7 @@ struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns
   KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const {
     return from_bf16(static_cast<std::uint16_t>(values[offset(row, col) / 2] >> 16 * (col % 2)));
   }
-  // The nearest bf16; beyond its range that is an infinity.
-  KRAIT_INLINE static constexpr float rounded(float value) { return from_bf16(to_bf16(value)); }
+  // Stores the nearest bf16; beyond its range that is an infinity.
   KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) {
     std::uint32_t& word = values[offset(row, col) / 2];
     const std::size_t shift = 16 * (col % 2);
@@ -136,8 +135,7 @@ struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns,
   alignas(64) std::array<std::uint16_t, order.padded_rows() * columns> values;
 
   KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
-  // The nearest f16; beyond +-65504 that is an infinity.
-  KRAIT_INLINE static constexpr float rounded(float value) { return from_f16(to_f16(value)); }
+  // Stores the nearest f16; beyond +-65504 that is an infinity.
   KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
   KRAIT_INLINE constexpr const std::uint16_t* data() const { return values.data(); }
 };
