@@ -11,6 +11,7 @@ namespace every_layer {
 
 inline constexpr auto dims = krait::resolve({.vocab_size = 24, .d_model = 16, .n_layers = 2, .d_state = 4});
 inline constexpr auto untied_dims = krait::resolve({.vocab_size = 24, .d_model = 16, .n_layers = 1, .d_state = 4, .tied = false});
+inline constexpr auto int8_dims = krait::with_storage(dims, krait::Storage::int8);
 inline constexpr auto block_dims = krait::block_dims(dims);
 inline constexpr auto ssm_dims = krait::resolve(krait::SsmDims{.d_inner = 16, .d_model = 8, .d_state = 4});
 using In = krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 16, .bias = true}>;
@@ -38,6 +39,7 @@ void for_each_layer(F f) {
   f.template operator()<krait::ResidualBlock<block_dims>>();
   f.template operator()<krait::Mamba<dims>>();
   f.template operator()<krait::Mamba<untied_dims>>();
+  f.template operator()<krait::Mamba<int8_dims>>();
   f.template operator()<krait::MeanPool<16>>();
   f.template operator()<krait::LastPool<16>>();
   f.template operator()<krait::Stack<Parts>>();

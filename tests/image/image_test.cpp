@@ -227,6 +227,7 @@ TEST_CASE("an image in which any one byte of the model is another is refused") {
     room.bytes[at] ^= std::byte{0x10};
     REQUIRE(status.problem == Problem::bad_checksum);
     REQUIRE(std::string_view(status.where) == "image's model");
+    REQUIRE(std::string(status.message()).starts_with("image's model: data is damaged: CRC-32 is wrong: found "));
   }
 }
 

@@ -47,3 +47,23 @@ TEST_CASE("budgets are compile-time numbers of bytes") {
   STATIC_REQUIRE(krait::multiply_adds_per_step<Model> ==
                  4 * (512 * 128 + 256 * 4 + 40 * 256 + 8 * 256 + 3 * 256 * 16 + 256 + 256 + 128 * 256 + 128) + 128 + 256 * 128);
 }
+
+TEST_CASE("dims that are known only at run time resolve to those that the compiler gives") {
+  const auto check = [](std::size_t d_model) {
+    constexpr krait::ModelDims given{.vocab_size = 30, .d_model = 20, .n_layers = 2, .expand = 3};
+    constexpr krait::ModelDims resolved = krait::resolve(given), noxton = krait::noxton(given);
+    constexpr krait::BlockDims block = krait::block_dims(resolved);
+    constexpr krait::SsmDims ssm = krait::ssm_dims(block);
+    krait::ModelDims model = given;
+    model.d_model = d_model;
+    CHECK(krait::resolve(model) == resolved);
+    CHECK(krait::noxton(model) == noxton);
+    CHECK(krait::resolve(krait::BlockDims{.d_model = d_model, .expand = 3}) == block);
+    CHECK(krait::block_dims(krait::resolve(model)) == block);
+    CHECK(krait::ssm_dims(krait::block_dims(krait::resolve(model))) == ssm);
+    CHECK(krait::norm_dims(krait::block_dims(krait::resolve(model))) == krait::NormDims{.d_model = 20});
+    CHECK(krait::resolve(krait::SsmDims{.d_inner = d_model}) == krait::SsmDims{.d_inner = 20, .dt_rank = 2});
+    CHECK(krait::with_storage(model, krait::Storage::int8).storage == krait::Storage::int8);
+  };
+  check(20);
+}

@@ -81,6 +81,12 @@ TEST_CASE("what is no readable file with something in it is refused in the syste
   cannot_read(folder.path / "secret", "Permission denied");
 }
 
+TEST_CASE("a file that holds fewer bytes than its size is refused") {
+  const fs::path page = "/sys/devices/system/cpu/online";  // Linux: a page by its size, a line by its content
+  std::error_code none;
+  if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the file's size");
+}
+
 TEST_CASE("the end of a path too long for a message is shown") {
   const fs::path path = fs::path(std::string(150, 'a')) / "model.safetensors";
   Bytes read;

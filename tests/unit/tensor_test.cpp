@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <set>
+#include <utility>
 
 #include "krait/nn/params.hpp"
 
@@ -60,6 +61,22 @@ TEST_CASE("a decay rate saturates where A_log leaves float32's range") {
   CHECK(std::signbit(Rates::stored(-1e4f)));
   CHECK(Rates::stored(-infinity) == 0.0f);
   CHECK(std::isnan(Rates::stored(std::numeric_limits<float>::quiet_NaN())));
+}
+
+TEST_CASE("a NaN in A_log comes back as NaN") {
+  using Rates = krait::DecayRates<1, 1>;
+  CHECK(std::isnan(Rates::recovered(Rates::stored(std::numeric_limits<float>::quiet_NaN()))));
+}
+
+TEST_CASE("a Tensor is a range of its rows, and a row of its elements") {
+  krait::Tensor<float, 2, 3> x{{{{{1, 2, 3}}, {{4, 5, 6}}}}};
+  for (auto& row : x)
+    for (float& element : row) element *= 2;
+  float sum = 0;
+  for (const auto& row : std::as_const(x))
+    for (const float element : row) sum += element;
+  CHECK(x[1][2] == 12);
+  CHECK(sum == 42);
 }
 
 TEST_CASE("a Tensor's shape is in its type") {
