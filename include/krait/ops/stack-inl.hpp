@@ -26,6 +26,18 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
   }
 }
 
+// Runs one member in a call of its own. Were members inlined, the frame of a step would grow with their number.
+template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
+HWY_NOINLINE void run_member(const Member& member, State& state, MemberScratch& scratch, In in, Rows<float> out,
+                             std::size_t n, Emits... emit) {
+  run<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
+}
+template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
+HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, Rows<const float> in,
+                           Rows<float> out, std::size_t n) {
+  run<tokens>(layers, states, scratch, in, out, n);  // its layers are calls
+}
+
 // The members from the i-th on, a tuple of references. `here`: which of the scratch's rows this one is to write; the last one
 // writes `out`. n becomes 1 behind a pooling member.
 template <std::size_t tokens, std::size_t i = 0, class Members, class StackScratch, class State, class... StatesBehind,
@@ -39,8 +51,8 @@ HWY_INLINE void run_members(const Members& members, StackScratch& scratch,
   const Rows<float> to = last ? out : rows_of(scratch.rows[here]);
   auto& scratch_here = *::new (&scratches.first) decltype(scratches.first);
   const auto run_here = [&](auto& state) KRAIT_LAMBDA {
-    if constexpr (pools) run<tokens>(std::get<i>(members), state, scratch_here, in, to, n, emit);
-    else run<tokens>(std::get<i>(members), state, scratch_here, in, to, n);
+    if constexpr (pools) run_member<tokens>(std::get<i>(members), state, scratch_here, in, to, n, emit);
+    else run_member<tokens>(std::get<i>(members), state, scratch_here, in, to, n);
   };
   if constexpr (all_empty<State>) {
     State none;
