@@ -14,6 +14,7 @@
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
+#include "krait/nn/step_stack.hpp"
 #include "krait/ops/sample-inl.hpp"
 #include "krait/ops/verbs-inl.hpp"
 

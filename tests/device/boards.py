@@ -1,5 +1,7 @@
 """Boards, as the cross files describe them: one place for compilers, flags, memory maps and emulators."""
 import configparser
+import functools
+import os
 import pathlib
 import shutil
 import subprocess
@@ -49,8 +51,25 @@ class Board:
         return next((name for name in (self.binaries["cpp"], self.binaries["nm"], self.emulator[0])
                      if shutil.which(name) is None), None)
 
-    def compile(self, source, output, *more):
-        run([*self.compile_args, "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
+    def compile(self, source, output, *more, compiler="g++"):
+        run([*self.arguments_of(compiler), "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
+
+    def arguments_of(self, compiler):
+        """The compiler and its arguments: the cross file's, or, for a clang++, the same target with g++'s header folders."""
+        if compiler == "g++":
+            return self.compile_args
+        target = "riscv32-unknown-elf" if "riscv" in self.binaries["cpp"] else "arm-none-eabi"
+        kept = [word for word in self.compile_args[1:] if word.startswith(("-f", "-m")) and not word.startswith("-mfp16-format")]
+        return [compiler, f"--target={target}", *kept, "-nostdinc++",
+                *(word for folder in self.header_folders() for word in ("-isystem", folder)), "-idirafter", self.dependencies]
+
+    @functools.cache
+    def header_folders(self):
+        """Where g++ finds the C and C++ library's headers for this board; its own are not among them."""
+        said = run([*self.compile_args, "-E", "-v", "-x", "c++", "/dev/null"])
+        listed = said.split("search starts here:")[-1].split("End of search list")[0].splitlines()
+        folders = [os.path.realpath(line.strip()) for line in listed if line.startswith(" /")]
+        return [folder for folder in folders if "/lib/gcc/" not in folder and folder != self.dependencies]
 
     def link(self, objects, image, *more):
         run([self.binaries["cpp"], *map(str, objects), *self.link_args, *more, "-Wl,--gc-sections", "-o", str(image)])

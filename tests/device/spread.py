@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A step takes the same number of instructions whatever its data: ordinary, zero, NaN, infinite, denormal, huge.
 
-  spread.py [--boards NAME,...] [--headers DIR]
+  spread.py [--boards NAME,...] [--compiler NAME] [--headers DIR]
 """
 import argparse
 import collections
@@ -21,6 +21,7 @@ STEPS = 5 * 29
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boards", default=",".join(NS_PER_TICK))
+    parser.add_argument("--compiler", default="g++", help="g++, or a clang++ of this machine")
     parser.add_argument("--headers", type=pathlib.Path, help="where block.hpp is; else it is made")
     options = parser.parse_args()
     wrong, done = [], 0
@@ -34,7 +35,7 @@ def main():
                 laws.write_data(folder)
             done += 1
             board.compile(HERE / "spread.cpp", folder / f"{name}.o", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}",
-                          f"-I{headers}", f"-I{folder}")
+                          f"-I{headers}", f"-I{folder}", compiler=options.compiler)
             board.link([folder / f"{name}.o"], folder / f"{name}.elf")
             found = collections.defaultdict(list)
             for line in board.execute(folder / f"{name}.elf", shift=SHIFT):

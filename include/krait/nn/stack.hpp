@@ -87,6 +87,18 @@ struct SummaryMark {
 template <int>
 struct Nothing {};
 
+// Members, those of stacks in stacks included, and how deep these are nested: 1 and 0 for other layers.
+template <class T>
+inline constexpr std::size_t members_of = 1;
+template <class T>
+  requires requires { T::levels; }
+inline constexpr std::size_t members_of<T> = T::members;
+template <class T>
+inline constexpr std::size_t levels_of = 0;
+template <class T>
+  requires requires { T::levels; }
+inline constexpr std::size_t levels_of<T> = T::levels;
+
 template <class First, class... Rest>
 struct StackLayer : std::conditional_t<requires { typename First::takes_tokens; }, TokenMark, Nothing<0>>,
                     std::conditional_t<StackFacts<First, Rest...>::pools, SummaryMark, Nothing<1>> {
@@ -94,6 +106,8 @@ struct StackLayer : std::conditional_t<requires { typename First::takes_tokens; 
   static constexpr std::size_t d_in = First::d_in;
   static constexpr std::size_t d_out = Facts::d_out;
   static constexpr std::size_t multiply_adds = (First::multiply_adds + ... + Rest::multiply_adds);
+  static constexpr std::size_t members = (members_of<First> + ... + members_of<Rest>);
+  static constexpr std::size_t levels = 1 + std::max({levels_of<First>, levels_of<Rest>...});
   struct State {
     Pack<typename First::State, typename Rest::State...> members;
   };

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Steps of the speaker and of the keyword spotter on boards, by compiler and level: every frame has the host's bits, also with
+each function at an address of 2 modulo 4; other compilers take at most 5 % more instructions than g++, as many for any frame;
+no step takes more stack than krait::step_stack_bytes, which is at most 1.5 times the most.
+
+  matrix.py [--all] [--boards NAME,...] [--compilers NAME,...] [--levels=LEVEL;...] [--types TYPE,...] [--headers DIR] [--jobs N]
+"""
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import itertools
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import arrays
+import speaker
+from boards import ROOT, SKIPPED, Board, Host, boards_here, run
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Compiler -> the command and more flags. The third is how Highway of a later g++ chooses its target.
+COMPILERS = {"g++": ("g++", []), "g++ EMU128": ("g++", ["-DHWY_BROKEN_EMU128=0"]),
+             "clang++-16": ("clang++-16", []), "clang++-19": ("clang++-19", [])}
+LEVELS = ["-O0", "-O1", "-Og", "-Os", "-O2", "-O3", "-Os -flto"]
+COUNTED = ["-Os", "-O2"]  # levels whose instructions are compared
+WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
+WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]
+QUICK = {"boards": "mps2-an386,mps3-an547", "compilers": "g++,clang++-16", "levels": "-O0;-Os;-O2"}
+MOST_INSTRUCTIONS = 1.05  # of g++'s at the same level
+MOST_SLACK = 1.5          # of the constant over the largest painted stack
+SHIFT = 10                # an instruction every 1,024 ns, so that ticks tell single instructions
+NS_PER_TICK = {"mps2-an386": 40, "mps2-an500": 40, "mps2-an505": 50, "mps3-an547": 31.25}
+FRAMES = 30               # of the recording
+# FPSCR: rounding; flush-to-zero; default NaN.
+KEEPS_BITS = {"nearest", "FZ", "DN", "FZ and DN"}
+FPU_MODES = {"nearest": 0, "up": 1 << 22, "down": 2 << 22, "to zero": 3 << 22, "FZ": 1 << 24, "DN": 1 << 25, "FZ and DN": 3 << 24}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """What an image is compiled for."""
+    board: str
+    compiler: str
+    level: str
+    storage: str
+
+    def __str__(self):
+        return f"{self.board} {self.compiler} {self.level} {self.storage}"
+
+
+@dataclasses.dataclass
+class Result:
+    """Model -> list of (scores, state); -> instructions of a step; -> painted stack; and the constant."""
+    bits: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
+    least: dict = dataclasses.field(default_factory=dict)
+    most: dict = dataclasses.field(default_factory=dict)
+    stack: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(int))
+    bound: dict = dataclasses.field(default_factory=dict)
+
+    def add(self, lines, board):
+        # A tick is less than an instruction here, so a count of ticks is an instruction's share too large or too small.
+        instructions = NS_PER_TICK.get(board, 0) / 2 ** SHIFT
+        for line in lines:
+            model, *words = line.split()
+            facts = dict(zip(words[::2], words[1::2]))
+            if "scores" in facts:
+                self.bits[model].append((facts["scores"], facts["state"]))
+                self.least[model] = min(self.least.get(model, 1 << 32), round(int(facts["least"]) * instructions))
+                self.most[model] = max(self.most.get(model, 0), round(int(facts["most"]) * instructions))
+            self.stack[model] = max(self.stack[model], int(facts["stack"]))
+            self.bound[model] = int(facts["bound"])
+        return self
+
+
+class Bench:
+    """Builds and runs cells in a folder."""
+
+    def __init__(self, folder, headers):
+        self.folder, self.headers = folder, headers
+
+    def write_data(self, types):
+        speaker.write_series(self.folder / "series.hpp", 100)
+        made = [(self.headers / f"speaker_{storage}.hpp", ROOT / "examples" / "speaker" / "speaker.safetensors",
+                 ["--type", storage, "--order", "linear_in,layers,norm_f,classifier", "--name", "weights"]) for storage in types]
+        checkpoint = self.headers / "keyword.safetensors"
+        if not checkpoint.exists():
+            run([sys.executable, str(HERE / "keyword_checkpoint.py"), str(checkpoint)])
+        made += [(self.headers / f"keyword_{storage}.hpp", checkpoint,
+                  ["--type", storage, "--ignore", "input*", "--ignore", "logits*", "--name", "keyword"]) for storage in types]
+        for header, model, how in made:
+            if not header.exists():
+                run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(model), *how, "--header", str(header)])
+        (_, columns), values = arrays.read_tensors(checkpoint)["input"]
+        (self.folder / "recording.hpp").write_text(f"""#include <krait.hpp>
+namespace recording {{
+inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([FRAMES, columns], values[: FRAMES * columns])};
+}}
+""")
+
+    def flags(self, storage, keyword):
+        return ["-Wall", "-Wextra", "-Wno-psabi", "-Werror", f"-I{ROOT / 'include'}", f"-I{self.headers}", f"-I{self.folder}",
+                f"-I{ROOT / 'examples' / 'speaker'}",
+                f'-DMATRIX_SPEAKER="speaker_{storage}.hpp"', f"-DSTACKS_STORAGE={storage}",
+                *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword else [])]
+
+    def build(self, cell, source, *more):
+        """The object, with link-time optimisation done already."""
+        board, (command, flags) = Board(cell.board), COMPILERS[cell.compiler]
+        name = self.folder / re.sub(r"\W+", "_", f"{cell} {source.stem} {' '.join(more)}")
+        levels = cell.level.split()
+        keyword = cell.level in COUNTED or "-flto" in levels
+        board.compile(source, f"{name}.o", *levels, *flags, *self.flags(cell.storage, keyword), *more, compiler=command)
+        if "-flto" in levels:
+            core = [word for word in board.compile_args if word.startswith("-m")]
+            run([board.binaries["cpp"], *core, *levels, "-flinker-output=nolto-rel", "-r", "-nostdlib", f"{name}.o",
+                 "-ffunction-sections", "-fdata-sections", "-o", f"{name}_all.o"])
+            name = pathlib.Path(f"{name}_all")
+        return board, name
+
+    def host(self, storage):
+        name = self.folder / f"host_{storage}"
+        Host().compile(HERE / "matrix.cpp", f"{name}.o", "-O1", *self.flags(storage, True))
+        Host().link([f"{name}.o"], f"{name}.elf")
+        return Result().add(Host().execute(f"{name}.elf"), "host")
+
+    def run(self, cell, source, *more, moved=True):
+        """Results of an image as it is, and of one with moved code; what is wrong with its addresses."""
+        board, name = self.build(cell, source, *more)
+        board.link([f"{name}.o"], f"{name}.elf")
+        found, wrong = [Result().add(board.execute(f"{name}.elf", shift=SHIFT), cell.board)], []
+        if moved:
+            sections = function_sections(board, f"{name}.o")
+            script = moved_script(board, sections, f"{name}.ld")
+            board.link([f"{name}.o"], f"{name}_moved.elf", f"-T{script}")
+            found.append(Result().add(board.execute(f"{name}_moved.elf", shift=SHIFT), cell.board))
+            wrong = [f"{cell}: {what}" for what in misplaced(board, f"{name}_moved.elf", sections)]
+        return found, wrong
+
+
+def function_sections(board, built):
+    """Name -> alignment of the sections of functions of the library or with its types."""
+    text = run([board.binaries["objdump"], "-h", "-w", built])
+    found = {words[1]: 2 ** int(words[6].removeprefix("2**")) for words in map(str.split, text.splitlines())
+             if len(words) > 6 and words[1].startswith(".text._Z") and "krait" in words[1]}
+    if not found:
+        raise SystemExit(f"{built}: found no section of a function of the library")
+    return found
+
+
+def moved_script(board, sections, path):
+    """picolibc's linker script, with each of the sections 2 bytes behind a multiple of 4, where its alignment allows it."""
+    headers = next(folder for folder in board.header_folders() if "picolibc" in folder)
+    source = pathlib.Path(headers).parent / "lib" / "picolibcpp.ld"
+    before, text, after = source.read_text().partition("\n\t.text :")
+    if not text:
+        raise SystemExit(f"{source}: found no section .text")
+    lines = "".join(f". = ALIGN(4); SHORT(0xBF00) *({section})\n" for section in sections)
+    pathlib.Path(path).write_text(f"{before}\n.moved : {{\n{lines}}} >flash AT>flash :text\n{text}{after}")
+    return path
+
+
+def misplaced(board, image, sections):
+    """Functions of an image with moved code that could be at an address of 2 modulo 4, and are not."""
+    symbols = re.findall(r"^(\w+) [TtWw] (\S+)$", run([board.binaries["nm"], image]), re.MULTILINE)
+    addresses = {f".text.{name}": int(address, 16) & ~1 for address, name in symbols}
+    for section, alignment in sections.items():
+        if section in addresses and alignment <= 2 and addresses[section] % 4 != 2:
+            yield f"{section} is at {addresses[section]:#x}, wanted 2 modulo 4"
+
+
+def judge_bits(cell, found, expected, names):
+    """Whether the results, of an image as it is and of one with moved code, are the host's."""
+    for where, result in zip(("", ", moved code"), found):
+        for name in names & result.bits.keys():
+            if result.bits[name] != expected.bits[name]:
+                yield f"{cell}{where}: {name}: found (scores, state) {result.bits[name]}, wanted the host's {expected.bits[name]}"
+        if "speaker" not in result.bits:
+            yield f"{cell}{where}: found no answer of the speaker"
+
+
+def judge_counts(results):
+    """Whether a step takes as many instructions for any frame, and no more than 1.05 times g++'s."""
+    for cell, (result, *_) in results.items():
+        gcc = results.get(dataclasses.replace(cell, compiler="g++"), [None])[0]
+        for model in result.most if cell.level in COUNTED else ():
+            if result.least[model] != result.most[model]:
+                yield f"{cell}: {model}: found {result.least[model]} to {result.most[model]} instructions, wanted one number"
+            if gcc and result.most[model] > MOST_INSTRUCTIONS * gcc.most[model]:
+                yield (f"{cell}: {model}: found {result.most[model]} instructions, wanted at most {MOST_INSTRUCTIONS} times "
+                       f"{gcc.most[model]}")
+
+
+def judge_stacks(results, complete):
+    """Whether krait::step_stack_bytes is no less than any painted stack, and at most 1.5 times the largest of a board, a
+    compiler and a storage type, of all models and levels."""
+    most = collections.defaultdict(lambda: (0, 0))  # kind -> the largest stack, and its model's constant
+    for cell, (result, *_) in results.items():
+        if cell.level == "-Og":  # macros do not tell it from -O1
+            continue
+        for model, used in result.stack.items():
+            bound = result.bound[model]
+            if used > bound:
+                yield f"{cell}: {model}: found {used} bytes of stack, wanted at most krait::step_stack_bytes = {bound}"
+            kind = f"{cell.board} {cell.compiler} {cell.storage}{' -O0' * (cell.level == '-O0')}"
+            most[kind] = max(most[kind], (used, bound))
+    for kind, (used, bound) in most.items() if complete else ():
+        if bound > MOST_SLACK * used:
+            yield f"{kind}: krait::step_stack_bytes = {bound}, wanted at most {MOST_SLACK} times the largest stack, {used}"
+
+
+def print_table(results, value, title):
+    """One row for each board, storage type and level, one column for each compiler."""
+    compilers = list(dict.fromkeys(cell.compiler for cell in results))
+    print(f"\n{title}\n| board | type | level | {' | '.join(compilers)} |\n| --- | --- | --- |{' ---: |' * len(compilers)}")
+    rows = dict.fromkeys((cell.board, cell.storage, cell.level) for cell in results)
+    for board, storage, level in rows:
+        texts = [value(results[cell][0]) if (cell := Cell(board, compiler, level, storage)) in results else ""
+                 for compiler in compilers]
+        if any(texts):
+            print(f"| {board} | {storage} | `{level}` | {' | '.join(texts)} |")
+
+
+def count_text(model):
+    return lambda result: f"{result.most[model]:,}" if result.most.get(model) else ""
+
+
+def stack_text(result):
+    model = max(result.stack, key=result.stack.get)
+    return f"{result.stack[model]} of {result.bound[model]} ({model})"
+
+
+def fpu_modes(bench, types, expected):
+    """Which modes of the FPU change the bits."""
+    for storage in types:
+        cell = Cell("mps2-an386", "g++", "-O2", storage)
+        values = ", ".join(f"{value}u" for value in FPU_MODES.values())
+        (found,), _ = bench.run(cell, HERE / "matrix.cpp", f"-DMATRIX_FPU_MODES={values}", moved=False)
+        for mode, value in FPU_MODES.items():
+            same = found.bits[f"{value:08x}"] == expected[storage].bits["speaker"]
+            print(f"{cell.board} {storage}, FPU mode {mode}: {'the same bits' if same else 'other bits'}", flush=True)
+            if same != (mode in KEEPS_BITS):
+                yield f"{cell}: FPU mode {mode}: found {'the same' if same else 'other'} bits, docs/firmware.md says otherwise"
+
+
+def cells_of(options, boards):
+    """All combinations; link-time optimisation is g++'s, and clang's objects are tried where there is a clang."""
+    for board, compiler, level, storage in itertools.product(
+            boards, options.compilers.split(","), options.levels.split(";"), options.types.split(",")):
+        if compiler == "g++ EMU128" and level not in COUNTED or compiler.startswith("clang") and "-flto" in level:
+            continue
+        yield Cell(board, compiler, level, storage)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="all boards with an FPU, compilers and levels, and all stacks")
+    parser.add_argument("--boards", help="default: " + QUICK["boards"])
+    parser.add_argument("--compilers", help="default: " + QUICK["compilers"])
+    parser.add_argument("--levels", help="with semicolons between; default: " + QUICK["levels"])
+    parser.add_argument("--types", default="f32,int8")
+    parser.add_argument("--stacks", action="store_true", help="paint the stacks of models of every kind, too")
+    parser.add_argument("--headers", type=pathlib.Path, help="where speaker_TYPE.hpp and keyword_TYPE.hpp are; else they are made")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    everything = {"boards": ",".join(WITH_FPU), "compilers": ",".join(COMPILERS), "levels": ";".join(LEVELS)}
+    complete = options.all and not (options.boards or options.compilers or options.levels)
+    for name, value in (everything if options.all else QUICK).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    kept = []
+    for name in options.compilers.split(","):
+        if name not in COMPILERS:
+            parser.error(f"--compilers: found {name}, wanted some of {', '.join(COMPILERS)}")
+        if name.startswith("g++") or shutil.which(name):
+            kept.append(name)
+        else:
+            print(f"{name}: skipped: not on this machine")
+    options.compilers = ",".join(kept)
+    boards = [board.name for board in boards_here(options.boards)]
+    if not boards or not kept:
+        return SKIPPED
+    types, wrong, results, stacks = options.types.split(","), [], {}, {}
+    with tempfile.TemporaryDirectory(prefix="krait_matrix_") as folder, \
+            concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        bench = Bench(pathlib.Path(folder), options.headers or pathlib.Path(folder))
+        bench.write_data(types)
+        expected = {storage: bench.host(storage) for storage in types}
+        runs = {cell: pool.submit(bench.run, cell, HERE / "matrix.cpp", moved=cell.board in WITH_FPU)
+                for cell in cells_of(options, boards)}
+        painted = {cell: pool.submit(bench.run, cell, HERE / "stacks.cpp", moved=False)
+                   for cell in runs if (options.all or options.stacks) and cell.compiler != "g++ EMU128"}
+        for cell, future in runs.items():
+            try:
+                found, misplaced_functions = future.result()
+            except subprocess.TimeoutExpired:
+                wrong.append(f"{cell}: found no end within the time limit")
+                continue
+            except SystemExit as error:
+                wrong.append(f"{cell}: {error}")
+                continue
+            results[cell] = found
+            wrong += misplaced_functions
+            if cell.board not in WITHOUT_FMA:
+                wrong += judge_bits(cell, found, expected[cell.storage], {"speaker", "keyword"})
+        for cell, future in painted.items():
+            stacks[cell] = future.result()[0]
+        if "mps2-an386" in boards:
+            wrong += fpu_modes(bench, types, expected)
+    wrong += judge_counts(results)
+    for cell, (result, *_) in stacks.items():
+        if cell in results:
+            results[cell][0].stack |= result.stack
+            results[cell][0].bound |= result.bound
+    wrong += judge_stacks(results, complete)
+    print_table(results, count_text("speaker"), "Instructions of a step of the speaker")
+    print_table(results, count_text("keyword"), "Instructions of a step of the keyword spotter")
+    print_table(results, stack_text, "Largest stack of a step, of how many bytes of krait::step_stack_bytes")
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

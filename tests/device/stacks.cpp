@@ -1,0 +1,26 @@
+// The stack that a step takes, for models of many kinds and dims. Weights are zeros: no frame depends on them.
+#include "stacks.hpp"
+
+#include "../../examples/firmware/firmware.hpp"
+
+namespace {
+
+struct Paint {
+  template <class Model>
+  void operator()(std::string_view name, std::type_identity<Model>) const {
+    static constinit Model model{};
+    static constinit krait::State<Model> state{};
+    static constinit krait::Scratch<Model> scratch{};
+    static constinit krait::Tensor<float, Model::d_out> y{};
+    static constinit stacks::Input<Model> x{};
+    const std::size_t used = firmware::stack_used([] { krait::step(model, state, x, y, scratch); });
+    (firmware::Line() << name << " stack " << used << " bound " << krait::step_stack_bytes<Model>).print();
+  }
+};
+
+}  // namespace
+
+int main() {
+  stacks::for_each<krait::Storage::STACKS_STORAGE>(Paint{});
+  firmware::exit(0);
+}

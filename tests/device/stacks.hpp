@@ -1,0 +1,78 @@
+// Models of every kind, with odd dims and wide ones, whose steps' stacks are painted on boards and on the host.
+#ifndef STACKS_HPP
+#define STACKS_HPP
+
+#include <array>
+#include <string_view>
+#include <type_traits>
+
+#include <krait.hpp>
+
+namespace stacks {
+
+using krait::Storage;
+
+template <class Model>
+using Input = std::conditional_t<krait::TakesTokens<Model>, int, krait::Tensor<float, Model::d_in>>;
+
+template <Storage storage>
+inline constexpr auto plain_block = krait::resolve(krait::BlockDims{.d_model = 32, .storage = storage});
+template <Storage storage>
+inline constexpr krait::BlockDims odd_block{.d_model = 10, .d_state = 7, .d_conv = 3, .d_inner = 23, .dt_rank = 3,
+  .in_bias = true, .conv_bias = true, .x_bias = true, .dt_bias = true, .out_bias = true, .norm_bias = true, .storage = storage};
+template <Storage storage>
+inline constexpr krait::BlockDims long_conv_block{.d_model = 16, .d_state = 1, .d_conv = 31, .d_inner = 33, .dt_rank = 1,
+  .storage = storage};
+template <Storage storage>
+inline constexpr krait::SsmDims odd_ssm{.d_inner = 21, .d_model = 13, .d_state = 5, .dt_rank = 2, .x_bias = true,
+  .dt_bias = true, .out_bias = true, .storage = storage};
+template <std::size_t d_in, std::size_t d_out, Storage storage>
+using Linear = krait::Linear<krait::LinearDims{.d_in = d_in, .d_out = d_out, .bias = true, .storage = storage}>;
+
+// Every kind of layer as a member, all of other dims, so that no two share a function.
+template <Storage storage>
+struct ManyParts {
+  KRAIT_PARAMS(ManyParts,
+    (Linear<9, 21, storage>, a),
+    (krait::SelectiveStateSpaceModel<odd_ssm<storage>>, b),
+    (Linear<21, 10, storage>, c),
+    (std::array<krait::ResidualBlock<odd_block<storage>>, 2>, d),
+    (krait::RmsNorm<krait::NormDims{.d_model = 10, .bias = true}>, e),
+    (krait::Conv1d<krait::Conv1dDims{.channels = 10, .d_conv = 4, .bias = true}>, f),
+    (Linear<10, 21, storage>, g),
+    (krait::SelectiveStateSpace<odd_ssm<storage>>, h),
+    (Linear<13, 32, storage>, i),
+    (krait::MambaBlock<plain_block<storage>>, j),
+    (Linear<32, 37, storage>, k),
+    (Linear<37, 50, storage>, l),
+    (krait::MeanPool<50>, m),
+    (Linear<50, 67, storage>, n),
+    (Linear<67, 3, storage>, o));
+};
+
+// Stacks in a stack.
+template <Storage storage>
+struct InnerParts {
+  KRAIT_PARAMS(InnerParts, (krait::ResidualBlock<odd_block<storage>>, block), (Linear<10, 9, storage>, out));
+};
+template <Storage storage>
+struct MiddleParts {
+  KRAIT_PARAMS(MiddleParts, (krait::Stack<InnerParts<storage>>, inner), (Linear<9, 10, storage>, back));
+};
+template <Storage storage>
+struct NestedParts {
+  KRAIT_PARAMS(NestedParts, (Linear<3, 10, storage>, in), (krait::Stack<MiddleParts<storage>>, middle));
+};
+
+// f(name, type) for each.
+template <Storage storage>
+void for_each(auto f) {
+  f("language", std::type_identity<krait::Mamba<krait::resolve(krait::ModelDims{.vocab_size = 50, .d_model = 32, .n_layers = 2,
+                                                                                .storage = storage})>>{});
+  f("nested", std::type_identity<krait::Stack<NestedParts<storage>>>{});
+  f("stack", std::type_identity<krait::Stack<ManyParts<storage>>>{});
+}
+
+}  // namespace stacks
+
+#endif
