@@ -24,6 +24,9 @@ struct Silu {
 #endif
 };
 
+// Taps up to which the window is in registers. With more it stays in memory, so that no frame grows with d_conv.
+inline constexpr std::size_t most_taps_held = 8;
+
 // y_t = after(bias + sum over j of weight[j] x_{t - d_conv + 1 + j}), oldest tap first, in place: x becomes y.
 // weight [channels / 16][d_conv][16]; window [channels / 16][d_conv - 1][16], the inputs before the first, oldest first,
 // brought up to date; rows of whole blocks.
@@ -46,6 +49,21 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
     const float* taps = weight + block * d_conv + c % block_width;
     float* past = d_conv > 1 ? window + block * (d_conv - 1) + c % block_width : nullptr;
     const V start = bias ? load_vector(bias + c) : zero_start();
+    if constexpr (d_conv > most_taps_held) {
+      for (std::size_t t = 0; t < n; ++t) {
+        V sum = start;
+        for (std::size_t j = 0; j + 1 < d_conv; ++j) {
+          const V in = load_vector(past + j * block_width);
+          if (j > 0) store_vector(in, past + (j - 1) * block_width);
+          sum = mul_add(load_vector(taps + j * block_width), in, sum);
+        }
+        const V next = load_vector(x[t] + c);
+        store_vector(next, past + (d_conv - 2) * block_width);
+        sum = mul_add(load_vector(taps + (d_conv - 1) * block_width), next, sum);
+        store_vector(after(sum), x[t] + c);
+      }
+      continue;
+    }
     // The inputs that the taps meet, oldest first. Never moved in a loop: clang would make it a copy in memory, in vectors of
     // another width, and a token would wait for the stores of the one before (on AVX-512 this pass took five times as long).
     auto inputs = several<d_conv>([&](std::size_t j) KRAIT_LAMBDA {
