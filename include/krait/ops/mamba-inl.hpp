@@ -13,13 +13,13 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // The last norm, in place, and the logits of n rows. A call of its own, whose frame and a block's are not in use at once.
-template <std::size_t tokens, ModelDims dims, class HeadScratch>
-HWY_NOINLINE void run_head(const Mamba<dims>& model, HeadScratch& scratch, Rows<float> x, Rows<float> out, std::size_t n) {
+template <std::size_t tokens, class Model>
+HWY_NOINLINE void run_head(const Model& model, Scratch<Model, tokens>& scratch, Rows<float> x, Rows<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
   if constexpr (tokens == 1) n = 1;  // so that no loop over tokens is compiled
   run<tokens>(model.backbone.norm_f, none, no_scratch, x.as_const(), x, n);
-  apply_weight<tokens, dims.vocab_size>(model.head(), nullptr, scratch, x.as_const(), out, n);
+  apply_weight<tokens, Model::vocab_size>(model.head(), nullptr, scratch.head, x.as_const(), out, n);
 }
 
 // n tokens in; logits out: none, a row for the last token, or n rows.
@@ -36,7 +36,7 @@ HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state
     run<tokens>(backbone.layers[layer], state.layers[layer], scratch.block, x.as_const(), x, n);
   if (emit == Emit::nothing) return;
   const std::size_t first = emit == Emit::all ? 0 : n - 1;
-  run_head<tokens>(model, scratch.head, x.from(first), out, n - first);
+  run_head<tokens>(model, scratch, x.from(first), out, n - first);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
