@@ -51,6 +51,14 @@
 #define KRAIT_LAMBDA HWY_ATTR __attribute__((always_inline))
 #endif
 
+// A part of a step that gets a frame of its own on cores without vectors, where the stack is scarce. Elsewhere it is inlined.
+#undef KRAIT_OWN_FRAME
+#if HWY_TARGET == HWY_SCALAR
+#define KRAIT_OWN_FRAME HWY_NOINLINE
+#else
+#define KRAIT_OWN_FRAME HWY_INLINE
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace hn = hwy::HWY_NAMESPACE;

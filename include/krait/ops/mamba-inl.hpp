@@ -12,9 +12,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The last norm, in place, and the logits of n rows. A call of its own, whose frame and a block's are not in use at once.
+// The last norm, in place, and the logits of n rows. On boards it is a call of its own, so that its frame and a block's are not in use at once.
 template <std::size_t tokens, class Model>
-HWY_NOINLINE void run_head(const Model& model, Scratch<Model, tokens>& scratch, Rows<float> x, Rows<float> out, std::size_t n) {
+KRAIT_OWN_FRAME void run_head(const Model& model, Scratch<Model, tokens>& scratch, Rows<float> x, Rows<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
   if constexpr (tokens == 1) n = 1;  // so that no loop over tokens is compiled

@@ -26,9 +26,9 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
   }
 }
 
-// Runs one member in a call of its own. Were members inlined, the frame of a step would grow with their number.
+// Runs one member. On boards it is a call of its own, because the frame of a step would otherwise grow with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
-HWY_NOINLINE void run_member(const Member& member, State& state, MemberScratch& scratch, In in, Rows<float> out,
+KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratch& scratch, In in, Rows<float> out,
                              std::size_t n, Emits... emit) {
   run<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
 }
