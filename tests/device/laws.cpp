@@ -13,7 +13,9 @@
 
 #include "../bits/int8_products-inl.hpp"
 #include "block.hpp"  // block_odd_all_biases as krait-pack makes it
+#ifndef LAWS_QUICK
 #include "tied.hpp"   // mamba_tied
+#endif
 #include "data.hpp"   // their inputs
 
 namespace {
@@ -146,8 +148,10 @@ void show_all(std::string_view name) {
   using Block = krait::MambaBlock<krait::with_storage(block_dims, storage)>;
   using Tied = krait::Mamba<krait::with_storage(tied_dims, storage)>;
   show<Block>(krait::Text<40>("block_odd_all_biases ") + name, block::model<krait::MambaBlock<block_dims>>(), data::rows);
+#ifndef LAWS_QUICK
   if constexpr (storage == Storage::int8)  // one is enough: the speaker is another, and compiling takes its time
     show<Tied>(krait::Text<40>("mamba_tied ") + name, tied::model<krait::Mamba<tied_dims>>(), data::tokens);
+#endif
 }
 
 }  // namespace
@@ -156,8 +160,10 @@ int main() {
   (firmware::Line() << "fma " << (krait::has_fma ? 1u : 0u)).print();
   show_functions();
   show_all<Storage::f32>("f32");
+#ifndef LAWS_QUICK
   show_all<Storage::bf16>("bf16");
   show_all<Storage::f16>("f16");
+#endif
   show_all<Storage::int8>("int8");
   firmware::exit(0);
 }

@@ -101,10 +101,12 @@ void padding_is_zero() {
 
 template <template <Storage> class F>
 void for_each_storage() {
+#ifndef IMAGE_QUICK
   F<Storage::f32>()();
   F<Storage::bf16>()();
-  F<Storage::f16>()();
   F<Storage::int8>()();
+#endif
+  F<Storage::f16>()();  // whose tensors have padding behind them
 }
 
 template <Storage storage>
@@ -270,6 +272,7 @@ TEST_CASE("an image of other dims is refused, naming the first parameter that di
         "model: belongs to another model: found tokens below 19 to [19], wanted tokens below 20 to [20]");
   CHECK(other_model<with([](auto& d) { d.d_model = 14; })>() ==
         "backbone.embedding.weight: belongs to another model: found f32 [19, 13], wanted f32 [19, 14]");
+#ifndef IMAGE_QUICK
   CHECK(other_model<with([](auto& d) { d.n_layers = 3; })>() ==
         "backbone.layers: belongs to another model: found array of 2, wanted array of 3");
   CHECK(other_model<with([](auto& d) { d.d_state = 4; })>() ==
@@ -280,6 +283,7 @@ TEST_CASE("an image of other dims is refused, naming the first parameter that di
         "backbone.layers.0.mixer.in_proj.weight: belongs to another model: found f32 [52, 13] in 2 groups, wanted f32 [50, 13] in 2 groups");
   CHECK(other_model<with([](auto& d) { d.dt_rank = 2; })>() ==
         "backbone.layers.0.mixer.x_proj.weight: belongs to another model: found f32 [7, 26], wanted f32 [8, 26]");
+#endif
   CHECK(other_model<with([](auto& d) { d.in_bias = false; })>() ==
         "backbone.layers.0.mixer.conv1d.weight: belongs to another model: found backbone.layers.0.mixer.in_proj.bias f32 [52] in 2 groups, wanted f32 [26, 1, 4]");
   CHECK(other_model<with([](auto& d) { d.norm_bias = true; })>() ==

@@ -13,6 +13,7 @@ static_assert(krait::resolve(small) == small);
 static_assert(std::is_same_v<Model, krait::Mamba<krait::resolve({.vocab_size = 256, .d_model = 128, .d_inner = 256})>>);
 static_assert(std::is_same_v<Model, krait::Mamba<krait::resolve({.vocab_size = 256, .d_model = 128, .expand = 2})>>);
 static_assert(krait::resolve(krait::BlockDims{.d_model = 17}).dt_rank == 2);
+static_assert(krait::resolve(krait::SsmDims{.d_inner = 17}).dt_rank == 2);
 static_assert(krait::noxton({.vocab_size = 30, .d_model = 20}).vocab_size == 32);
 
 template <class T>

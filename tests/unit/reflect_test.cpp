@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "krait/convert.hpp"
 #include "krait/nn/mamba.hpp"
 
 TEST_CASE("the walk names parameters as mamba-ssm's checkpoints do, in memory order") {
@@ -31,4 +32,27 @@ TEST_CASE("set writes through the walk and get reads back, A_log among them") {
   CHECK(block.in_proj.weight.get(19, 4) == 27 * 0.125f);
   CHECK(block.conv1d.weight.get(9, 3) == 15 * 0.125f);
   CHECK(block.ssm.A_log.get(3, 2) == Approx(7 * 0.125f));
+}
+
+TEST_CASE("convert gives every parameter, those of each layer among them, rounded as its new storage type rounds") {
+  constexpr auto dims = krait::resolve({.vocab_size = 8, .d_model = 4, .n_layers = 2});
+  static krait::Mamba<dims> from{};
+  static krait::Mamba<krait::with_storage(dims, krait::Storage::bf16)> to{};
+  krait::for_each_param(from, [i = 0](std::string_view, auto& tensor) mutable {
+    krait::assign(tensor, [&](std::size_t row, std::size_t col) { return static_cast<float>(++i * 1000 + 10 * row + col) * 1.01e-5f; });
+  });
+  krait::convert(from, to);
+  const auto values = [](const auto& model) {
+    std::vector<float> all;
+    krait::for_each_param(model, [&](std::string_view, const auto& tensor) {
+      for (std::size_t row = 0; row < tensor.rows; ++row)
+        for (std::size_t col = 0; col < tensor.cols; ++col) all.push_back(tensor.get(row, col));
+    });
+    return all;
+  };
+  const std::vector<float> wanted = values(from), found = values(to);
+  REQUIRE(found.size() == wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) CHECK(found[i] == Approx(wanted[i]).epsilon(0.004));
+  CHECK(to.backbone.embedding.weight.get(7, 3) == krait::from_bf16(krait::to_bf16(from.backbone.embedding.weight.get(7, 3))));
+  CHECK(to.backbone.norm_f.weight.get(3) == from.backbone.norm_f.weight.get(3));
 }

@@ -79,6 +79,13 @@ TEST_CASE("a Tensor is a range of its rows, and a row of its elements") {
   CHECK(sum == 42);
 }
 
+TEST_CASE("set replaces the value that was there") {
+  krait::Matrix<krait::plain(2), 3, krait::Storage::bf16> matrix{};
+  for (const float value : {-1.5f, 0.75f})
+    for (std::size_t col = 0; col < 3; ++col) matrix.set(1, col, value);
+  for (std::size_t col = 0; col < 3; ++col) CHECK(matrix.get(1, col) == 0.75f);
+}
+
 TEST_CASE("a Tensor's shape is in its type") {
   const krait::Tensor<float, 2, 3> x{{{{{1, 2, 3}}, {{4, 5, 6}}}}};
   CHECK(x[1][2] == 6);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Weights of the storage types bf16, f16 and int8, and what models with them give, against ../data/reference/quantised.py.
 
-  storage_test.py [--compiler C] [--flags=FLAGS] [--include DIR]
+  storage_test.py [--compiler C] [--flags=FLAGS] [--include DIR] [--cases NAME,...]
 
 Of every model in CASES: the stored weights are the quantiser's to the bit, and the outputs are within TOLERANCES of the
 float64 reference with these weights. Of 16-bit numbers: every number, every tie between two and their neighbours, every kind
@@ -178,13 +178,14 @@ def main():
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--flags", default="-march=native", help="--flags=..., of the compiler")
     parser.add_argument("--include", default=str(HERE / "../../include"))
+    parser.add_argument("--cases", default=",".join(CASES), help="names with commas between; the int8 layers always run")
     options = parser.parse_args()
     if not shutil.which(options.compiler):
         print(f"skipped: the compiler {options.compiler} is not here")
         return 77
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        cases = [Case(case, eps, folder) for case, eps in CASES.items()]
+        cases = [Case(case, CASES[case], folder) for case in options.cases.split(",") if case]
         random = np.random.default_rng(1)
         linears = [LinearCase(*sizes, folder, random) for sizes in LINEARS]
         floats = hostile_floats()
