@@ -1,12 +1,12 @@
-// A member whose parameter has a longer name than there is room for.
+// A member whose parameter NAME.weight has a name of 97 characters; of 96 it fits.
 // expect: a parameter's name
 // expect: not be longer than 96 characters
 #include "given.hpp"
 
 #ifdef RIGHT
-#define NAME linear_in
+#define NAME linear_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_i
 #else
-#define NAME linear_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_the_end
+#define NAME linear_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in_in
 #endif
 
 struct Parts {

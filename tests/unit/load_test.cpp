@@ -162,6 +162,7 @@ struct Parts {
 
 TEST_CASE("what is saved loads to the same bits, padding zero") {
   round_trip<Tied>();
+#ifndef LOAD_QUICK
   round_trip<Untied>();
   round_trip<krait::Mamba<krait::noxton({.vocab_size = 17, .d_model = 20, .n_layers = 2})>>();
   round_trip<krait::Mamba<krait::resolve({.vocab_size = 67, .d_model = 7, .n_layers = 3, .d_state = 1, .d_conv = 1,
@@ -169,15 +170,18 @@ TEST_CASE("what is saved loads to the same bits, padding zero") {
                                           .out_bias = true, .norm_bias = true, .tied = false})>>();
   constexpr krait::SsmDims odd{.d_inner = 19, .d_model = 5, .d_state = 3, .dt_rank = 2, .x_bias = true};
   round_trip<krait::SelectiveStateSpace<krait::resolve(odd)>>();
+#endif
   round_trip<krait::Stack<Parts>>();
 }
 
+#ifndef LOAD_QUICK
 TEST_CASE("what is saved of rounded weights loads to the same bits") {
   constexpr auto odd = krait::resolve({.vocab_size = 67, .d_model = 7, .n_layers = 2, .d_state = 3, .tied = false});
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::bf16)>>(0x1.FEp127f);
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::f16)>>(65504.0f);
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::int8)>>();
 }
+#endif
 
 TEST_CASE("a number that rounding would make infinite is refused") {
   using Bf16 = krait::Linear<krait::LinearDims{.d_in = 2, .d_out = 1, .storage = krait::Storage::bf16}>;
