@@ -13,10 +13,13 @@ TEST_CASE("a model for training starts as mamba-ssm's does") {
   for (std::size_t row = 0; row < 64; ++row)
     for (std::size_t col = 0; col < 32; ++col) squares += std::pow(model.backbone.embedding.weight.get(row, col), 2);
   CHECK(std::sqrt(squares / (64 * 32)) == Approx(0.02).epsilon(0.1));
+  const krait::Key draws = krait::split(krait::split(krait::split(krait::key(1), 3), 5), 1);
   for (std::size_t c = 0; c < dims.d_inner; ++c) {
     const double delta = std::log1p(std::exp(static_cast<double>(mixer.ssm.dt_proj.bias.get(c))));
     REQUIRE(delta >= 0.9999e-3);
     REQUIRE(delta <= 1.0001e-1);
+    const float log_delta = krait::uniform(draws, c, std::log(1e-3f), std::log(1e-1f));
+    REQUIRE(delta == Approx(std::exp(static_cast<double>(log_delta))).epsilon(1e-4));
     REQUIRE(std::fabs(mixer.out_proj.weight.get(3, c)) <= 1.0 / std::sqrt(64.0) / 2 + 1e-7);  // / sqrt(n_layers)
     REQUIRE(std::fabs(mixer.ssm.dt_proj.weight.get(c, 1)) <= 1.0 / std::sqrt(2.0));
   }
