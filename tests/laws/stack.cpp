@@ -67,6 +67,31 @@ TEST_CASE("a stack gives the bits of its members one after the other") {
   CHECK(last == wanted.back());
 }
 
+// An array of blocks as first and as last member, where it does not read the rows that it writes.
+struct BlocksAtBothEnds {
+  static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 7, .d_state = 2});
+  KRAIT_PARAMS(BlocksAtBothEnds,
+    (std::array<krait::ResidualBlock<block>, 2>, before),
+    (krait::Linear<LinearDims{.d_in = 7, .d_out = 7}>, linear),
+    (std::array<krait::ResidualBlock<block>, 2>, behind));
+};
+
+TEST_CASE("a stack that begins and ends with an array of blocks gives the bits of the blocks one after the other") {
+  static krait::Stack<BlocksAtBothEnds> stack;
+  draw(stack, 4);
+  const auto xs = drawn_rows<7>(0.5f);
+  auto rows = xs;
+  for (const auto& block : stack.before) rows = through(block, rows);
+  rows = through(stack.linear, rows);
+  for (const auto& block : stack.behind) rows = through(block, rows);
+  CHECK(through(stack, xs) == rows);
+}
+
+TEST_CASE("the scratch has a second run of rows where a member between two others does not work in place") {
+  STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<Parts>>::rows){}.size() == 2);
+  STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::rows){}.size() == 2);
+}
+
 template <NormDims dims>
 void check_norm(const Rows<dims.d_model>& xs) {
   krait::RmsNorm<dims> norm;
@@ -89,6 +114,18 @@ TEST_CASE("a norm divides by its own eps") {
   check_norm<NormDims{.d_model = 12}>(xs);
   check_norm<NormDims{.d_model = 12, .eps = 0.5}>(xs);
   check_norm<NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(xs);
+}
+
+TEST_CASE("a mean pool gives the mean of all rows so far") {
+  const auto xs = drawn_rows<21>(1.0f);
+  const auto means = through(krait::MeanPool<21>{}, xs);
+  for (std::size_t i = 0; i < 21; ++i) {
+    double sum = 0;
+    for (std::size_t t = 0; t < length; ++t) {
+      sum += double{xs[t][i]};
+      CHECK(std::fabs(double{means[t][i]} - sum / static_cast<double>(t + 1)) < 1e-6);
+    }
+  }
 }
 
 }  // namespace
