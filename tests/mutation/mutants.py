@@ -232,10 +232,13 @@ group("vectors",
       ("const std::size_t width = N - panel < panel_width ? N - panel : panel_width;", "const std::size_t width = panel_width;"),
       ("panel(o / panel_width * panel_width, K).outputs_from(o % panel_width)", "panel(o / panel_width * panel_width, K)"))
 group("laws/storage",
+      ("in[1][t] = hn::Set(tag, x[t][k + 1]);", "in[1][t] = hn::Set(tag, x[0][k + 1]);"))
+# Two panels side by side: only where a panel is four vectors.
+group("laws/storage avx512",
       ("bias_here(), x.from(t), y_here().from(t));", "bias_here(), x.from(0), y_here().from(t));"),
       ("w + v / in_panel * to_next_panel + v % in_panel * lanes", "w + v % in_panel * lanes"),
       ("w + v / in_panel * to_next_panel + v % in_panel * lanes", "w + v / in_panel * to_next_panel + v * lanes"),
-      ("in[1][t] = hn::Set(tag, x[t][k + 1]);", "in[1][t] = hn::Set(tag, x[0][k + 1]);"))
+      needs="avx512vl")
 group("storage",
       ("pair >> 16 * column)", "pair >> 16 * (1 - column))"),
       ("use(0, hn::BitCast(Tag{}, hn::ShiftLeft<16>(words)));\n  use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));",
