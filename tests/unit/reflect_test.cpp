@@ -38,8 +38,9 @@ TEST_CASE("convert gives every parameter, those of each layer among them, rounde
   constexpr auto dims = krait::resolve({.vocab_size = 8, .d_model = 4, .n_layers = 2});
   static krait::Mamba<dims> from{};
   static krait::Mamba<krait::with_storage(dims, krait::Storage::bf16)> to{};
-  krait::for_each_param(from, [i = 0](std::string_view, auto& tensor) mutable {
-    krait::assign(tensor, [&](std::size_t row, std::size_t col) { return static_cast<float>(++i * 1000 + 10 * row + col) * 1.01e-5f; });
+  krait::for_each_param(from, [i = std::size_t{0}](std::string_view, auto& tensor) mutable {
+    ++i;
+    krait::assign(tensor, [&](std::size_t row, std::size_t col) { return 1.01e-5f * static_cast<float>(1000 * i + 10 * row + col); });
   });
   krait::convert(from, to);
   const auto values = [](const auto& model) {
