@@ -10,10 +10,11 @@
 #include "load_weights.hpp"
 
 template <class Model>
-krait::Status load_weights(Model& model, const char* file, std::span<const std::string_view> ignore) {
+std::string load_weights(Model& model, const char* file, std::span<const std::string_view> ignore) {
   std::vector<std::byte> bytes;
-  if (const krait::Status status = krait::read_file(file, bytes); !status) return status;
-  return krait::load(model, bytes, {.ignore = ignore});
+  krait::Status status = krait::read_file(file, bytes);
+  if (status) status = krait::load(model, bytes, {.ignore = ignore});
+  return status ? std::string() : std::string(std::string_view(status.message()));
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -72,8 +73,7 @@ int run_vector(const Arguments& arguments) {
                                    krait::Tensor<float, length, Model::d_in>>;
   using Output = krait::Tensor<float, length, Model::d_out>;
   const auto model = std::make_unique<Model>();
-  if (const krait::Status status = load_weights(*model, arguments.weights, arguments.ignore); !status)
-    return fail(status.message());
+  if (const std::string refused = load_weights(*model, arguments.weights, arguments.ignore); !refused.empty()) return fail(refused);
 
   std::ifstream stream(arguments.numbers, std::ios::binary);
   const auto input = std::make_unique<Input>();
