@@ -207,8 +207,8 @@ HWY_INLINE auto mul(const A& a, const B& b) {
 }
 
 // a / b, rounded once. clang replaces one division, too, by an estimate (-freciprocal-math) unless the operator itself is
-// compiled precisely. armv7 has no exact division.
-#ifdef __clang__
+// compiled precisely; clang has no such pragma for 32-bit Arm, nor estimates there. armv7 has no exact division.
+#if defined(__clang__) && (HWY_ARCH_X86 || HWY_ARCH_ARM_A64)
 #pragma float_control(push)
 #pragma float_control(precise, on)
 #endif
@@ -225,7 +225,7 @@ HWY_INLINE Vec div_one(Vec a, Vec b) {
 #endif
 }
 HWY_INLINE float div_one(float a, float b) { return a / b; }
-#ifdef __clang__
+#if defined(__clang__) && (HWY_ARCH_X86 || HWY_ARCH_ARM_A64)
 #pragma float_control(pop)
 #endif
 template <class A, class B>
