@@ -2,11 +2,11 @@
 #ifndef KRAIT_CONVERT_HPP
 #define KRAIT_CONVERT_HPP
 
+#include "krait/layout/panels.hpp"
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
 
 #include "krait/core/reflect.hpp"
-#include "krait/core/tensor.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
 

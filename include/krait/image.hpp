@@ -9,6 +9,7 @@
 #ifndef KRAIT_IMAGE_HPP
 #define KRAIT_IMAGE_HPP
 
+#include "krait/layout/panels.hpp"
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
 
@@ -26,7 +27,6 @@
 #include "krait/core/crc32.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/status.hpp"
-#include "krait/core/tensor.hpp"
 #include "krait/nn/layer.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
@@ -34,12 +34,12 @@ namespace krait::detail::inline KRAIT_BUILD {
 using StructureLine = Text<192>;
 
 // " f32 [64, 40]", and what else decides where a tensor's elements rest.
-template <RowOrder order, std::size_t columns, std::size_t width, Storage storage>
+template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
 constexpr void describe_storage(StructureLine& line, const Panels<order, columns, width, storage>*) {
   constexpr std::array<std::string_view, 4> names{"f32", "bf16", "f16", "int8"};
   (line += " ") += names[static_cast<std::size_t>(storage)];
 }
-template <RowOrder order, std::size_t columns, std::size_t width, Storage storage>
+template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
 constexpr void describe_order(StructureLine& line, const Panels<order, columns, width, storage>*) {
   if (order.groups > 0) ((line += " in ") += order.groups) += " groups";
 }

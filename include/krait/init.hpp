@@ -45,7 +45,7 @@ namespace krait::inline KRAIT_BUILD {
 // init(layer, key): weights as the seed (noxton on JAX) draws them from that key: uniform ones bit for bit, normal ones
 // within 1e-6 relative. A_log is the seed's too: log of 1 to d_state, each repeated d_inner times, laid row by row into
 // [d_inner, d_state], so that it is not S4D-real. Everything that the layer held is overwritten.
-template <LinearDims dims, RowOrder order>
+template <LinearDims dims, RowLayout order>
 void init(Linear<dims, order>& layer, Key key) {
   detail::init_weight_and_bias(layer, key, dims.d_in);
 }

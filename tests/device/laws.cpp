@@ -32,7 +32,7 @@ std::uint32_t hash(const void* data, std::size_t bytes) {
 // Rows of floats whose bits are a multiple of a prime, so that every exponent comes, and some at the edges of what the
 // functions distinguish.
 constexpr std::size_t channels = 16;
-using Row = krait::Blocks<channels>;
+using Row = krait::Strips<channels>;
 template <class Function>
 std::uint32_t hash_over_floats(Function function) {
   constexpr float edges[channels] = {0.0f,   -0.0f,   1e-45f,  -1e-45f,  87.3f,     -87.3f,    87.300003f, -87.300003f,
@@ -72,9 +72,9 @@ void show_functions() {
     constexpr std::size_t d_state = 3;
     constexpr float deltas[] = {1.0f, 0.7f, 1e-3f, 1e-30f, 0.0f, 3e38f, 1e6f, std::numeric_limits<float>::infinity()};
     constexpr float states[] = {1.0f, -3e38f, 1e-40f, 0.0f};
-    krait::Blocks<channels, d_state> A2, h;
+    krait::Strips<channels, d_state> A2, h;
     Row delta, D, x;
-    krait::Blocks<d_state> B{}, C{};
+    krait::Strips<d_state> B{}, C{};
     for (std::size_t n = 0; n < d_state; ++n) {
       C.set(n, 0, 1.0f);
       if ((i + n) % 3 == 0) B.set(n, 0, 1e-39f);

@@ -1,10 +1,11 @@
 #include "krait/core/tensor.hpp"
+#include "krait/layout/panels.hpp"
 
 #include <catch2/catch.hpp>
 #include <set>
 #include <utility>
 
-#include "krait/nn/params.hpp"
+#include "krait/layout/params.hpp"
 
 namespace {
 // Every logical element has a place of its own within the padded array.
@@ -23,9 +24,9 @@ TEST_CASE("no two elements of a matrix in panels share a place") {
   check_places<krait::Matrix<krait::plain(40), 256>>();
   check_places<krait::Matrix<krait::plain(80), 7>>();
   check_places<krait::Matrix<krait::plain(130), 3>>();
-  check_places<krait::Matrix<krait::RowOrder{.groups = 2, .channels = 23}, 10>>();
-  check_places<krait::Matrix<krait::RowOrder{.lead = 3, .groups = 2, .channels = 20, .per_channel = 5}, 4>>();
-  check_places<krait::Blocks<23, 7>>();
+  check_places<krait::Matrix<krait::RowLayout{.groups = 2, .channels = 23}, 10>>();
+  check_places<krait::Matrix<krait::RowLayout{.lead = 3, .groups = 2, .channels = 20, .per_channel = 5}, 4>>();
+  check_places<krait::Strips<23, 7>>();
 }
 
 TEST_CASE("a matrix of 80 rows has a panel of 64 and one of 16, not two of 64") {
@@ -37,7 +38,7 @@ TEST_CASE("a matrix of 80 rows has a panel of 64 and one of 16, not two of 64") 
 }
 
 TEST_CASE("in_proj's z rows begin at a whole block") {
-  constexpr krait::RowOrder order{.groups = 2, .channels = 23};
+  constexpr krait::RowLayout order{.groups = 2, .channels = 23};
   CHECK(order.rows() == 46);
   CHECK(order.padded_rows() == 64);
   CHECK(order.place(22) == 22);

@@ -38,12 +38,12 @@ void write_stored(const std::string& path, const T& tensor) {
   write_numbers(path, values);
 }
 // int8: the whole numbers, then the bits of the scales.
-template <krait::RowOrder order, std::size_t d_in>
+template <krait::RowLayout order, std::size_t d_in>
 void write_stored(const std::string& path, const krait::Matrix<order, d_in, krait::Storage::int8>& matrix) {
   std::vector<std::int32_t> values;
   for (std::size_t row = 0; row < matrix.rows; ++row)
     for (std::size_t col = 0; col < d_in; ++col)
-      values.push_back(krait::of_pair(matrix.values[matrix.offset(row, col)], order.place(row)));
+      values.push_back(krait::element_of_pair(matrix.values[matrix.offset(row, col)], order.place(row)));
   for (std::size_t row = 0; row < matrix.rows; ++row)
     values.push_back(std::bit_cast<std::int32_t>(matrix.scales[order.place(row)]));
   write_numbers(path, values);

@@ -30,7 +30,7 @@ struct got_type {
 
 // The dims with each impossible size replaced by a possible one; possible dims stay as they are.
 template <class Dims>
-consteval Dims mended(Dims dims) {
+consteval Dims repaired(Dims dims) {
   const auto mend = [](std::size_t& size) { size = size == 0 ? 1 : size; };
   mend(dims.d_state);
   if constexpr (requires { dims.d_conv; }) {
@@ -48,11 +48,11 @@ consteval Dims mended(Dims dims) {
   if (dims.dt_rank > dims.d_inner) dims.dt_rank = dims.d_inner;
   return dims;
 }
-consteval bool possible(const auto& dims) { return mended(dims) == dims; }
+consteval bool valid(const auto& dims) { return repaired(dims) == dims; }
 
 // The one thing to be said about dims that are not possible. For BlockDims, ModelDims and SsmDims.
 template <auto dims>
-consteval bool dims_are_possible() {
+consteval bool check_dims() {
   constexpr bool has_expand = requires { dims.expand; };
   if constexpr (requires { requires dims.vocab_size == 0; }) {
     static_assert(got<dims.vocab_size>::template at_least<1>, "krait::ModelDims: vocab_size must be at least 1");

@@ -2,7 +2,6 @@
 #ifndef KRAIT_CORE_DIMS_HPP
 #define KRAIT_CORE_DIMS_HPP
 
-#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -11,15 +10,7 @@
 
 namespace krait {
 
-// Channels per block: the lanes of the widest vector in use (AVX-512). Every channel count is padded to a multiple of
-// it, on every target, so that one image serves them all.
-inline constexpr std::size_t block_width = 16;
-
-// Outputs per weight panel: four vectors of 16, the accumulators of a matrix-vector product.
-inline constexpr std::size_t panel_width = 4 * block_width;
-
 KRAIT_INLINE constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-KRAIT_INLINE constexpr std::size_t padded(std::size_t channels) { return ceil_div(channels, block_width) * block_width; }
 
 // A float32 constant that can be a template argument on every compiler (clang below 18 has no floating-point ones).
 struct Real {

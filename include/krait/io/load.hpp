@@ -20,7 +20,7 @@
 #include "krait/core/reflect.hpp"
 #include "krait/core/status.hpp"
 #include "krait/io/safetensors.hpp"
-#include "krait/nn/params.hpp"
+#include "krait/layout/params.hpp"
 
 namespace krait {
 
@@ -42,7 +42,7 @@ template <std::size_t d_inner, std::size_t d_state>
 inline constexpr bool takes_infinity<DecayRates<d_inner, d_state>> = true;
 
 // The smallest magnitude, as the bits of a float32, that a tensor of this type stores as an infinity.
-template <RowOrder order, std::size_t columns, std::size_t width, Storage storage>
+template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
 constexpr std::uint32_t infinite_from(const Panels<order, columns, width, storage>*) {
   return storage == Storage::bf16 ? bf16_infinite_from : storage == Storage::f16 ? f16_infinite_from : 0x7F800000u;
 }

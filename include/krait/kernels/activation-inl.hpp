@@ -8,7 +8,7 @@
 
 #include <array>
 
-#include "krait/kernels/cortex_m-inl.hpp"
+#include "krait/kernels/arm/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -12,21 +12,12 @@
 #include <hwy/cache_control.h>
 
 #include "krait/core/half.hpp"
-#include "krait/kernels/cortex_m-inl.hpp"
+#include "krait/kernels/arm/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
+#include "krait/layout/token_span.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
-
-// A run of rows: token t's stands at data + t * stride.
-template <class T>
-struct Rows {
-  T* data;
-  std::size_t stride;
-  T* operator[](std::size_t t) const { return data + t * stride; }
-  Rows from(std::size_t t) const { return {data + t * stride, stride}; }
-  Rows<const T> as_const() const { return {data, stride}; }
-};
 
 // Tokens of a register tile.
 inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
@@ -88,7 +79,7 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
 // The weights that are read next, which the tiles for several tokens bring near, some in each round: the first tile of a panel
 // would otherwise wait for all of it. Tiles for one token only read, and are faster without. On x86 alone, where it was
 // measured.
-struct Ahead {
+struct Prefetcher {
   const char* at;
   std::size_t step;
   HWY_INLINE void fetch() {
@@ -100,14 +91,14 @@ struct Ahead {
 };
 
 #ifdef KRAIT_CORTEX_M_FPU
-inline constexpr float no_bias[block_width] = {};
+inline constexpr float no_bias[strip_width] = {};
 #endif
 
 // y[t][o] = bias[o] + sum over k of x[t][k] w[k][o], for `tokens` rows and `vectors` vectors of outputs in registers, which
 // may be those of several whole panels. bias null: from 0. ahead: of several tokens.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
-                            Rows<const float> x, Rows<float> y, [[maybe_unused]] Ahead* ahead = nullptr) {
+                            TokenSpan<const float> x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
   const Tag tag;
   constexpr std::size_t columns = Weights<storage>::columns;
 #ifdef KRAIT_CORTEX_M_FPU
@@ -143,7 +134,7 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
       });
     }
     w += width;
-    if constexpr (tokens > 1) ahead->fetch();
+    if constexpr (tokens > 1) prefetcher->fetch();
   };
   std::size_t k = 0;
   for (; k + columns <= K; k += columns) multiply_in(k, std::integral_constant<std::size_t, columns>{});
@@ -168,7 +159,7 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
 
 // Of a panel's so many tiles each brings an equal share of the next panel.
 template <class W>
-HWY_INLINE Ahead ahead_of(W w, std::size_t width, std::size_t K, std::size_t tiles) {
+HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
   const auto* next = reinterpret_cast<const char*>(w.panel(width, K).values);
   return {next, static_cast<std::size_t>(next - from) / std::max<std::size_t>(tiles * W::rounds(K), 1)};
@@ -176,18 +167,18 @@ HWY_INLINE Ahead ahead_of(W w, std::size_t width, std::size_t K, std::size_t til
 
 // `outputs` neighbouring outputs, whole vectors, of a panel of `width` for n tokens.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
-HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t n) {
+HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
   // Few sums wait for each other: five vectors of AVX2's are no tile for three tokens, but one for two. int8 has sums enough.
   if constexpr (W::accumulators == 1 && vectors == 1 && tokens > 2 && tile_vectors(tokens - 1, outputs, 1) > 1)
     return linear_panel<tokens - 1, outputs>(w, width, K, bias, x, y, n);
-  [[maybe_unused]] Ahead ahead{};
-  if constexpr (tokens > 1) ahead = ahead_of(w, width, K, n / tokens * (outputs / (vectors * lanes)));
+  [[maybe_unused]] Prefetcher prefetcher{};
+  if constexpr (tokens > 1) prefetcher = prefetch_next_panel(w, width, K, n / tokens * (outputs / (vectors * lanes)));
   std::size_t t = 0;
   for (; t + tokens <= n; t += tokens)
     for (std::size_t o = 0; o < outputs; o += vectors * lanes)
       linear_tile<tokens, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t),
-                                   {y[t] + o, y.stride}, &ahead);
+                                   {y[t] + o, y.stride}, &prefetcher);
   if constexpr (tokens > 1) {
     if (t < n) linear_panel<tokens / 2, outputs>(w, width, K, bias, x.from(t), y.from(t), n - t);
   }
@@ -195,27 +186,27 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
 
 // The last panel: 16, 32, 48 or 64 outputs wide.
 template <std::size_t tokens, class W, class X>
-HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y,
+HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
-  static_assert(panel_width == 4 * block_width);
-  switch (width / block_width) {
-    case 1: return linear_panel<tokens, 1 * block_width>(w, 1 * block_width, K, bias, x, y, n);
-    case 2: return linear_panel<tokens, 2 * block_width>(w, 2 * block_width, K, bias, x, y, n);
-    case 3: return linear_panel<tokens, 3 * block_width>(w, 3 * block_width, K, bias, x, y, n);
-    default: return linear_panel<tokens, 4 * block_width>(w, 4 * block_width, K, bias, x, y, n);
+  static_assert(panel_width == 4 * strip_width);
+  switch (width / strip_width) {
+    case 1: return linear_panel<tokens, 1 * strip_width>(w, 1 * strip_width, K, bias, x, y, n);
+    case 2: return linear_panel<tokens, 2 * strip_width>(w, 2 * strip_width, K, bias, x, y, n);
+    case 3: return linear_panel<tokens, 3 * strip_width>(w, 3 * strip_width, K, bias, x, y, n);
+    default: return linear_panel<tokens, 4 * strip_width>(w, 4 * strip_width, K, bias, x, y, n);
   }
 }
 
 // The first `here` outputs of a panel where vectors are of one float, of `outputs` in all: blocks, then fours, then the rest.
 template <std::size_t outputs, class W, class X>
-HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, Rows<float> y,
+HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                     std::size_t here, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) {
     std::size_t o = 0;
     const auto tile = [&](auto vectors, float* to) KRAIT_LAMBDA {
       linear_tile<1, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {to, 0});
     };
-    const std::integral_constant<std::size_t, block_width> block;
+    const std::integral_constant<std::size_t, strip_width> block;
     const std::integral_constant<std::size_t, 4> four;
     if constexpr (outputs >= block)
       for (; o + block <= here; o += block) tile(block, y[t] + o);
@@ -242,14 +233,14 @@ inline constexpr std::size_t longest_of_two_panels = 256;  // columns
 // y[t] = W x[t] + bias for n tokens, `outputs` of them from `first` on, a multiple of 16: all N (a multiple of 16, the padding
 // included), or a part in whole blocks, or fewer than 16 less, where y has no room for padding. x and y must not overlap.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
-HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, Rows<float> y, std::size_t first,
+HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n) {
   const std::size_t end = first + outputs;
   std::size_t o = first;
   const auto width = [&]() KRAIT_LAMBDA { return std::min(panel_width, N - o / panel_width * panel_width); };
   const auto from = [&]() KRAIT_LAMBDA { return w.panel(o / panel_width * panel_width, K).outputs_from(o % panel_width); };
   const auto bias_here = [&]() KRAIT_LAMBDA { return bias ? bias + o : nullptr; };
-  const auto y_here = [&]() KRAIT_LAMBDA { return Rows<float>{y.data + (o - first), y.stride}; };
+  const auto y_here = [&]() KRAIT_LAMBDA { return TokenSpan<float>{y.data + (o - first), y.stride}; };
   if constexpr (lanes == 1) {
     for (std::size_t next; o < end; o = next) {
       next = std::min(o / panel_width * panel_width + width(), end);
@@ -257,7 +248,7 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
     }
   } else {
     const auto blocks_until = [&](std::size_t stop) KRAIT_LAMBDA {
-      for (; o < stop; o += block_width) linear_panel<tokens, block_width>(from(), width(), K, bias_here(), x, y_here(), n);
+      for (; o < stop; o += strip_width) linear_panel<tokens, strip_width>(from(), width(), K, bias_here(), x, y_here(), n);
     };
     if (o % panel_width != 0) blocks_until(std::min(ceil_div(o, panel_width) * panel_width, end));
     if constexpr (tokens == 1 && two_panels<W>) {
@@ -269,7 +260,7 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
       linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
     if (o == end) return;
     if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
-    if constexpr (outputs % block_width == 0) {
+    if constexpr (outputs % strip_width == 0) {
       blocks_until(end);
     } else if constexpr (outputs % lanes == 0) {
       linear_panel<tokens, outputs % panel_width>(from(), width(), K, bias_here(), x, y_here(), n);

@@ -34,26 +34,26 @@ HWY_INLINE float square_root(float x) {
 // Sum over i of x[i]^2: partial sum p takes x[p], x[p + 16], ...; then partials are added in halves, p with p + 8,
 // p + 4, p + 2, p + 1.
 HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
-  constexpr std::size_t vectors = block_width / lanes;
+  constexpr std::size_t vectors = strip_width / lanes;
   V sum[vectors];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) sum[v] = zero_start();
   std::size_t i = 0;
-  for (; i + block_width <= n; i += block_width) {
+  for (; i + strip_width <= n; i += strip_width) {
     KRAIT_UNROLL
     for (std::size_t v = 0; v < vectors; ++v) {
       const V in = load_unaligned(x + i + v * lanes);
       sum[v] = mul_add(in, in, sum[v]);
     }
   }
-  alignas(64) float partial[block_width];
+  alignas(64) float partial[strip_width];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) store_vector(sum[v], partial + v * lanes);
   for (std::size_t p = 0; i + p < n; ++p) {
     const auto in = hn::Set(OneTag{}, x[i + p]);
     partial[p] = hn::GetLane(mul_add(in, in, hn::Set(OneTag{}, partial[p])));
   }
-  std::size_t half = block_width / 2;
+  std::size_t half = strip_width / 2;
   KRAIT_UNROLL
   for (; half >= lanes; half /= 2)
     for (std::size_t p = 0; p < half; p += lanes)

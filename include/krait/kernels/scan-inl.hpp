@@ -19,8 +19,8 @@ struct Scan {
   const float* A2;
   const float* D;
   float* h;
-  Rows<const float> delta, B, C, x;
-  Rows<float> y;
+  TokenSpan<const float> delta, B, C, x;
+  TokenSpan<float> y;
   std::size_t d_state;
   std::size_t tokens;
   const float* next = nullptr;  // weights that are read next: as many as A2 has are fetched meanwhile; null: none
@@ -30,7 +30,7 @@ struct Scan {
 template <std::size_t floats>
 HWY_INLINE void fetch(const float* from) {
   KRAIT_UNROLL
-  for (std::size_t i = 0; i < floats; i += block_width) hwy::Prefetch(from + i);
+  for (std::size_t i = 0; i < floats; i += strip_width) hwy::Prefetch(from + i);
 }
 
 // The k vectors of channels from c on, which lie in blocks at, in each of [channels / 16][d_state][16].
@@ -38,17 +38,17 @@ template <bool per_channel, std::size_t k>
 HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
   const std::size_t d_state = s.d_state;
   const auto at = [d_state](std::size_t channel) {
-    return channel / block_width * block_width * d_state + channel % block_width;
+    return channel / strip_width * strip_width * d_state + channel % strip_width;
   };
   // k vectors of such an array, for one n.
   const auto load_state = [&](const float* from, std::size_t n) KRAIT_LAMBDA {
     return several<k>([&](std::size_t v) KRAIT_LAMBDA {
-      return load_vector(from + at(c + v * lanes) + n * block_width);
+      return load_vector(from + at(c + v * lanes) + n * strip_width);
     });
   };
   const auto store_state = [&](const auto& all, float* to, std::size_t n) KRAIT_LAMBDA {
     KRAIT_UNROLL
-    for (std::size_t v = 0; v < k; ++v) store_vector(nth(all, v), to + at(c + v * lanes) + n * block_width);
+    for (std::size_t v = 0; v < k; ++v) store_vector(nth(all, v), to + at(c + v * lanes) + n * strip_width);
   };
   const float* HWY_RESTRICT A2 = s.A2;
   float* HWY_RESTRICT h = s.h;
@@ -88,7 +88,7 @@ HWY_INLINE void scan_in_fours(const Scan& s, std::size_t channels) {
     ScanOfFour four{s.A2, s.h, s.B[t], s.C[t], s.d_state, decay_table, s.delta[t], s.x[t], s.D, s.y[t]};
     for (std::size_t c = 4; c <= channels; c += 4) {
       scan_four_channels(four);
-      const std::size_t to_next = c % block_width == 0 ? 4 + (s.d_state - 1) * block_width : 4;
+      const std::size_t to_next = c % strip_width == 0 ? 4 + (s.d_state - 1) * strip_width : 4;
       four.A2 += to_next, four.h += to_next;
     }
   }

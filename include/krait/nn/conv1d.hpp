@@ -3,7 +3,7 @@
 
 #include "krait/core/check.hpp"
 #include "krait/nn/layer.hpp"
-#include "krait/nn/params.hpp"
+#include "krait/layout/params.hpp"
 
 namespace krait {
 
@@ -26,12 +26,12 @@ struct Conv1dFacts {
   static constexpr std::size_t multiply_adds = dims.channels * dims.d_conv;
   // The last d_conv - 1 inputs, oldest first.
   struct State {
-    Blocks<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window;  // [channels, d_conv - 1]
+    Strips<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window;  // [channels, d_conv - 1]
   };
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenRows<tokens, dims.channels> xy;  // x becomes y in place
+    TokenBuffer<tokens, dims.channels> xy;  // x becomes y in place
   };
 };
 }  // namespace detail

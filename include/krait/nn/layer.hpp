@@ -10,13 +10,13 @@
 #ifndef KRAIT_NN_LAYER_HPP
 #define KRAIT_NN_LAYER_HPP
 
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
 
 #include "krait/core/dims.hpp"
 #include "krait/core/reflect.hpp"
+#include "krait/layout/token_span.hpp"
 
 namespace krait {
 
@@ -68,13 +68,6 @@ inline constexpr NoOutput no_output{};
 // `state = {}`. Trivially copyable: saving one is copying its bytes.
 template <class Model>
 using State = typename Model::State;
-
-// Scratch rows of whole blocks, one for each token.
-template <std::size_t tokens, std::size_t channels>
-struct TokenRows {
-  static constexpr std::size_t stride = padded(channels);
-  alignas(64) std::array<float, tokens * stride> values;
-};
 
 // What a call borrows. tokens = 1 serves step; more of them make prefill faster, at the cost of memory.
 template <class Model, std::size_t tokens = 1>

@@ -6,7 +6,7 @@
 
 #include "krait/core/check.hpp"
 #include "krait/nn/layer.hpp"
-#include "krait/nn/params.hpp"
+#include "krait/layout/params.hpp"
 
 namespace krait {
 
@@ -28,7 +28,7 @@ consteval bool check_linear() {
   static_assert(check::got<dims.d_out>::template at_least<1>, "krait::Linear<dims>: d_out must be at least 1");
   return true;
 }
-template <LinearDims dims, RowOrder order>
+template <LinearDims dims, RowLayout order>
 struct LinearFacts {
   static_assert(check_linear<dims>());
   static constexpr std::size_t d_in = dims.d_in;
@@ -45,13 +45,13 @@ struct LinearFacts {
 // y = weight x (+ bias). x [d_in], y [d_out]. A bias that is off is a member that is not there.
 // One chain of fused multiply-adds for each output: from the bias (or 0), over the inputs in ascending order. With int8
 // weights: one exact integer sum, which is then scaled and added to the bias in one fused multiply-add.
-template <LinearDims dims, RowOrder order = plain(dims.d_out)>
+template <LinearDims dims, RowLayout order = plain(dims.d_out)>
 struct Linear : detail::LinearFacts<dims, order> {
   KRAIT_PARAMS(Linear,
     (Matrix<order, dims.d_in, dims.storage>, weight));  // [d_out, d_in]
 };
 
-template <LinearDims dims, RowOrder order>
+template <LinearDims dims, RowLayout order>
   requires(dims.bias)
 struct Linear<dims, order> : detail::LinearFacts<dims, order> {
   KRAIT_PARAMS(Linear,

@@ -42,7 +42,7 @@ struct ModelFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenRows<tokens, dims.d_model> x;               // the residual stream
+    TokenBuffer<tokens, dims.d_model> x;               // the residual stream
     typename Block::template Scratch<tokens> block;  // shared by the layers, in turn
     [[no_unique_address]] typename Head::template Scratch<tokens> head;
   };
@@ -63,7 +63,7 @@ struct Mamba : detail::ModelFacts<dims> {
 };
 
 template <ModelDims dims>
-  requires(dims.tied && check::possible(dims))
+  requires(dims.tied && check::valid(dims))
 struct Mamba<dims> : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;
   KRAIT_PARAMS(Mamba,
@@ -73,9 +73,9 @@ struct Mamba<dims> : detail::ModelFacts<dims> {
 };
 
 template <ModelDims dims>
-  requires(!check::possible(dims))
-struct Mamba<dims> : Mamba<check::mended(dims)> {
-  static_assert(check::dims_are_possible<dims>());
+  requires(!check::valid(dims))
+struct Mamba<dims> : Mamba<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
 };
 
 }  // namespace krait

@@ -17,7 +17,7 @@ struct MambaBlock {
   static constexpr std::size_t d_in = dims.d_model;
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr std::size_t d_inner = dims.d_inner;
-  static constexpr RowOrder xz_order{.groups = 2, .channels = dims.d_inner};
+  static constexpr RowLayout xz_order{.groups = 2, .channels = dims.d_inner};
   using InProj = Linear<LinearDims{.d_in = dims.d_model, .d_out = 2 * dims.d_inner, .bias = dims.in_bias,
                                    .storage = dims.storage}, xz_order>;
   using Conv = Conv1d<Conv1dDims{.channels = dims.d_inner, .d_conv = dims.d_conv, .bias = dims.conv_bias}>;
@@ -40,16 +40,16 @@ struct MambaBlock {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenRows<tokens, dims.d_inner> x;                // becomes y in place
+    TokenBuffer<tokens, dims.d_inner> x;                // becomes y in place
     typename Ssm::template InnerScratch<tokens> ssm;  // its delta makes room for z
     [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
   };
 };
 
 template <BlockDims dims>
-  requires(!check::possible(dims))
-struct MambaBlock<dims> : MambaBlock<check::mended(dims)> {
-  static_assert(check::dims_are_possible<dims>());
+  requires(!check::valid(dims))
+struct MambaBlock<dims> : MambaBlock<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
 };
 
 }  // namespace krait

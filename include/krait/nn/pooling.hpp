@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "krait/core/check.hpp"
-#include "krait/core/tensor.hpp"
+#include "krait/layout/panels.hpp"
 #include "krait/nn/layer.hpp"
 
 namespace krait {
@@ -33,7 +33,7 @@ struct PoolFacts {
 template <std::size_t d_model>
 struct MeanPool : detail::PoolFacts<d_model> {
   struct State {
-    Blocks<d_model> sum;
+    Strips<d_model> sum;
     std::uint32_t count;
   };
 };

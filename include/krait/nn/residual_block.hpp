@@ -24,15 +24,15 @@ struct ResidualBlock {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenRows<tokens, dims.d_model> row;  // normed, then mixed
+    TokenBuffer<tokens, dims.d_model> row;  // normed, then mixed
     typename Mixer::template Scratch<tokens> mixer;
   };
 };
 
 template <BlockDims dims>
-  requires(!check::possible(dims))
-struct ResidualBlock<dims> : ResidualBlock<check::mended(dims)> {
-  static_assert(check::dims_are_possible<dims>());
+  requires(!check::valid(dims))
+struct ResidualBlock<dims> : ResidualBlock<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
 };
 
 }  // namespace krait

@@ -3,7 +3,7 @@
 
 #include "krait/core/check.hpp"
 #include "krait/nn/layer.hpp"
-#include "krait/nn/params.hpp"
+#include "krait/layout/params.hpp"
 
 namespace krait {
 

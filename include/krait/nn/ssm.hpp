@@ -11,7 +11,7 @@ namespace krait {
 
 namespace detail {
 // What both share.
-template <SsmDims dims, RowOrder x_order>
+template <SsmDims dims, RowLayout x_order>
 struct SsmFacts {
   using works_in_place = void;
   static constexpr std::size_t d_inner = dims.d_inner;
@@ -25,20 +25,20 @@ struct SsmFacts {
   static constexpr std::size_t scan_multiply_adds = 3 * dims.d_inner * dims.d_state + dims.d_inner;
 
   struct State {
-    Blocks<dims.d_inner, dims.d_state> h;  // [d_inner, d_state]
+    Strips<dims.d_inner, dims.d_state> h;  // [d_inner, d_state]
   };
   // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
   template <std::size_t tokens>
   struct InnerScratch {
-    TokenRows<tokens, x_order.padded_rows()> x_dbl;  // dt, B, C
-    TokenRows<tokens, dims.d_inner> delta;
+    TokenBuffer<tokens, x_order.padded_rows()> x_dbl;  // dt, B, C
+    TokenBuffer<tokens, dims.d_inner> delta;
   };
   // and by itself.
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     InnerScratch<tokens> inner;
-    TokenRows<tokens, dims.d_inner> xy;  // x becomes y in place
+    TokenBuffer<tokens, dims.d_inner> xy;  // x becomes y in place
     [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_inner, dims.dt_rank), dims.storage> linear;
   };
 };
@@ -67,9 +67,9 @@ struct SelectiveStateSpaceModel
 };
 
 template <SsmDims dims>
-  requires(!check::possible(dims))
-struct SelectiveStateSpaceModel<dims> : SelectiveStateSpaceModel<check::mended(dims)> {
-  static_assert(check::dims_are_possible<dims>());
+  requires(!check::valid(dims))
+struct SelectiveStateSpaceModel<dims> : SelectiveStateSpaceModel<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
 };
 
 namespace detail {
@@ -83,7 +83,7 @@ constexpr SsmDims with_output(SsmDims dims) {
   if (dims.d_model == 0) dims.d_model = dims.d_inner;
   return dims;
 }
-constexpr RowOrder per_channel_order(const SsmDims& dims) {
+constexpr RowLayout per_channel_order(const SsmDims& dims) {
   return {.lead = dims.dt_rank, .groups = 2, .channels = dims.d_inner, .per_channel = dims.d_state};
 }
 }  // namespace detail
@@ -111,12 +111,12 @@ struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(di
 };
 
 template <SsmDims dims>
-  requires(!check::possible(dims))
-struct SelectiveStateSpace<dims> : SelectiveStateSpace<check::mended(dims)> {
-  static_assert(check::dims_are_possible<dims>());
+  requires(!check::valid(dims))
+struct SelectiveStateSpace<dims> : SelectiveStateSpace<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
 };
 template <SsmDims dims>
-  requires(check::possible(dims) && dims.d_model == 0)
+  requires(check::valid(dims) && dims.d_model == 0)
 struct SelectiveStateSpace<dims> : SelectiveStateSpace<detail::with_output(dims)> {
   static_assert(detail::check_output<dims>());
 };

@@ -116,7 +116,7 @@ struct StackLayer : std::conditional_t<requires { typename First::takes_tokens; 
     static constexpr std::size_t chunk = tokens;
     // Between two members a run of rows rests in one of these. A member that does not work in place writes the other, unless
     // it is the first or the last one, which read or write the caller's rows.
-    std::array<TokenRows<tokens, Facts::widest>, Facts::needs_two_rows ? 2 : 1> rows;
+    std::array<TokenBuffer<tokens, Facts::widest>, Facts::needs_two_rows ? 2 : 1> rows;
     OneOf<typename First::template Scratch<tokens>, typename Rest::template Scratch<tokens>...> member;
   };
 };

@@ -7,14 +7,17 @@
 #endif
 
 #include "krait/nn/mamba.hpp"
-#include "krait/ops/mamba_block-inl.hpp"
+#include "krait/ops/embedding-inl.hpp"
+#include "krait/ops/linear-inl.hpp"
+#include "krait/ops/residual_block-inl.hpp"
+#include "krait/ops/rms_norm-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // The last norm, in place, and the logits of n rows. On boards it is a call of its own, so that its frame and a block's are not in use at once.
 template <std::size_t tokens, class Model>
-KRAIT_OWN_FRAME void run_head(const Model& model, Scratch<Model, tokens>& scratch, Rows<float> x, Rows<float> out, std::size_t n) {
+KRAIT_OWN_FRAME void run_head(const Model& model, Scratch<Model, tokens>& scratch, TokenSpan<float> x, TokenSpan<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
   if constexpr (tokens == 1) n = 1;  // so that no loop over tokens is compiled
@@ -25,12 +28,12 @@ KRAIT_OWN_FRAME void run_head(const Model& model, Scratch<Model, tokens>& scratc
 // n tokens in; logits out: none, a row for the last token, or n rows.
 template <std::size_t tokens, ModelDims dims, class Token>
 HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state,
-                    typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, Rows<float> out,
+                    typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,
                     std::size_t n, Emit emit) {
   NoState none;
   NoScratch<tokens> no_scratch;
   const auto& backbone = model.backbone;
-  const Rows<float> x = rows_of(scratch.x);
+  const TokenSpan<float> x = scratch.x.span();
   run<tokens>(backbone.embedding, none, no_scratch, in, x, n);
   for (std::size_t layer = 0; layer < dims.n_layers; ++layer)
     run<tokens>(backbone.layers[layer], state.layers[layer], scratch.block, x.as_const(), x, n);

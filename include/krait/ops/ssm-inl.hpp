@@ -8,7 +8,7 @@
 
 #include "krait/kernels/scan-inl.hpp"
 #include "krait/nn/ssm.hpp"
-#include "krait/ops/parts-inl.hpp"
+#include "krait/ops/linear-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
@@ -17,12 +17,12 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 // Scan, the weights that the caller reads after this.
 template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
-                          typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, Rows<float> xy,
+                          typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, TokenSpan<float> xy,
                           std::size_t n, const void* next = nullptr) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
   constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
-  const Rows<float> x_dbl = rows_of(scratch.x_dbl);
-  const Rows<float> delta = rows_of(scratch.delta);
+  const TokenSpan<float> x_dbl = scratch.x_dbl.span();
+  const TokenSpan<float> delta = scratch.delta.span();
   constexpr std::size_t x_outputs = ceil_div(Ssm::C_start + C_rows, lanes) * lanes;
   apply_linear<tokens, x_outputs>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, n);
   apply_linear<tokens, Ssm::DtProj::padded_out>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, n);
@@ -44,9 +44,9 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
 template <std::size_t tokens, SsmDims dims>
 HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
                     typename SelectiveStateSpaceModel<dims>::State& state,
-                    typename SelectiveStateSpaceModel<dims>::template Scratch<tokens>& scratch, Rows<const float> in,
-                    Rows<float> out, std::size_t n) {
-  const Rows<float> xy = rows_of(scratch.xy);
+                    typename SelectiveStateSpaceModel<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+                    TokenSpan<float> out, std::size_t n) {
+  const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
   apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.d_inner);
@@ -54,9 +54,9 @@ HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
 
 template <std::size_t tokens, SsmDims dims>
 HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveStateSpace<dims>::State& state,
-                    typename SelectiveStateSpace<dims>::template Scratch<tokens>& scratch, Rows<const float> in,
-                    Rows<float> out, std::size_t n) {
-  const Rows<float> xy = rows_of(scratch.xy);
+                    typename SelectiveStateSpace<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+                    TokenSpan<float> out, std::size_t n) {
+  const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
   apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
   apply_linear<tokens, dims.d_model>(layer.out_proj, scratch.linear, xy.as_const(), out, n);

@@ -9,15 +9,15 @@
 #include <tuple>
 
 #include "krait/nn/stack.hpp"
-#include "krait/ops/mamba-inl.hpp"
+#include "krait/ops/linear-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // An array of layers: one after the other, each from rows to rows. The first reads `in`, the others work in place.
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
-HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch, Rows<const float> in,
-                    Rows<float> out, std::size_t n) {
+HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
+                    TokenSpan<float> out, std::size_t n) {
   static_assert(requires(L layer) { layer.norm; layer.mixer; },
                 "krait::Stack<Parts>: an array member must hold ResidualBlocks: they alone work in place");
   for (std::size_t i = 0; i < count; ++i) {
@@ -28,13 +28,13 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
 
 // Runs one member. On boards it is a call of its own, because the frame of a step would otherwise grow with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
-KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratch& scratch, In in, Rows<float> out,
+KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratch& scratch, In in, TokenSpan<float> out,
                              std::size_t n, Emits... emit) {
   run<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
 }
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
-HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, Rows<const float> in,
-                           Rows<float> out, std::size_t n) {
+HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
+                           TokenSpan<float> out, std::size_t n) {
   run<tokens>(layers, states, scratch, in, out, n);  // its layers are calls
 }
 
@@ -44,11 +44,11 @@ template <std::size_t tokens, std::size_t i = 0, class Members, class StackScrat
           class Scratches, class In>
 HWY_INLINE void run_members(const Members& members, StackScratch& scratch,
                             krait::detail::Pack<State, StatesBehind...>& states, Scratches& scratches, std::size_t here,
-                            In in, Rows<float> out, std::size_t n, Emit emit) {
+                            In in, TokenSpan<float> out, std::size_t n, Emit emit) {
   using krait::detail::all_empty, krait::detail::Pack;
   constexpr bool last = i + 1 == std::tuple_size_v<Members>;
   constexpr bool pools = Pooling<std::remove_cvref_t<std::tuple_element_t<i, Members>>>;
-  const Rows<float> to = last ? out : rows_of(scratch.rows[here]);
+  const TokenSpan<float> to = last ? out : scratch.rows[here].span();
   auto& scratch_here = *::new (&scratches.first) decltype(scratches.first);
   const auto run_here = [&](auto& state) KRAIT_LAMBDA {
     if constexpr (pools) run_member<tokens>(std::get<i>(members), state, scratch_here, in, to, n, emit);
@@ -79,7 +79,7 @@ HWY_INLINE void run_members(const Members& members, StackScratch& scratch,
 
 template <std::size_t tokens, class Parts, class In>
 HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
-                    Rows<float> out, std::size_t n, Emit emit = Emit::all) {
+                    TokenSpan<float> out, std::size_t n, Emit emit = Emit::all) {
   // Only references come out of the walk, for a compiler would not inline a whole model into it.
   const auto members = krait::detail::with_members(static_cast<const Parts&>(stack),
                                                    [](const auto&... each) { return std::tie(each...); });

@@ -15,6 +15,15 @@
 #include "krait/core/check.hpp"
 #include "krait/core/rows.hpp"
 #include "krait/nn/layer.hpp"
+#include "krait/ops/conv1d-inl.hpp"
+#include "krait/ops/embedding-inl.hpp"
+#include "krait/ops/linear-inl.hpp"
+#include "krait/ops/mamba-inl.hpp"
+#include "krait/ops/mamba_block-inl.hpp"
+#include "krait/ops/pooling-inl.hpp"
+#include "krait/ops/residual_block-inl.hpp"
+#include "krait/ops/rms_norm-inl.hpp"
+#include "krait/ops/ssm-inl.hpp"
 #include "krait/ops/stack-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -158,15 +167,15 @@ consteval bool check_scratch() {
 template <class Model, class In>
 HWY_INLINE auto input(const In& in) {
   if constexpr (TakesTokens<Model>) return static_cast<const element<const In>*>(std::data(in));
-  else return Rows<const float>{std::data(*std::data(in)), Model::d_in};
+  else return TokenSpan<const float>{std::data(*std::data(in)), Model::d_in};
 }
 template <class T>
 HWY_INLINE const T* advance(const T* tokens, std::size_t n) { return tokens + n; }
-HWY_INLINE Rows<const float> advance(Rows<const float> rows, std::size_t n) { return rows.from(n); }
+HWY_INLINE TokenSpan<const float> advance(TokenSpan<const float> rows, std::size_t n) { return rows.from(n); }
 
 // Where the outputs go.
 template <class Model, class Out>
-HWY_INLINE Rows<float> output(Out& y) {
+HWY_INLINE TokenSpan<float> output(Out& y) {
   if constexpr (is_no_output<Out>) return {nullptr, Model::d_out};
   else if constexpr (RowSequence<Out>) return {std::data(*std::data(y)), Model::d_out};
   else return {std::data(y), Model::d_out};
@@ -175,7 +184,7 @@ HWY_INLINE Rows<float> output(Out& y) {
 // A run of any length, in chunks of `tokens`: an output row for each token, one for the last, or none.
 template <std::size_t tokens, Emit wanted, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
-                             Rows<float> out, std::size_t n) {
+                             TokenSpan<float> out, std::size_t n) {
   constexpr bool every_row = wanted == Emit::all;
   constexpr bool one_by_one = every_row && gives_one_row<Model>;  // a summary of every beginning
   while (n > 0) {
@@ -192,7 +201,7 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
 
 // One token. Not run_chunks, whose loop would make a compiler work out the addresses of all weights before it, and keep them.
 template <Emit wanted, class Model, class In>
-HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, Rows<float> out) {
+HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, TokenSpan<float> out) {
   if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);
   else run<1>(model, state, scratch, in, out, 1);
 }
@@ -213,9 +222,9 @@ void step(const Model& model, S& state, const In& x, Out&& y, Borrowed& scratch)
                         detail::check_output<Model, std::remove_reference_t<Out>>();
   if constexpr (good) {
     constexpr Emit wanted = detail::wanted<std::remove_reference_t<Out>>;
-    const Rows<float> out = detail::output<Model>(y);
+    const TokenSpan<float> out = detail::output<Model>(y);
     if constexpr (TakesTokens<Model>) detail::run_one<wanted>(model, state, scratch, &x, out);
-    else detail::run_one<wanted>(model, state, scratch, Rows<const float>{std::data(x), Model::d_in}, out);
+    else detail::run_one<wanted>(model, state, scratch, TokenSpan<const float>{std::data(x), Model::d_in}, out);
   }
 }
 template <Layer Model, class S, class In, class Out>

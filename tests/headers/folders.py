@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Who may include whom, and who may say what: the folders of include/ mean something."""
+"""Checks which folders of include/ may include which, and where Highway, Boost.Hana and the heap may be used."""
 import re
 import sys
 
@@ -9,15 +9,16 @@ from compilers import INCLUDE
 MAY_INCLUDE = {
     "krait.hpp": ["krait/core/", "krait/nn/", "krait/ops/"],
     "krait/init.hpp": ["krait/core/", "krait/nn/"],
-    "krait/convert.hpp": ["krait/core/"],
+    "krait/convert.hpp": ["krait/core/", "krait/layout/"],
     "krait/session.hpp": ["krait.hpp", "krait/core/"],
-    "krait/image.hpp": ["krait/core/", "krait/nn/"],
+    "krait/image.hpp": ["krait/core/", "krait/layout/", "krait/nn/"],
     "krait/snapshot.hpp": ["krait/image.hpp", "krait/core/"],
     "krait/core/": ["krait/core/"],
-    "krait/nn/": ["krait/nn/", "krait/core/"],
-    "krait/kernels/": ["krait/kernels/", "krait/core/"],
-    "krait/ops/": ["krait/ops/", "krait/kernels/", "krait/nn/", "krait/core/"],
-    "krait/io/": ["krait/io/", "krait/nn/", "krait/core/"],
+    "krait/layout/": ["krait/layout/", "krait/core/"],
+    "krait/nn/": ["krait/nn/", "krait/layout/", "krait/core/"],
+    "krait/kernels/": ["krait/kernels/", "krait/layout/", "krait/core/"],
+    "krait/ops/": ["krait/ops/", "krait/kernels/", "krait/layout/", "krait/nn/", "krait/core/"],
+    "krait/io/": ["krait/io/", "krait/layout/", "krait/nn/", "krait/core/"],
 }
 
 # A word, and where alone it may stand.
@@ -32,23 +33,23 @@ MAY_SAY = {
 }
 
 
-def room(name, table):
+def folder_of(name, table):
     return next((place for place in table if name == place or (place.endswith("/") and name.startswith(place))), None)
 
 
 def complaints(name, text):
-    allowed = MAY_INCLUDE.get(room(name, MAY_INCLUDE))
+    allowed = MAY_INCLUDE.get(folder_of(name, MAY_INCLUDE))
     if allowed is None:
-        yield f"{name}: stands in no room that this test knows"
+        yield f"{name}: is in a folder that this test does not know"
         return
     for number, line in enumerate(text.splitlines(), 1):
         included = re.match(r'\s*#\s*include\s*[<"](krait[./][^>"]*)[>"]', line)
-        if included and room(included[1], allowed) is None:
+        if included and folder_of(included[1], allowed) is None:
             yield f"{name}:{number}: must not include {included[1]}"
         code = line.split("//")[0]
         for word, places in MAY_SAY.items():
             said = re.search(word, code)
-            if said and room(name, places) is None:
+            if said and folder_of(name, places) is None:
                 yield f"{name}:{number}: '{said[0]}' belongs in {', '.join(places)}"
 
 

@@ -1,6 +1,6 @@
 // The kinds of weight tensor: how a checkpoint shapes them, and how they rest in memory.
-#ifndef KRAIT_NN_PARAMS_HPP
-#define KRAIT_NN_PARAMS_HPP
+#ifndef KRAIT_LAYOUT_PARAMS_HPP
+#define KRAIT_LAYOUT_PARAMS_HPP
 
 #include <array>
 #include <cfloat>
@@ -8,25 +8,25 @@
 #include <limits>
 #include <numbers>
 
-#include "krait/core/tensor.hpp"
+#include "krait/layout/panels.hpp"
 
 namespace krait {
 
 // A linear layer's weight [d_out, d_in], in panels of 64 outputs.
-template <RowOrder order, std::size_t d_in, Storage storage = Storage::f32>
+template <RowLayout order, std::size_t d_in, Storage storage = Storage::f32>
 struct Matrix : Panels<order, d_in, panel_width, storage> {
   static constexpr std::array shape{order.rows(), d_in};
 };
 
 // One value for each channel or output: a bias, a norm's weight, D. In the row order of the matrix it belongs to.
-template <RowOrder order>
-struct Vector : Panels<order, 1, block_width> {
+template <RowLayout order>
+struct Vector : Panels<order, 1, strip_width> {
   static constexpr std::array shape{order.rows()};
 };
 
 // A depthwise convolution's weight [channels, 1, d_conv], oldest tap first.
 template <std::size_t channels, std::size_t d_conv>
-struct Taps : Blocks<channels, d_conv> {
+struct Taps : Strips<channels, d_conv> {
   static constexpr std::array<std::size_t, 3> shape{channels, 1, d_conv};
 };
 
@@ -35,7 +35,7 @@ struct Taps : Blocks<channels, d_conv> {
 // stored value saturates: at -FLT_MAX for A_log above 88 (infinity included: the state is forgotten at once), at -0 for
 // A_log below -104 (it is kept for ever).
 template <std::size_t d_inner, std::size_t d_state>
-struct DecayRates : Blocks<d_inner, d_state> {
+struct DecayRates : Strips<d_inner, d_state> {
   static constexpr std::array shape{d_inner, d_state};
 
   KRAIT_INLINE static float stored(float A_log) {
@@ -54,8 +54,8 @@ struct DecayRates : Blocks<d_inner, d_state> {
     }
     return guess;
   }
-  KRAIT_INLINE void set(std::size_t row, std::size_t col, float A_log) { Blocks<d_inner, d_state>::set(row, col, stored(A_log)); }
-  KRAIT_INLINE float get(std::size_t row, std::size_t col) const { return recovered(Blocks<d_inner, d_state>::get(row, col)); }
+  KRAIT_INLINE void set(std::size_t row, std::size_t col, float A_log) { Strips<d_inner, d_state>::set(row, col, stored(A_log)); }
+  KRAIT_INLINE float get(std::size_t row, std::size_t col) const { return recovered(Strips<d_inner, d_state>::get(row, col)); }
 };
 
 }  // namespace krait

@@ -1,0 +1,133 @@
+// The recurrence and the activations on cores with Helium, such as the Cortex-M55: four channels in a vector.
+#if defined(KRAIT_KERNELS_ARM_HELIUM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_KERNELS_ARM_HELIUM_INL_HPP
+#undef KRAIT_KERNELS_ARM_HELIUM_INL_HPP
+#else
+#define KRAIT_KERNELS_ARM_HELIUM_INL_HPP
+#endif
+
+#include "krait/kernels/target-inl.hpp"
+
+#ifdef KRAIT_CORTEX_M_HELIUM
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// What scan_four_channels reads and writes for four neighbouring channels and one token, see scan_channels: A2 and h
+// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients; delta, x, D and y of the four, which
+// it moves on to the next four.
+struct ScanOfFour {
+  const float* A2;
+  float* h;
+  const float *B, *C;
+  std::size_t d_state;
+  const float *table, *delta, *x, *D;
+  float* y;
+};
+
+// The recurrence of one token for four channels. Helium's floats take denormal numbers for 0, so it computes only what
+// that does not change: the decay, where 2^f is 1 for a denormal f and all results are normal. u = -t >= 0, n =
+// round(u), f = n - u, and the bits of p(f) - n * 2^23 are not below 0; NaN, whose n is 0, is above.
+// From 2^31 on, where n is not u any more, f is far below 0 and p negative.
+HWY_INLINE void scan_four_channels(ScanOfFour& four) {
+  ScanOfFour* pointers = &four;
+  // q0 u, f, h; q1 n; q2 h; q3 decay; q4 -delta, q5 delta x, q6 y, s28 where it goes; r4-r6, r8, r9 and at last
+  // `four` coefficients. More registers, and there are builds with none for `four`.
+  asm volatile(".syntax unified\n"
+               "ldmia %[four]!, {r0-r5}\n ldmia %[four], {r6, r8, r9}\n dls lr, r4\n"
+               "vldrw.u32 q4, [r6], #16\n vldrw.u32 q1, [r8], #16\n vldrw.u32 q0, [r9], #16\n"
+               "stmia %[four]!, {r6, r8, r9}\n"
+               "ldr r6, [%[four]]\n vmov s28, r6\n add r6, #16\n str r6, [%[four]]\n"
+               "vmul.f32 s20, s16, s4\n vmul.f32 s21, s17, s5\n vmul.f32 s22, s18, s6\n vmul.f32 s23, s19, s7\n"
+               "vmul.f32 s24, s0, s4\n vmul.f32 s25, s1, s5\n vmul.f32 s26, s2, s6\n vmul.f32 s27, s3, s7\n"
+               "vneg.f32 s16, s16\n vneg.f32 s17, s17\n vneg.f32 s18, s18\n vneg.f32 s19, s19\n"
+               "ldr %[four], [r5, #20]\n ldmia r5, {r4-r6, r8, r9}\n"
+               "1:\n"
+               "vldrw.u32 q0, [r0], #64\n"
+               "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"
+               "vcvtn.s32.f32 q1, q0\n vcvt.f32.s32 q2, q1\n vsub.f32 q0, q2, q0\n vdup.32 q3, r4\n"
+               "vfmas.f32 q3, q0, r5\n vfmas.f32 q3, q0, r6\n vfmas.f32 q3, q0, r8\n vfmas.f32 q3, q0, r9\n"
+               "vfmas.f32 q3, q0, %[four]\n"
+               "vqshl.s32 q1, q1, #23\n vqsub.s32 q3, q3, q1\n vmov.i32 q1, #0\n vmax.s32 q3, q3, q1\n"
+               "vldrw.u32 q2, [r1]\n vldmia r2!, {s4}\n vldmia r3!, {s5}\n"
+               "vmul.f32 s0, s20, s4\n vmul.f32 s1, s21, s4\n vmul.f32 s2, s22, s4\n vmul.f32 s3, s23, s4\n"
+               "vfma.f32 s0, s12, s8\n vfma.f32 s1, s13, s9\n vfma.f32 s2, s14, s10\n vfma.f32 s3, s15, s11\n"
+               "vstrw.32 q0, [r1], #64\n"
+               "vfma.f32 s24, s5, s0\n vfma.f32 s25, s5, s1\n vfma.f32 s26, s5, s2\n vfma.f32 s27, s5, s3\n"
+               "le lr, 1b\n"
+               "vmov r4, s28\n vstrw.32 q6, [r4]\n"
+               : [four] "+&r"(pointers)
+               :
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "lr", KRAIT_FLOATS_0_TO_15,
+                 KRAIT_FLOATS_16_TO_31, "cc", "memory");
+}
+// y = silu(x), or y * silu(x), for channels in fours; y may be x. As in the scan, Helium computes what denormal numbers
+// do not change: e^-x, 1 for them. The table: -87.3, log2(e) as a sum of two, the coefficients of exp2_polynomial. Here
+// n = round(x log2(e)), so e^-x = p(f) * 2^-n; where x is large and f may be anything, this is below 2^-24 or, if it is
+// negative, made 0, and 1 + e^-x is 1 all the same.
+template <bool times_y>
+HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
+  // q0 x, q1 n, q2 f, q3 e^-x, q4 y, q5 -87.3, q6 the first coefficient, q7 0; r0-r5, r12 the rest of the table.
+  const struct {
+    const float *table, *x;
+    float* y;
+    std::size_t fours;
+  } at{table, x, y, channels / 4};
+  asm volatile(".syntax unified\n"
+               "ldmia %[at], {r0, r9, r10, r12}\n dls lr, r12\n ldmia r0!, {r1-r3, r12}\n"
+               "vdup.32 q5, r1\n vdup.32 q6, r12\n vmov.i32 q7, #0\n ldmia r0, {r0, r1, r4, r5, r12}\n"
+               "1:\n"
+               "vldrw.u32 q0, [r9], #16\n vcmp.f32 gt, q5, q0\n vpsel q0, q5, q0\n"
+               "vmul.f32 q1, q0, r2\n vcvtn.s32.f32 q1, q1\n vcvt.f32.s32 q2, q1\n"
+               "vneg.f32 q3, q0\n vfma.f32 q2, q3, r2\n vfma.f32 q2, q3, r3\n"
+               "vmov q3, q6\n vfmas.f32 q3, q2, r0\n vfmas.f32 q3, q2, r1\n vfmas.f32 q3, q2, r4\n vfmas.f32 q3, q2, r5\n"
+               "vfmas.f32 q3, q2, r12\n"
+               "vqshl.s32 q1, q1, #23\n vqsub.s32 q3, q3, q1\n vmax.s32 q3, q3, q7\n vadd.f32 q3, q3, r12\n"
+               "vdiv.f32 s0, s0, s12\n vdiv.f32 s1, s1, s13\n vdiv.f32 s2, s2, s14\n vdiv.f32 s3, s3, s15\n"
+               ".if %c[times_y]\n"
+               "vldrw.u32 q4, [r10]\n"
+               "vmul.f32 s0, s16, s0\n vmul.f32 s1, s17, s1\n vmul.f32 s2, s18, s2\n vmul.f32 s3, s19, s3\n"
+               ".endif\n"
+               "vstrw.32 q0, [r10], #16\n"
+               "le lr, 1b\n"
+               :
+               : [at] "r"(&at), [times_y] "i"(times_y)
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r9", "r10", "r12", "lr", KRAIT_FLOATS_0_TO_15,
+                 KRAIT_FLOATS_16_TO_31, "cc", "memory");
+}
+
+// x = softplus(x) for channels in fours: no result is denormal, and denormal x give what 0 gives. The table: 87.3,
+// log2(e) as a sum of two, the coefficients of exp2_polynomial, then those of add_log1p, each four times.
+HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
+  // q0 x, then max(x, 0); q1 n, then e^-|x|; q2 |x|, then f; q3 p; q4 a coefficient; q5 87.3; q6 the first; q7 0.
+  const struct {
+    const float* table;
+    float* x;
+    std::size_t fours;
+  } at{table, x, channels / 4};
+  asm volatile(".syntax unified\n"
+               "ldmia %[at], {r0, r9, r12}\n dls lr, r12\n ldmia r0!, {r1-r3, r12}\n add r10, r0, #20\n"
+               "vdup.32 q5, r1\n vdup.32 q6, r12\n vmov.i32 q7, #0\n ldmia r0, {r0, r1, r4, r5, r12}\n"
+               "1:\n"
+               "vldrw.u32 q0, [r9]\n vabs.f32 q2, q0\n vcmp.f32 gt, q2, q5\n vpsel q2, q5, q2\n vmax.s32 q0, q0, q7\n"
+               "vmul.f32 q1, q2, r2\n vcvtn.s32.f32 q1, q1\n vcvt.f32.s32 q3, q1\n vneg.f32 q2, q2\n"
+               "vfma.f32 q3, q2, r2\n vfma.f32 q3, q2, r3\n vmov q2, q3\n"
+               "vmov q3, q6\n vfmas.f32 q3, q2, r0\n vfmas.f32 q3, q2, r1\n vfmas.f32 q3, q2, r4\n vfmas.f32 q3, q2, r5\n"
+               "vfmas.f32 q3, q2, r12\n"
+               "vshl.s32 q1, q1, #23\n vsub.i32 q1, q3, q1\n"
+               "vldrw.u32 q3, [r10], #16\n"
+               ".rept 4\n"
+               "vldrw.u32 q4, [r10], #16\n vfma.f32 q4, q3, q1\n vldrw.u32 q3, [r10], #16\n vfma.f32 q3, q4, q1\n"
+               ".endr\n"
+               "sub r10, #144\n vfma.f32 q0, q3, q1\n vstrw.32 q0, [r9], #16\n"
+               "le lr, 1b\n"
+               :
+               : [at] "r"(&at)
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r9", "r10", "r12", "lr", KRAIT_FLOATS_0_TO_15,
+                 KRAIT_FLOATS_16_TO_31, "cc", "memory");
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif
+#endif

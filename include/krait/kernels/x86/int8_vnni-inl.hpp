@@ -1,0 +1,83 @@
+// Products with int8 weights by VPDPBUSD, the byte products of AVX-512 VNNI.
+#if defined(KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP
+#undef KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP
+#else
+#define KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP
+#endif
+
+#include "krait/kernels/int8_inputs-inl.hpp"
+
+#ifdef KRAIT_AVX512_VNNI
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// VPDPBUSD adds four products of an unsigned byte, a weight + 128, with a signed one, a lower or an upper byte of an input:
+//   sum = 256 (upper . (w + 128)) + lower . (w + 128) - 128 (the inputs' sum)
+// A vector holds the eight columns of eight outputs, once the bytes of pairs stand apart; adding 128 + 256 * 128 to a pair
+// makes its bytes the two weights + 128. Highway 1.0.3 does not have the instruction.
+template <std::size_t tokens, std::size_t vectors>
+HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
+                            Quantised x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
+  const hn::RebindToSigned<Tag> int_tag;
+  const hn::Repartition<std::int8_t, decltype(int_tag)> byte_tag;
+  const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
+  using Sum = hn::Vec<decltype(int_tag)>;
+  using Bytes = hn::Vec<decltype(byte_tag)>;
+  constexpr std::size_t parts = 2 * vectors;
+  const auto add_products = [](Sum& sum, Bytes unsigned_bytes, Bytes signed_bytes) KRAIT_LAMBDA {
+    // Not the intrinsic: gcc copies its sums to and fro.
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(unsigned_bytes.raw), "v"(signed_bytes.raw));
+  };
+  Sum lower[tokens][parts], upper[tokens][parts];
+  KRAIT_UNROLL
+  for (std::size_t t = 0; t < tokens; ++t) {
+    KRAIT_UNROLL
+    for (std::size_t part = 0; part < parts; ++part) lower[t][part] = upper[t][part] = hn::Zero(int_tag);
+  }
+  const auto to_unsigned = hn::Set(short_tag, std::int16_t{128 - 256 * 128});
+  alignas(16) static constexpr std::int8_t first_then_second[16] = {0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15};
+  const Bytes apart = hn::LoadDup128(byte_tag, first_then_second);
+  const std::int16_t* HWY_RESTRICT w = weights.values;
+  for (std::size_t k = 0; k < K; k += int8_group, w += weights.group_stride(width)) {
+    if constexpr (tokens > 1) prefetcher->fetch();
+    Bytes low[tokens], high[tokens];
+    KRAIT_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const auto eight = [&](std::size_t at) KRAIT_LAMBDA {
+        std::int64_t bytes;
+        std::memcpy(&bytes, reinterpret_cast<const std::int8_t*>(x.inputs[t]) + at, sizeof(bytes));
+        return hn::BitCast(byte_tag, hn::Set(hn::Repartition<std::int64_t, decltype(byte_tag)>{}, bytes));
+      };
+      low[t] = eight(k), high[t] = eight(padded(K) + k);
+    }
+    KRAIT_UNROLL
+    for (std::size_t part = 0; part < parts; ++part) {
+      const auto pairs = hn::Add(hn::Load(short_tag, w + part * 2 * lanes), to_unsigned);
+      const Bytes weight = hn::TableLookupBytes(hn::BitCast(byte_tag, pairs), apart);
+      KRAIT_UNROLL
+      for (std::size_t t = 0; t < tokens; ++t) {
+        add_products(lower[t][part], weight, low[t]);
+        add_products(upper[t][part], weight, high[t]);
+      }
+    }
+  }
+  KRAIT_UNROLL
+  for (std::size_t t = 0; t < tokens; ++t) {
+    const auto whole = [](Sum up, Sum low) KRAIT_LAMBDA { return hn::Add(hn::ShiftLeft<8>(up), low); };
+    const Sum excess = hn::ShiftLeft<7>(hn::Set(int_tag, x.scales[t].sum));
+    KRAIT_UNROLL
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const Sum a = whole(upper[t][2 * v], lower[t][2 * v]);
+      const Sum b = whole(upper[t][2 * v + 1], lower[t][2 * v + 1]);
+      const Sum total = hn::Sub(hn::Add(hn::ConcatEven(int_tag, b, a), hn::ConcatOdd(int_tag, b, a)), excess);
+      store_outputs(total, weights.scales + v * lanes, x.scales[t].step, bias ? bias + v * lanes : nullptr, y[t] + v * lanes);
+    }
+  }
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif
+#endif

@@ -1,0 +1,139 @@
+// Where the elements of weights, states and activations are stored.
+#ifndef KRAIT_LAYOUT_PANELS_HPP
+#define KRAIT_LAYOUT_PANELS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "krait/core/half.hpp"
+#include "krait/core/opaque.hpp"
+#include "krait/layout/int8_pairs.hpp"
+#include "krait/layout/row_layout.hpp"
+
+namespace krait {
+
+// Where the element of a logical row and column rests: [rows / width][cols / group][width][group], rows padded to whole
+// blocks of 16, columns to whole groups. The last panel is as narrow as its rows allow. A kernel walks it as one sequential
+// stream: a vector covers neighbouring rows (outputs or channels) at one group of columns.
+template <RowLayout order, std::size_t columns, std::size_t width, std::size_t group = 1>
+struct PanelLayout {
+  static constexpr std::size_t rows = order.rows();
+  static constexpr std::size_t cols = columns;
+  static constexpr std::size_t padded_rows = order.padded_rows();
+  static constexpr std::size_t padded_cols = ceil_div(columns, group) * group;
+
+  KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
+    const std::size_t at = order.place(row);
+    const std::size_t panel = at / width * width;
+    const std::size_t wide = padded_rows - panel < width ? padded_rows - panel : width;
+    return panel * padded_cols + (col / group * wide + (at - panel)) * group + col % group;
+  }
+};
+
+// A matrix in panels, the padding zero: float32 one column after the other, so that no sum ever crosses lanes.
+template <RowLayout order, std::size_t columns, std::size_t width, Storage storage = Storage::f32>
+struct Panels : PanelLayout<order, columns, width> {
+  using PanelLayout<order, columns, width>::offset;
+  alignas(64) std::array<float, order.padded_rows() * columns> values;
+
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const { return values[offset(row, col)]; }
+  KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = value; }
+  KRAIT_INLINE constexpr float* data() { return values.data(); }
+  KRAIT_INLINE constexpr const float* data() const { return values.data(); }
+};
+
+// bf16 in words of two neighbouring columns, the first in the lower half: a shift and a mask make float32 of both.
+template <RowLayout order, std::size_t columns, std::size_t width>
+struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns, width, 2> {
+  using PanelLayout<order, columns, width, 2>::offset;
+  alignas(64) std::array<std::uint32_t, order.padded_rows() * ceil_div(columns, 2)> values;
+
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const {
+    return from_bf16(static_cast<std::uint16_t>(values[offset(row, col) / 2] >> 16 * (col % 2)));
+  }
+  // Stores the nearest bf16; beyond its range that is an infinity.
+  KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) {
+    std::uint32_t& word = values[offset(row, col) / 2];
+    const std::size_t shift = 16 * (col % 2);
+    word = (word & ~(0xFFFFu << shift)) | std::uint32_t{to_bf16(value)} << shift;
+  }
+  KRAIT_INLINE constexpr const std::uint32_t* data() const { return values.data(); }
+};
+
+template <RowLayout order, std::size_t columns, std::size_t width>
+struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns, width> {
+  using PanelLayout<order, columns, width>::offset;
+  alignas(64) std::array<std::uint16_t, order.padded_rows() * columns> values;
+
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
+  // Stores the nearest f16; beyond +-65504 that is an infinity.
+  KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
+  KRAIT_INLINE constexpr const std::uint16_t* data() const { return values.data(); }
+};
+
+template <RowLayout order, std::size_t columns, std::size_t width>
+struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
+  using Layout = PanelLayout<order, columns, width, int8_group>;
+  alignas(64) std::array<std::int16_t, order.padded_rows() / 2 * Layout::padded_cols> values;
+  alignas(64) std::array<float, order.padded_rows()> scales;  // of each output, in their order
+
+  // Where an element's pair rests.
+  KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
+    return Layout::offset(row, col) / (2 * int8_group) * int8_group + col % int8_group;
+  }
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const {
+    const std::size_t place = order.place(row);
+    return scales[place] * static_cast<float>(element_of_pair(values[offset(row, col)], place));
+  }
+  // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number. At the ends of
+  // float32, a row below 2^-120 becomes zeros, for the inverse would overflow, and the scale is one of which 127 do not.
+  template <class Value>
+  KRAIT_INLINE void set_row(std::size_t row, Value value) {
+    float largest = 0.0f;
+    for (std::size_t col = 0; col < columns; ++col) {
+      const float magnitude = __builtin_fabsf(value(col));
+      if (magnitude > largest) largest = magnitude;
+    }
+    const float inverse = largest >= 0x1p-120f ? opaque(127.0f / largest) : 0.0f;
+    for (std::size_t col = 0; col < columns; ++col) {
+      std::int16_t& pair = values[offset(row, col)];
+      const auto whole = static_cast<int>(__builtin_nearbyintf(value(col) * inverse));
+      pair = order.place(row) % 2 == 0 ? int8_pair(whole, second_of_pair(pair)) : int8_pair(first_of_pair(pair), whole);
+    }
+    constexpr float largest_scale = 0x1.020406p121f;
+    const float scale = largest / opaque(127.0f);
+    scales[order.place(row)] = inverse == 0.0f ? 0.0f : scale < largest_scale ? scale : largest_scale;
+  }
+  KRAIT_INLINE constexpr const std::int16_t* data() const { return values.data(); }
+};
+
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
+
+// assign(tensor, value): every element becomes value(row, col), which may be asked twice; the padding becomes zero.
+template <class T, class Value>
+void assign(T& tensor, Value value) {
+  std::memset(static_cast<void*>(&tensor), 0, sizeof(T));
+  for (std::size_t row = 0; row < T::rows; ++row) {
+    if constexpr (requires { tensor.scales; }) {
+      tensor.set_row(row, [&](std::size_t col) { return value(row, col); });
+    } else {
+      for (std::size_t col = 0; col < T::cols; ++col) tensor.set(row, col, value(row, col));
+    }
+  }
+}
+
+}  // namespace krait::inline KRAIT_BUILD
+
+namespace krait {
+
+// Channels first, 16 at a time: [channels / 16][cols][16]. What the recurrence and the convolution work on.
+template <std::size_t channels, std::size_t cols = 1>
+using Strips = Panels<plain(channels), cols, strip_width>;
+
+}  // namespace krait
+
+#endif

@@ -1,0 +1,35 @@
+// Runs Conv1d.
+#if defined(KRAIT_OPS_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_CONV1D_INL_HPP
+#undef KRAIT_OPS_CONV1D_INL_HPP
+#else
+#define KRAIT_OPS_CONV1D_INL_HPP
+#endif
+
+#include "krait/kernels/conv1d-inl.hpp"
+#include "krait/nn/conv1d.hpp"
+#include "krait/ops/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// x becomes after(conv1d(x)) in place, in rows of whole blocks.
+template <Conv1dDims dims, class After>
+HWY_INLINE void apply_conv1d(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state, TokenSpan<float> x,
+                             std::size_t n, After after) {
+  conv1d_rows<dims.d_conv>(layer.weight.data(), bias_of(layer), state.window.data(), x, padded(dims.channels), n, after);
+}
+template <std::size_t tokens, Conv1dDims dims>
+HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state,
+                    typename Conv1d<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in, TokenSpan<float> out,
+                    std::size_t n) {
+  const TokenSpan<float> xy = scratch.xy.span();
+  for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.channels);
+  apply_conv1d(layer, state, xy, n, NoActivation{});
+  for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.channels);
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

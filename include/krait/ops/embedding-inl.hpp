@@ -1,0 +1,29 @@
+// Runs Embedding.
+#if defined(KRAIT_OPS_EMBEDDING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_EMBEDDING_INL_HPP
+#undef KRAIT_OPS_EMBEDDING_INL_HPP
+#else
+#define KRAIT_OPS_EMBEDDING_INL_HPP
+#endif
+
+#include "krait/nn/embedding.hpp"
+#include "krait/ops/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, Storage storage, class Token>
+HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoState&, NoScratch<tokens>&, const Token* in,
+                    TokenSpan<float> out, std::size_t n) {
+  for (std::size_t t = 0; t < n; ++t) {
+    using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;
+    const auto token = static_cast<Unsigned>(in[t]);  // a negative one is large
+    if (token < vocab_size) gather_row(weights_of(layer.weight), padded(vocab_size), d_model, token, out[t]);
+    else std::memset(out[t], 0, d_model * sizeof(float));
+  }
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

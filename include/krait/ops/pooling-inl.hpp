@@ -1,0 +1,33 @@
+// Runs MeanPool and LastPool.
+#if defined(KRAIT_OPS_POOLING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_POOLING_INL_HPP
+#undef KRAIT_OPS_POOLING_INL_HPP
+#else
+#define KRAIT_OPS_POOLING_INL_HPP
+#endif
+
+#include "krait/kernels/rms_norm-inl.hpp"
+#include "krait/nn/pooling.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+template <std::size_t tokens, std::size_t d_model>
+HWY_INLINE void run(const MeanPool<d_model>&, typename MeanPool<d_model>::State& state, NoScratch<tokens>&,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n, Emit emit = Emit::all) {
+  for (std::size_t t = 0; t < n; ++t) add_row(state.sum.data(), in[t], state.sum.data(), d_model);
+  state.count += static_cast<std::uint32_t>(n);
+  if (emit == Emit::nothing) return;
+  divide_row(state.sum.data(), static_cast<float>(state.count), out[0], d_model);
+}
+
+template <std::size_t tokens, std::size_t d_model>
+HWY_INLINE void run(const LastPool<d_model>&, NoState&, NoScratch<tokens>&, TokenSpan<const float> in, TokenSpan<float> out,
+                    std::size_t n, Emit emit = Emit::all) {
+  if (emit != Emit::nothing) std::memmove(out[0], in[n - 1], d_model * sizeof(float));
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,31 @@
+// Runs ResidualBlock.
+#if defined(KRAIT_OPS_RESIDUAL_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_RESIDUAL_BLOCK_INL_HPP
+#undef KRAIT_OPS_RESIDUAL_BLOCK_INL_HPP
+#else
+#define KRAIT_OPS_RESIDUAL_BLOCK_INL_HPP
+#endif
+
+#include "krait/nn/residual_block.hpp"
+#include "krait/ops/mamba_block-inl.hpp"
+#include "krait/ops/rms_norm-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+template <std::size_t tokens, BlockDims dims>
+HWY_NOINLINE void run(const ResidualBlock<dims>& block, typename ResidualBlock<dims>::State& state,
+                      typename ResidualBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+                      TokenSpan<float> out, std::size_t n) {
+  NoState none;
+  NoScratch<tokens> no_scratch;
+  const TokenSpan<float> row = scratch.row.span();
+  run<tokens>(block.norm, none, no_scratch, in, row, n);
+  run<tokens>(block.mixer, state, scratch.mixer, row.as_const(), row, n);
+  for (std::size_t t = 0; t < n; ++t) add_row(in[t], row[t], out[t], dims.d_model);
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif
