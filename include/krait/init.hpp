@@ -116,10 +116,8 @@ void init(std::array<L, n>& layers, Key key) {
 // A stack has no model in the seed: its members take split(key, 0), split(key, 1), ...
 template <class Parts>
 void init(Stack<Parts>& stack, Key key) {
-  detail::with_members(static_cast<Parts&>(stack), [&](auto&... members) {
-    std::uint64_t i = 0;
-    (init(members, split(key, i++)), ...);
-  });
+  std::uint64_t i = 0;
+  std::apply([&](auto&... members) { (init(members, split(key, i++)), ...); }, detail::tie_members(static_cast<Parts&>(stack)));
 }
 
 // The same, returned: auto model = krait::init<Model>(krait::key(0)).

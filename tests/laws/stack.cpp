@@ -88,8 +88,8 @@ TEST_CASE("a stack that begins and ends with an array of blocks gives the bits o
 }
 
 TEST_CASE("the scratch has a second run of rows where a member between two others does not work in place") {
-  STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<Parts>>::rows){}.size() == 2);
-  STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::rows){}.size() == 2);
+  STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<Parts>>::between){}.size() == 2);
+  STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::between){}.size() == 2);
 }
 
 template <NormDims dims>

@@ -1,5 +1,5 @@
-// The walk over a model's parameters. A struct names its members once, in KRAIT_PARAMS; names, counts, initialising,
-// loading and saving all follow from that. The only file that knows Boost.Hana.
+// Visits a model's parameters. A struct names its members once, in KRAIT_PARAMS; names, counts, initial weights, loading, saving,
+// packing and converting follow from that. The only file that uses Boost.Hana.
 #ifndef KRAIT_CORE_REFLECT_HPP
 #define KRAIT_CORE_REFLECT_HPP
 
@@ -10,7 +10,6 @@
 #include <boost/hana/core/to.hpp>
 #include <boost/hana/define_struct.hpp>
 #include <boost/hana/first.hpp>
-#include <boost/hana/for_each.hpp>
 #include <boost/hana/second.hpp>
 #include <boost/hana/string.hpp>
 #include <boost/hana/unpack.hpp>
@@ -23,8 +22,8 @@
 #include "krait/core/check.hpp"
 #include "krait/core/text.hpp"
 
-// KRAIT_PARAMS(Type, (MemberType, member), ...): declares the members, in the order in which they rest in memory, and
-// makes them known to the walk. Member names are the segments of checkpoint keys. Up to 40 members.
+// KRAIT_PARAMS(Type, (MemberType, member), ...): declares the members in the order in which they are stored, and makes them
+// visible to for_each_param. Member names are the segments of checkpoint keys. Up to 40 members.
 #define KRAIT_PARAMS(Type, ...) BOOST_HANA_DEFINE_STRUCT(Type, __VA_ARGS__)
 
 namespace krait {
@@ -44,88 +43,116 @@ using ParamName = Text<longest_param_name>;
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// A type so marked adds no segment of its own: checkpoints are flat there.
+// A member of this kind adds no segment to its members' names, because checkpoints have none there.
 template <class T>
-concept Flat = requires { typename T::no_segment; };
+concept Flat = requires { requires T::adds_no_name; };
 
-// f(segment, member) for each member of a reflected struct, in the order of declaration.
-template <class T, class F>
-constexpr void for_each_member(T& object, F&& f) {
-  boost::hana::for_each(boost::hana::accessors<std::remove_const_t<T>>(), [&](auto accessor) {
-    f(std::string_view(boost::hana::to<const char*>(boost::hana::first(accessor))), boost::hana::second(accessor)(object));
+// References to the members of a reflected struct, in the order of declaration, as a std::tuple.
+template <class T>
+KRAIT_INLINE constexpr auto tie_members(T& object) {
+  return boost::hana::unpack(boost::hana::accessors<std::remove_const_t<T>>(), [&](auto... accessors) __attribute__((always_inline)) {
+    return std::tie(boost::hana::second(accessors)(object)...);
+  });
+}
+template <class T>
+using MemberTuple = decltype(tie_members(std::declval<T&>()));
+template <class T, std::size_t i>
+using Member = std::remove_cvref_t<std::tuple_element_t<i, MemberTuple<T>>>;
+template <class T>
+using MemberIndices = std::make_index_sequence<std::tuple_size_v<MemberTuple<T>>>;
+
+template <class T>
+constexpr auto member_names() {
+  return boost::hana::unpack(boost::hana::accessors<T>(), [](auto... accessors) {
+    return std::array{std::string_view(boost::hana::to<const char*>(boost::hana::first(accessors)))...};
   });
 }
 
-// The same without an object: f.operator()<Member>(segment).
-template <class T, class F>
-constexpr void for_each_member_type(F&& f) {
-  boost::hana::unpack(boost::hana::accessors<T>(), [&](auto... accessors) {
-    (f.template operator()<std::remove_reference_t<decltype(boost::hana::second(accessors)(std::declval<T&>()))>>(
-         std::string_view(boost::hana::to<const char*>(boost::hana::first(accessors)))),
-     ...);
-  });
+// What a visitor keeps of the way to a parameter: nothing, its name, or the length of the longest name.
+struct NoPath {
+  constexpr NoPath member(std::string_view) const { return {}; }
+  constexpr NoPath element(std::size_t) const { return {}; }
+  constexpr NoPath array(std::size_t) const { return {}; }
+};
+struct NamePath {
+  ParamName name{};
+  constexpr NamePath member(std::string_view segment) const {
+    return {(name.size == 0 ? name : name + std::string_view(".")) + segment};
+  }
+  constexpr NamePath element(std::size_t index) const { return {name + std::string_view(".") + index}; }
+  constexpr NamePath array(std::size_t) const { return element(0); }
+};
+struct LengthPath {
+  std::size_t length = 0;
+  constexpr LengthPath member(std::string_view segment) const { return {length + (length > 0) + segment.size()}; }
+  constexpr LengthPath array(std::size_t count) const {
+    std::size_t digits = 1;
+    for (; count > 10; count = (count + 9) / 10) ++digits;
+    return {length + 1 + digits};
+  }
+};
+
+template <class T, std::size_t i, class Path>
+constexpr Path member_path(const Path& path) {
+  if constexpr (Flat<Member<T, i>>) return path;
+  else return path.member(member_names<T>()[i]);
 }
 
-template <class T, class F>
-constexpr void walk(T& object, const ParamName& name, F& f) {
+template <std::size_t... i, class Path, class F, class... Objects>
+constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, Objects&... objects);
+// Calls f(path, parameter, others' parameters...) for every parameter of `object`, in memory order. `others` are of the same
+// structure; their parameters may have other types.
+template <class Path, class F, class T, class... Others>
+constexpr void visit_parameters(const Path& path, F& f, T& object, Others&... others) {
   using Plain = std::remove_const_t<T>;
   if constexpr (Parameter<Plain>) {
-    f(name, object);
+    f(path, object, others...);
   } else if constexpr (Reflected<Plain>) {
-    const ParamName prefix = name.size == 0 ? name : name + std::string_view(".");
-    for_each_member(object, [&](std::string_view segment, auto& member) {
-      if constexpr (Flat<std::remove_cvref_t<decltype(member)>>) walk(member, name, f);
-      else walk(member, prefix + segment, f);
-    });
+    visit_members(MemberIndices<Plain>{}, path, f, object, others...);
   } else if constexpr (requires { std::tuple_size<Plain>::value; }) {
-    std::size_t index = 0;
-    for (auto& element : object) walk(element, name + std::string_view(".") + index++, f);
-  }  // anything else holds no parameters
+    for (std::size_t i = 0; i < object.size(); ++i) visit_parameters(path.element(i), f, object[i], others[i]...);
+  }  // other types hold no parameters
+}
+template <std::size_t i, class Path, class F, class T, class... Others>
+constexpr void visit_member(const Path& path, F& f, T& object, Others&... others) {
+  visit_parameters(member_path<std::remove_const_t<T>, i>(path), f, std::get<i>(tie_members(object)),
+                   std::get<i>(tie_members(others))...);
+}
+template <std::size_t... i, class Path, class F, class... Objects>
+constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, Objects&... objects) {
+  (visit_member<i>(path, f, objects...), ...);
 }
 
-// The members of a reflected struct as types, for verbs that run through them in order: f(members&...).
-template <class T, class F>
-constexpr decltype(auto) with_members(T& object, F&& f) {
-  return boost::hana::unpack(boost::hana::accessors<std::remove_const_t<T>>(), [&](auto... accessors) -> decltype(auto) {
-    return std::forward<F>(f)(boost::hana::second(accessors)(object)...);
-  });
-}
-
-template <class T>
-constexpr std::size_t count_parameters() {
-  if constexpr (Parameter<T>) {
-    return T::rows * T::cols;
-  } else if constexpr (Reflected<T>) {
-    return boost::hana::unpack(boost::hana::accessors<T>(), [](auto... accessor) {
-      return (std::size_t{0} + ... +
-              count_parameters<std::remove_reference_t<decltype(boost::hana::second(accessor)(std::declval<T&>()))>>());
-    });
-  } else if constexpr (requires { std::tuple_size<T>::value; }) {
-    return std::tuple_size_v<T> * count_parameters<typename T::value_type>();
-  } else {
-    return 0;
+// Calls f.operator()<Part>(path, times) for T and all of its parts, outer parts first: structs, arrays, layers and parameters.
+// The elements of an array are visited once, with `times` multiplied by its size.
+template <class T, class Path, class F>
+constexpr void visit_types(const Path& path, std::size_t times, F& f) {
+  f.template operator()<T>(path, times);
+  if constexpr (Reflected<T>) {
+    [&]<std::size_t... i>(std::index_sequence<i...>) {
+      (visit_types<Member<T, i>>(member_path<T, i>(path), times, f), ...);
+    }(MemberIndices<T>{});
+  } else if constexpr (!Parameter<T> && requires { std::tuple_size<T>::value; }) {
+    visit_types<typename T::value_type>(path.array(std::tuple_size_v<T>), times * std::tuple_size_v<T>, f);
   }
 }
 
-// The length of the longest name that walk() makes.
 template <class T>
-constexpr std::size_t longest_name(std::size_t length = 0) {
-  if constexpr (Parameter<T>) {
-    return length;
-  } else if constexpr (Reflected<T>) {
-    std::size_t longest = 0;
-    for_each_member_type<T>([&]<class Member>(std::string_view segment) {
-      const std::size_t with_segment = length + (length > 0) + segment.size();
-      longest = std::max(longest, longest_name<Member>(Flat<Member> ? length : with_segment));
-    });
-    return longest;
-  } else if constexpr (requires { std::tuple_size<T>::value; }) {
-    std::size_t digits = 1;
-    for (std::size_t count = std::tuple_size_v<T>; count > 10; count = (count + 9) / 10) ++digits;
-    return longest_name<typename T::value_type>(length + 1 + digits);
-  } else {
-    return 0;
-  }
+consteval std::size_t count_parameters() {
+  std::size_t count = 0;
+  const auto add = [&]<class Part>(NoPath, std::size_t times) {
+    if constexpr (Parameter<Part>) count += times * Part::rows * Part::cols;
+  };
+  visit_types<T>(NoPath{}, 1, add);
+  return count;
+}
+
+template <class T>
+consteval std::size_t longest_name() {
+  std::size_t longest = 0;
+  const auto compare = [&]<class Part>(LengthPath path, std::size_t) { longest = std::max(longest, path.length); };
+  visit_types<T>(LengthPath{}, 1, compare);
+  return longest;
 }
 
 }  // namespace krait::detail::inline KRAIT_BUILD
@@ -147,7 +174,8 @@ template <class Model, class F>
 constexpr void for_each_param(Model& model, F&& f) {
   static_assert(check::got<detail::longest_name<std::remove_const_t<Model>>()>::template at_most<longest_param_name>,
                 "krait: a parameter's name, its members' names with points between, must not be longer than 96 characters");
-  detail::walk(model, ParamName{}, f);
+  const auto call = [&](const detail::NamePath& path, auto& tensor) { f(path.name, tensor); };
+  detail::visit_parameters(detail::NamePath{}, call, model);
 }
 
 }  // namespace krait::inline KRAIT_BUILD

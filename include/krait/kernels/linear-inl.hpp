@@ -169,9 +169,6 @@ HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K,
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
-  // Few sums wait for each other: five vectors of AVX2's are no tile for three tokens, but one for two. int8 has sums enough.
-  if constexpr (W::accumulators == 1 && vectors == 1 && tokens > 2 && tile_vectors(tokens - 1, outputs, 1) > 1)
-    return linear_panel<tokens - 1, outputs>(w, width, K, bias, x, y, n);
   [[maybe_unused]] Prefetcher prefetcher{};
   if constexpr (tokens > 1) prefetcher = prefetch_next_panel(w, width, K, n / tokens * (outputs / (vectors * lanes)));
   std::size_t t = 0;

@@ -6,8 +6,6 @@
 #define KRAIT_KERNELS_SCAN_INL_HPP
 #endif
 
-#include <hwy/cache_control.h>
-
 #include "krait/kernels/activation-inl.hpp"
 #include "krait/kernels/linear-inl.hpp"
 
@@ -23,15 +21,7 @@ struct Scan {
   TokenSpan<float> y;
   std::size_t d_state;
   std::size_t tokens;
-  const float* next = nullptr;  // weights that are read next: as many as A2 has are fetched meanwhile; null: none
 };
-
-// Brings `floats` of them near, in lines of 64 bytes.
-template <std::size_t floats>
-HWY_INLINE void fetch(const float* from) {
-  KRAIT_UNROLL
-  for (std::size_t i = 0; i < floats; i += strip_width) hwy::Prefetch(from + i);
-}
 
 // The k vectors of channels from c on, which lie in blocks at, in each of [channels / 16][d_state][16].
 template <bool per_channel, std::size_t k>
@@ -52,7 +42,6 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
   };
   const float* HWY_RESTRICT A2 = s.A2;
   float* HWY_RESTRICT h = s.h;
-  const float* const next = s.next;
   for (std::size_t t = 0; t < s.tokens; ++t) {
     const float* HWY_RESTRICT B = s.B[t];
     const float* HWY_RESTRICT C = s.C[t];
@@ -69,8 +58,6 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
       const auto h_n = mul_add(decay, load_state(h, n), mul(delta_x, matrix(B)));
       store_state(h_n, h, n);
       y = mul_add(matrix(C), h_n, y);
-      // The scan computes and hardly reads; the linear layer behind it only reads. Half a percent of a step on a Zen 4.
-      if (next) fetch<k * lanes>(next + c * d_state + n * k * lanes);
     }
     store(y, s.y[t] + c);
   }

@@ -37,18 +37,18 @@ concept Layer = requires {
 // A layer that makes one row of a whole sequence: the rows so far go in, their summary comes out, unless its `run`, which
 // takes an Emit after the number of rows, is told Emit::nothing.
 template <class T>
-concept Pooling = Layer<T> && requires { typename T::pools; };
+concept Pooling = Layer<T> && requires { requires T::pools; };
 
 template <class T>
-inline constexpr bool works_in_place = requires { typename T::works_in_place; };
+inline constexpr bool works_in_place = requires { requires T::works_in_place; };
 
 // A model that takes tokens (whole numbers), not rows of floats.
 template <class T>
-concept TakesTokens = Layer<T> && requires { typename T::takes_tokens; };
+concept TakesTokens = Layer<T> && requires { requires T::takes_tokens; };
 
 // A model of which usually only the last answer is wanted: the language model, and stacks that pool.
 template <class T>
-inline constexpr bool summarises = requires { typename T::summarises; };
+inline constexpr bool summarises = requires { requires T::summarises; };
 template <class T>
 concept Summarising = Layer<T> && summarises<T>;
 

@@ -19,8 +19,8 @@ consteval bool check_pool() {
 template <std::size_t d_model>
 struct PoolFacts {
   static_assert(check_pool<d_model>());
-  using works_in_place = void;
-  using pools = void;
+  static constexpr bool works_in_place = true;
+  static constexpr bool pools = true;
   static constexpr std::size_t d_in = d_model;
   static constexpr std::size_t d_out = d_model;
   static constexpr std::size_t multiply_adds = 0;

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <new>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "krait/core/check.hpp"
@@ -14,78 +17,43 @@ namespace krait {
 
 namespace detail {
 
-// One object of each type, as a trivially copyable aggregate (std::tuple is none). Empty ones, which most layers' states are,
-// take no room: beside neighbours that are aligned to 64 bytes each would take as many.
-template <class... Ts>
-inline constexpr bool all_empty = (std::is_empty_v<Ts> && ...);
-template <class... Ts>
-struct Pack {};
-template <class First, class... Rest>
-  requires(!all_empty<First> && all_empty<Rest...>)
-struct Pack<First, Rest...> {
-  First first;
+// One object of type T, or none if T is empty: empty objects beside neighbours aligned to 64 bytes would take 64 bytes each.
+template <std::size_t i, class T>
+struct Slot {
+  T object;
 };
-template <class First, class... Rest>
-  requires(!all_empty<First> && !all_empty<Rest...>)
-struct Pack<First, Rest...> {
-  First first;
-  Pack<Rest...> rest;
-};
-template <class First, class... Rest>
-  requires(all_empty<First> && !all_empty<Rest...>)
-struct Pack<First, Rest...> {
-  Pack<Rest...> rest;
+template <std::size_t i, class T>
+  requires std::is_empty_v<T>
+struct Slot<i, T> {};
+
+// One object of each type, as a trivially copyable aggregate, which std::tuple is not.
+template <class Places, class... Ts>
+struct Slots;
+template <std::size_t... i, class... Ts>
+struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts>... {};
+
+// The storage of one object of any of the types, which must be trivially default-constructible.
+template <class... Ts>
+struct AnyOf {
+  alignas(Ts...) std::array<std::byte, std::max({sizeof(Ts)...})> bytes;
+
+  template <class T>
+  KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
 };
 
-// Room for one object of any of the types.
-template <class... Ts>
-union OneOf {};
-template <class First, class... Rest>
-union OneOf<First, Rest...> {
-  First first;
-  OneOf<Rest...> rest;
-};
-
-// A member's facts: the layer itself, or for an array of layers, those of all in turn.
+// The facts of a member: the layer's own, or for an array of layers, those of all of them in turn.
 template <class T>
 struct MemberFacts : T {};
 template <class T, std::size_t n>
 struct MemberFacts<std::array<T, n>> {
+  static constexpr bool works_in_place = true;
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  using works_in_place = void;
   using State = std::array<typename T::State, n>;
   template <std::size_t tokens>
   using Scratch = typename T::template Scratch<tokens>;
 };
-
-template <class... Members>
-struct StackFacts;
-template <class Last>
-struct StackFacts<Last> {
-  static constexpr std::size_t d_out = Last::d_out;
-  static constexpr std::size_t widest = 1;  // of the rows between members
-  static constexpr bool needs_two_rows = false;
-  static constexpr bool pools = Pooling<Last>;
-};
-template <class First, class Second, class... Rest>
-struct StackFacts<First, Second, Rest...> {
-  using Behind = StackFacts<Second, Rest...>;
-  static constexpr std::size_t d_out = Behind::d_out;
-  static constexpr std::size_t widest = std::max(First::d_out, Behind::widest);
-  static constexpr bool needs_two_rows = (sizeof...(Rest) > 0 && !works_in_place<Second>) || Behind::needs_two_rows;
-  static constexpr bool pools = Pooling<First> || Behind::pools;
-};
-
-struct TokenMark {
-  using takes_tokens = void;
-};
-struct SummaryMark {
-  using summarises = void;
-};
-template <int>
-struct Nothing {};
 
 // Members, those of stacks in stacks included, and how deep these are nested: 1 and 0 for other layers.
 template <class T>
@@ -99,25 +67,44 @@ template <class T>
   requires requires { T::levels; }
 inline constexpr std::size_t levels_of<T> = T::levels;
 
-template <class First, class... Rest>
-struct StackLayer : std::conditional_t<requires { typename First::takes_tokens; }, TokenMark, Nothing<0>>,
-                    std::conditional_t<StackFacts<First, Rest...>::pools, SummaryMark, Nothing<1>> {
-  using Facts = StackFacts<First, Rest...>;
+// Each member but the last writes one of at most two buffers: the buffer that it reads if it works in place, else the other.
+// The first member reads the caller's tokens and the last one writes the caller's output, so neither needs a second buffer.
+template <class... Members>
+consteval auto assign_buffers() {
+  constexpr std::size_t count = sizeof...(Members);
+  constexpr std::array in_place{works_in_place<Members>...};
+  std::array<std::size_t, count> buffers{};
+  for (std::size_t i = 1; i + 1 < count; ++i) buffers[i] = in_place[i] ? buffers[i - 1] : 1 - buffers[i - 1];
+  return buffers;
+}
+
+template <class... Members>
+struct StackLayer {
+  using First = std::tuple_element_t<0, std::tuple<Members...>>;
+  using Last = std::tuple_element_t<sizeof...(Members) - 1, std::tuple<Members...>>;
+  static constexpr bool takes_tokens = TakesTokens<First>;
+  static constexpr bool summarises = (Pooling<Members> || ...);
   static constexpr std::size_t d_in = First::d_in;
-  static constexpr std::size_t d_out = Facts::d_out;
-  static constexpr std::size_t multiply_adds = (First::multiply_adds + ... + Rest::multiply_adds);
-  static constexpr std::size_t members = (members_of<First> + ... + members_of<Rest>);
-  static constexpr std::size_t levels = 1 + std::max({levels_of<First>, levels_of<Rest>...});
+  static constexpr std::size_t d_out = Last::d_out;
+  static constexpr std::size_t multiply_adds = (Members::multiply_adds + ...);
+  static constexpr std::size_t members = (members_of<Members> + ...);
+  static constexpr std::size_t levels = 1 + std::max({levels_of<Members>...});
+  static constexpr std::array buffers = assign_buffers<Members...>();  // the buffer that each member writes
+
   struct State {
-    Pack<typename First::State, typename Rest::State...> members;
+    Slots<std::index_sequence_for<Members...>, typename Members::State...> members;
   };
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    // Between two members a run of rows rests in one of these. A member that does not work in place writes the other, unless
-    // it is the first or the last one, which read or write the caller's rows.
-    std::array<TokenBuffer<tokens, Facts::widest>, Facts::needs_two_rows ? 2 : 1> rows;
-    OneOf<typename First::template Scratch<tokens>, typename Rest::template Scratch<tokens>...> member;
+    static constexpr std::size_t widest = [] {
+      std::size_t channels = 1;
+      const std::array outputs{Members::d_out...};
+      for (std::size_t i = 0; i + 1 < outputs.size(); ++i) channels = std::max(channels, outputs[i]);
+      return channels;
+    }();
+    std::array<TokenBuffer<tokens, widest>, 1 + *std::max_element(buffers.begin(), buffers.end())> between;
+    AnyOf<typename Members::template Scratch<tokens>...> member;  // of the member that runs
   };
 };
 
@@ -174,30 +161,33 @@ consteval bool check_seam() {
   return true;
 }
 
-// What a stack is made of that does not fit, once it has been told so: no layer, so that nothing else fails.
-struct Unfit {
-  using unfit = void;
+// Base of a Stack whose members were rejected: not a layer, which suppresses follow-on errors.
+struct RejectedStack {
+  static constexpr bool is_rejected = true;
   using State = NoState;
   template <std::size_t tokens>
   using Scratch = NoScratch<tokens>;
 };
 
-template <class Places, class... Members>
-struct MemberList {};
-struct ListMembers {
-  template <class... Members>
-  constexpr MemberList<std::index_sequence_for<Members...>, Members...> operator()(Members&...) const { return {}; }
+template <class Members>
+struct StackOf;
+template <class... Members>
+struct StackOf<std::tuple<Members...>> {
+  template <std::size_t... i>
+  static constexpr auto layer(std::index_sequence<i...>) {
+    if constexpr (sizeof...(Members) == 0 || !(check_member<std::remove_reference_t<Members>>() && ...)) {
+      return std::type_identity<RejectedStack>{};
+    } else if constexpr (!(check_seam<i, MemberFacts<std::remove_reference_t<Members>>...>() && ...)) {
+      return std::type_identity<RejectedStack>{};
+    } else {
+      return std::type_identity<StackLayer<MemberFacts<std::remove_reference_t<Members>>...>>{};
+    }
+  }
 };
 template <class Parts>
-constexpr auto list_members() {
-  if constexpr (check_parts<Parts>()) return decltype(with_members(std::declval<Parts&>(), ListMembers{})){};
-  else return MemberList<std::index_sequence<>>{};
-}
-template <std::size_t... here, class... Members>
-constexpr auto stack_layer(MemberList<std::index_sequence<here...>, Members...>) {
-  if constexpr (sizeof...(Members) == 0 || !(check_member<Members>() && ...)) return std::type_identity<Unfit>{};
-  else if constexpr (!(check_seam<here, MemberFacts<Members>...>() && ...)) return std::type_identity<Unfit>{};
-  else return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
+constexpr auto stack_layer() {
+  if constexpr (check_parts<Parts>()) return StackOf<MemberTuple<Parts>>::layer(MemberIndices<Parts>{});
+  else return std::type_identity<RejectedStack>{};
 }
 
 }  // namespace detail
@@ -209,7 +199,7 @@ constexpr auto stack_layer(MemberList<std::index_sequence<here...>, Members...>)
 //   using Keyword = krait::Stack<Parts>;
 // With a pooling member it makes one row of a sequence, the summary so far; without, a row for every row.
 template <class Parts>
-struct Stack : Parts, decltype(detail::stack_layer(detail::list_members<Parts>()))::type {};
+struct Stack : Parts, decltype(detail::stack_layer<Parts>())::type {};
 
 }  // namespace krait
 

@@ -21,10 +21,9 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
   using Block = MambaBlock<dims>;
   const TokenSpan<float> x = scratch.x.span(), z = scratch.ssm.delta.span();
   constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);
-  const auto z_weights = weights_of(block.in_proj.weight).panel(first_z, dims.d_model);
   apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, x, n);
   apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
-  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n, z_weights.values);
+  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
   // Only now, for z goes where delta was.
   apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, z, n, first_z);
   for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], channels);

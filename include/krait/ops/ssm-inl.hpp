@@ -13,12 +13,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// x becomes y in place, in rows of whole blocks, for both kinds; an output projection is the caller's. next: see
-// Scan, the weights that the caller reads after this.
+// Replaces x by y in place, for both kinds of layer, in vectors of whole strips. The caller applies an output projection.
 template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, TokenSpan<float> xy,
-                          std::size_t n, const void* next = nullptr) {
+                          std::size_t n) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
   constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
   const TokenSpan<float> x_dbl = scratch.x_dbl.span();
@@ -36,8 +35,7 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                                     .x = xy.as_const(),
                                     .y = xy,
                                     .d_state = Ssm::d_state,
-                                    .tokens = n,
-                                    .next = tokens == 1 ? static_cast<const float*>(next) : nullptr},
+                                    .tokens = n},
                                    channels);
 }
 

@@ -38,52 +38,43 @@ HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, L
   run<tokens>(layers, states, scratch, in, out, n);  // its layers are calls
 }
 
-// The members from the i-th on, a tuple of references. `here`: which of the scratch's rows this one is to write; the last one
-// writes `out`. n becomes 1 behind a pooling member.
-template <std::size_t tokens, std::size_t i = 0, class Members, class StackScratch, class State, class... StatesBehind,
-          class Scratches, class In>
-HWY_INLINE void run_members(const Members& members, StackScratch& scratch,
-                            krait::detail::Pack<State, StatesBehind...>& states, Scratches& scratches, std::size_t here,
-                            In in, TokenSpan<float> out, std::size_t n, Emit emit) {
-  using krait::detail::all_empty, krait::detail::Pack;
-  constexpr bool last = i + 1 == std::tuple_size_v<Members>;
-  constexpr bool pools = Pooling<std::remove_cvref_t<std::tuple_element_t<i, Members>>>;
-  const TokenSpan<float> to = last ? out : scratch.rows[here].span();
-  auto& scratch_here = *::new (&scratches.first) decltype(scratches.first);
-  const auto run_here = [&](auto& state) KRAIT_LAMBDA {
-    if constexpr (pools) run_member<tokens>(std::get<i>(members), state, scratch_here, in, to, n, emit);
-    else run_member<tokens>(std::get<i>(members), state, scratch_here, in, to, n);
+// Runs member i of `count`. It reads the buffer that member i - 1 wrote, the first member the caller's input; the last member
+// writes `out`. Members after a pooling member process one token. Returns whether the next member is to run.
+template <std::size_t tokens, std::size_t i, class Facts, class Member, class StackState, class StackScratch, class In>
+HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float> out,
+                               std::size_t& n, Emit emit) {
+  using MemberFacts = krait::detail::MemberFacts<Member>;
+  constexpr bool last = i + 1 == Facts::buffers.size();
+  const auto from = [&]() KRAIT_LAMBDA {
+    if constexpr (i == 0) return in;
+    else return scratch.between[Facts::buffers[i - 1]].span().as_const();
   };
-  if constexpr (all_empty<State>) {
-    State none;
-    run_here(none);
+  const TokenSpan<float> to = last ? out : scratch.between[Facts::buffers[i]].span();
+  auto& member_scratch = scratch.member.template start<krait::Scratch<MemberFacts, tokens>>();
+  const auto run_with = [&](auto& member_state) KRAIT_LAMBDA {
+    if constexpr (Pooling<MemberFacts>) run_member<tokens>(member, member_state, member_scratch, from(), to, n, emit);
+    else run_member<tokens>(member, member_state, member_scratch, from(), to, n);
+  };
+  if constexpr (std::is_empty_v<krait::State<MemberFacts>>) {
+    krait::State<MemberFacts> none;
+    run_with(none);
   } else {
-    run_here(states.first);
+    run_with(static_cast<krait::detail::Slot<i, krait::State<MemberFacts>>&>(state.members).object);
   }
-  if constexpr (!last) {
-    if (pools && emit == Emit::nothing) return;
-    // The next one writes the same rows, unless it does not work in place; nor does the last, but it writes `out`.
-    using Next = krait::detail::MemberFacts<std::remove_cvref_t<std::tuple_element_t<i + 1, Members>>>;
-    const std::size_t next = krait::works_in_place<Next> || i + 2 == std::tuple_size_v<Members> ? here : 1 - here;
-    const auto run_behind = [&](auto& states_behind) KRAIT_LAMBDA {
-      run_members<tokens, i + 1>(members, scratch, states_behind, scratches.rest, next, to.as_const(), out, pools ? 1 : n, emit);
-    };
-    if constexpr (all_empty<StatesBehind...>) {
-      Pack<StatesBehind...> none;
-      run_behind(none);
-    } else {
-      run_behind(states.rest);
-    }
+  if constexpr (Pooling<MemberFacts>) {
+    n = 1;
+    return emit != Emit::nothing;
   }
+  return true;
 }
 
 template <std::size_t tokens, class Parts, class In>
 HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                     TokenSpan<float> out, std::size_t n, Emit emit = Emit::all) {
-  // Only references come out of the walk, for a compiler would not inline a whole model into it.
-  const auto members = krait::detail::with_members(static_cast<const Parts&>(stack),
-                                                   [](const auto&... each) { return std::tie(each...); });
-  run_members<tokens>(members, scratch, state.members, scratch.member, 0, in, out, n, emit);
+  const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
+  [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
+    (run_ith_member<tokens, i, Stack<Parts>>(std::get<i>(members), state, scratch, in, out, n, emit) && ...);
+  }(std::make_index_sequence<Stack<Parts>::buffers.size()>{});
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

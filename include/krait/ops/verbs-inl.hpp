@@ -34,7 +34,7 @@ using namespace krait::detail;
 // The type that was found, made visible in messages.
 template <class T>
 struct found {
-  static constexpr bool is_layer = Layer<T> || requires { typename T::unfit; };  // an unfit stack has been told so
+  static constexpr bool is_layer = Layer<T> || requires { T::is_rejected; };  // a rejected stack has its own message
   static constexpr bool is_token = Token<T>;
   static constexpr bool is_token_sequence = TokenSequence<T>;
   static constexpr bool is_row = Row<T>;

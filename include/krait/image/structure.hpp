@@ -1,0 +1,90 @@
+// A model's structure as text: names, shapes and storage types. Two models whose bytes mean the same have the same structure.
+#ifndef KRAIT_IMAGE_STRUCTURE_HPP
+#define KRAIT_IMAGE_STRUCTURE_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "krait/core/reflect.hpp"
+#include "krait/core/text.hpp"
+#include "krait/layout/panels.hpp"
+#include "krait/nn/layer.hpp"
+
+namespace krait::detail::inline KRAIT_BUILD {
+
+using StructureLine = Text<192>;
+
+// " f32 [64, 40]", and what else decides where a tensor's elements rest.
+template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
+constexpr void describe_storage(StructureLine& line, const Panels<order, columns, width, storage>*) {
+  constexpr std::array<std::string_view, 4> names{"f32", "bf16", "f16", "int8"};
+  (line += " ") += names[static_cast<std::size_t>(storage)];
+}
+template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
+constexpr void describe_order(StructureLine& line, const Panels<order, columns, width, storage>*) {
+  if (order.groups > 0) ((line += " in ") += order.groups) += " groups";
+}
+template <class T>
+constexpr void describe_tensor(StructureLine& line) {
+  constexpr const T* tensor = nullptr;
+  describe_storage(line, tensor);
+  std::string_view before = " [";
+  for (const std::size_t extent : T::shape) (line += std::exchange(before, ", ")) += extent;
+  line += "]";
+  describe_order(line, tensor);
+}
+
+// Writes a line for everything in a model that decides what its bytes mean. The elements of an array are described once.
+template <class Model, class Sink>
+constexpr void describe_model(Sink& sink) {
+  StructureLine title(TakesTokens<Model> ? "model tokens below " : "model [");
+  sink += ((((title += Model::d_in) += TakesTokens<Model> ? "" : "]") += " to [") += Model::d_out) += "]\n";
+  const auto describe = [&]<class Part>(const NamePath& path, std::size_t) {
+    StructureLine line(path.name);
+    if constexpr (Parameter<Part>) {
+      describe_tensor<Part>(line);
+      sink += line += "\n";
+    } else if constexpr (Reflected<Part>) {
+      if constexpr (requires { Part::eps; })
+        sink += ((line += " eps ") += static_cast<std::uint64_t>(double{Part::eps} * 1e12 + 0.5)) += "e-12\n";
+    } else if constexpr (requires { std::tuple_size<Part>::value; }) {
+      sink += ((line += " array of ") += std::tuple_size_v<Part>) += "\n";
+    } else if constexpr (Layer<Part>) {
+      sink += ((((line += " layer [") += Part::d_out) += "] with a state of ") += state_bytes<Part>) += " bytes\n";
+    }
+  };
+  visit_types<Model>(NamePath{}, 1, describe);
+}
+
+struct TextLength {
+  std::size_t size = 0;
+  constexpr void operator+=(std::string_view more) { size += more.size(); }
+};
+template <class Model>
+consteval std::size_t structure_length() {
+  TextLength length;
+  describe_model<Model>(length);
+  return length.size;
+}
+template <class Model>
+consteval auto make_structure() {
+  Text<structure_length<Model>()> text;
+  describe_model<Model>(text);
+  return text;
+}
+
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait {
+
+// What a model is made of, in lines such as "mixer.in_proj.weight f32 [256, 64] in 2 groups": two models whose bytes mean
+// the same have the same structure. Made at compile time.
+template <Layer Model>
+inline constexpr auto structure = detail::make_structure<Model>();
+
+}  // namespace krait
+
+#endif
