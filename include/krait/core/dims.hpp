@@ -66,46 +66,41 @@ struct SsmDims {
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
-// MambaBlock and ResidualBlock. The defaults are mamba-ssm's.
+// The fields that BlockDims and ModelDims share, in their order. The defaults are mamba-ssm's.
+#define KRAIT_BLOCK_DIMS                                                                                              \
+  std::size_t d_state = 16;   /* states of each channel */                                                            \
+  std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
+  std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
+  std::size_t d_inner = 0;    /* 0 resolves to expand * d_model */                                                    \
+  std::size_t dt_rank = 0;    /* 0 resolves to ceil(d_model / 16) */                                                  \
+  bool in_bias = false;       /* biases of in_proj, conv1d, x_proj, dt_proj, out_proj and of RMSNorm */               \
+  bool conv_bias = true;                                                                                              \
+  bool x_bias = false;                                                                                                \
+  bool dt_bias = true;                                                                                                \
+  bool out_bias = false;                                                                                              \
+  bool norm_bias = false;
+
+// MambaBlock and ResidualBlock.
 struct BlockDims {
   std::size_t d_model = 0;
-  std::size_t d_state = 16;
-  std::size_t d_conv = 4;
-  std::size_t expand = 0;    // d_inner / d_model where d_inner is not given (2 if neither is); 0 once resolved
-  std::size_t d_inner = 0;   // 0 resolves to expand * d_model
-  std::size_t dt_rank = 0;   // 0 resolves to ceil(d_model / 16)
-  bool in_bias = false;
-  bool conv_bias = true;
-  bool x_bias = false;
-  bool dt_bias = true;
-  bool out_bias = false;
-  bool norm_bias = false;    // ResidualBlock's norm
-  Real norm_eps = 1e-5;      // ResidualBlock's norm
+  KRAIT_BLOCK_DIMS
+  Real norm_eps = 1e-5;       // of ResidualBlock's norm
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const BlockDims&) const = default;
 };
 
-// Mamba: embedding, n_layers ResidualBlocks, norm, head. The defaults are mamba-ssm's.
+// Mamba: embedding, n_layers ResidualBlocks, norm, head.
 struct ModelDims {
   std::size_t vocab_size = 0;
   std::size_t d_model = 0;
   std::size_t n_layers = 4;
-  std::size_t d_state = 16;
-  std::size_t d_conv = 4;
-  std::size_t expand = 0;    // as in BlockDims
-  std::size_t d_inner = 0;   // as in BlockDims
-  std::size_t dt_rank = 0;   // as in BlockDims
-  bool in_bias = false;
-  bool conv_bias = true;
-  bool x_bias = false;
-  bool dt_bias = true;
-  bool out_bias = false;
-  bool norm_bias = false;
-  bool tied = true;          // the head's weight is the embedding's
-  Real norm_eps = 1e-5;
+  KRAIT_BLOCK_DIMS
+  bool tied = true;           // the head's weight is the embedding's
+  Real norm_eps = 1e-5;       // of every norm
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const ModelDims&) const = default;
 };
+#undef KRAIT_BLOCK_DIMS
 
 }  // namespace krait
 

@@ -29,9 +29,10 @@
 
 #endif
 
+#include "krait/kernels/arm/cortex_m_linear-inl.hpp"
+
 #include "krait/kernels/arm/cortex_m_fpu-inl.hpp"
 #include "krait/kernels/arm/cortex_m_int8-inl.hpp"
-#include "krait/kernels/arm/cortex_m_linear-inl.hpp"
 #include "krait/kernels/arm/helium-inl.hpp"
 
 #endif

@@ -21,18 +21,6 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
   "vfma.f32 s12, s10, " f0 "\n vfma.f32 s13, s11, " f1 "\n vfma.f32 s14, s12, " f0 "\n" \
   "vfma.f32 s15, s13, " f1 "\n"
 
-// What scan_four_channels reads and writes for four neighbouring channels and one token, see scan_channels: A2 and h
-// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients; delta, x, D and y of the four, which
-// it moves on to the next four.
-struct ScanOfFour {
-  const float* A2;
-  float* h;
-  const float *B, *C;
-  std::size_t d_state;
-  const float *table, *delta, *x, *D;
-  float* y;
-};
-
 // The recurrence of one token for four channels; the table has each coefficient twice. It takes too many registers to
 // leave their choice to the compiler. Two n a turn, since B and C then come by two.
 //

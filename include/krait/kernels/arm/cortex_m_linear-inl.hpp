@@ -133,6 +133,18 @@ HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift,
                : "s0", "s1", "s2", "s3", "cc", "memory");
 }
 
+// What scan_four_channels reads and writes for four neighbouring channels and one token, see scan_channels: A2 and h
+// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients; delta, x, D and y of the four, which
+// it moves on to the next four.
+struct ScanOfFour {
+  const float* A2;
+  float* h;
+  const float *B, *C;
+  std::size_t d_state;
+  const float *table, *delta, *x, *D;
+  float* y;
+};
+
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 

@@ -12,18 +12,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// What scan_four_channels reads and writes for four neighbouring channels and one token, see scan_channels: A2 and h
-// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients; delta, x, D and y of the four, which
-// it moves on to the next four.
-struct ScanOfFour {
-  const float* A2;
-  float* h;
-  const float *B, *C;
-  std::size_t d_state;
-  const float *table, *delta, *x, *D;
-  float* y;
-};
-
 // The recurrence of one token for four channels. Helium's floats take denormal numbers for 0, so it computes only what
 // that does not change: the decay, where 2^f is 1 for a denormal f and all results are normal. u = -t >= 0, n =
 // round(u), f = n - u, and the bits of p(f) - n * 2^23 are not below 0; NaN, whose n is 0, is above.
