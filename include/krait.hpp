@@ -8,6 +8,7 @@
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
 
+#include "krait/calls/arguments.hpp"
 #include "krait/core/dims.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
@@ -15,8 +16,8 @@
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
 #include "krait/nn/step_stack.hpp"
+#include "krait/ops/calls-inl.hpp"
 #include "krait/ops/sample-inl.hpp"
-#include "krait/ops/verbs-inl.hpp"
 
 #if defined(__FMA__) && HWY_ARCH_X86 && HWY_STATIC_TARGET > HWY_AVX2 && !defined(HWY_COMPILE_ONLY_SCALAR) && \
     !defined(HWY_COMPILE_ONLY_EMU128) && !defined(KRAIT_QUIET)
