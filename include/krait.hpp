@@ -26,8 +26,10 @@
 
 namespace krait::inline KRAIT_BUILD {
 
+using HWY_NAMESPACE::check_layer;
 using HWY_NAMESPACE::forward;
 using HWY_NAMESPACE::prefill;
+using HWY_NAMESPACE::run_layer;
 using HWY_NAMESPACE::sample;
 using HWY_NAMESPACE::step;
 
@@ -37,6 +39,10 @@ inline constexpr bool has_fma = HWY_NAMESPACE::has_fma;
 inline const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+namespace krait::detail::inline KRAIT_BUILD {
+using krait::HWY_NAMESPACE::run_head;
+}
 
 #endif  // KRAIT_REFUSED
 #include "krait/core/end.hpp"

@@ -11,6 +11,7 @@ MAY_INCLUDE = {
     "krait/init.hpp": ["krait/core/", "krait/nn/"],
     "krait/convert.hpp": ["krait/core/", "krait/layout/"],
     "krait/session.hpp": ["krait.hpp", "krait/core/"],
+    "krait/step_by_layer.hpp": ["krait.hpp", "krait/core/"],
     "krait/image.hpp": ["krait/core/", "krait/layout/", "krait/nn/"],
     "krait/snapshot.hpp": ["krait/image.hpp", "krait/core/"],
     "krait/core/": ["krait/core/"],

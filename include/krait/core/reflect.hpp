@@ -46,7 +46,7 @@ namespace krait::detail::inline KRAIT_BUILD {
 
 // A type so marked adds no segment of its own: checkpoints are flat there.
 template <class T>
-concept Flat = requires { typename T::no_segment; };
+concept Flat = requires { requires T::no_segment; };
 
 // f(segment, member) for each member of a reflected struct, in the order of declaration.
 template <class T, class F>

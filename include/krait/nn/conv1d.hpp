@@ -18,7 +18,7 @@ consteval bool check_conv1d() {
 template <Conv1dDims dims>
 struct Conv1dFacts {
   static_assert(check_conv1d<dims>());
-  using works_in_place = void;
+  static constexpr bool works_in_place = true;
   static constexpr std::size_t d_in = dims.channels;
   static constexpr std::size_t d_out = dims.channels;
   static constexpr std::size_t d_conv = dims.d_conv;
@@ -26,7 +26,7 @@ struct Conv1dFacts {
   static constexpr std::size_t multiply_adds = dims.channels * dims.d_conv;
   // The last d_conv - 1 inputs, oldest first.
   struct State {
-    Strips<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window;  // [channels, d_conv - 1]
+    Strips<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window{};  // [channels, d_conv - 1]
   };
   template <std::size_t tokens>
   struct Scratch {

@@ -21,7 +21,7 @@ consteval bool check_embedding() {
 template <std::size_t vocab_size, std::size_t d_model, Storage storage = Storage::f32>
 struct Embedding {
   static_assert(detail::check_embedding<vocab_size, d_model>());
-  using takes_tokens = void;
+  static constexpr bool takes_tokens = true;
   static constexpr std::size_t d_in = vocab_size;
   static constexpr std::size_t d_out = d_model;
   static constexpr std::size_t multiply_adds = 0;

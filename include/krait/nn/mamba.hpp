@@ -22,8 +22,8 @@ struct Backbone {
 
 template <ModelDims dims>
 struct ModelFacts {
-  using takes_tokens = void;
-  using summarises = void;
+  static constexpr bool takes_tokens = true;
+  static constexpr bool summarises = true;
   static constexpr std::size_t d_in = dims.vocab_size;
   static constexpr std::size_t d_out = dims.vocab_size;
   static constexpr std::size_t vocab_size = dims.vocab_size;

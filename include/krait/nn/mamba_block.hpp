@@ -13,7 +13,7 @@ namespace krait {
 //   x, z = in_proj(u);  x = SiLU(conv1d(x));  y = ssm(x) * SiLU(z);  out_proj(y)
 template <BlockDims dims>
 struct MambaBlock {
-  using works_in_place = void;
+  static constexpr bool works_in_place = true;
   static constexpr std::size_t d_in = dims.d_model;
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr std::size_t d_inner = dims.d_inner;

@@ -2,6 +2,7 @@
 #ifndef KRAIT_NN_POOLING_HPP
 #define KRAIT_NN_POOLING_HPP
 
+#include <array>
 #include <cstdint>
 
 #include "krait/core/check.hpp"
@@ -19,8 +20,8 @@ consteval bool check_pool() {
 template <std::size_t d_model>
 struct PoolFacts {
   static_assert(check_pool<d_model>());
-  using works_in_place = void;
-  using pools = void;
+  static constexpr bool works_in_place = true;
+  static constexpr bool pools = true;
   static constexpr std::size_t d_in = d_model;
   static constexpr std::size_t d_out = d_model;
   static constexpr std::size_t multiply_adds = 0;
@@ -33,8 +34,9 @@ struct PoolFacts {
 template <std::size_t d_model>
 struct MeanPool : detail::PoolFacts<d_model> {
   struct State {
-    Strips<d_model> sum;
-    std::uint32_t count;
+    Strips<d_model> sum{};
+    std::uint32_t count = 0;
+    std::array<std::uint32_t, 15> padding{};  // explicit, so that equal states have equal bytes
   };
 };
 

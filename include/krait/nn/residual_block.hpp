@@ -9,7 +9,7 @@ namespace krait {
 // x + mixer(norm(x)). x [d_model] to [d_model].
 template <BlockDims dims>
 struct ResidualBlock {
-  using works_in_place = void;
+  static constexpr bool works_in_place = true;
   static constexpr std::size_t d_in = dims.d_model;
   static constexpr std::size_t d_out = dims.d_model;
   using Mixer = MambaBlock<dims>;

@@ -16,7 +16,7 @@ consteval bool check_norm() {
 template <NormDims dims>
 struct NormFacts {
   static_assert(check_norm<dims>());
-  using works_in_place = void;
+  static constexpr bool works_in_place = true;
   static constexpr std::size_t d_in = dims.d_model;
   static constexpr std::size_t d_out = dims.d_model;
   static constexpr bool has_bias = dims.bias;

@@ -13,7 +13,7 @@ namespace detail {
 // What both share.
 template <SsmDims dims, RowLayout x_order>
 struct SsmFacts {
-  using works_in_place = void;
+  static constexpr bool works_in_place = true;
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t dt_rank = dims.dt_rank;
@@ -25,7 +25,7 @@ struct SsmFacts {
   static constexpr std::size_t scan_multiply_adds = 3 * dims.d_inner * dims.d_state + dims.d_inner;
 
   struct State {
-    Strips<dims.d_inner, dims.d_state> h;  // [d_inner, d_state]
+    Strips<dims.d_inner, dims.d_state> h{};  // [d_inner, d_state]
   };
   // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
   template <std::size_t tokens>
@@ -51,7 +51,7 @@ template <SsmDims dims>
 struct SelectiveStateSpaceModel
     : detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)> {
   using Facts = detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)>;
-  using no_segment = void;  // checkpoints name its parameters as the block's
+  static constexpr bool no_segment = true;  // checkpoints name its parameters as the block's
   static constexpr bool per_channel = false;
   static constexpr std::size_t d_out = dims.d_inner;
   static constexpr std::size_t B_start = dims.dt_rank;  // in x_proj's output

@@ -54,7 +54,7 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  using works_in_place = void;
+  static constexpr bool works_in_place = true;
   using State = std::array<typename T::State, n>;
   template <std::size_t tokens>
   using Scratch = typename T::template Scratch<tokens>;
@@ -79,10 +79,10 @@ struct StackFacts<First, Second, Rest...> {
 };
 
 struct TokenMark {
-  using takes_tokens = void;
+  static constexpr bool takes_tokens = true;
 };
 struct SummaryMark {
-  using summarises = void;
+  static constexpr bool summarises = true;
 };
 template <int>
 struct Nothing {};
@@ -100,7 +100,7 @@ template <class T>
 inline constexpr std::size_t levels_of<T> = T::levels;
 
 template <class First, class... Rest>
-struct StackLayer : std::conditional_t<requires { typename First::takes_tokens; }, TokenMark, Nothing<0>>,
+struct StackLayer : std::conditional_t<requires { requires First::takes_tokens; }, TokenMark, Nothing<0>>,
                     std::conditional_t<StackFacts<First, Rest...>::pools, SummaryMark, Nothing<1>> {
   using Facts = StackFacts<First, Rest...>;
   static constexpr std::size_t d_in = First::d_in;

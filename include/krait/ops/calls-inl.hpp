@@ -24,6 +24,7 @@
 
 #include "krait/calls/arguments.hpp"
 #include "krait/calls/check_calls.hpp"
+#include "krait/calls/check_layer.hpp"
 #include "krait/nn/layer.hpp"
 #include "krait/ops/conv1d-inl.hpp"
 #include "krait/ops/embedding-inl.hpp"
@@ -192,6 +193,38 @@ check::Rejected forward(const Arguments&...) noexcept {
   static_assert(check::got<sizeof...(Arguments)>::template wants<2>,
                 "krait::forward takes (model, xs), starts from a fresh state and returns the outputs");
   return {};
+}
+
+// run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's `run`, see nn/layer.hpp: for layers that are
+// made of other layers. Checks nothing.
+template <std::size_t tokens, class L, class In, class... Emits>
+HWY_INLINE void run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
+                          Emits... emit) {
+  run<tokens>(layer, state, scratch, in, out, n, emit...);
+}
+
+namespace detail {
+template <class L, std::size_t tokens, class In, class... Emits>
+concept Runs = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
+                        Emits... emit) { run<tokens>(layer, state, scratch, in, out, n, emit...); };
+}  // namespace detail
+
+// static_assert(krait::check_layer<Mine>()): whether Mine is a layer as nn/layer.hpp describes it. The first thing that is missing
+// is the only error.
+template <class L>
+consteval bool check_layer() {
+  if constexpr (check::layer_type<L>()) {
+    using In = std::conditional_t<TakesTokens<L>, const int*, TokenSpan<const float>>;
+    if constexpr (Pooling<L> || Summarising<L>) {
+      if constexpr (!detail::Runs<L, 1, In, Emit> || !detail::Runs<L, 4, In, Emit>)
+        static_assert(check::layer<L>::has_run,
+                      "krait::check_layer: a layer that pools or summarises needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
+    } else if constexpr (!detail::Runs<L, 1, In> || !detail::Runs<L, 4, In>) {
+      static_assert(check::layer<L>::has_run,
+                    "krait::check_layer: the layer needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
+    }
+  }
+  return true;
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
