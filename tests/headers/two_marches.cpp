@@ -11,6 +11,7 @@
 #include <krait/init.hpp>
 #include <krait/session.hpp>
 #include <krait/snapshot.hpp>
+#include <krait/step_by_layer.hpp>
 #ifdef WITH_FILES
 #include <krait/io/file.hpp>
 #include <krait/io/load.hpp>
@@ -42,6 +43,10 @@ float use(const M& model, krait::Tensor<float, M::d_out>& y) {
   std::array tokens{1, 2, 3};
   for (const int token : tokens) session.step(token);
   y = session.prefill(tokens);
+  krait::State<M> state;
+  krait::StepByLayer by_layer{model, state};
+  by_layer.begin(4);
+  by_layer.finish(y);
   krait::Sampler sampler{.sampling = {.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f}, .seed = krait::key(1)};
   auto logits = y;
   return static_cast<float>(krait::sample(logits.values, sampler)) + krait::forward(model, tokens)[2][1];
