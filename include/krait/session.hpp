@@ -17,7 +17,7 @@ class Session {
  public:
   using Output = Tensor<float, Model::d_out>;
 
-  KRAIT_INLINE explicit Session(const Model& model) : model_(&model) {}
+  KRAIT_INLINE explicit Session(const Model& model) noexcept : model_(&model) {}
   explicit Session(Model&&) = delete;  // a temporary would be gone after this line
 
   // One token or row in, the answer out; valid until the next call.
@@ -53,9 +53,9 @@ class Session {
     output_ = {};
   }
 
-  KRAIT_INLINE const Output& output() const { return output_; }
-  KRAIT_INLINE const State<Model>& state() const { return state_; }
-  KRAIT_INLINE void restore(const State<Model>& saved) { state_ = saved; }
+  KRAIT_INLINE const Output& output() const noexcept { return output_; }
+  KRAIT_INLINE const State<Model>& state() const noexcept { return state_; }
+  KRAIT_INLINE void restore(const State<Model>& saved) noexcept { state_ = saved; }
 
  private:
   const Model* model_;
