@@ -30,7 +30,7 @@ struct Work {
   std::unique_ptr<krait::Scratch<Model, 64>> prefill_scratch = std::make_unique<krait::Scratch<Model, 64>>();
   krait::Tensor<float, dims.vocab_size> logits;
 
-  Work() { krait::init_for_training(*model, krait::key(0)); }
+  Work() { krait::init_for_training(krait::key(0), *model); }
   static Work& get() {
     static const auto work = std::make_unique<Work>();
     return *work;

@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "krait/image.hpp"
-#include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
@@ -20,9 +19,8 @@
 namespace pack {
 
 inline bool done(const krait::Status& status) {
-  const auto message = status.message();
-  if (!status) std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size), message.characters.data());
-  return bool(status);
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.message().c_str());
+  return status.ok();
 }
 
 // What a model takes, in bytes, and where its parameters lie in it.
@@ -66,11 +64,10 @@ template <template <krait::Storage> class Packed, krait::Storage storage>
 int run(int argc, char** argv) {
   using Model = typename Packed<storage>::Model;
   const std::vector<std::string_view> ignore(argv + 3, argv + argc);
-  std::vector<std::byte> file;
   const auto image = std::make_unique<krait::Image<Model>>();
-  if (!done(krait::read_file(argv[1], file)) || !done(krait::load(image->model, file, {.ignore = ignore}))) return 1;
+  if (!done(krait::load_file(argv[1], image->model, {.ignore = ignore}))) return 1;
   krait::write_image(image->model, *image);
-  if (!done(krait::write_file(argv[2], image->bytes()))) return 1;
+  if (!done(krait::write_file(image->bytes(), argv[2]))) return 1;
 
   nlohmann::ordered_json all{{"fingerprint", image->header.fingerprint},
                              {"version", krait::ImageHeader::wanted.version},

@@ -14,8 +14,7 @@
 #include <vector>
 
 #include "krait.hpp"
-#include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 
 namespace {
 
@@ -30,11 +29,7 @@ class Worker {
   using Row = krait::Tensor<float, dims.vocab_size>;
   static constexpr std::size_t chunk = dims.d_model < 512 ? 64 : 128;
 
-  krait::Status load(const std::string& file) {
-    std::vector<std::byte> bytes;
-    const krait::Status status = krait::read_file(file, bytes);
-    return status ? krait::load(*model_, bytes) : status;
-  }
+  krait::Status load(const std::string& file) { return krait::load_file(file, *model_); }
 
   void decode(std::size_t tokens) {
     for (std::size_t i = 0; i < tokens; ++i) step(*last_);

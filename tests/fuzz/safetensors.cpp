@@ -5,8 +5,8 @@
 
 #include "../unit/container.hpp"
 #include "fuzz.hpp"
-#include "krait/io/load.hpp"
-#include "krait/io/save.hpp"
+#include "krait/load.hpp"
+#include "krait/save.hpp"
 #include "krait/nn/mamba.hpp"
 
 namespace {
@@ -73,7 +73,7 @@ template <krait::Storage storage>
 struct Safetensors {
   using Model = krait::Mamba<krait::with_storage(dims, storage)>;
 
-  static krait::Status load(Model& model, std::span<const std::byte> file) { return krait::load(model, file); }
+  static krait::Status load(Model& model, std::span<const std::byte> file) { return krait::load(file, model); }
   static Bytes save(const Model& model) { return krait::save(model); }
 
   static Bytes good(Random& random) {

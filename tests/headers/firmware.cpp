@@ -61,7 +61,7 @@ float forward_classifier(const krait::Tensor<float, 3, 6>& xs) { return krait::f
 krait::Problem view_model(std::span<const std::byte> bytes, const krait::Image<Model>*& image) {
   return krait::view_image(bytes, image).problem;
 }
-void save_state(krait::Snapshot<krait::State<Model>>& snapshot) { krait::save_state(krait::fingerprint(model), state, snapshot); }
+void save_state(krait::Snapshot<krait::State<Model>>& snapshot) { krait::save_state(state, krait::fingerprint(model), snapshot); }
 std::size_t restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint) {
   return krait::restore_state(bytes, fingerprint, state).message().size;
 }

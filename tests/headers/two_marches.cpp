@@ -14,8 +14,8 @@
 #include <krait/step_by_layer.hpp>
 #ifdef WITH_FILES
 #include <krait/io/file.hpp>
-#include <krait/io/load.hpp>
-#include <krait/io/save.hpp>
+#include <krait/load.hpp>
+#include <krait/save.hpp>
 #endif
 
 inline constexpr auto dims = krait::resolve({.vocab_size = 40, .d_model = 24, .n_layers = 2, .tied = false});
@@ -65,7 +65,7 @@ const char* UNIT(const Model& model, Answer& answer) {
   krait::convert(model, small);
   *to++ = krait_unit::use(small, y);
   static Classifier classifier;
-  krait::init(classifier, krait::key(5));
+  krait::init(krait::key(5), classifier);
   krait::State<Classifier> state{};
   krait::Tensor<float, 7, 5> frames{};
   krait::Tensor<float, 3> classes;
@@ -76,13 +76,13 @@ const char* UNIT(const Model& model, Answer& answer) {
   const krait::Image<Small>* view = nullptr;
   krait::write_image(small, image);
   krait::Snapshot<krait::State<Classifier>> snapshot;
-  krait::save_state(krait::fingerprint(classifier), state, snapshot);
+  krait::save_state(state, krait::fingerprint(classifier), snapshot);
   *to++ = krait::view_image(image.bytes(), view) && krait::restore_state(snapshot.bytes(), krait::fingerprint(classifier), state);
 #ifdef WITH_FILES
   static Model loaded;
   const std::vector<std::byte> file = krait::save(model);
-  const krait::Status status = krait::load(loaded, std::span(file).subspan(1));
-  *to++ = krait::load(loaded, file) && krait::write_file("x", file) && !status && !status.message().operator std::string_view().empty();
+  const krait::Status status = krait::load(std::span(file).subspan(1), loaded);
+  *to++ = krait::load(file, loaded) && krait::write_file(file, "x") && !status && !status.message().operator std::string_view().empty();
 #endif
   *to++ = krait::normal(krait::key(9), 3) + static_cast<float>(krait::parameter_count<Model> + krait::default_chunk<Model>());
   return krait::target_name();

@@ -252,7 +252,7 @@ TEST_CASE("an image at an address that is no multiple of 64 is refused") {
   for (const std::size_t shift : {1, 4, 16, 32, 63}) {
     std::memmove(room.bytes.data() + shift, image_of<Small>(1).bytes().data(), sizeof(krait::Image<Small>));
     CHECK(refusal<Small>(std::span<const std::byte>(room.bytes).subspan(shift)) ==
-          "image: address is not aligned: found " + std::to_string(shift) + " bytes behind a multiple of 64, wanted a multiple of 64");
+          "image: address is not aligned: found " + std::to_string(shift) + " bytes after a multiple of 64, wanted a multiple of 64: use krait::ImageFile, krait::FileBytes or alignas(64)");
   }
 }
 
@@ -336,7 +336,7 @@ void continues_with_the_same_bits() {
   krait::Tensor<float, Model::d_out> through{}, resumed{};
   for (std::size_t t = 0; t < 3; ++t) krait::step(model, state, xs[t], through);
   krait::Snapshot<krait::State<Model>> snapshot;
-  krait::save_state(krait::fingerprint(model), state, snapshot);
+  krait::save_state(state, krait::fingerprint(model), snapshot);
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, state, xs[t], through);
 
   krait::State<Model> again{};
@@ -360,7 +360,7 @@ TEST_CASE("a snapshot of another model, or damaged, is refused and the state kee
   using State = krait::State<Small>;
   static State state{}, before;
   krait::Snapshot<State> snapshot;
-  krait::save_state(1234, state, snapshot);
+  krait::save_state(state, 1234, snapshot);
   std::memset(static_cast<void*>(&state), 0x33, sizeof(state));
   before = state;
   const auto refusal = [&](std::span<const std::byte> bytes, std::uint32_t fingerprint) {
@@ -389,7 +389,7 @@ TEST_CASE("a snapshot of another model, or damaged, is refused and the state kee
 
   krait::State<Classifier<Storage::f32>> other{};
   krait::Snapshot<krait::State<Classifier<Storage::f32>>> other_snapshot;
-  krait::save_state(1234, other, other_snapshot);
+  krait::save_state(other, 1234, other_snapshot);
   CHECK(refusal(other_snapshot.bytes(), 1234) == "snapshot: belongs to another model: found " + std::to_string(sizeof(other)) +
                                                      " bytes of state, wanted " + std::to_string(sizeof(state)) + " bytes of state");
   bytes.insert(bytes.begin(), std::byte{});  // of any alignment

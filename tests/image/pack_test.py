@@ -33,7 +33,7 @@ PROGRAM = """// Compares what krait-pack wrote with the checkpoint, loaded. Argu
 
 #include <krait.hpp>
 #include <krait/io/file.hpp>
-#include <krait/io/load.hpp>
+#include <krait/load.hpp>
 
 {includes}
 
@@ -59,7 +59,7 @@ bool check(const char* name, const Model& packed, std::uint32_t fingerprint, con
   static constexpr std::string_view ignore[] = {{"tokens", "logits", "noxton_logits", "input"}};
   std::vector<std::byte> file;
   const auto loaded = std::make_unique<Model>();
-  if (!holds(bool(krait::read_file(checkpoint, file)) && bool(krait::load(*loaded, file, {{.ignore = ignore}})), name,
+  if (!holds(bool(krait::read_file(checkpoint, file)) && bool(krait::load(file, *loaded, {{.ignore = ignore}})), name,
              "the checkpoint loads as the header's Model"))
     return false;
   const auto image = std::make_unique<krait::Image<Model>>();

@@ -142,7 +142,7 @@ TEST_CASE("steps and prefills without an output leave the state of those with on
   for (std::size_t i = 0; i < 350; ++i) rows[i / 5][i % 5] = krait::uniform(krait::key(7), i, -1.0f, 1.0f);
   const auto pooling = [&]<class Pool>(Pool) {
     auto model = std::make_unique<krait::Stack<PoolingParts<Pool>>>();
-    krait::init(*model, krait::key(8));
+    krait::init(krait::key(8), *model);
     answers_left_out_change_nothing(*model, rows);
   };
   pooling(krait::MeanPool<12>{});

@@ -124,14 +124,14 @@ group("unit/random",
       ("return 1.41421354f * opaque(p * u);", "return 1.41421354f * p;"))
 group("unit/sample_weights", ("return both.high ^ both.low;", "return both.high;"))
 group("noxton",
-      ("Key split(Key k, std::uint64_t i) { return threefry(k, i); }",
-       "Key split(Key k, std::uint64_t i) { return threefry(k, i + 1); }"),
+      ("Key split(Key k, std::uint64_t i) noexcept { return threefry(k, i); }",
+       "Key split(Key k, std::uint64_t i) noexcept { return threefry(k, i + 1); }"),
       ("{static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(seed)}",
        "{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}"),
       ("w = central ? w - 2.5f", "w = central ? w - 2.4999f"),
       ("fill_uniform(layer.bias, split(key, 1), limit)", "fill_uniform(layer.bias, split(key, 0), limit)"),
       ("static_cast<float>(i / Ssm::d_inner + 1)", "static_cast<float>(i % Ssm::d_state + 1)"),
-      ("detail::init_weight_and_bias(layer, key, dims.d_conv);", "detail::init_weight_and_bias(layer, key, dims.channels);"))
+      ("detail::init_weight_and_bias(key, dims.d_conv, layer);", "detail::init_weight_and_bias(key, dims.channels, layer);"))
 group("unit/init",
       ("return 0.02f * normal(k, i);", "return 0.2f * normal(k, i);"),
       ("static_cast<float>(dims.n_layers * dims.d_inner)", "static_cast<float>(dims.d_inner)"),
@@ -166,7 +166,7 @@ group("unit/load",
       ("safetensors::element_bits(*head, i) == safetensors::element_bits(*embedding, i)", "true"),
       ("storage == Storage::bf16 ? bf16_infinite_from", "storage == Storage::bf16 ? f16_infinite_from"))
 group("unit/file",
-      ("if (size == 0) return detail::file_problem", "if (false) return detail::file_problem"),
+      ("if (found == 0) return file_problem", "if (false) return detail::file_problem"),
       ("std::size_t cut = name.size() - room + 3;", "std::size_t cut = name.size() - room;"),
       ("(name[cut] & 0xC0) == 0x80; ++i) ++cut;", "false; ++i) ++cut;"),
       ("  std::filesystem::remove(beside, error);", ""),

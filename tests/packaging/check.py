@@ -213,7 +213,7 @@ def compile_alone(board, folder, source):
 
 def main():
     board = Board("mps2-an386")
-    version = re.search(r"^project\(.* version: '([0-9.]+)'", (ROOT / "meson.build").read_text(), re.M)[1]
+    version = re.search(r'KRAIT_VERSION_STRING "([0-9.]+)"', (ROOT / "include" / "krait" / "version.hpp").read_text())[1]
     wrong = []
     with tempfile.TemporaryDirectory(prefix="krait_packaging_") as temporary:
         temporary = pathlib.Path(temporary)

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "container.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "krait/nn/linear.hpp"
 
 namespace {
@@ -37,7 +37,7 @@ void expect(bool accepted, const char* model_title, const Number& number, const 
   for (const std::size_t at : {std::size_t{0}, std::size_t{31}, count - 1}) {
     std::memset(static_cast<void*>(&before), 0x5A, sizeof(Model));
     std::memcpy(static_cast<void*>(&model), &before, sizeof(Model));
-    const krait::Status status = krait::load(model, file_with(number, at, name, shape));
+    const krait::Status status = krait::load(file_with(number, at, name, shape), model);
     const bool unchanged = std::memcmp(&model, &before, sizeof(Model)) == 0;
     if (bool(status) == accepted && unchanged != accepted &&
         (accepted || status.problem == krait::Problem::not_finite))

@@ -1,4 +1,4 @@
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 
 #include <catch2/catch.hpp>
 #include <cfloat>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "container.hpp"
-#include "krait/io/save.hpp"
+#include "krait/save.hpp"
 #include "krait/nn/linear.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/stack.hpp"
@@ -54,7 +54,7 @@ void round_trip(float limit = FLT_MAX) {
   static Model model, loaded;
   filled(model, limit);
   const Bytes file = krait::save(model);
-  const krait::Status status = krait::load(marked(loaded), file);
+  const krait::Status status = krait::load(file, marked(loaded));
   CHECK(std::string(status.message()) == "no problem");
   CHECK(same_bytes(model, loaded));
   CHECK(krait::save(loaded) == file);
@@ -66,7 +66,7 @@ void refused(const Bytes& file, Problem problem, const std::string& where, const
              const std::string& wanted, const krait::LoadOptions& options = {}) {
   static Model model, before;
   marked(before);
-  const krait::Status status = krait::load(marked(model), file, options);
+  const krait::Status status = krait::load(file, marked(model), options);
   CHECK_FALSE(status);
   CHECK(status.problem == problem);
   CHECK(std::string(status.message()) ==
@@ -189,11 +189,11 @@ TEST_CASE("a number that rounding would make infinite is refused") {
   static Bf16 bf16;
   static F16 f16;
   const auto file = [](float value) { return file_of({{"weight", {"F32", {1, 2}, f32({1.0f, value})}}}); };
-  CHECK(krait::load(bf16, file(0x1.FEFFFEp127f)));
+  CHECK(krait::load(file(0x1.FEFFFEp127f), bf16));
   CHECK(bf16.weight.get(0, 1) == 0x1.FEp127f);
   const std::string found = "element [0, 1] is infinite once rounded";
   refused<Bf16>(file(0x1.FFp127f), Problem::not_finite, "weight", found, "finite numbers");
-  CHECK(krait::load(f16, file(-65519.0f)));
+  CHECK(krait::load(file(-65519.0f), f16));
   CHECK(f16.weight.get(0, 1) == -65504.0f);
   refused<F16>(file(-65520.0f), Problem::not_finite, "weight", found, "finite numbers");
 }
@@ -202,8 +202,8 @@ TEST_CASE("rows of int8 whose scale is at the ends of float32 are finite, and th
   using Int8 = krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 4, .storage = krait::Storage::int8}>;
   static Int8 layer;
   const float tiny = 1e-38f, small_one = 1e-36f;
-  REQUIRE(krait::load(layer, file_of({{"weight", {"F32", {4, 3}, f32({FLT_MAX, -FLT_MAX, 1.0f, tiny, 0.0f, -tiny,
-      FLT_TRUE_MIN, 0.0f, 0.0f, small_one, -small_one / 2, 0.0f})}}})));
+  REQUIRE(krait::load(file_of({{"weight", {"F32", {4, 3}, f32({FLT_MAX, -FLT_MAX, 1.0f, tiny, 0.0f, -tiny,
+      FLT_TRUE_MIN, 0.0f, 0.0f, small_one, -small_one / 2, 0.0f})}}}), layer));
   const auto& weight = layer.weight;
   CHECK(weight.get(0, 0) == Approx(FLT_MAX));
   CHECK(weight.get(0, 0) == -weight.get(0, 1));
@@ -234,10 +234,10 @@ TEST_CASE("Hugging Face's name of the embedding is as good as mamba-ssm's") {
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));
   rename(tensors, "backbone.embedding.weight", "backbone.embeddings.weight");
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
   tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // as mamba-ssm's checkpoints have it
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
 }
 
@@ -246,12 +246,12 @@ TEST_CASE("a tied model's file may hold the embedding as its head, and another h
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));
   tensors["lm_head.weight"] = tensors["backbone.embedding.weight"];
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
 
   put(tensors["lm_head.weight"], 0, not_a_number);
   const std::string_view ignore[] = {"lm_head.weight"};
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.ignore = ignore}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.ignore = ignore}));
   CHECK(same_bytes(model, loaded));
 }
 
@@ -261,12 +261,12 @@ TEST_CASE("with a prefix, names begin with it, and tensors that do not are not l
   Checkpoint tensors{{"optimizer.step", {"I64", {}, std::string(8, '\1')}},
                      {"backbone.norm_f.weight", {"F32", {2}, f32({not_a_number, not_a_number})}}};
   for (const auto& [name, tensor] : checkpoint(krait::save(model))) tensors["model." + name] = tensor;
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.prefix = "model."}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.prefix = "model."}));
   CHECK(same_bytes(model, loaded));
 
   rename(tensors, "model.backbone.embedding.weight", "model.backbone.embeddings.weight");
   tensors["model.lm_head.weight"] = tensors["model.backbone.embeddings.weight"];
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.prefix = "model."}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.prefix = "model."}));
   CHECK(same_bytes(model, loaded));
 
   tensors["model.other"] = tensors["optimizer.step"];
@@ -274,7 +274,7 @@ TEST_CASE("with a prefix, names begin with it, and tensors that do not are not l
   const std::string_view without_prefix[] = {"other"}, with_prefix[] = {"nothing", "model.other"};
   refused<Tied>(file_of(tensors), Problem::unknown, "model.other", "shape []", unknown_wanted,
                 {"model.", without_prefix});
-  CHECK(krait::load(marked(loaded), file_of(tensors), {"model.", with_prefix}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {"model.", with_prefix}));
   CHECK(same_bytes(model, loaded));
 
   tensors.erase("model." + mixer + "D");
@@ -288,7 +288,7 @@ TEST_CASE("to ignore a parameter's name does not excuse the parameter") {
   Checkpoint tensors = checkpoint(krait::save(model));
   const std::string name = mixer + "D";
   const std::string_view ignore[] = {name};
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.ignore = ignore}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.ignore = ignore}));
   CHECK(same_bytes(model, loaded));
   tensors.erase(name);
   refused<Tied>(file_of(tensors), Problem::missing, name, "no tensor of this name", "shape [2]", {.ignore = ignore});
@@ -308,8 +308,8 @@ TEST_CASE("every finite F16 and BF16 loads exactly") {
       const double size = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
       values[i] = dtype == "BF16" ? std::bit_cast<float>(i << 16) : static_cast<float>(i < 32768 ? size : -size);
     }
-    REQUIRE(krait::load(marked(half), file_of({{"weight", {dtype, {256, 256}, little_endian_bytes(halves)}}})));
-    REQUIRE(krait::load(marked(single), file_of({{"weight", {"F32", {256, 256}, f32(values)}}})));
+    REQUIRE(krait::load(file_of({{"weight", {dtype, {256, 256}, little_endian_bytes(halves)}}}), marked(half)));
+    REQUIRE(krait::load(file_of({{"weight", {"F32", {256, 256}, f32(values)}}}), marked(single)));
     CHECK(same_bytes(half, single));
     CHECK(half.weight.get(1, 3) == values[259]);
   }
@@ -323,13 +323,13 @@ TEST_CASE("A_log may be infinite, and every A_log saved sets to the same bits ag
   const float ends[] = {infinity, -infinity, FLT_MAX, -FLT_MAX, 88.0f, 88.5f, 89.0f, -103.0f, -104.0f, -105.0f, -0.0f};
   for (std::size_t i = 0; i < 4096; ++i)
     core.A_log.set(0, i, i < std::size(ends) ? ends[i] : static_cast<float>(i) * 0.05f - 110.0f);
-  CHECK(krait::load(marked(loaded), krait::save(core)));
+  CHECK(krait::load(krait::save(core), marked(loaded)));
   CHECK(same_bytes(core, loaded));
 
   Checkpoint tensors = checkpoint(krait::save(core));
   put(tensors["A_log"], 0, infinity);
   put(tensors["A_log"], 1, -infinity);
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(core, loaded));
 }
 

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "container.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "krait/nn/linear.hpp"
 
 using krait::Problem;
@@ -35,7 +35,7 @@ void refused(std::span<const std::byte> file, Problem problem, const std::string
              const std::string& wanted) {
   alignas(Layer) static Layer layer, before;
   marked(&before);
-  const krait::Status status = krait::load(*marked(&layer), file);
+  const krait::Status status = krait::load(file, *marked(&layer));
   CHECK_FALSE(status);
   CHECK(status.problem == problem);
   CHECK(std::string(status.where) == where);
@@ -230,7 +230,7 @@ TEST_CASE("the undamaged file loads, its entries in any order, with blanks and m
         std::string("{ '__metadata__' : {'by':'hand', 'to':''},\n'bias':{'data_offsets':[24,32],'shape':[2],'dtype':'F32'},\t"
                     "'weight':{'shape':[2,3],'dtype':'F32','data_offsets':[0,24]} }")}) {
     CAPTURE(header);
-    CHECK(krait::load(*marked(&layer), container(header).bytes()));
+    CHECK(krait::load(container(header).bytes(), *marked(&layer)));
     CHECK(layer.weight.values == decltype(layer.weight.values){});
   }
 }
@@ -289,16 +289,16 @@ TEST_CASE("a tensor that is ignored or outside the prefix may have any dtype of 
     CAPTURE(size.dtype);
     Checkpoint tensors{{"other", {size.dtype, {size.elements}, std::string(size.bytes, '\xFF')}},
                        {"bias", {"F32", {2}, std::string(8, '\0')}}, {"weight", {"F32", {2, 3}, std::string(24, '\0')}}};
-    CHECK(krait::load(layer, file_of(tensors), {.ignore = ignore}));
-    CHECK(krait::load(layer, file_of(tensors)).problem == Problem::unknown);
+    CHECK(krait::load(file_of(tensors), layer, {.ignore = ignore}));
+    CHECK(krait::load(file_of(tensors), layer).problem == Problem::unknown);
     Checkpoint inside{{"other", tensors["other"]}};
     for (const std::string name : {"bias", "weight"}) inside["layer." + name] = tensors[name];
-    CHECK(krait::load(layer, file_of(inside), {.prefix = "layer."}));
+    CHECK(krait::load(file_of(inside), layer, {.prefix = "layer."}));
     if (std::none_of(std::begin(krait::safetensors::dtypes), std::end(krait::safetensors::dtypes),
                      [&](const auto& dtype) { return dtype.name == size.dtype; }))
       continue;
     tensors["other"].data += '\0';
-    CHECK(krait::load(layer, file_of(tensors), {.ignore = ignore}).problem == Problem::bad_offsets);
+    CHECK(krait::load(file_of(tensors), layer, {.ignore = ignore}).problem == Problem::bad_offsets);
   }
 }
 
@@ -321,7 +321,7 @@ TEST_CASE("files of other formats are called by their names") {
   std::replace(text.begin(), text.end(), '\'', '"');
   text.resize(0x04034B50, ' ');
   static Layer layer;
-  CHECK(krait::load(*marked(&layer), Container{text, std::string(32, '\0')}.bytes()));
+  CHECK(krait::load(Container{text, std::string(32, '\0')}.bytes(), *marked(&layer)));
 }
 
 TEST_CASE("a message is printable ASCII, with one ? for each other code point or invalid byte") {

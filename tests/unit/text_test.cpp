@@ -1,9 +1,13 @@
 #include "krait/core/text.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdio>
+#include <cstring>
 #include <string>
 
 #include "krait/core/status.hpp"
+#include "krait/version.hpp"
 
 namespace {
 std::string first_eight(std::string_view text) { return std::string(krait::Text<8>(text)); }
@@ -30,6 +34,35 @@ TEST_CASE("numbers and texts are appended until the room is full") {
   text += 123u;
   CHECK(std::string(text + "!!") == "n = 123!");
   CHECK(std::string(text += 45u) == "n = 1234");
+}
+
+TEST_CASE("c_str is zero-terminated, for a text that fills its room, too") {
+  const krait::Text<8> full("123456789"), empty;
+  CHECK(std::strlen(full.c_str()) == 8);
+  CHECK(std::strlen(empty.c_str()) == 0);
+  const krait::Text<0> none("1");
+  CHECK(std::strlen(none.c_str()) == 0);
+  krait::Text<300> longer(std::string(300, 'x'));
+  CHECK(std::strlen(longer.c_str()) == 300);
+  longer.clear();
+  CHECK((longer.size == 0 && std::strlen(longer.c_str()) == 0));
+  const krait::Text<70'000> longest(std::string(70'001, 'x'));
+  CHECK((longest.size == 70'000 && std::strlen(longest.c_str()) == 70'000));
+}
+
+TEST_CASE("a Status is ok without a problem, and its message goes to printf") {
+  const krait::Status good, bad{krait::Problem::missing, "x.weight", "no tensor of this name", "shape [2]"};
+  CHECK((good.ok() && good && !bad.ok() && !bad));
+  std::array<char, 100> printed{};
+  std::snprintf(printed.data(), printed.size(), "%s", bad.message().c_str());
+  CHECK(std::string(printed.data()) == "x.weight: parameter is missing: found no tensor of this name, wanted shape [2]");
+  CHECK(std::string(good.message().c_str()) == "no problem");
+}
+
+TEST_CASE("the version's number and text are the build systems' version") {
+  constexpr int major = KRAIT_VERSION / 10000, minor = KRAIT_VERSION / 100 % 100, patch = KRAIT_VERSION % 100;
+  CHECK(std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch) == KRAIT_VERSION_STRING);
+  CHECK(std::string(KRAIT_MESON_VERSION) == KRAIT_VERSION_STRING);
 }
 
 TEST_CASE("a number that is no Problem is called an unknown problem") {

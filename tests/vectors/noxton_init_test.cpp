@@ -9,7 +9,7 @@
 #include "krait.hpp"
 #include "krait/init.hpp"
 #include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 
 namespace {
 
@@ -37,9 +37,9 @@ void compare(const std::string& file_name, std::uint64_t seed) {
   REQUIRE(krait::safetensors::parse(bytes, file));
   const auto theirs = std::make_unique<Model>();
   const std::string_view others[] = {"tokens", "logits", "noxton_logits"};
-  REQUIRE(krait::load(*theirs, file, {.ignore = others}));
+  REQUIRE(krait::load(file, *theirs, {.ignore = others}));
   const auto ours = std::make_unique<Model>();
-  krait::init(*ours, krait::key(seed));
+  krait::init(krait::key(seed), *ours);
 
   krait::for_each_param(*ours, [&](std::string_view name, const auto&) {
     CAPTURE(name);
