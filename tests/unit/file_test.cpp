@@ -58,7 +58,7 @@ void cannot_write(const fs::path& path, std::span<const std::byte> content, cons
 TEST_CASE("write_file replaces an existing file, and read_file returns the bytes that were written") {
   const Folder folder;
   Bytes all(256 * 257), read;
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // contains every byte, so line ends too
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // with line ends
   CHECK(krait::write_file(folder.path / "file", bytes(100'000, 1)));
   CHECK(krait::write_file(folder.path / "file", all));
   CHECK(krait::read_file(folder.path / "file", read));

@@ -8,7 +8,7 @@ TEST_CASE("init_for_training draws initial weights from the same distributions a
   static const auto model = krait::init_for_training<krait::Mamba<dims>>(krait::key(1));
   const auto& mixer = model.backbone.layers[2].mixer;
   for (std::size_t n = 0; n < dims.d_state; ++n)
-    CHECK(mixer.ssm.A_log.get(5, n) == Approx(std::log(static_cast<double>(n + 1))).margin(1e-6));  // S4D-Real: A_log = log(n + 1)
+    CHECK(mixer.ssm.A_log.get(5, n) == Approx(std::log(static_cast<double>(n + 1))).margin(1e-6));  // S4D-Real
   double squares = 0;
   for (std::size_t row = 0; row < 64; ++row)
     for (std::size_t col = 0; col < 32; ++col) squares += std::pow(model.backbone.embedding.weight.get(row, col), 2);

@@ -59,7 +59,7 @@ std::string repeated(const std::string& text, int times) {
   return all;
 }
 
-// A damage: `replacement` replaces `part` of good_header (or all of it if `part` is empty), and the error that load must return.
+// A damage: `replacement` replaces `part` of good_header (all of it if `part` is empty), and load must return this error.
 struct Damage {
   std::string title, part, replacement;
   Problem problem;

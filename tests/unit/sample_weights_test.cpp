@@ -200,7 +200,7 @@ TEST_CASE("of tokens with equal logits, top_k and top_p keep the first ones") {
   CHECK(kept({.top_p = 0.5f}, {2, 2, 2, 2}) == "xx..");
   CHECK(kept({.top_p = 0.75f}, {2, 2, 2, 2}) == "xxx.");
   CHECK(kept({.top_p = 0.7500001f}, {2, 2, 2, 2}) == "xxxx");
-  CHECK(kept({.top_k = 4, .top_p = 0.5f}, {2, not_a_number, 2, 2, 2, 2}) == "x.x...");  // top_p keeps half of the four tokens that top_k keeps
+  CHECK(kept({.top_k = 4, .top_p = 0.5f}, {2, not_a_number, 2, 2, 2, 2}) == "x.x...");  // top_p: half of top_k's 4
   CHECK(kept({.min_p = 1}, {2, 2, 1, 2}) == "xx.x");
   // Different logits whose weights are equal in float32: the larger logits are kept.
   CHECK(kept({.top_k = 1}, {0, 1e-9f}) == ".x");
