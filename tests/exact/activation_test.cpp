@@ -1,6 +1,6 @@
-// Compares exp, SiLU and softplus with double precision. Arguments: [STEP [TARGET]]; tests every STEP-th float32 (default: every
-// one), and fails if the program is not compiled for Highway's TARGET. Prints the largest errors, and fails if one exceeds the
-// bound that the function's comment states.
+// Compares exp, SiLU and softplus with double precision. Arguments: [STEP [TARGET]]; tests every STEP-th float32 (default:
+// every one), and fails if the program is not compiled for Highway's TARGET. Prints the largest errors, and fails if one
+// exceeds the bound that the function's comment states.
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -24,7 +24,7 @@ struct Case {
   bool negative_only;
   bool nan_goes_through;
   double relative_bound;  // for x >= -87.3
-  double absolute_bound;  // below
+  double absolute_bound;  // for x < -87.3
 };
 
 template <class F>

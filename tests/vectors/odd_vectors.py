@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a reference vector with unusual dims and random weights for each case of CASES; mamba_reference.py computes the outputs.
+"""Writes reference vectors with unusual dims and random weights, one for each case of CASES, with mamba_reference.py's outputs.
 
   odd_vectors.py FOLDER [--seed N] [NAME]...     default: all cases, seed 1
 

@@ -47,7 +47,7 @@ def check(good, text):
 
 
 class Case:
-    """A reference vector. Writes its weights and inputs as float32 files for the C++ program, and checks the program's files."""
+    """A reference vector. Writes its weights and inputs as files for the C++ program, and checks the files that it writes."""
 
     def __init__(self, name, eps, folder):
         self.name, self.folder = name, folder / name
@@ -97,7 +97,7 @@ def check_stored(path, weight, storage, name):
 
 
 def hostile_floats():
-    """Returns, as float32: every bf16 and f16 number, the middles between neighbours, the floats next to all of these, and NaNs."""
+    """Returns as float32 every bf16 and f16 number, the middles between neighbours, the floats next to these, and NaNs."""
     halves = np.arange(1 << 15, dtype=np.uint32)
     numbers = []
     with np.errstate(all="ignore"):

@@ -1,5 +1,6 @@
-"""The storage types bf16, f16 and int8 in numpy, and the reference's forward pass with such weights (docs/design.md#storage-types).
+"""The storage types bf16, f16 and int8 in numpy, and the reference's forward pass with such weights.
 
+docs/design.md#storage-types defines them.
 A quantiser returns the stored bits; the widened values are computed from these. Arithmetic is float64, except where the stored
 bits depend on float32 operations.
 """
@@ -58,8 +59,8 @@ def widened_f16(bits):
 def int8(weight):
     """Quantises float32 weights [N, K] to integers [N, K] of -127 to 127 and float32 scales [N].
 
-    A row's scale is its largest magnitude / 127. An integer is weight * (127 / largest), in float32, rounded to nearest, ties to
-    even. Rows whose magnitudes are all below 2^-120 become zeros. Scales are limited so that 127 * scale is finite.
+    A row's scale is its largest magnitude / 127. An integer is weight * (127 / largest), in float32, rounded to nearest, ties
+    to even. Rows whose magnitudes are all below 2^-120 become zeros. Scales are limited so that 127 * scale is finite.
     """
     largest = np.abs(weight).max(axis=1).astype(np.float32)
     holds = largest >= np.float32(2.0**-120)
