@@ -104,7 +104,7 @@ bool sweep(const Case& c, std::uint64_t step) {
   std::printf("%-8s %10llu floats: relative error %.3g at %.9g (bound %.3g); below -87.3 absolute %.3g at %.9g (bound %.3g)%s\n",
               c.name, static_cast<unsigned long long>(checked), worst_relative, at_relative, c.relative_bound,
               worst_absolute, at_absolute, c.absolute_bound, good ? "" : "  FAILED");
-  if (lost != 0) std::printf("%s: %llu inputs of NaN or infinity gave a wrong result\n", c.name, static_cast<unsigned long long>(lost));
+  if (lost != 0) std::printf("%s: %llu wrong results for NaN or infinity\n", c.name, static_cast<unsigned long long>(lost));
   return good;
 }
 

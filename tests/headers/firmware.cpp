@@ -26,7 +26,7 @@ using Classifier = krait::Stack<Parts>;
 
 }  // namespace
 
-// The weights are constants in flash. They are zeros, because only symbols and sections are tested. State and scratch are in RAM.
+// The weights are constants in flash. They are zeros because only symbols and sections are tested. State and scratch are RAM.
 extern constinit const Model model{};
 extern constinit const Block block{};
 extern constinit const Classifier classifier{};

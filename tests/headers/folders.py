@@ -72,7 +72,7 @@ def main():
                        ("krait/core/x.hpp", "#include <krait.hpp>"), ("krait/nn/x.hpp", "namespace hana = boost::hana;"),
                        ("krait/nn/x.hpp", "hn::Vec<Tag> v;"), ("krait/core/x.hpp", "#include <vector>"), ("krait/new/x.hpp", "")]:
         if not list(complaints(name, line)):
-            print(f"not noticed: {line} in {name}")
+            print(f"not detected: {line} in {name}")
             return 1
     return 1 if found else 0
 

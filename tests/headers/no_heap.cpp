@@ -1,6 +1,6 @@
-// Checks that the library's functions allocate no heap memory. The program replaces the C library's allocating functions by ones
-// that end the program with exit code 42 if `armed` is true, and arms them while it calls every function for every kind of
-// layer. With an argument it allocates while armed, to show that allocations are detected:
+// Checks that the library's functions allocate no heap memory. The program replaces the C library's allocating functions by
+// ones that end the program with exit code 42 if `armed` is true, and arms them while it calls every function for every kind
+// of layer. With an argument it allocates while armed, to show that allocations are detected:
 // no_heap malloc|calloc|realloc|aligned|free|new|string.
 #include <cstdio>
 #include <cstdlib>

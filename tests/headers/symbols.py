@@ -117,7 +117,7 @@ void raise() { throw 1; }
     found = forbidden("nm", built)
     wanted = ["malloc", "_Znam", "__cxa_guard_acquire", "__cxa_throw", "__cxa_allocate_exception", "_ZTI4Base", "_ZTV4Base", "_ZTS4Base",
               "abort", "puts", "printf"]
-    return [f"not noticed: {name}" for name in wanted if name not in found]
+    return [f"not detected: {name}" for name in wanted if name not in found]
 
 
 def main():

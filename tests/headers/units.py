@@ -62,7 +62,8 @@ def main():
             print(said)
             return 1
         code, said = run([str(folder / "program")])
-        print(f"{len(names)} headers in two units: {'same outputs' if code == 0 else f'the program ends with exit code {code}'} {said}")
+        result = "same outputs" if code == 0 else f"the program ends with exit code {code}"
+        print(f"{len(names)} headers in two units: {result} {said}")
         return code
 
 

@@ -215,7 +215,8 @@ TEST_CASE("sample returns the token at which the cumulative softmax reaches the 
     Row row;
     std::size_t draws;
   };
-  Row tail_behind(50'001, static_cast<float>(std::log(1e-8))), tail_before = tail_behind;  // one token of weight 1, and 50,000 tokens of weight 1e-8
+  // One token of weight 1, and 50,000 tokens of weight 1e-8 after it or before it.
+  Row tail_behind(50'001, static_cast<float>(std::log(1e-8))), tail_before = tail_behind;
   tail_behind.front() = tail_before.back() = 0;
   Row masked = logits_of(4096, 2, 3);
   mask(masked, -infinity, 0.5, 4);

@@ -120,7 +120,7 @@ def judge_floats(folder, floats):
         nan = np.isnan(floats)  # any NaN is accepted if its sign is kept
         is_nan = ((found & 0x7FFF) > infinity) & (found >> 15 == np.signbit(floats))
         wrong = np.flatnonzero(np.where(nan, ~is_nan, found != wanted))
-        check(wrong.size == 0, f"{name}: {wrong.size} of {floats.size} numbers are rounded differently, the first (float, found, wanted): "
+        check(wrong.size == 0, f"{name}: {wrong.size} of {floats.size} numbers are rounded wrongly; float, found, wanted: "
               f"{[(floats[i], hex(found[i]), hex(wanted[i])) for i in wrong[:1]]}")
 
 
