@@ -25,8 +25,8 @@ class Recorded:
         elif row not in self.rows:
             self.wrong.append(f"{row}: not recorded yet; --record writes it")
         else:
-            self.wrong += [f"{row}: {what}: found {found[what]:,}, recorded {self.rows[row][what]:,}: more than {self.most_growth} times"
-                           for what in counts if found[what] > self.most_growth * self.rows[row][what]]
+            self.wrong += [f"{row}: {what}: found {found[what]:,}, wanted at most {self.most_growth} times the recorded "
+                           f"{self.rows[row][what]:,}" for what in counts if found[what] > self.most_growth * self.rows[row][what]]
 
     def exit_code(self):
         if self.record:

@@ -1,6 +1,6 @@
-// Measures decode and prefill, and in the same run the machine's limits for them: the time to read the same bytes, and the peak
-// rate of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed. --benchmark_filter=. runs everything, including
-// model M and the machine's rates; --benchmark_out=FILE also writes JSON.
+// Measures decode and prefill, and in the same run the machine's limits for them: the time to read the same bytes, and the
+// peak rate of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed. --benchmark_filter=. runs everything,
+// including model M and the machine's rates; --benchmark_out=FILE also writes JSON.
 //
 // S is a model of vocab_size 256, d_model 128, 4 layers and a tied head; M has the shape of mamba-130m. Weights are random.
 #include <benchmark/benchmark.h>
@@ -43,8 +43,8 @@ struct OnHugePages {
   ~OnHugePages() { std::free(object); }
 };
 
-// Sets all weights to uniform random numbers. These are faster to generate than init_for_training's, and the time of a step does
-// not depend on the weights.
+// Sets all weights to uniform random numbers. These are faster to generate than init_for_training's, and the time of a step
+// does not depend on the weights.
 template <class Model>
 void fill(Model& model) {
   std::uint64_t seed = 0;
@@ -200,8 +200,8 @@ void prefill(benchmark::State& bench) {
       static_cast<double>(tokens.size() * (krait::multiply_adds_per_step<Model> - head) + head);
 }
 
-// Prints two tables after the benchmarks: the machine's rates, and for each benchmark its time, its limit, and its speed relative
-// to f32, over all repetitions. Times are CPU times, which other processes on the same core do not lengthen.
+// Prints two tables after the benchmarks: the machine's rates, and for each benchmark its time, its limit and its speed
+// relative to f32, over all repetitions. Times are CPU times, which other processes on the same core do not lengthen.
 class Ratios : public benchmark::ConsoleReporter {
  public:
   void ReportRuns(const std::vector<Run>& runs) override {

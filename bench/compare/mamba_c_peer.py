@@ -1,4 +1,4 @@
-"""Worker for mamba.c (kroggen/mamba.c), built as a shared object. mamba.c processes a prompt token by token, all with logits."""
+"""Worker for mamba.c (kroggen/mamba.c), built as a shared object. It processes a prompt token by token, all with logits."""
 import ctypes
 import struct
 
