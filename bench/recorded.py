@@ -26,7 +26,8 @@ class Recorded:
             self.wrong.append(f"{row}: not recorded yet; --record writes it")
         else:
             self.wrong += [f"{row}: {what}: found {found[what]:,}, wanted at most {self.most_growth} times the recorded "
-                           f"{self.rows[row][what]:,}" for what in counts if found[what] > self.most_growth * self.rows[row][what]]
+                           f"{self.rows[row][what]:,}"
+                           for what in counts if found[what] > self.most_growth * self.rows[row][what]]
 
     def exit_code(self):
         if self.record:

@@ -103,7 +103,7 @@ UNFIT = {
 
 
 def unnoticed(compiler, folder):
-    """Yields the complaints of UNFIT that the script does not report."""
+    """Tests this script: yields those expected complaints about the faulty files of UNFIT that it does not report."""
     path = folder / "unfit.cpp"
     for words, text in UNFIT.items():
         path.write_text(text)

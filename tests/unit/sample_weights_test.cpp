@@ -154,7 +154,7 @@ TEST_CASE("of a million draws from partly masked logits, none is a filtered toke
   }
 }
 
-TEST_CASE("sample overwrites the logits with the kept tokens' weights, rounded to multiples of 2^-31, as float64 gives them") {
+TEST_CASE("sample overwrites the logits with weights that match the float64 softmax, rounded to multiples of 2^-31") {
   std::size_t compared = 0;
   for (const std::size_t size : {1u, 2u, 3u, 8u, 17u, 40u, 101u})
     for (krait::Sampling how : filters)
