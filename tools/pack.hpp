@@ -1,4 +1,4 @@
-// What krait-pack's programs do: load a checkpoint, write its model as an image, and say how large it is.
+// The functions of the program that krait-pack generates: load a checkpoint, write its model as an image, print its sizes.
 #ifndef KRAIT_TOOLS_PACK_HPP
 #define KRAIT_TOOLS_PACK_HPP
 
@@ -23,13 +23,14 @@ inline bool done(const krait::Status& status) {
   return status.ok();
 }
 
-// What a model takes, in bytes, and where its parameters lie in it.
+// A parameter of a model: its name, its shape, and its offset and size in bytes within the model.
 struct Param {
   std::string name;
   std::vector<std::size_t> shape;
   std::size_t offset;
   std::size_t bytes;
 };
+// A model's memory in bytes, its multiply-adds per step and its parameters.
 struct Sizes {
   std::size_t flash, state, scratch, multiply_adds, parameters;
   std::vector<Param> params;
@@ -59,7 +60,8 @@ inline nlohmann::ordered_json as_json(const Sizes& sizes) {
           {"params", params}};
 }
 
-// Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Prints as JSON what was written, and the sizes for every storage type.
+// The main function. Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Loads CHECKPOINT, writes IMAGE, and prints a JSON object
+// with the image's fingerprint and format version, and the model's sizes with every storage type.
 template <template <krait::Storage> class Packed, krait::Storage storage>
 int run(int argc, char** argv) {
   using Model = typename Packed<storage>::Model;

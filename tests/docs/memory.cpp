@@ -1,4 +1,4 @@
-// Prints the rows of README's memory table, from the constants that a program would hold to its budget.
+// Prints the rows of README.md's memory table from the library's constants (krait::flash_bytes and others).
 #include <cstddef>
 #include <cstdio>
 

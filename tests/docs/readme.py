@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""README and docs say what is so: code blocks are the files they name, links lead somewhere, the memory table is what
-the constants say, the speed tables what bench/results has, what README installs, tests/run installs as well, and scripts
-that are named as commands are executable.
+"""Checks that README.md and docs/ agree with the repository.
 
   readme.py MEMORY_PROGRAM
+
+Checks that code blocks are in the files that they name, that links have targets, that the memory table equals the output of
+MEMORY_PROGRAM and the speed tables those of bench/results, that tests/run installs the packages that README.md installs, and
+that scripts given as commands are executable. Exit code 0: all agree; 1: some do not.
 """
 import json
 import os
@@ -22,12 +24,12 @@ README = ROOT / "README.md"
 
 
 def code_blocks(text):
-    """(file, code) of each ```cpp block behind a line that names a file: `path/name.cpp`, ..."""
+    """Returns (file, code) for each ```cpp block that follows a line with a file name, such as `path/name.cpp`."""
     return re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
 
 
 def anchors(text):
-    """What a heading's link is on the forges."""
+    """Returns the link anchors that GitHub and similar sites give to a text's headings."""
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ +(.*?) *$", text, re.M)}
 
 
@@ -35,7 +37,7 @@ def wrong_code(name, text):
     for file, code in code_blocks(text):
         path = ROOT / file
         if not path.is_file():
-            yield f"{name}: code of {file}, which is no file"
+            yield f"{name}: code of {file}, but there is no such file"
         elif code not in path.read_text():
             yield f"{name}: the code under {file} is not in that file"
 
@@ -57,7 +59,7 @@ def wrong_table(name, text, rows):
     lines = text.splitlines()
     for row in rows:
         if row not in lines:
-            yield f"README.md: the {name} table lacks, or has otherwise: {row}"
+            yield f"README.md: the {name} table does not contain the row: {row}"
 
 
 def wrong_packages(text, run):
@@ -70,7 +72,7 @@ def wrong_packages(text, run):
 
 
 def wrong_commands(name, text, root=ROOT):
-    """A script that is given as a command must be executable."""
+    """Yields the scripts that a text gives as commands and that are not executable."""
     for command in sorted(set(re.findall(r"(?:`|^)([\w-]+/[\w./-]+)", text, re.M))):
         path = root / command
         if path.is_file() and path.read_bytes().startswith(b"#!") and not os.access(path, os.X_OK):
@@ -78,7 +80,7 @@ def wrong_commands(name, text, root=ROOT):
 
 
 def not_noticed():
-    """What the checks above let pass though they must not."""
+    """Returns the known faults that the checks above do not detect."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "tests").mkdir()
@@ -93,7 +95,7 @@ def not_noticed():
         "a command that is not executable": command,
         "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package", (ROOT / "tests/run").read_text()),
     }
-    return [f"not noticed: {what}" for what, found in checks.items() if not list(found)]
+    return [f"not detected: {what}" for what, found in checks.items() if not list(found)]
 
 
 def main():

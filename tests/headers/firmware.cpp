@@ -1,5 +1,5 @@
-// What a firmware program makes of the library: step, prefill and forward on a language model, a block and a stack that
-// pools, a draw from logits, an image viewed in place and a state saved. With KRAIT_IMAGE, a whole program.
+// A firmware program that uses the library: step, prefill and forward for a language model, a block and a stack that pools,
+// sampling, an image viewed in place and a saved state. With KRAIT_IMAGE defined it has a main function.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,7 @@ using Classifier = krait::Stack<Parts>;
 
 }  // namespace
 
-// Weights stay in flash; zeros do for what is asked here. State and scratch are RAM.
+// The weights are constants in flash. They are zeros because only symbols and sections are tested. State and scratch are RAM.
 extern constinit const Model model{};
 extern constinit const Block block{};
 extern constinit const Classifier classifier{};

@@ -1,5 +1,5 @@
-// A unit of a program whose units are compiled for different processors: uses all of the library, but krait/io only with
-// WITH_FILES. UNIT: the Highway target that it is compiled for, or main.
+// A translation unit for two_marches.py, which compiles it several times, for different processors. It uses all of the library,
+// krait/io only if WITH_FILES is defined. UNIT is the Highway target that it is compiled for, or main.
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -95,7 +95,7 @@ int main() {
   std::printf("%s is AVX2\n", AVX2(model, answer));
   for (const float value : answer.values)
     if (!(value - value == 0.0f)) return 1;
-  // The AVX-512 unit is in the program, and is not called.
+  // The AVX-512 unit is linked but not called.
   return AVX3 == nullptr;
 }
 #endif

@@ -1,4 +1,4 @@
-"""Small wrong changes of include/krait: what is found by its text, what replaces it, and the suites that should notice."""
+"""The mutants of include/krait: for each, a text that occurs once, its wrong replacement, and the suites that should fail."""
 import dataclasses
 import pathlib
 
@@ -11,13 +11,13 @@ class Mutant:
     old: str
     new: str
     needs: str = ""  # a processor feature, as /proc/cpuinfo spells it
-    by_compiler: bool = False  # a static assertion or a compiler's error is what should notice it
-    equivalent: str = ""  # why no test can notice it
+    by_compiler: bool = False  # a compile error should reveal it
+    equivalent: str = ""  # the reason, if no test can detect it
     file: pathlib.Path = None  # where the text was found
 
 
 def group(suites, *changes, **facts):
-    """Changes for the same suites (names with ` + ` between): (old, new), or (old, new, other facts)."""
+    """Adds mutants, (old text, new text) or (old text, new text, other fields), for suites separated by ` + `."""
     for old, new, *more in changes:
         MUTANTS.append(Mutant(suites.split(" + "), old, new, **facts, **(more[0] if more else {})))
 

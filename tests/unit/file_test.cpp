@@ -19,7 +19,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-// Without root's rights, for whom no file is unreadable.
+// Drops root's rights (effective user 65534) while in scope, because root may read and write every file.
 struct AsNobody {
   bool was_root = ::geteuid() == 0;
   AsNobody() { if (was_root) REQUIRE(::seteuid(65534) == 0); }
@@ -45,10 +45,10 @@ void cannot_write(const fs::path& path, std::span<const std::byte> content, cons
 
 }  // namespace
 
-TEST_CASE("a file is read as it was written, and written over") {
+TEST_CASE("write_file replaces an existing file, and read_file returns the bytes that were written") {
   const Folder folder;
   Bytes all(256 * 257), read;
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // line ends among them
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // with line ends
   CHECK(krait::write_file(bytes(100'000, 1), folder.path / "file"));
   CHECK(krait::write_file(all, folder.path / "file"));
   CHECK(krait::read_file(folder.path / "file", read));
@@ -56,7 +56,7 @@ TEST_CASE("a file is read as it was written, and written over") {
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("what is no readable file with something in it is refused in the system's words") {
+TEST_CASE("read_file fails with the system's error message for a missing, unreadable or empty file, folder or device") {
   const Folder folder;
   cannot_read(folder.path / "missing", "No such file or directory");
   cannot_read(folder.path / "missing" / "file", "No such file or directory");
@@ -71,20 +71,20 @@ TEST_CASE("what is no readable file with something in it is refused in the syste
   cannot_read(folder.path / "secret", "Permission denied");
 }
 
-TEST_CASE("a file that holds fewer bytes than its size is refused") {
-  const fs::path page = "/sys/devices/system/cpu/online";  // Linux: a page by its size, a line by its content
+TEST_CASE("read_file fails for a file that has fewer bytes than the file system reports") {
+  const fs::path page = "/sys/devices/system/cpu/online";  // on Linux: its size is 4096, but it has one line
   std::error_code none;
   if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the file's size");
 }
 
-TEST_CASE("the end of a path too long for a message is shown") {
+TEST_CASE("an error message shows the end of a path that is too long, after \"...\"") {
   const fs::path path = fs::path(std::string(150, 'a')) / "model.safetensors";
   Bytes read;
   const krait::Status status = krait::read_file(path, read);
   CHECK(std::string(status.where) == "..." + std::string(96 - 3 - 18, 'a') + "/model.safetensors");
 }
 
-TEST_CASE("a path too long for a message is cut between two code points") {
+TEST_CASE("an error message cuts a path that is too long between two code points") {
   for (const std::string name : {"", "a", "ab", "abc"}) {
     std::string path = name;
     for (int i = 0; i < 60; ++i) path += "\xF0\x9F\x90\x8D";
@@ -94,7 +94,7 @@ TEST_CASE("a path too long for a message is cut between two code points") {
   }
 }
 
-TEST_CASE("what cannot be written is refused, and nothing is left behind") {
+TEST_CASE("write_file fails for a path that cannot be written, and leaves no temporary file") {
   const Folder folder;
   cannot_write(folder.path / "missing" / "file", bytes(9, 9), "No such file or directory");
   fs::create_directory(folder.path / "folder");
@@ -106,7 +106,7 @@ TEST_CASE("what cannot be written is refused, and nothing is left behind") {
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("a write that fails half way leaves the old file whole") {
+TEST_CASE("a write that fails half way (file too large) leaves the old file unchanged") {
   const Folder folder;
   const Bytes old = bytes(5000, 1);
   REQUIRE(krait::write_file(old, folder.path / "file"));
