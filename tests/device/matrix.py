@@ -255,7 +255,7 @@ def outcomes(runs):
             found, wrong = None, [f"{cell}: found no end within the time limit"]
         except SystemExit as error:
             found, wrong = None, [f"{cell}: {error}"]
-        print(f"{done} of {len(runs)}: {cell}", *wrong, sep="\n", flush=True)
+        print(f"{done} of {len(runs)}: {cell}{': wrong' if wrong else ''}", flush=True)
         yield cell, found, wrong
 
 

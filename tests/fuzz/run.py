@@ -16,7 +16,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 SKIPPED = 77  # the exit code that Meson reports as "skipped"
-FLAGS = ["-std=c++20", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
+FLAGS = ["-std=c++20", "-g1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
          f"-I{HERE.parent.parent / 'include'}"]
 
 

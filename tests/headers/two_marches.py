@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that translation units compiled for different processors can be linked into one program (no ODR violation).
 
-  two_marches.py --compiler COMMAND
+  two_marches.py --compiler COMMAND [--levels=LEVEL,...]
 
 Links an AVX-512 and an AVX2 unit in every order and runs the AVX2 unit on an emulated processor without AVX-512. In the
 assembly, no function that the linker may merge (weak) may be the library's, or contain AVX instructions. Exit code 0: so it
@@ -20,7 +20,6 @@ from compilers import INCLUDE, SKIPPED, present, run
 HERE = pathlib.Path(__file__).resolve().parent
 FLAGS = ["-std=c++20", "-DKRAIT_QUIET", "-Wno-psabi", f"-I{INCLUDE}", f"-I{HERE}"]
 UNITS = {"AVX3": ["-march=x86-64-v4", "-maes", "-mpclmul"], "AVX2": ["-march=haswell", "-maes", "-mpclmul"]}
-LEVELS = ["-O0", "-O2"]
 PROCESSOR = ["qemu-x86_64", "-cpu", "Haswell"]
 IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # parts of mangled names that depend on the flags
 # Highway's functions are in a namespace that names the target, so units for other targets do not share them.
@@ -88,19 +87,20 @@ def check(compiler, level, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--levels", default="-O0,-O2", help="default: -O0,-O2")
     args = parser.parse_args()
-    compiler = shlex.split(args.compiler)
+    compiler, levels = shlex.split(args.compiler), args.levels.split(",")
     for program in (compiler[0], PROCESSOR[0]):
         if not present(program):
             print(f"skipped: no {program} on this machine")
             return SKIPPED
     wrong = []
     with tempfile.TemporaryDirectory(prefix="krait_two_marches_") as folder:
-        for level in LEVELS:
+        for level in levels:
             wrong += check(compiler, level, pathlib.Path(folder))
         wrong += check_files(compiler, pathlib.Path(folder))
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(f"{args.compiler}: {len(LEVELS)} levels, {len(wrong)} faults")
+    print(f"{args.compiler}: {len(levels)} levels, {len(wrong)} faults")
     return 1 if wrong else 0
 
 
