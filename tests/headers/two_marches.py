@@ -46,8 +46,9 @@ def shared_functions(assembly):
 
 
 def complaints(assembly):
-    for name, code in shared_functions(assembly).items():
-        readable = run(["c++filt", name])[1].strip()
+    functions = shared_functions(assembly)
+    readables = run(["c++filt"], input="\n".join(functions))[1].splitlines()
+    for (name, code), readable in zip(functions.items(), readables, strict=True):
         if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # Hana's accessors return empty objects
             yield f"the library's function is shared: {readable}"
         elif not ELSEWHERE.match(readable) and (found := NOT_EVERYWHERE.search(code)):
@@ -73,6 +74,12 @@ def check(compiler, level, folder):
             return
         if flags:
             yield from (f"{level} {target}: {text}" for text in complaints(objects[target]))
+        assembled = objects[target].with_suffix(".o")
+        code, said = run([*compiler, "-c", str(objects[target]), "-o", str(assembled)])
+        if code != 0:
+            yield f"{level} {target}: {said}"
+            return
+        objects[target] = assembled
     for order in itertools.permutations(objects):
         code, said = run([*compiler, *(str(objects[target]) for target in order), "-o", str(folder / "program")])
         if code != 0:
