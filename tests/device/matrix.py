@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Steps of the speaker and of the keyword spotter on boards, by compiler and level: every frame has the host's bits, also with
+"""Steps of the speaker, with --all of the keyword spotter too, on boards, by compiler and level: every frame has the host's bits, also with
 each function at an address of 2 modulo 4; other compilers take at most 5 % more instructions than g++, as many for any frame;
 no step takes more stack than krait::step_stack_bytes, which is at most 1.5 times the most.
 
@@ -79,21 +79,25 @@ class Result:
 class Bench:
     """Builds and runs cells in a folder."""
 
-    def __init__(self, folder, headers):
-        self.folder, self.headers = folder, headers
+    def __init__(self, folder, headers, keyword):
+        self.folder, self.headers, self.keyword = folder, headers, keyword
 
     def write_data(self, types):
         speaker.write_series(self.folder / "series.hpp", 100)
         made = [(self.headers / f"speaker_{storage}.hpp", ROOT / "examples" / "speaker" / "speaker.safetensors",
                  ["--type", storage, "--order", "linear_in,layers,norm_f,classifier", "--name", "weights"]) for storage in types]
-        checkpoint = self.headers / "keyword.safetensors"
-        if not checkpoint.exists():
-            run([sys.executable, str(HERE / "keyword_checkpoint.py"), str(checkpoint)])
-        made += [(self.headers / f"keyword_{storage}.hpp", checkpoint,
-                  ["--type", storage, "--ignore", "input*", "--ignore", "logits*", "--name", "keyword"]) for storage in types]
+        if self.keyword:
+            checkpoint = self.headers / "keyword.safetensors"
+            if not checkpoint.exists():
+                run([sys.executable, str(HERE / "keyword_checkpoint.py"), str(checkpoint)])
+            made += [(self.headers / f"keyword_{storage}.hpp", checkpoint,
+                      ["--type", storage, "--ignore", "input*", "--ignore", "logits*", "--name", "keyword"]) for storage in types]
+            self.write_recording(checkpoint)
         for header, model, how in made:
             if not header.exists():
                 run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(model), *how, "--header", str(header)])
+
+    def write_recording(self, checkpoint):
         (_, columns), values = arrays.read_tensors(checkpoint)["input"]
         (self.folder / "recording.hpp").write_text(f"""#include <krait.hpp>
 namespace recording {{
@@ -105,7 +109,7 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
         return ["-Wall", "-Wextra", "-Wno-psabi", "-Werror", f"-I{ROOT / 'include'}", f"-I{self.headers}", f"-I{self.folder}",
                 f"-I{ROOT / 'examples' / 'speaker'}",
                 f'-DMATRIX_SPEAKER="speaker_{storage}.hpp"', f"-DSTACKS_STORAGE={storage}",
-                *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword else [])]
+                *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword and self.keyword else [])]
 
     def build(self, cell, source, *more):
         """The object, with link-time optimisation done already."""
@@ -299,7 +303,7 @@ def main():
     types, wrong, results = options.types.split(","), [], {}
     with tempfile.TemporaryDirectory(prefix="krait_matrix_") as folder, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        bench = Bench(pathlib.Path(folder), options.headers or pathlib.Path(folder))
+        bench = Bench(pathlib.Path(folder), options.headers or pathlib.Path(folder), options.all)
         bench.write_data(types)
         expected = {storage: bench.host(storage) for storage in types}
         runs = {cell: pool.submit(bench.run, cell, HERE / "matrix.cpp", moved=cell.board in WITH_FPU)
@@ -322,7 +326,7 @@ def main():
                 results[cell][0].stack |= found[0].stack
                 results[cell][0].bound |= found[0].bound
         if "mps2-an386" in boards:
-            wrong += fpu_modes(bench, types, expected)
+            wrong += fpu_modes(bench, types if options.all else types[-1:], expected)
     wrong += judge_counts(results)
     wrong += judge_stacks(results, complete)
     print_table(results, count_text("speaker"), "Instructions of a step of the speaker")
