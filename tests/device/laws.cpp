@@ -104,7 +104,7 @@ void show_functions() {
 
 template <class Model, class From, class Inputs>
 void show(std::string_view name, const From& packed, const Inputs& inputs) {
-  constexpr std::size_t length = krait::detail::row_extent<Inputs>;
+  constexpr std::size_t length = krait::detail::length_of<Inputs>;
   static Model model;
   static krait::State<Model> stepped, prefilled;
   static krait::Tensor<float, length, Model::d_out> rows;

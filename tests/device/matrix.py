@@ -127,7 +127,7 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
 
     def host(self, storage):
         name = self.folder / f"host_{storage}"
-        Host().compile(HERE / "matrix.cpp", f"{name}.o", "-O1", *self.flags(storage, True))
+        Host().compile(HERE / "matrix.cpp", f"{name}.o", "-O0", *self.flags(storage, True))
         Host().link([f"{name}.o"], f"{name}.elf")
         return Result().add(Host().execute(f"{name}.elf"), "host")
 
