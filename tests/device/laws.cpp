@@ -88,11 +88,11 @@ void show_functions() {
       delta.set(c, 0, deltas[(c / 2 + i) % 8]);
       D.set(c, 0, 0.0f), x.set(c, 0, 1.0f);
     }
-    const krait::HWY_NAMESPACE::Rows<const float> deltas_row{delta.data(), channels}, x_row{x.data(), channels};
     Row y;
-    kernels::selective_scan<false>({.A2 = A2.data(), .D = D.data(), .h = h.data(), .delta = deltas_row,
-                                    .B = {B.data(), 1}, .C = {C.data(), 1}, .x = x_row, .y = {y.data(), channels},
-                                    .d_state = d_state, .tokens = 1}, channels);
+    kernels::selective_scan<false>({.A2 = A2.data(), .D = D.data(), .h = h.data(),
+                                    .delta = {delta.data(), channels}, .B = {B.data(), 1}, .C = {C.data(), 1},
+                                    .x = {x.data(), channels}, .y = {y.data(), channels}, .d_state = d_state, .tokens = 1},
+                                   channels);
     row = y;
     if (i % 4 < d_state)
       for (std::size_t c = 0; c < channels; ++c) row.set(c, 0, h.get(c, i % 4));
