@@ -146,11 +146,11 @@ constexpr krait::ModelDims tied_dims = krait::resolve({.vocab_size = 64, .d_mode
 template <Storage storage>
 void show_all(std::string_view name) {
   using Block = krait::MambaBlock<krait::with_storage(block_dims, storage)>;
-  using Tied = krait::Mamba<krait::with_storage(tied_dims, storage)>;
   show<Block>(krait::Text<40>("block_odd_all_biases ") + name, block::model<krait::MambaBlock<block_dims>>(), data::rows);
 #ifndef LAWS_QUICK
   if constexpr (storage == Storage::int8)  // one is enough: the speaker is another, and compiling takes its time
-    show<Tied>(krait::Text<40>("mamba_tied ") + name, tied::model<krait::Mamba<tied_dims>>(), data::tokens);
+    show<krait::Mamba<krait::with_storage(tied_dims, storage)>>(krait::Text<40>("mamba_tied ") + name,
+        tied::model<krait::Mamba<tied_dims>>(), data::tokens);
 #endif
 }
 
