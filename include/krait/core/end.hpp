@@ -1,4 +1,4 @@
-// See begin.hpp.
+// Restores the macros and compiler warnings that core/begin.hpp has set aside. Every public header includes this file last.
 #ifdef __GNUC__
 #pragma pop_macro("A")
 #pragma pop_macro("B")

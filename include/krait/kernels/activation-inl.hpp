@@ -1,5 +1,4 @@
-// The functions exp, SiLU and softplus, computed by polynomials without branches or tables, so that every target gives the same
-// bits.
+// Computes exp, SiLU and softplus by polynomials, without branches or tables, so that every target gives the same bits.
 #if defined(KRAIT_KERNELS_ACTIVATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ACTIVATION_INL_HPP
 #undef KRAIT_KERNELS_ACTIVATION_INL_HPP
@@ -43,7 +42,7 @@ HWY_INLINE A exp2_decay(const A& t) {
 // x log2(e) - n. The constant log2(e) is the sum of two floats, and f = fma(x, lo, fma(x, hi, -n)), because a single product x
 // log2(e) would have a rounding error that is too large.
 inline constexpr float exp_limit = 87.3f;
-inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // their sum is log2(e)
+inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // the sum of both is log2(e)
 template <class A>
 HWY_INLINE A exp_within_limit(const A& x) {
   const auto hi = constant<A>(log2e_hi);

@@ -1,4 +1,4 @@
-// The causal depthwise convolution over a run of tokens, fused with the activation function that follows it.
+// Computes the causal depthwise convolution over a run of tokens, and the activation function that follows it.
 #if defined(KRAIT_KERNELS_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_CONV1D_INL_HPP
 #undef KRAIT_KERNELS_CONV1D_INL_HPP

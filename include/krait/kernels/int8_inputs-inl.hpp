@@ -1,4 +1,4 @@
-// Quantisation of the inputs of linear layers with int8 weights. The inputs of each token are rounded to 16-bit integers q,
+// Quantises the inputs of linear layers with int8 weights. The inputs of each token are rounded to 16-bit integers q,
 // which approximate x / step; every token has a step of its own. For each output o, with w[o][k] the int8 weights:
 //   y[o] = (q[0] w[o][0] + q[1] w[o][1] + ...) * (scale[o] * step) + bias[o]
 // The integer sum is exact in any order, so each target may use the fastest multiply-accumulate instructions it has.
@@ -25,14 +25,15 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 #define KRAIT_AVX512_VNNI 1
 #endif
 
-// Weights<Storage::int8> points to the int8 weights of an even output and of its right neighbours in a panel, and to their
+// Weights<Storage::int8> points to the int8 weights of an even output and of the outputs after it in a panel, and to their
 // scales. Weights are stored as 16-bit pairs [K / 8][width / 2][8]: a pair contains the weights of two neighbouring outputs for
 // one column, and eight columns form a group. Each output has one float32 scale.
 template <>
 struct Weights<Storage::int8> {
   static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
 #ifdef KRAIT_AVX512_VNNI
-  static constexpr std::size_t most_tokens = 3;  // each token requires registers for lower and upper bytes and for their sums
+  // A tile has at most three tokens, because each token requires registers for its lower and upper bytes and for their sums.
+  static constexpr std::size_t most_tokens = 3;
 #else
   static constexpr std::size_t most_tokens = tile_tokens;
 #endif
@@ -98,7 +99,8 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
     const std::size_t i = done + from;
     const V whole = round_shifted(mul(load(x + i), inverse));
 #ifdef KRAIT_AVX512_VNNI
-    // number = 256 * upper + lower, where both bytes are signed. Stores the lower bytes of all inputs, then the upper bytes.
+    // A quantised input is number = 256 * upper + lower, where both bytes are signed. Stores the lower bytes of all inputs,
+    // then the upper bytes.
     const hn::Rebind<std::int8_t, Tag> byte_tag;
     const auto number = hn::Sub(hn::BitCast(int_tag, whole), shift);
     const auto low = hn::ShiftRight<24>(hn::ShiftLeft<24>(number));

@@ -1,4 +1,5 @@
-// Linear layers with int8 weights on targets without vectors: Highway's SCALAR (one lane) and EMU128 (four emulated lanes).
+// Computes linear layers with int8 weights on targets without vectors: Highway's SCALAR (one lane) and EMU128 (four emulated
+// lanes).
 #if defined(KRAIT_KERNELS_INT8_SCALAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_INT8_SCALAR_INL_HPP
 #undef KRAIT_KERNELS_INT8_SCALAR_INL_HPP

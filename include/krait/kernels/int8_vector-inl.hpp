@@ -1,4 +1,4 @@
-// Linear layers with int8 weights on targets with vectors, by multiply-accumulates of 16-bit integers.
+// Computes linear layers with int8 weights on targets with vectors, by multiply-accumulates of 16-bit integers.
 #if defined(KRAIT_KERNELS_INT8_VECTOR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_INT8_VECTOR_INL_HPP
 #undef KRAIT_KERNELS_INT8_VECTOR_INL_HPP
@@ -23,8 +23,10 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
   using Sum = hn::Vec<decltype(int_tag)>;
   using Shorts = hn::Vec<decltype(short_tag)>;
-  constexpr std::size_t parts = 4 * vectors;  // even parts sum products of the first weights of pairs, odd parts of the second
-  Sum sum[tokens][parts], more[tokens][parts];  // hn::ReorderWidenMulAccumulate adds to one or both, depending on the target
+  // sum[t][part] accumulates products of the first weights of pairs if `part` is even, and of the second weights if it is odd.
+  // hn::ReorderWidenMulAccumulate distributes the products between `sum` and `more` in a way that depends on the target.
+  constexpr std::size_t parts = 4 * vectors;
+  Sum sum[tokens][parts], more[tokens][parts];
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
     KRAIT_UNROLL

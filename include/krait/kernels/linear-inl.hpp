@@ -1,5 +1,5 @@
-// Linear layers, y = W x + bias, for weights that are stored in panels: [N / 64][K][64], where the last panel may be 16, 32 or
-// 48 outputs wide. A SIMD vector covers neighbouring outputs, and each input is broadcast to all lanes. Each output is
+// Computes linear layers, y = W x + bias, whose weights are stored in panels: [N / 64][K][64], where the last panel may be 16,
+// 32 or 48 outputs wide. A SIMD vector covers neighbouring outputs, and each input is broadcast to all lanes. Each output is
 // therefore one chain of fused multiply-adds with k ascending, whatever the target and the number of tokens, and the weights
 // are read sequentially. bf16 and f16 weights are widened exactly to float32. int8 weights are multiplied in int8-inl.hpp.
 #if defined(KRAIT_KERNELS_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -30,7 +30,7 @@ inline float stored_column(std::uint32_t pair, std::size_t column) {
   return from_bf16(static_cast<std::uint16_t>(pair >> 16 * column));
 }
 
-// Weights<storage> points to the weights of an output and of its right neighbours in a panel, stored as [K / columns][width].
+// Weights<storage> points to the weights of an output and of the outputs after it in a panel, stored as [K / columns][width].
 // It does not contain the panel's width, which callers pass along.
 template <Storage storage>
 struct Weights {
@@ -87,7 +87,7 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
 // on x86 only.
 struct Prefetcher {
   const char* at;    // the address to prefetch next
-  std::size_t step;  // bytes
+  std::size_t step;  // bytes by which each call of fetch() advances
   HWY_INLINE void fetch() {
     if constexpr (HWY_ARCH_X86) {
       hwy::Prefetch(at);
@@ -123,8 +123,8 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   }
   const auto* w = weights.values;
   const std::size_t to_next_panel = static_cast<std::size_t>(weights.panel(width, K).values - w);
-  // Multiplies and accumulates `count` columns, starting with column k. For bf16, which stores columns in pairs, count is 2, or
-  // 1 for the last column of an odd K.
+  // Multiplies and accumulates `count` columns of the weight matrix, starting with column k. For bf16, which stores columns in
+  // pairs, count is 2, or 1 for the last column of an odd K.
   const auto multiply_in = [&](std::size_t k, auto count) KRAIT_LAMBDA {
     V in[2][tokens];
     KRAIT_UNROLL
@@ -196,7 +196,7 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
 template <std::size_t tokens, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
-  static_assert(panel_width == 4 * strip_width);
+  static_assert(panel_width == 4 * strip_width, "krait: the cases below cover panels of one to four strips of 16 outputs");
   switch (width / strip_width) {
     case 1: return linear_panel<tokens, 1 * strip_width>(w, 1 * strip_width, K, bias, x, y, n);
     case 2: return linear_panel<tokens, 2 * strip_width>(w, 2 * strip_width, K, bias, x, y, n);

@@ -1,4 +1,4 @@
-// RMSNorm (arXiv 1910.07467), and element-wise sums and quotients of arrays of floats.
+// Computes RMSNorm (arXiv 1910.07467), and element-wise sums and quotients of arrays of floats.
 #if defined(KRAIT_KERNELS_RMS_NORM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_RMS_NORM_INL_HPP
 #undef KRAIT_KERNELS_RMS_NORM_INL_HPP
@@ -33,8 +33,8 @@ HWY_INLINE float square_root(float x) {
 }
 
 // Returns x[0]^2 + ... + x[n - 1]^2. The order of accumulation is the same for every vector width: partial sum p, for p = 0 to
-// 15, accumulates the squares of x[p], x[p + 16], x[p + 32], ...; then the 16 partial sums are halved four times: p is added to
-// p + 8, then to p + 4, p + 2 and p + 1.
+// 15, accumulates the squares of x[p], x[p + 16], x[p + 32], ...; then partial sums p and p + 8 are added,
+// then p and p + 4, p and p + 2, p and p + 1.
 HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
   constexpr std::size_t vectors = strip_width / lanes;
   V sum[vectors];

@@ -1,4 +1,4 @@
-// The selective scan: Mamba's recurrence over tokens (arXiv 2312.00752, equation 2), including its discretisation.
+// Computes the selective scan, Mamba's recurrence over tokens (arXiv 2312.00752, equation 2), including its discretisation.
 #if defined(KRAIT_KERNELS_SCAN_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_SCAN_INL_HPP
 #undef KRAIT_KERNELS_SCAN_INL_HPP
@@ -14,7 +14,7 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // The arguments of selective_scan: pointers to the weights, the state, the inputs and the output of a run of tokens.
 struct Scan {
-  const float* A2;                        // A log2(e), [channels / 16][d_state][16]
+  const float* A2;                        // decay rates A log2(e), [channels / 16][d_state][16]
   const float* D;                         // weight of the skip connection, [channels]
   float* h;                               // state, [channels / 16][d_state][16]; the scan updates it
   TokenSpan<const float> delta, B, C, x;  // inputs of the scan for each token; selective_scan documents their shapes
@@ -52,7 +52,7 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
     const auto delta = load<k>(s.delta[t] + c);
     const auto delta_x = mul(delta, x);
     auto y = mul(load<k>(s.D + c), x);
-    // h[n] = 2^(delta A2[n]) h[n] + (delta x) B[n];   y = D x + C[0] h[0] + C[1] h[1] + ..., accumulated with n ascending
+    // Recurrence: h[n] = 2^(delta A2[n]) h[n] + (delta x) B[n], and y = D x + C[0] h[0] + C[1] h[1] + ..., with n ascending.
     for (std::size_t n = 0; n < d_state; ++n) {
       const auto decay = exp2_decay(mul(delta, load_state(A2, n)));
       const auto matrix = [&](const float* row) KRAIT_LAMBDA {

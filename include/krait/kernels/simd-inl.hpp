@@ -1,5 +1,5 @@
-// Arithmetic on SIMD vectors that rounds the same way on every target, and loads and stores of vectors. Highway includes this
-// file once for each target.
+// Defines arithmetic on SIMD vectors that rounds the same way on every target, and functions that load and store vectors.
+// Highway includes this file once for each target.
 #if defined(KRAIT_KERNELS_SIMD_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_SIMD_INL_HPP
 #undef KRAIT_KERNELS_SIMD_INL_HPP
@@ -143,7 +143,7 @@ HWY_INLINE auto neg(const A& a) {
   return each(
       [](auto x) KRAIT_LAMBDA {
 #if HWY_TARGET == HWY_SCALAR
-        return decltype(x)(-x.raw);  // hn::Neg flips the sign in an integer register, which takes two more moves
+        return decltype(x)(-x.raw);  // hn::Neg would flip the sign in an integer register, at the cost of two moves
 #else
         return hn::Neg(x);
 #endif
@@ -169,8 +169,8 @@ HWY_INLINE V zero_start() {
 #endif
 }
 
-// Returns v and forces it into a register. Without it, gcc loads v from memory again in each instruction that uses it, and
-// loads then limit the speed of a register tile.
+// Returns v and forces it into a register. Without this function, gcc loads v from memory again in each instruction that uses
+// it, and the loads limit the speed of a register tile.
 HWY_INLINE V in_register(V v) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
   asm("" : "+v"(v.raw));
@@ -187,7 +187,7 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
 #if HWY_TARGET == HWY_SCALAR
         return decltype(x)(x.raw < low.raw ? low.raw : x.raw);
 #elif HWY_TARGET != HWY_EMU128 && HWY_ARCH_X86
-        return hn::Max(low, x);  // maxps returns its second operand if either operand is NaN
+        return hn::Max(low, x);  // compiles to maxps, which returns its second operand x if either operand is NaN
 #else
         return hn::IfThenElse(hn::Lt(x, low), low, x);
 #endif
@@ -198,14 +198,14 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
 // round_shifted(t) rounds t to the nearest integer n (ties to even) and returns n + 1.5 * 2^23, for |t| < 2^21. The low bits of
 // the returned float are n as an integer. One addition rounds, and one subtraction of whole_shift gives n; Highway's Round
 // takes a dozen instructions with branches on a Cortex-M4.
-inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23
+inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23, whose addition rounds a small float to an integer
 template <class A>
 HWY_INLINE A round_shifted(const A& t) {
   return add(t, constant<A>(whole_shift));
 }
 
 // Returns p * 2^n, computed by adding n to the exponent bits of p. n_shifted is n + 1.5 * 2^23, as round_shifted returns it.
-// The result must be a normal number, or zero where the exponent becomes 0 and the mantissa is 0.
+// The result is exact if it is a normal number.
 template <class A>
 HWY_INLINE A times_power_of_two(const A& p, const A& n_shifted) {
   return each(

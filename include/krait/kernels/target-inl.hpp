@@ -1,5 +1,5 @@
-// Settings of the Highway target that the kernels are compiled for: whether it is the scalar target, the vector type V, the
-// number of lanes, and the fused multiply-add. Highway includes this file once for each target.
+// Selects the Highway target that the kernels are compiled for, and defines its vector type V, its number of lanes and its
+// fused multiply-add. Highway includes this file once for each target.
 #if defined(KRAIT_KERNELS_TARGET_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_TARGET_INL_HPP
 #undef KRAIT_KERNELS_TARGET_INL_HPP
@@ -77,7 +77,7 @@ using OneTag = hn::CappedTag<float, 1>;
 // has_fma is true if the target has a fused multiply-add, so that mul_add rounds once. On SCALAR and EMU128, Highway's MulAdd
 // is the expression a * b + c, which rounds twice; `fused` replaces it with the processor's instruction where there is one.
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-// gcc defines __FP_FAST_FMAF. clang defines only the macros of the processor's features.
+// gcc defines __FP_FAST_FMAF if the target has a fused multiply-add; clang defines only the macros of the processor's features.
 #if defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_flen)
 inline constexpr bool has_fma = true;
 #else
@@ -98,7 +98,7 @@ HWY_INLINE float fused(float a, float b, float c) {
 #endif
 }
 #elif HWY_ARCH_X86
-inline constexpr bool has_fma = HWY_TARGET <= HWY_AVX2;  // Highway numbers better targets lower
+inline constexpr bool has_fma = HWY_TARGET <= HWY_AVX2;  // Highway gives lower numbers to targets with more features
 #elif HWY_ARCH_ARM_V7
 #ifdef __ARM_VFPV4__
 inline constexpr bool has_fma = true;

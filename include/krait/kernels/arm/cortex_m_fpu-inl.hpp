@@ -1,5 +1,5 @@
-// The recurrence and the activation functions for Cortex-M4F, M7 and M33, as assembly loops that process four channels at a
-// time with scalar float instructions.
+// Contains assembly loops for Cortex-M4F, M7 and M33 that compute Mamba's recurrence and the activation functions for four
+// channels at a time, with scalar float instructions.
 #if defined(KRAIT_KERNELS_ARM_CORTEX_M_FPU_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_CORTEX_M_FPU_INL_HPP
 #undef KRAIT_KERNELS_ARM_CORTEX_M_FPU_INL_HPP

@@ -1,4 +1,4 @@
-// Linear layers with int8 weights on Cortex-M4, M7 and M33, by the DSP instructions SMLALD and SMLAD.
+// Computes linear layers with int8 weights on Cortex-M4, M7 and M33, by the DSP instructions SMLALD and SMLAD.
 #if defined(KRAIT_KERNELS_ARM_CORTEX_M_INT8_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_CORTEX_M_INT8_INL_HPP
 #undef KRAIT_KERNELS_ARM_CORTEX_M_INT8_INL_HPP
@@ -18,8 +18,8 @@ inline constexpr float six_zeros[6] = {};
 // The arguments of multiply_int8, which computes 4 * quads neighbouring outputs of one token. The assembly loads the members in
 // the order of their declaration.
 struct Int8Tile {
-  // The position in multiply_int8's loop where the first iteration starts: with two groups of eight columns, the full
-  // iteration, with one group, or with half a group.
+  // Begin selects how many columns the first iteration of multiply_int8's loop processes: two groups of eight columns, as all
+  // other iterations do, one group, or half a group.
   enum class Begin : std::uint32_t { with_two, with_one, with_half };
   const std::int16_t *q, *w;
   const float *scales, *start;
@@ -28,10 +28,10 @@ struct Int8Tile {
   const float* zeros;
   Begin begin;
   float step;
-  std::size_t stride;  // bytes from one group of columns to the next
+  std::size_t stride;  // distance in bytes from the weights of one group of columns to those of the next
   const std::int16_t* q_end;
 
-  // w points to int8 weights as in Weights<Storage::int8>, q to the token's K quantised inputs, and `step` is their step. An
+  // Constructs the arguments from int8 weights w, stored as in Weights<Storage::int8>, and one token's K quantised inputs q. An
   // iteration processes two groups of eight columns; if the number of groups is odd, the first iteration processes one. If K <=
   // 4, the only iteration processes the second half of a group; its weights are read four numbers after w, so w is moved back
   // by four.

@@ -1,5 +1,5 @@
-// Matrix-vector products, the causal convolution, and the quantisation of inputs for int8 weights, as assembly loops for
-// Cortex-M cores with an FPU.
+// Contains assembly loops for Cortex-M cores with an FPU: matrix-vector products, the causal convolution, and the quantisation
+// of inputs for int8 weights.
 #if defined(KRAIT_KERNELS_ARM_CORTEX_M_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_CORTEX_M_LINEAR_INL_HPP
 #undef KRAIT_KERNELS_ARM_CORTEX_M_LINEAR_INL_HPP

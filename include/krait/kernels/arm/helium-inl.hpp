@@ -1,5 +1,5 @@
-// The recurrence and the activation functions for Cortex-M cores with Helium, such as the Cortex-M55. A vector holds four
-// channels.
+// Contains assembly loops for Cortex-M cores with Helium, such as the Cortex-M55, that compute Mamba's recurrence and the
+// activation functions. A vector holds four channels.
 #if defined(KRAIT_KERNELS_ARM_HELIUM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_HELIUM_INL_HPP
 #undef KRAIT_KERNELS_ARM_HELIUM_INL_HPP

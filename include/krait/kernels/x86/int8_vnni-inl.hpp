@@ -1,4 +1,4 @@
-// Linear layers with int8 weights on x86 processors with AVX-512 VNNI, by the instruction VPDPBUSD.
+// Computes linear layers with int8 weights on x86 processors with AVX-512 VNNI, by the instruction VPDPBUSD.
 #if defined(KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP
 #undef KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP
@@ -29,7 +29,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   using Bytes = hn::Vec<decltype(byte_tag)>;
   constexpr std::size_t parts = 2 * vectors;
   const auto add_products = [](Sum& sum, Bytes unsigned_bytes, Bytes signed_bytes) KRAIT_LAMBDA {
-    // Inline assembly replaces the intrinsic, for which gcc copies the sums between registers.
+    // VPDPBUSD is written as inline assembly, because gcc copies the sums between registers if its intrinsic is used.
     asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(unsigned_bytes.raw), "v"(signed_bytes.raw));
   };
   Sum lower[tokens][parts], upper[tokens][parts];
