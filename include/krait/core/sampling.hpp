@@ -12,7 +12,7 @@ namespace krait {
 // to the tokens that the previous filter kept. They always keep the most likely token, and of equally likely tokens the first
 // ones. Tokens less than 2^-32 times as likely as the most likely token are never drawn.
 struct Sampling {
-  float temperature = 1.0f;  // divides the logits; 0, negative or NaN selects the first of the largest logits (greedy)
+  float temperature = 1.0f;  // divides the logits; 0, negative or NaN draws the first of the largest logits (greedy)
   std::size_t top_k = 0;     // keeps the k most likely tokens; 0 keeps all
   float top_p = 1.0f;        // keeps the smallest set of most likely tokens with this total probability; 1 or more keeps all
   float min_p = 0.0f;        // keeps tokens whose probability is at least min_p times the largest probability; 0 keeps all

@@ -70,7 +70,7 @@ HWY_INLINE auto each(F f, const Args&... args) {
   return several<std::max({count_of<Args>...})>([&](std::size_t i) KRAIT_LAMBDA { return f(nth(args, i)...); });
 }
 
-// Returns a vector with all lanes set to `value`, of the type that T (a vector, or Several) consists of.
+// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is the type of that vector, or Several of them.
 template <class T>
 HWY_INLINE auto constant(float value) {
   return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);
@@ -264,7 +264,8 @@ HWY_INLINE void store(const A& all, float* to) {
 
 // True if the target has 16 SIMD registers instead of 32: x86 below AVX-512.
 inline constexpr bool few_registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;
-// The number of vectors that element-wise loops process together as Several.
+// The number of SIMD vectors that element-wise loops, such as softplus, process side by side to hide the latency of
+// instructions.
 inline constexpr std::size_t side_by_side = few_registers ? 2 : 4;
 // Calls f(k, c) for groups of k neighbouring vectors of channels until all channels are covered: c is the first channel of a
 // group, and k, an integral_constant, is side_by_side or 1. The number of channels must be a multiple of 16.

@@ -25,7 +25,7 @@ struct PanelLayout {
   static constexpr std::size_t padded_rows = order.padded_rows();
   static constexpr std::size_t padded_cols = ceil_div(columns, group) * group;
 
-  // Returns where the element of a row and a column of the matrix is stored, counted in elements from the start.
+  // Returns the offset at which the element of a row and a column of the matrix is stored, in elements.
   KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     const std::size_t at = order.place(row);
     const std::size_t panel = at / width * width;
@@ -85,7 +85,7 @@ template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
   using Layout = PanelLayout<order, columns, width, int8_group>;
   alignas(64) std::array<std::int16_t, order.padded_rows() / 2 * Layout::padded_cols> values;
-  alignas(64) std::array<float, order.padded_rows()> scales;  // scale of each row, in the order in which the rows are stored
+  alignas(64) std::array<float, order.padded_rows()> scales;  // scale of each row, in the order in which rows are stored
 
   // Returns the index in `values` of the pair that contains the weight of a row and a column.
   KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {

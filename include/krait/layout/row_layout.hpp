@@ -33,7 +33,7 @@ struct RowLayout {
 
   // Returns the number of rows of the weight matrix, without padding.
   KRAIT_INLINE constexpr std::size_t rows() const { return lead + groups * channels * per_channel; }
-  // Returns the position at which the first row of a group is stored, counted in rows.
+  // Returns the position at which the first row of group `group` of the weight matrix is stored, counted in rows.
   KRAIT_INLINE constexpr std::size_t group_start(std::size_t group) const {
     return padded(lead) + group * padded(channels) * per_channel;
   }
