@@ -58,7 +58,7 @@ class Board:
         run([*self.arguments_of(compiler), "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
 
     def arguments_of(self, compiler):
-        """Returns the compiler and its arguments: the cross file's or, for clang++, the same target and g++'s header folders."""
+        """Returns the compiler and its arguments: the cross file's or, for clang++, the same target and g++'s headers."""
         if compiler == "g++":
             return self.compile_args
         target = "riscv32-unknown-elf" if "riscv" in self.binaries["cpp"] else "arm-none-eabi"

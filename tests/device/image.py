@@ -9,7 +9,7 @@ import symbols  # noqa: E402
 
 
 def complaints(board, image):
-    """Yields the symbols of heap, exceptions, RTTI, guards and stdio in a linked image, including those of the C library."""
+    """Returns a fault for each symbol of heap, exceptions, RTTI, guards or stdio in a linked image, the C library included."""
     return [f"{board.name}: {pathlib.Path(image).name} has {name}" for name in symbols.forbidden(board.binaries["nm"], image)]
 
 
