@@ -96,8 +96,10 @@ UNFIT = {
     "the wrong call compiles": "// expect: x\n",
     "the corrected call gives errors": "// expect: x\nstatic_assert(false, \"x\");\n",
     "2 errors, wanted 1": "// expect: x\n#ifndef RIGHT\nstatic_assert(false, \"x\");\nstatic_assert(false, \"x\");\n#endif\n",
-    "lines of output, wanted at most": "// expect: x\n#ifndef RIGHT\n" + "#warning x\n" * MOST_LINES + "static_assert(false, \"x\");\n#endif\n",
-    "the output lacks: never said": "// expect: x\n// expect: never said\n#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
+    "lines of output, wanted at most":
+        "// expect: x\n#ifndef RIGHT\n" + "#warning x\n" * MOST_LINES + "static_assert(false, \"x\");\n#endif\n",
+    "the output lacks: never said":
+        "// expect: x\n// expect: never said\n#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
     "no `// expect:` line": "#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
 }
 
