@@ -12,9 +12,8 @@
 
 #include <krait.hpp>
 #include <krait/init.hpp>
-#include <krait/io/file.hpp>
-#include <krait/io/load.hpp>
-#include <krait/io/save.hpp>
+#include <krait/load.hpp>
+#include <krait/save.hpp>
 
 #include "clipped_linear.hpp"
 
@@ -88,10 +87,8 @@ int main() {
     std::printf("clipped.%.*s: %zu elements\n", static_cast<int>(name.size()), name.data(), tensor.rows * tensor.cols);
   });
   const auto path = std::filesystem::temp_directory_path() / "krait_own_layer.safetensors";
-  std::vector<std::byte> bytes;
-  krait::Status status = krait::write_file(path, krait::save(model));
-  if (status) status = krait::read_file(path, bytes);
-  if (status) status = krait::load(loaded, bytes);
+  krait::Status status = krait::save_file(model, path);
+  if (status) status = krait::load_file(path, loaded);
   std::filesystem::remove(path);
   const auto message = status.message();
   if (!status) std::printf("%.*s\n", static_cast<int>(message.size), message.characters.data());

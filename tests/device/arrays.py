@@ -1,10 +1,10 @@
-"""Tensors of safetensors files as C++ arrays: test data for programs that have no files."""
+"""Converts tensors of safetensors files to C++ arrays, as test data for boards without a file system."""
 import json
 import struct
 
 
 def read_tensors(path):
-    """Name -> (shape, values row by row) of the F32, I32 and U8 tensors of a safetensors file."""
+    """Returns {name: (shape, values row by row)} for the F32, I32 and U8 tensors of a safetensors file."""
     with open(path, "rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         header, data = json.loads(file.read(size)), file.read()
@@ -22,14 +22,14 @@ def float_text(value):
 
 
 def rows(shape, values):
-    """The initialiser of a krait::Tensor<float, rows, columns>."""
+    """Returns the C++ initialiser of a krait::Tensor<float, rows, columns>."""
     columns = shape[1]
     lines = ["  {{{" + ", ".join(map(float_text, values[i : i + columns])) + "}}},\n" for i in range(0, len(values), columns)]
     return "{{{\n" + "".join(lines) + "}}}"
 
 
 def row(values):
-    """The initialiser of a krait::Tensor<float, n>, or of a std::array of whole numbers."""
+    """Returns the C++ initialiser of a krait::Tensor<float, n>, or of a std::array of integers."""
     if all(isinstance(value, int) for value in values):
         return "{" + ", ".join(map(str, values)) + "}"
     return "{{{" + ", ".join(map(float_text, values)) + "}}}"

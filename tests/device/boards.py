@@ -1,4 +1,4 @@
-"""Boards, as the cross files describe them: one place for compilers, flags, memory maps and emulators."""
+"""The emulated boards: reads their compilers, flags, memory maps and emulators from Meson's cross files, and runs programs."""
 import configparser
 import functools
 import os
@@ -8,17 +8,20 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CROSS = ROOT / "cross"
-SKIPPED = 77  # what Meson takes for "skipped"
+SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 class _Text(str):
-    """Strings of a cross file: Meson writes a / b for paths."""
+    """A string of a cross file, with Meson's operator / that joins paths."""
     def __truediv__(self, other):
         return _Text(f"{self}/{other}")
 
 
 def read_cross_file(path):
-    """Sections of plain values. Of Meson's expressions: strings, lists, booleans, names of constants, + and /."""
+    """Reads a cross file. Returns {section: {key: value}}.
+
+    Of Meson's expressions it evaluates strings, lists, booleans, names of constants, + and /.
+    """
     parser = configparser.ConfigParser(delimiters=["="], interpolation=None)
     parser.optionxform = str
     parser.read(path)
@@ -26,7 +29,7 @@ def read_cross_file(path):
     for section in ["constants", *(name for name in parser.sections() if name != "constants")]:
         found[section] = {}
         for key, text in parser[section].items():
-            pieces = text.split("'")  # every second one is the inside of a string
+            pieces = text.split("'")  # every second piece is inside quotes
             text = "".join(f"_Text('{piece}')" if i % 2 else piece for i, piece in enumerate(pieces)).replace("\n", " ")
             found[section][key] = eval(text, {"__builtins__": {}}, names)
             if section == "constants":
@@ -47,7 +50,7 @@ class Board:
         self.emulator = [facts["properties"]["emulator"], *facts["properties"]["emulator_args"]]
 
     def missing(self):
-        """A program that this board needs and this machine has not; None if all are here."""
+        """Returns the name of a program that this board needs and that is not installed, or None."""
         return next((name for name in (self.binaries["cpp"], self.binaries["nm"], self.emulator[0])
                      if shutil.which(name) is None), None)
 
@@ -55,7 +58,7 @@ class Board:
         run([*self.arguments_of(compiler), "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
 
     def arguments_of(self, compiler):
-        """The compiler and its arguments: the cross file's, or, for a clang++, the same target with g++'s header folders."""
+        """Returns the compiler and its arguments: the cross file's or, for clang++, the same target and g++'s headers."""
         if compiler == "g++":
             return self.compile_args
         target = "riscv32-unknown-elf" if "riscv" in self.binaries["cpp"] else "arm-none-eabi"
@@ -65,7 +68,7 @@ class Board:
 
     @functools.cache
     def header_folders(self):
-        """Where g++ finds the C and C++ library's headers for this board; its own are not among them."""
+        """Returns the folders of the C and C++ library's headers for this board, without the compiler's own headers."""
         said = run([*self.compile_args, "-E", "-v", "-x", "c++", "/dev/null"])
         listed = said.split("search starts here:")[-1].split("End of search list")[0].splitlines()
         folders = [os.path.realpath(line.strip()) for line in listed if line.startswith(" /")]
@@ -75,7 +78,7 @@ class Board:
         run([self.binaries["cpp"], *map(str, objects), *self.link_args, *more, "-Wl,--gc-sections", "-o", str(image)])
 
     def execute(self, image, shift=0, timeout=100):
-        """Runs an image in the emulator, an instruction every 2^shift ns. Gives its lines."""
+        """Runs an image in the emulator, one instruction per 2^shift ns, and returns the lines that it prints."""
         command = [f"shift={shift}" if word == "shift=0" else word for word in self.emulator]
         done = subprocess.run([*command, str(image)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=timeout)
@@ -85,7 +88,7 @@ class Board:
 
 
 class Host:
-    """This machine, for the same programs."""
+    """This machine, with the interface of Board, to run the same programs."""
     name = "host"
     flags = ["-march=native"]
 
@@ -103,7 +106,7 @@ BOARDS = sorted(path.stem for path in CROSS.glob("*.ini"))
 
 
 def boards_here(names):
-    """Those of the boards (names with commas between) that this machine has the tools for; says which it leaves out."""
+    """Returns the boards (comma-separated names) whose tools are installed, and prints which ones are skipped."""
     for board in map(Board, names.split(",")):
         if board.missing():
             print(f"{board.name}: skipped: no {board.missing()} on this machine")
@@ -114,6 +117,6 @@ def boards_here(names):
 def run(command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        said = [line for line in done.stdout.splitlines() if "inlined from" not in line]  # pages of gcc's
+        said = [line for line in done.stdout.splitlines() if "inlined from" not in line]  # gcc prints many such lines
         raise SystemExit("\n".join([" ".join(map(str, command)), *said[-40:]]))
     return done.stdout

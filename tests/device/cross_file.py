@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A cross file is all that Meson needs: it configures, builds the firmware and runs it in the board's emulator.
+"""Checks that Meson, with only a board's cross file, configures and builds the firmware and runs it in the emulator.
 
   cross_file.py MESON BOARD [TEST]...    the tests of examples/firmware to build and run; default: all
 """

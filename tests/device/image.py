@@ -1,4 +1,4 @@
-"""What a linked image holds: its sections, and symbols that no firmware of ours may have."""
+"""Examines linked firmware images: the sizes of their sections, and symbols that they must not have."""
 import pathlib
 import sys
 
@@ -9,12 +9,12 @@ import symbols  # noqa: E402
 
 
 def complaints(board, image):
-    """Heap, exceptions, RTTI, guards, stdio: the linked image has none, the C library's part included."""
+    """Returns a fault for each symbol of heap, exceptions, RTTI, guards or stdio in a linked image, the C library included."""
     return [f"{board.name}: {pathlib.Path(image).name} has {name}" for name in symbols.forbidden(board.binaries["nm"], image)]
 
 
 def sections(board, image):
-    """Name -> bytes, of what takes flash or RAM."""
+    """Returns {name: bytes} for the sections of an image that take flash or RAM."""
     found = {}
     for line in run([board.binaries["size"], "-A", "-d", str(image)]).splitlines():
         words = line.split()

@@ -1,5 +1,5 @@
-"""Where the instructions of a program go: runs an image in the emulator one instruction at a time, and books each executed
-address to the function it was inlined from."""
+"""Profiles a firmware image by instructions: runs it in the emulator in single steps, and counts each executed address for the
+function that it was inlined from."""
 import collections
 import pathlib
 import re
@@ -8,14 +8,14 @@ import tempfile
 
 from boards import Board, run
 
-# An instruction belongs to the innermost of these that it was inlined from, or is in.
+# Functions of the profile. An instruction counts for the innermost of these functions that contains it, inlined ones included.
 KERNELS = ["exp2_decay", "scan_four_channels", "multiply_add", "silu_in_fours", "softplus_in_fours", "convolve_four", "quantise_row", "sum_products", "linear_tile",
            "linear_panel", "linear_rows", "scan_channels", "selective_scan", "softplus_row", "gate_row", "silu", "conv1d_rows",
            "rms_norm_row", "add_row", "divide_row", "apply_weight", "memset", "memcpy"]
 
 
 def executed(board, image, folder):
-    """Address -> how often it was executed."""
+    """Runs an image in the emulator and returns {address: how often it was executed}."""
     log = folder / "trace"
     *command, kernel = board.emulator
     run([*command, "-singlestep", "-d", "exec,nochain", "-D", str(log), kernel, str(image)])
@@ -29,7 +29,7 @@ def executed(board, image, folder):
 
 
 def call_chains(board, image, addresses):
-    """Address -> [(function, file:line), ...], innermost first."""
+    """Returns {address: [(function, file:line), ...]}: the functions that an address was inlined from, innermost first."""
     tool = board.binaries["cpp"].replace("g++", "addr2line")
     text = subprocess.run([tool, "-a", "-i", "-f", "-C", "-e", str(image)], input="".join(f"{a:#x}\n" for a in addresses),
                           stdout=subprocess.PIPE, text=True).stdout.splitlines()
@@ -46,7 +46,7 @@ def call_chains(board, image, addresses):
 
 
 def plain(name):
-    """void krait::N_SCALAR::linear_tile<1u, (f<2>)>(...)::{lambda...}::operator()(...) const -> linear_tile"""
+    """Returns a function's plain name: linear_tile for `void krait::N_SCALAR::linear_tile<1u, (f<2>)>(...)::{lambda...}`."""
     depth, kept = 0, ""
     for c in re.sub(r"operator\S*\(|->", "(", name).removesuffix(" const"):
         depth -= c in ">)]}"
@@ -57,14 +57,14 @@ def plain(name):
 
 
 def report(board, image, counts):
-    """Prints counts (address -> how often) by kernel and by the line that calls it."""
+    """Prints the numbers of executed instructions by kernel and by the source line that calls the kernel."""
     chains = call_chains(board, image, [address for address, count in counts.items() if count])
     by_kernel = collections.Counter()
     for address, count in counts.items():
         chain = chains.get(address, [("?", "?")])
         names = [plain(name) for name, _ in chain]
         kernel = next((name for name in names if name in KERNELS), names[-1] if count else "?")
-        # A frame holds the place within the caller, so the first of the blocks' own functions tells which layer it is.
+        # A frame gives the position in the caller, so the innermost function of a block identifies the layer.
         where = next((place.rsplit("/", 1)[-1].split(" ")[0] for name, place in zip(names, (place for _, place in chain))
                       if name in ("run", "apply_ssm")), "")
         by_kernel[(kernel, where)] += count
@@ -75,7 +75,7 @@ def report(board, image, counts):
 
 
 def hot_loops(board, image, counts, share=0.001):
-    """Prints the instructions that make up at least this share of all, with how often each is executed."""
+    """Prints the most executed instructions, those with at least this share of the total, and their execution counts."""
     least, gap = share * sum(counts.values()), False
     for line in run([board.binaries["objdump"], "-d", "--no-show-raw-insn", str(image)]).splitlines():
         found = re.match(r" *([0-9a-f]+):\t(.*)", line)

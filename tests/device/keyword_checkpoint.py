@@ -30,7 +30,7 @@ DELTA = 1e-3, 1e-1  # the range of softplus(dt_proj.bias), as mamba-ssm draws it
 
 
 def draw(shape, spread):
-    """Uniform numbers of mean 0 and standard deviation `spread`."""
+    """Returns uniform random numbers of mean 0 and standard deviation `spread`."""
     values = [random.random() for _ in range(math.prod(shape))]
     return spread * math.sqrt(12) * (np.reshape(values, shape) - 0.5)
 
@@ -49,7 +49,7 @@ def mixer():
 
 
 def recordings():
-    """Features that drift slowly, as a microphone's do; and noise."""
+    """Returns two recordings of random features: one that drifts slowly, as a microphone's features do, and one of noise."""
     slow = draw((FRAMES, FEATURES), 1.0)
     for t in range(1, FRAMES):
         slow[t] += 0.9 * slow[t - 1]

@@ -23,18 +23,18 @@ import kernel_counts
 from boards import ROOT, SKIPPED, Host, boards_here, run
 
 EXAMPLE = ROOT / "examples" / "keyword" / "keyword.cpp"
-NOT_WEIGHTS = ["input", "logits", "mixer_input", "mixer_output"]  # how the names of other tensors begin
+NOT_WEIGHTS = ["input", "logits", "mixer_input", "mixer_output"]  # prefixes of tensors that are not weights
 KNOWN_LOOP = 400_001  # instructions
 TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # of the largest score
-RAM_LIMIT = 12_288    # State, Scratch and stack; h and the window take 9,728 of it
-# Instructions of an inference that must not be passed, in millions.
+RAM_LIMIT = 12_288    # bytes of State, Scratch and stack; h and the convolution's window take 9,728 of them
+# The most instructions that an inference may take, in millions.
 LIMITS = {("mps2-an386", "f32"): 9.4, ("mps2-an386", "int8"): 9.5,
           ("mps3-an547", "f32"): 6.65, ("mps3-an547", "int8"): 5.45}
 PER_TICK = {"mps2-an386": 40.0, "mps2-an500": 40.0, "mps2-an505": 50.0, "mps3-an547": 31.25, "qemu-virt-rv32": 1.0}
 
 
 class Checkpoint:
-    """A checkpoint, and the folder of the headers that are packed from it."""
+    """A checkpoint of the keyword model, and the folder for the headers that are packed from it."""
 
     def __init__(self, path, headers):
         self.path, self.headers, self.tensors = path, headers, arrays.read_tensors(path)
@@ -47,7 +47,7 @@ class Checkpoint:
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
-        """Tensors that the example needs, and that this checkpoint has not or in another shape."""
+        """Yields the tensors that the example needs and that this checkpoint lacks or has with another shape."""
         for name, (wanted, _) in seeded.tensors.items():
             found = self.tensors[name][0] if name in self.tensors else "no such tensor"
             if found != wanted:
@@ -55,7 +55,7 @@ class Checkpoint:
 
 
 class Program:
-    """The example with a storage type's weights, on a board or on this machine."""
+    """The keyword example with weights of one storage type, compiled for a board or for this machine."""
 
     def __init__(self, board, storage, checkpoint, flags, folder):
         self.board, self.storage, self.folder, self.tensors = board, storage, folder, checkpoint.tensors
@@ -75,7 +75,7 @@ class Program:
 namespace recordings {{
 using Recording = krait::Tensor<float, 100, 40>;
 inline constexpr std::size_t inferences = {inferences};
-inline const volatile std::size_t frames = {frames};  // unknown to the compiler: the same code for any number
+inline const volatile std::size_t frames = {frames};  // volatile, so that the code is the same for any number
 inline constexpr Recording all[2]{{
 {arrays.rows(*self.tensors["input"])},
 {arrays.rows(*self.tensors["input_unit"])}}};
@@ -87,7 +87,7 @@ inline constexpr Recording all[2]{{
 
 
 class Answer:
-    """What the program printed."""
+    """The output of the keyword example: scores, instruction counts and memory."""
 
     def __init__(self, board, image):
         self.image, lines = image, board.execute(image)
@@ -100,14 +100,14 @@ class Answer:
         self.state, self.scratch, self.weights = (int(words[4][i]) for i in (1, 3, 5))
 
     def error(self, tensors):
-        """The largest, relative to the largest score."""
+        """Returns the largest error of a score, relative to the largest score."""
         wanted = [tensors[name][1] for name in ("logits", "logits_unit")]
         return max(abs(a - b) / max(map(abs, target)) for found, target in zip(self.scores, wanted)
                    for a, b in zip(found, target))
 
 
 def judge(board, storage, answer, host, tensors):
-    """What is wrong."""
+    """Prints the results of one program and yields its faults: errors, instruction counts, RAM, bits and symbols."""
     error = answer.error(tensors)
     ram = answer.state + answer.scratch + answer.stack
     line = f"{board.name} {storage}: error {error:.1e}, {answer.inferences} inferences alike"
@@ -131,7 +131,7 @@ def judge(board, storage, answer, host, tensors):
 
 
 def print_profile(program, loops):
-    """Where the instructions of a step go: one frame more, the same program."""
+    """Prints a profile of one step: the difference between the same program's runs with two frames and with one."""
     one, two = (kernel_counts.executed(program.board, program.image(frames, 2), program.folder) for frames in (1, 2))
     step = collections.Counter({address: (two[address] - one[address]) / 2 for address in two})
     kernel_counts.report(program.board, program.image(2, 2), step)

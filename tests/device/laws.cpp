@@ -1,6 +1,6 @@
-// The laws on a board: forward, prefill in uneven pieces and step give the same bits, with every storage type, and so do
-// other boards. Prints a hash of what each answers and of the state behind it, and the last row itself. Before that, hashes
-// of the element-wise functions and of the recurrence over floats of every size, infinities and NaN, and of int8 products.
+// Program for laws.py: runs forward, prefill in pieces of different lengths, and step, with every storage type, and prints a
+// hash of the outputs and the final state of each, and the last output. Before these it prints hashes of the element-wise
+// functions and of the recurrence for floats of every magnitude, infinities and NaN, and of int8 products.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -22,15 +22,15 @@ namespace {
 
 using krait::Storage;
 
-// FNV-1a over bytes.
+// Returns the FNV-1a hash of bytes.
 std::uint32_t hash(const void* data, std::size_t bytes) {
   std::uint32_t h = 0x811C9DC5u;
   for (std::size_t i = 0; i < bytes; ++i) h = (h ^ static_cast<const unsigned char*>(data)[i]) * 0x01000193u;
   return h;
 }
 
-// Rows of floats whose bits are a multiple of a prime, so that every exponent comes, and some at the edges of what the
-// functions distinguish.
+// The floats whose bit patterns are multiples of a prime, so that every exponent occurs, and floats at the boundaries between
+// the functions' cases.
 constexpr std::size_t channels = 16;
 using Row = krait::Strips<channels>;
 template <class Function>
@@ -42,7 +42,7 @@ std::uint32_t hash_over_floats(Function function) {
     Row row;
     for (std::size_t c = 0; c < channels; ++c, bits += 65'537) row.set(c, 0, i == 0 ? edges[c] : std::bit_cast<float>(bits));
     function(row, i);
-    for (std::size_t c = 0; c < channels; ++c) {  // NaN is NaN
+    for (std::size_t c = 0; c < channels; ++c) {  // all NaNs are hashed as one
       const float value = row.get(c);
       h = (h ^ (value == value ? std::bit_cast<std::uint32_t>(value) : 0x7FC00000u)) * 0x01000193u;
     }
@@ -61,13 +61,13 @@ void show_functions() {
     for (float& y : row.values) y = 0.75f;
     kernels::gate_row(row.data(), z.data(), channels);
   }));
-  // One tap, the identity: SiLU alone.
+  // A convolution of one tap of weight 1 computes SiLU alone.
   print("silu", hash_over_floats([](Row& row, std::uint32_t) {
     krait::Taps<channels, 1> one;
     for (float& tap : one.values) tap = 1.0f;
     kernels::conv1d_rows<1>(one.data(), nullptr, nullptr, {row.data(), channels}, channels, 1, kernels::Silu{});
   }));
-  // h = decay h + (delta x) B for rates of every size; what comes out is h.
+  // h = decay * h + (delta * x) * B, with decay rates of every magnitude. The output is h.
   print("decay", hash_over_floats([](Row& row, std::uint32_t i) {
     constexpr std::size_t d_state = 3;
     constexpr float deltas[] = {1.0f, 0.7f, 1e-3f, 1e-30f, 0.0f, 3e38f, 1e6f, std::numeric_limits<float>::infinity()};
@@ -81,7 +81,7 @@ void show_functions() {
     }
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t n = 0; n < d_state; ++n) {
-        const float rate = row.get((c + n) % channels);  // as DecayRates has them: below 0, or this NaN
+        const float rate = row.get((c + n) % channels);  // as stored in DecayRates: negative, or the default NaN
         A2.set(c, n, rate == rate ? -std::fabs(rate) : std::numeric_limits<float>::quiet_NaN());
         h.set(c, n, states[(c + n + i) % 4]);
       }
@@ -108,7 +108,7 @@ void show(std::string_view name, const From& packed, const Inputs& inputs) {
   static Model model;
   static krait::State<Model> stepped, prefilled;
   static krait::Tensor<float, length, Model::d_out> rows;
-  static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // as forward's
+  static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // of the same chunk size as forward's
   krait::convert(packed, model);
 
   rows = krait::forward(model, inputs);

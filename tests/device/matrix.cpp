@@ -1,6 +1,6 @@
-// The speaker's and the keyword spotter's steps on a board: a hash of every frame's scores, one of the last state, the counter's
-// ticks of each step and the stack that one takes. With MATRIX_FPU_MODES, a list of values of FPSCR, the speaker alone, once in
-// each of these modes.
+// Program for matrix.py: runs steps of the speaker and keyword models on a board. Prints a hash of every frame's scores, a hash
+// of the last state, the counter's ticks of a step and the stack that a step uses. With MATRIX_FPU_MODES, a list of values of
+// the register FPSCR, it runs only the speaker, once in each of these modes.
 #include "../../examples/firmware/firmware.hpp"
 
 #include "speaker.hpp"
@@ -14,7 +14,7 @@
 
 namespace {
 
-// FNV-1a over bytes, continued from `h`.
+// Returns the FNV-1a hash of bytes, continued from `h`.
 std::uint32_t hash(const void* data, std::size_t bytes, std::uint32_t h = 0x811C9DC5u) {
   for (std::size_t i = 0; i < bytes; ++i) h = (h ^ static_cast<const unsigned char*>(data)[i]) * 0x01000193u;
   return h;
@@ -27,7 +27,7 @@ struct Memory {
   static constinit inline krait::Tensor<float, Model::d_out> scores{};
 };
 
-// A call of its own, so that all frames take the same instructions.
+// Not inlined, so that all frames execute the same instructions.
 template <class Model>
 [[gnu::noinline]] std::uint32_t ticks_of_step(const Model& model, const krait::Tensor<float, Model::d_in>& x) {
   using M = Memory<Model>;

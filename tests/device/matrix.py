@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Steps of the speaker, with --all of the keyword spotter too, on boards, by compiler and level: every frame has the host's bits, also with
-each function at an address of 2 modulo 4; other compilers take at most 5 % more instructions than g++, as many for any frame;
-no step takes more stack than krait::step_stack_bytes, which is at most 1.5 times the most.
+"""Runs the speaker example, with --all also the keyword example, on emulated boards, and checks for several compilers and levels
+that:
 
-  matrix.py [--all] [--boards NAME,...] [--compilers NAME,...] [--levels=LEVEL;...] [--types TYPE,...] [--headers DIR] [--jobs N]
+- every frame gives the host's bits, also if each function is at an address of 2 modulo 4;
+- a step takes the same number of instructions for every frame, and at most 5 % more than with g++;
+- no step uses more stack than krait::step_stack_bytes, which is at most 1.5 times the largest use.
+
+  matrix.py [--all] [--boards NAME,...] [--compilers NAME,...] [--levels=LEVEL;...] [--types TYPE,...] [--headers DIR]
+            [--jobs N]
 """
 import argparse
 import collections
@@ -34,15 +38,15 @@ MOST_INSTRUCTIONS = 1.05  # of g++'s at the same level
 MOST_SLACK = 1.5          # of the constant over the largest painted stack
 SHIFT = 10                # an instruction every 1,024 ns, so that ticks tell single instructions
 NS_PER_TICK = {"mps2-an386": 40, "mps2-an500": 40, "mps2-an505": 50, "mps3-an547": 31.25}
-FRAMES = 30               # of the recording
-# FPSCR: rounding; flush-to-zero; default NaN.
+FRAMES = 30               # number of the recording's frames that are run
+# Modes of the FPU as values of its register FPSCR: rounding, flush-to-zero (FZ), default NaN (DN).
 KEEPS_BITS = {"nearest", "FZ", "DN", "FZ and DN"}
 FPU_MODES = {"nearest": 0, "up": 1 << 22, "down": 2 << 22, "to zero": 3 << 22, "FZ": 1 << 24, "DN": 1 << 25, "FZ and DN": 3 << 24}
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """What an image is compiled for."""
+    """One combination to test: board, compiler, optimisation level and storage type."""
     board: str
     compiler: str
     level: str
@@ -54,7 +58,7 @@ class Cell:
 
 @dataclasses.dataclass
 class Result:
-    """Model -> list of (scores, state); -> instructions of a step; -> painted stack; and the constant."""
+    """The results of one image by model: [(scores, state), ...], instructions of a step, stack used, and step_stack_bytes."""
     bits: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
     least: dict = dataclasses.field(default_factory=dict)
     most: dict = dataclasses.field(default_factory=dict)
@@ -77,7 +81,7 @@ class Result:
 
 
 class Bench:
-    """Builds and runs cells in a folder."""
+    """Builds and runs the images of cells (combinations of board, compiler, level and storage type) in a folder."""
 
     def __init__(self, folder, headers, keyword):
         self.folder, self.headers, self.keyword = folder, headers, keyword
@@ -112,7 +116,7 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
                 *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword and self.keyword else [])]
 
     def build(self, cell, source, *more):
-        """The object, with link-time optimisation done already."""
+        """Compiles a source and returns the board and the object's path. Link-time optimisation, if any, is already done."""
         board, (command, flags) = Board(cell.board), COMPILERS[cell.compiler]
         name = self.folder / re.sub(r"\W+", "_", f"{cell} {source.stem} {' '.join(more)}")
         levels = cell.level.split()
@@ -132,7 +136,7 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
         return Result().add(Host().execute(f"{name}.elf"), "host")
 
     def run(self, cell, source, *more, moved=True):
-        """Results of an image as it is, and of one with moved code; what is wrong with its addresses."""
+        """Runs an image, and one with its functions at 2 modulo 4. Returns the results, and the functions not moved."""
         board, name = self.build(cell, source, *more)
         board.link([f"{name}.o"], f"{name}.elf")
         found, wrong = [Result().add(board.execute(f"{name}.elf", shift=SHIFT), cell.board)], []
@@ -146,7 +150,7 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
 
 
 def function_sections(board, built):
-    """Name -> alignment of the sections of functions of the library or with its types."""
+    """Returns {section: alignment} for the sections of functions of the library, or of functions with its types."""
     text = run([board.binaries["objdump"], "-h", "-w", built])
     found = {words[1]: 2 ** int(words[6].removeprefix("2**")) for words in map(str.split, text.splitlines())
              if len(words) > 6 and words[1].startswith(".text._Z") and "krait" in words[1]}
@@ -156,7 +160,7 @@ def function_sections(board, built):
 
 
 def moved_script(board, sections, path):
-    """picolibc's linker script, with each of the sections 2 bytes behind a multiple of 4, where its alignment allows it."""
+    """Writes picolibc's linker script, changed so that each section starts at 2 modulo 4 if its alignment allows it."""
     headers = next(folder for folder in board.header_folders() if "picolibc" in folder)
     source = pathlib.Path(headers).parent / "lib" / "picolibcpp.ld"
     before, text, after = source.read_text().partition("\n\t.text :")
@@ -168,7 +172,7 @@ def moved_script(board, sections, path):
 
 
 def misplaced(board, image, sections):
-    """Functions of an image with moved code that could be at an address of 2 modulo 4, and are not."""
+    """Yields the functions that the changed linker script should have placed at 2 modulo 4, and that are elsewhere."""
     symbols = re.findall(r"^(\w+) [TtWw] (\S+)$", run([board.binaries["nm"], image]), re.MULTILINE)
     addresses = {f".text.{name}": int(address, 16) & ~1 for address, name in symbols}
     for section, alignment in sections.items():
@@ -177,7 +181,7 @@ def misplaced(board, image, sections):
 
 
 def judge_bits(cell, found, expected):
-    """Whether the results, of an image as it is and of one with moved code, are the expected ones."""
+    """Yields the scores and states that differ from the expected ones, of an image and of that with moved functions."""
     for where, result in zip(("", ", moved code"), found):
         for name in result.bits.keys() & expected.bits.keys():
             if result.bits[name] != expected.bits[name]:
@@ -187,7 +191,7 @@ def judge_bits(cell, found, expected):
 
 
 def judge_counts(results):
-    """Whether a step takes as many instructions for any frame, and no more than 1.05 times g++'s."""
+    """Yields the models whose steps take different numbers of instructions, or more than 1.05 times as many as with g++."""
     for cell, (result, *_) in results.items():
         gcc = results.get(dataclasses.replace(cell, compiler="g++"), [None])[0]
         for model in result.most if cell.level in COUNTED else ():
@@ -199,11 +203,14 @@ def judge_counts(results):
 
 
 def judge_stacks(results, complete):
-    """Whether krait::step_stack_bytes is no less than any painted stack, and at most 1.5 times the largest of a board, a
-    compiler and a storage type, of all models and levels."""
-    most = collections.defaultdict(lambda: (0, 0))  # kind -> the largest stack, and its model's constant
+    """Yields the models whose step uses more stack than krait::step_stack_bytes.
+
+    If `complete`, also yields the boards, compilers and storage types for which step_stack_bytes is more than 1.5 times the
+    largest stack used, over all models and levels.
+    """
+    most = collections.defaultdict(lambda: (0, 0))  # kind -> (largest stack used, step_stack_bytes of that model)
     for cell, (result, *_) in results.items():
-        if cell.level == "-Og":  # macros do not tell it from -O1
+        if cell.level == "-Og":  # the compiler's macros do not distinguish it from -O1
             continue
         for model, used in result.stack.items():
             bound = result.bound[model]
@@ -217,7 +224,7 @@ def judge_stacks(results, complete):
 
 
 def print_table(results, value, title):
-    """One row for each board, storage type and level, one column for each compiler."""
+    """Prints a table with one row for each board, storage type and level, and one column for each compiler."""
     compilers = list(dict.fromkeys(cell.compiler for cell in results))
     print(f"\n{title}\n| board | type | level | {' | '.join(compilers)} |\n| --- | --- | --- |{' ---: |' * len(compilers)}")
     rows = dict.fromkeys((cell.board, cell.storage, cell.level) for cell in results)
@@ -238,7 +245,7 @@ def stack_text(result):
 
 
 def fpu_modes(bench, types, expected):
-    """Which modes of the FPU change the bits."""
+    """Runs the speaker in each mode of the FPU. Yields the modes that wrongly change the bits, or wrongly keep them."""
     for storage in types:
         cell = Cell("mps2-an386", "g++", "-O2", storage)
         values = ", ".join(f"{value}u" for value in FPU_MODES.values())
@@ -277,9 +284,9 @@ def main():
     parser.add_argument("--all", action="store_true", help="all boards with an FPU, compilers and levels, and all stacks")
     parser.add_argument("--boards", help="default: " + QUICK["boards"])
     parser.add_argument("--compilers", help="default: " + QUICK["compilers"])
-    parser.add_argument("--levels", help="with semicolons between; default: " + QUICK["levels"])
+    parser.add_argument("--levels", help="semicolon-separated; default: " + QUICK["levels"])
     parser.add_argument("--types", default="f32,int8")
-    parser.add_argument("--stacks", action="store_true", help="paint the stacks of models of every kind, too")
+    parser.add_argument("--stacks", action="store_true", help="also measure the stacks of models of every kind")
     parser.add_argument("--headers", type=pathlib.Path, help="where speaker_TYPE.hpp and keyword_TYPE.hpp are; else they are made")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The speaker example as firmware: the host's bits on every core with fused multiply-add, and its predictions on the others;
-flash, RAM and symbols of the linked image.
+"""Runs the speaker example as firmware on emulated boards, and checks the linked image's flash, RAM and symbols.
+
+The scores must have the host's bits on every core with fused multiply-add; on the others, the predictions must be the host's.
 
   speaker.py [--boards NAME,...] [--types TYPE,...] [--headers DIR] [--series N]
 """
@@ -24,7 +25,7 @@ SPEAKERS = 9
 
 
 def write_series(path, every):
-    """Every n-th test series."""
+    """Writes every n-th test series as a C++ header, and returns the speakers of these series."""
     tensors = arrays.read_tensors(EXAMPLE / "test_series.safetensors")
     lengths, values = tensors["lengths"][1], tensors["frames"][1]
     kept, frames, at = [], [], 0
@@ -45,7 +46,7 @@ inline constexpr krait::Tensor<float, {len(frames) // 12}, 12> frames{arrays.row
 
 
 class Run:
-    """The program on a board, and what it printed."""
+    """The speaker example, compiled and run on a board, and its output."""
 
     def __init__(self, board, storage, every, headers, folder):
         path = folder / f"series_{every}.hpp"
@@ -73,7 +74,7 @@ def floats(words):
 
 
 def judge(board, storage, found, expected, every):
-    """What is wrong on a board; `expected` is the host's, of all series."""
+    """Prints a board's results and yields its faults. `expected` has the host's results for all series."""
     host_scores, host_heard = expected.scores[::every], expected.heard[::every]
     if found.heard != host_heard:
         yield f"{board.name} {storage}: hears other speakers than the host"
@@ -96,7 +97,7 @@ def judge(board, storage, found, expected, every):
 
 
 def judge_size(board, storage, headers, folder):
-    """The image as it would be shipped."""
+    """Builds the image without test series, as a product would ship it, prints its size and yields its faults."""
     image = build(board, storage, headers, folder)
     board.execute(image)
     flash = images.flash(board, image)

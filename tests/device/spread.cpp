@@ -1,4 +1,5 @@
-// How long a step takes for any data: ordinary, zero, NaN, infinite, denormal, huge. Prints the counter's ticks of each.
+// Program for spread.py: runs steps with ordinary, zero, NaN, infinite, denormal and huge data, and prints the counter's ticks
+// of each step.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <cstring>
@@ -14,13 +15,13 @@ namespace {
 
 using krait::Storage;
 
-// What a step is fed, five times: a row of the reference's input with some of it, or all, put in its place.
+// The kinds of data. Each replaces some or all elements of an input of the reference vector, in five steps.
 constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
 constexpr float greatest = std::numeric_limits<float>::max(), least = std::numeric_limits<float>::denorm_min();
 constexpr float smallest = std::numeric_limits<float>::min();
 constexpr float odd_ones[] = {0.0f, -0.0f, nan, -nan, inf, -inf, least, -least, smallest / 3, smallest, greatest, -greatest, 1e30f, -1e10f};
 
-// Not inlined, so that all data meets the same instructions.
+// Not inlined, so that all data is processed by the same instructions.
 template <class Block>
 [[gnu::noinline]] std::uint32_t ticks_of_step(const Block& block, krait::State<Block>& state,
                                               krait::Scratch<Block>& scratch, const krait::Tensor<float, 10>& x) {

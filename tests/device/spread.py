@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A step takes the same number of instructions whatever its data: ordinary, zero, NaN, infinite, denormal, huge.
+"""Checks that a step executes the same number of instructions for all data: ordinary, zero, NaN, infinite, denormal, huge.
 
   spread.py [--boards NAME,...] [--compiler NAME] [--headers DIR]
 """

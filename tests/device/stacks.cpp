@@ -1,4 +1,5 @@
-// The stack that a step takes, for models of many kinds and dims. Weights are zeros: no frame depends on them.
+// Prints the stack that a step uses, for models of many kinds and dims. The weights are zeros, because stack frames do not
+// depend on them.
 #include "stacks.hpp"
 
 #include "../../examples/firmware/firmware.hpp"

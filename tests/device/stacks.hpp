@@ -1,4 +1,4 @@
-// Models of every kind, with odd dims and wide ones, whose steps' stacks are painted on boards and on the host.
+// Models of every kind, with odd and large dims, for tests that measure the stack that a step uses, on boards and on the host.
 #ifndef STACKS_HPP
 #define STACKS_HPP
 
@@ -29,7 +29,7 @@ inline constexpr krait::SsmDims odd_ssm{.d_inner = 21, .d_model = 13, .d_state =
 template <std::size_t d_in, std::size_t d_out, Storage storage>
 using Linear = krait::Linear<krait::LinearDims{.d_in = d_in, .d_out = d_out, .bias = true, .storage = storage}>;
 
-// Every kind of layer as a member, all of other dims, so that no two share a function.
+// A stack with every kind of layer, each of different dims, so that no two layers share a function.
 template <Storage storage>
 struct ManyParts {
   KRAIT_PARAMS(ManyParts,
@@ -50,7 +50,7 @@ struct ManyParts {
     (Linear<67, 3, storage>, o));
 };
 
-// Stacks in a stack.
+// A stack whose members are stacks.
 template <Storage storage>
 struct InnerParts {
   KRAIT_PARAMS(InnerParts, (krait::ResidualBlock<odd_block<storage>>, block), (Linear<10, 9, storage>, out));
@@ -64,7 +64,7 @@ struct NestedParts {
   KRAIT_PARAMS(NestedParts, (Linear<3, 10, storage>, in), (krait::Stack<MiddleParts<storage>>, middle));
 };
 
-// f(name, type) for each.
+// Calls f(name, std::type_identity<Model>) for each model.
 template <Storage storage>
 void for_each(auto f) {
   f("language", std::type_identity<krait::Mamba<krait::resolve(krait::ModelDims{.vocab_size = 50, .d_model = 32, .n_layers = 2,

@@ -80,7 +80,7 @@ def wrong_commands(name, text, root=ROOT):
 
 
 def not_noticed():
-    """Returns the known faults that the checks above do not detect."""
+    """Tests this script: returns the known faults that its checks do not detect."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "tests").mkdir()

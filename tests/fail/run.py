@@ -80,14 +80,14 @@ def complaints(compiler, path, show, right=False):
         return found + ["the wrong call compiles"]
     errors = len(re.findall(r"(?:^|: )(?:fatal )?error: ", text, re.MULTILINE))
     if errors != 1:
-        found.append(f"{errors} errors in place of one")
+        found.append(f"{errors} errors, wanted 1")
     lines = text.count("\n")
     if lines > MOST_LINES:
-        found.append(f"{lines} lines, more than {MOST_LINES}")
+        found.append(f"{lines} lines of output, wanted at most {MOST_LINES}")
     expected = re.findall(r"^// expect: (.+)$", path.read_text(), re.MULTILINE)
     if not expected:
         found.append("no `// expect:` line")
-    found += [f"not said: {words}" for words in expected if not any(word in text for word in words.split("|"))]
+    found += [f"the output lacks: {words}" for words in expected if not any(word in text for word in words.split("|"))]
     return found
 
 
@@ -95,9 +95,11 @@ def complaints(compiler, path, show, right=False):
 UNFIT = {
     "the wrong call compiles": "// expect: x\n",
     "the corrected call gives errors": "// expect: x\nstatic_assert(false, \"x\");\n",
-    "2 errors in place of one": "// expect: x\n#ifndef RIGHT\nstatic_assert(false, \"x\");\nstatic_assert(false, \"x\");\n#endif\n",
-    "lines, more than": "// expect: x\n#ifndef RIGHT\n" + "#warning x\n" * MOST_LINES + "static_assert(false, \"x\");\n#endif\n",
-    "not said: never said": "// expect: x\n// expect: never said\n#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
+    "2 errors, wanted 1": "// expect: x\n#ifndef RIGHT\nstatic_assert(false, \"x\");\nstatic_assert(false, \"x\");\n#endif\n",
+    "lines of output, wanted at most":
+        "// expect: x\n#ifndef RIGHT\n" + "#warning x\n" * MOST_LINES + "static_assert(false, \"x\");\n#endif\n",
+    "the output lacks: never said":
+        "// expect: x\n// expect: never said\n#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
     "no `// expect:` line": "#ifndef RIGHT\nstatic_assert(false, \"x\");\n#endif\n",
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that every header of include/ compiles alone and if included twice, without warnings, exceptions and RTTI.
+"""Checks that every header of include/ compiles alone and if included twice, without warnings, with exceptions and RTTI off.
 
   alone.py --compiler COMMAND [--jobs N] [HEADER]...     default: all headers
 

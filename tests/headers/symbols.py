@@ -46,7 +46,7 @@ def forbidden(tool, path):
 
 
 def sections(tool, path):
-    """Returns the bytes of code, constants, initialised RAM and zeroed RAM."""
+    """Returns as text the bytes of code, constants, initialised RAM and zeroed RAM of an object."""
     sums = {".text": 0, ".rodata": 0, ".data": 0, ".bss": 0}
     for line in run([tool, "-A", "-d", str(path)])[1].splitlines():
         words = line.split()

@@ -180,7 +180,7 @@ TEST_CASE("the bytes of an image and the fingerprint do not depend on the bytes 
   for_each_storage<PaddingIsZero>();
 }
 
-TEST_CASE("models with different weights, even 0 and -0, or of different types with the same bytes have different fingerprints") {
+TEST_CASE("the fingerprints of two models differ if a weight differs, even 0 and -0, or the type, even with equal bytes") {
   static Small model;
   model = krait::init<Small>(krait::key(1));
   const std::uint32_t first = krait::fingerprint(model);

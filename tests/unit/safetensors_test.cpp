@@ -426,7 +426,7 @@ TEST_CASE("safetensors::element converts all 65,536 F16 numbers exactly") {
   }
 }
 
-TEST_CASE("safetensors::element converts a BF16 number to the float32 whose upper 16 bits it is, for all 65,536") {
+TEST_CASE("safetensors::element converts each of the 65,536 BF16 numbers to the float32 with the same upper 16 bits") {
   const Bytes file = all_halves_file("BF16");
   const auto entry = all_halves(file);
   for (std::uint32_t i = 0; i < 65536; ++i)

@@ -125,7 +125,7 @@ TEST_CASE("the smallest and the largest random word never draw a token of probab
         }
 }
 
-TEST_CASE("of a million draws from partly masked logits, none is a filtered token or has a probability below 2^-126") {
+TEST_CASE("a million draws with masked logits never give a token that a filter drops or whose probability is below 2^-126") {
   std::size_t draws = 0;
   for (std::uint64_t seed = 0; draws < 1'000'000; ++seed) {
     const std::size_t size = seed % 997 == 500 ? 4096 : 1 + random_word(4 * seed) % (seed % 50 == 7 ? 100 : 6);

@@ -1,7 +1,8 @@
-// Every public header includes this first and end.hpp last, and its content is between the two only #ifndef KRAIT_REFUSED. Sets
-// aside macros that board packages and C libraries define under names that the library, Highway, Boost or the standard library use,
-// such as Arduino's `min`, `F` or `B1`, and the warnings about a global variable of the user's with the name of a parameter.
-// end.hpp brings them back. No include guard: public headers include each other.
+// Saves and undefines macros that board packages and C libraries define under names that the library, Highway, Boost or the
+// standard library use, such as Arduino's `min`, `F` and `B1`. Also disables warnings about parameters that have the name of a
+// global variable of the user. core/end.hpp restores both. Every public header includes this file first and end.hpp last; its
+// content is between the two, and is skipped if KRAIT_REFUSED is defined. This file has no include guard, because public
+// headers include each other.
 #include "krait/core/platform.hpp"
 
 #ifdef __GNUC__
@@ -207,7 +208,8 @@
 #pragma push_macro("unlikely")
 #undef unlikely
 
-// Names of the library that a user writes cannot be set aside: one error names the macro.
+// Macros with names of the public API cannot be undefined, because users write these names after the header and end.hpp
+// restores macros. The first such macro causes an error that names it.
 #ifndef KRAIT_REFUSED
 #if defined(Conv1d)
 #error "krait: `Conv1d` is defined as a macro: #undef it before including krait"

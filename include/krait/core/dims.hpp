@@ -1,4 +1,5 @@
-// What a layer's sizes are, and every number that follows from them.
+// Defines the dims of layers and models: their sizes, which biases they have, the storage type of their weights, and all
+// defaults.
 #ifndef KRAIT_CORE_DIMS_HPP
 #define KRAIT_CORE_DIMS_HPP
 
@@ -10,9 +11,11 @@
 
 namespace krait {
 
+// Returns a / b, rounded up to an integer.
 KRAIT_INLINE constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
-// A float32 constant that can be a template argument on every compiler (clang below 18 has no floating-point ones).
+// Real is a float32 constant that can be part of a template argument. It stores the bits, because clang before version 18 does
+// not support floating-point template arguments.
 struct Real {
   std::uint32_t bits = 0;
   constexpr Real() = default;
@@ -21,14 +24,15 @@ struct Real {
   KRAIT_INLINE bool operator==(const Real&) const = default;
 };
 
-// How the weights of linear layers and embeddings rest. Everything else is f32, and so is all arithmetic but int8's sums.
+// Storage is the type in which the weights of linear layers and embeddings are stored. Other parameters are float32, and so is
+// all arithmetic except the integer sums of int8 layers.
 //   f32   float32
-//   bf16  the upper half of a float32
+//   bf16  bfloat16, the upper half of a float32
 //   f16   IEEE half precision
-//   int8  whole numbers within +-127 times one float32 scale for each output; inputs are then rounded to 16 bits
+//   int8  integers within +-127, with one float32 scale for each output; a layer's inputs are rounded to 16-bit integers
 enum class Storage : unsigned char { f32, bf16, f16, int8 };
 
-// Linear: y = W x (+ bias), x [d_in], y [d_out].
+// LinearDims are the dims of Linear: y = W x + bias, where x is [d_in], y is [d_out] and the bias is optional.
 struct LinearDims {
   std::size_t d_in = 0;
   std::size_t d_out = 0;
@@ -37,7 +41,7 @@ struct LinearDims {
   KRAIT_INLINE bool operator==(const LinearDims&) const = default;
 };
 
-// Conv1d: causal and depthwise, d_conv taps for each of the channels.
+// Conv1dDims are the dims of Conv1d, a causal depthwise convolution with d_conv taps for each channel.
 struct Conv1dDims {
   std::size_t channels = 0;
   std::size_t d_conv = 4;
@@ -45,7 +49,7 @@ struct Conv1dDims {
   KRAIT_INLINE bool operator==(const Conv1dDims&) const = default;
 };
 
-// RmsNorm over d_model channels.
+// NormDims are the dims of RmsNorm, which normalises a token of d_model channels.
 struct NormDims {
   std::size_t d_model = 0;
   bool bias = false;
@@ -53,20 +57,21 @@ struct NormDims {
   KRAIT_INLINE bool operator==(const NormDims&) const = default;
 };
 
-// SelectiveStateSpaceModel (d_model stays 0) and SelectiveStateSpace (d_model is its output width).
+// SsmDims are the dims of SelectiveStateSpaceModel, where d_model stays 0, and of SelectiveStateSpace, where d_model is the
+// number of outputs.
 struct SsmDims {
   std::size_t d_inner = 0;
-  std::size_t d_model = 0;   // SelectiveStateSpace only: 0 resolves to d_inner
+  std::size_t d_model = 0;   // outputs of SelectiveStateSpace, where 0 resolves to d_inner; 0 in SelectiveStateSpaceModel
   std::size_t d_state = 16;
-  std::size_t dt_rank = 0;   // 0 resolves to ceil(d_inner / 16)
+  std::size_t dt_rank = 0;   // inputs of dt_proj; 0 resolves to ceil(d_inner / 16)
   bool x_bias = false;
   bool dt_bias = false;
-  bool out_bias = false;     // SelectiveStateSpace only
+  bool out_bias = false;     // whether out_proj has a bias; only SelectiveStateSpace has an out_proj
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
-// The fields that BlockDims and ModelDims share, in their order. The defaults are mamba-ssm's.
+// KRAIT_BLOCK_DIMS declares the members that BlockDims and ModelDims have in common. The defaults are those of mamba-ssm.
 #define KRAIT_BLOCK_DIMS                                                                                              \
   std::size_t d_state = 16;   /* states of each channel */                                                            \
   std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
@@ -80,23 +85,23 @@ struct SsmDims {
   bool out_bias = false;                                                                                              \
   bool norm_bias = false;
 
-// MambaBlock and ResidualBlock.
+// BlockDims are the dims of MambaBlock and of ResidualBlock, which consists of a norm and a MambaBlock.
 struct BlockDims {
   std::size_t d_model = 0;
   KRAIT_BLOCK_DIMS
-  Real norm_eps = 1e-5;       // of ResidualBlock's norm
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's RMSNorm, which is added to the mean square
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const BlockDims&) const = default;
 };
 
-// Mamba: embedding, n_layers ResidualBlocks, norm, head.
+// ModelDims are the dims of Mamba: an embedding, n_layers ResidualBlocks, a norm and an output head.
 struct ModelDims {
   std::size_t vocab_size = 0;
   std::size_t d_model = 0;
   std::size_t n_layers = 4;
   KRAIT_BLOCK_DIMS
-  bool tied = true;           // the head's weight is the embedding's
-  Real norm_eps = 1e-5;       // of every norm
+  bool tied = true;           // the output head uses the weight of the embedding
+  Real norm_eps = 1e-5;       // eps of every RMSNorm of the model, which is added to the mean square
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const ModelDims&) const = default;
 };
@@ -106,6 +111,7 @@ struct ModelDims {
 
 namespace krait::inline KRAIT_BUILD {
 
+// Returns the dims of a block or a model with the defaults of d_inner and dt_rank filled in.
 template <class Dims>
 constexpr Dims resolve_inner(Dims dims) {
   if (dims.d_inner == 0) {
@@ -116,8 +122,9 @@ constexpr Dims resolve_inner(Dims dims) {
   return dims;
 }
 
-// resolve(dims): the same dims with every default filled in, so that two spellings of one shape are one type.
-// Resolving twice changes nothing. A braced list is a model's: resolve({.vocab_size = 256, .d_model = 128}).
+// resolve(dims) returns dims with every default filled in, so that dims which describe the same shape in different ways become
+// equal, and name the same model type. Resolved dims resolve to themselves. A braced list is taken as ModelDims, as in
+// resolve({.vocab_size = 256, .d_model = 128}).
 constexpr ModelDims resolve(ModelDims dims) { return resolve_inner(dims); }
 
 template <std::same_as<BlockDims> Dims>
@@ -129,15 +136,16 @@ constexpr SsmDims resolve(Dims dims) {
   return dims;
 }
 
-// The same dims with their weights stored otherwise.
+// Returns dims with another storage type for the weights of linear layers and embeddings.
 template <class Dims>
 constexpr Dims with_storage(Dims dims, Storage storage) {
   dims.storage = storage;
   return dims;
 }
 
-// The seed's configuration (noxton's Mamba): biases on in_proj, conv1d, out_proj and the norms, none on dt_proj, a tied
-// head, the vocabulary padded to a multiple of 8; whatever was given for these is replaced.
+// noxton(dims) returns dims of a model with the configuration of the Python package noxton: in_proj, conv1d, out_proj and the
+// norms have biases, x_proj and dt_proj have none, the head is tied, and vocab_size is rounded up to a multiple of 8. These
+// settings replace those in dims; other members are kept, and defaults are filled in.
 constexpr ModelDims noxton(ModelDims dims) {
   dims.vocab_size = ceil_div(dims.vocab_size, 8) * 8;
   dims.in_bias = dims.conv_bias = dims.out_bias = dims.norm_bias = true;
@@ -146,7 +154,7 @@ constexpr ModelDims noxton(ModelDims dims) {
   return resolve(dims);
 }
 
-// The parts' dims, from the whole's.
+// block_dims, ssm_dims and norm_dims return the dims of a part from the dims of the model or block that contains it.
 constexpr BlockDims block_dims(const ModelDims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .dt_rank = m.dt_rank, .in_bias = m.in_bias, .conv_bias = m.conv_bias, .x_bias = m.x_bias,

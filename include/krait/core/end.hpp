@@ -1,4 +1,5 @@
-// See begin.hpp.
+// Restores the macros and compiler warnings that core/begin.hpp saved and disabled. Every public header includes this file
+// last.
 #ifdef __GNUC__
 #pragma pop_macro("A")
 #pragma pop_macro("B")

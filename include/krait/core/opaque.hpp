@@ -1,10 +1,10 @@
-// Keeps floating-point operations apart that a compiler's flags allow it to merge.
+// Defines krait::opaque, which keeps the compiler from fusing or reordering floating-point operations, whatever its flags.
 #ifndef KRAIT_CORE_OPAQUE_HPP
 #define KRAIT_CORE_OPAQUE_HPP
 
 #include "krait/core/platform.hpp"
 
-// The constraint of an asm operand that is one float in a register.
+// KRAIT_FLOAT_REGISTER is the constraint letter of an asm operand that is a float in a register.
 #if defined(__SSE__)
 #define KRAIT_FLOAT_REGISTER "v"
 #elif defined(__aarch64__)
@@ -19,9 +19,10 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Returns x as a value that the compiler cannot trace back to the operation that computed it. Costs no instruction. The
-// compiler then neither fuses a product with a following sum (gcc does by default), nor reassociates operations, nor divides by
-// multiplying with a constant's reciprocal (-fassociative-math, -freciprocal-math, -funsafe-math-optimizations).
+// Returns x as a value that the compiler cannot trace back to the operation that computed it. It emits no instruction. The
+// compiler then neither fuses a product with a following sum (which gcc does by default), nor reassociates operations, nor
+// replaces a division by a multiplication with a reciprocal (-fassociative-math, -freciprocal-math,
+// -funsafe-math-optimizations).
 KRAIT_INLINE float opaque(float x) {
   asm("" : "+" KRAIT_FLOAT_REGISTER(x));
   return x;

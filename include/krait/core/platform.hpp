@@ -1,10 +1,10 @@
-// What the library requires of a compiler and its flags, and how it keeps code that was compiled for different processors
-// apart in one program. Includes nothing.
+// Checks that the compiler and its flags meet the library's requirements, and defines the macros KRAIT_INLINE and KRAIT_BUILD,
+// which keep functions that are compiled for different processors separate in one program. Includes no other header.
 #ifndef KRAIT_CORE_PLATFORM_HPP
 #define KRAIT_CORE_PLATFORM_HPP
 
-// A public header whose requirements are not met reports this one error. If a compiler could not read the rest, KRAIT_REFUSED
-// leaves it out.
+// If a requirement is not met, a public header reports exactly one of the following errors. KRAIT_REFUSED makes public headers
+// skip the code that an unsupported compiler could not parse.
 #if !defined(__GNUC__)
 #error "krait: this compiler is not supported: g++ 11 or later, or clang 14 or later, is required"
 #define KRAIT_REFUSED
@@ -14,21 +14,23 @@
 #elif !defined(KRAIT_ALLOW_FAST_MATH) && \
     (defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
      (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0))
-#error "krait: -ffast-math, -Ofast, -ffinite-math-only, -fassociative-math and -funsafe-math-optimizations change the results: compile without them, or define KRAIT_ALLOW_FAST_MATH to accept other bits and no handling of NaN and infinity"
+#error "krait: -ffast-math, -Ofast, -ffinite-math-only, -fassociative-math and -funsafe-math-optimizations change the results: compile without them, or define KRAIT_ALLOW_FAST_MATH to accept other results and undefined handling of NaN and infinity"
 #endif
 
-// One program may hold units that were compiled with different -march, for example one for AVX-512 and one for AVX2. The
-// linker keeps only one copy of an inline function that several units emit under one name, so a processor without AVX-512
-// could be given the AVX-512 unit's copy. Therefore
-//   - every function is in a namespace named after the unit's instruction set (inline: callers never spell it):
-//     `namespace krait::inline KRAIT_BUILD`, and per Highway target `namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD`;
-//   - the member functions of types that all units share (models, states, tensors) are forced inline with KRAIT_INLINE, and so is
-//     every lambda in them. Text, Status and the types of krait/io are not shared: they are in the namespace, too;
+// A program may contain translation units that are compiled with different -march flags, for example one for AVX-512 and one
+// for AVX2. The linker keeps only one copy of an inline function that several units emit under the same name, so a processor
+// without AVX-512 might execute the copy that was compiled for AVX-512. Three rules prevent it:
+//   - Every function is in an inline namespace named after the unit's instruction set: `namespace krait::inline KRAIT_BUILD`,
+//     or `namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD` if it depends on the Highway target.
+//   - The member functions of types that all units share (models, states, tensors), and the lambdas in them, are forced inline
+//     with KRAIT_INLINE. Text, Status and the types of krait/io are in the inline namespace instead.
 //   - __builtin_bit_cast, __builtin_fabsf and other builtins replace the functions of <bit> and <cmath>, which are inline
 //     functions that all units share.
-// tests/headers/two_marches.py looks for functions that are neither.
+// tests/headers/two_marches.py checks that no function violates these rules.
 #define KRAIT_INLINE inline __attribute__((always_inline))
 
+// KRAIT_BUILD is the name of the unit's instruction set, for example for_avx2_fma_bmi2_f16. KRAIT_JOIN joins its parts, each of
+// which is expanded first.
 #define KRAIT_JOIN_EXPANDED(a, b, c, d, e, f) a##b##c##d##e##f
 #define KRAIT_JOIN(a, b, c, d, e, f) KRAIT_JOIN_EXPANDED(a, b, c, d, e, f)
 #if defined(__AVX512F__)

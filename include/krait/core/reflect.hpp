@@ -1,5 +1,6 @@
-// Visits a model's parameters. A struct names its members once, in KRAIT_PARAMS; names, counts, initial weights, loading, saving,
-// packing and converting follow from that. The only file that uses Boost.Hana.
+// Defines for_each_param, which visits the parameters of a model with their checkpoint names. A layer declares its members
+// once, with KRAIT_PARAMS; initialising, counting, loading, saving, packing and converting use the visitor. This is the only
+// file that uses Boost.Hana.
 #ifndef KRAIT_CORE_REFLECT_HPP
 #define KRAIT_CORE_REFLECT_HPP
 
@@ -22,20 +23,22 @@
 #include "krait/core/check.hpp"
 #include "krait/core/text.hpp"
 
-// KRAIT_PARAMS(Type, (MemberType, member), ...): declares the members in the order in which they are stored, and makes them
-// visible to for_each_param. Member names are the segments of checkpoint keys. Up to 40 members.
+// KRAIT_PARAMS(Type, (MemberType, member), ...) declares the members of the struct Type in the order in which they are stored,
+// and makes them visible to for_each_param. Member names become the segments of checkpoint keys. At most 40 members are
+// possible.
 #define KRAIT_PARAMS(Type, ...) BOOST_HANA_DEFINE_STRUCT(Type, __VA_ARGS__)
 
 namespace krait {
 
-// A tensor of weights: a logical shape as checkpoints spell it, and access by logical row and column.
+// Parameter is satisfied by tensors of weights: types with a checkpoint's shape, and with the numbers of rows and columns.
 template <class T>
 concept Parameter = requires { T::shape; T::rows; T::cols; };
 
+// Reflected is satisfied by structs whose members are declared with KRAIT_PARAMS.
 template <class T>
 concept Reflected = boost::hana::Struct<T>::value;
 
-// A checkpoint key under construction.
+// ParamName is the type of a parameter's name, which is its key in a checkpoint: at most longest_param_name characters.
 inline constexpr std::size_t longest_param_name = 96;
 using ParamName = Text<longest_param_name>;
 
@@ -43,17 +46,21 @@ using ParamName = Text<longest_param_name>;
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// A member of this kind adds no segment to its members' names, because checkpoints have none there.
+// Flat is satisfied by layers whose own member name does not appear in the names of their parameters, as in checkpoints. They
+// have a member type adds_no_name.
 template <class T>
 concept Flat = requires { requires T::no_segment; };
 
-// References to the members of a reflected struct, in the order of declaration, as a std::tuple.
+// Returns a std::tuple of references to the members of a reflected struct, in the order of their declaration.
 template <class T>
 KRAIT_INLINE constexpr auto tie_members(T& object) {
-  return boost::hana::unpack(boost::hana::accessors<std::remove_const_t<T>>(), [&](auto... accessors) __attribute__((always_inline)) {
+  const auto tie = [&](auto... accessors) __attribute__((always_inline)) {
     return std::tie(boost::hana::second(accessors)(object)...);
-  });
+  };
+  return boost::hana::unpack(boost::hana::accessors<std::remove_const_t<T>>(), tie);
 }
+// MemberTuple<T>, Member<T, i> and MemberIndices<T> are the tuple of references to the members of a reflected struct T, the
+// type of its member i, and the index sequence of its members.
 template <class T>
 using MemberTuple = decltype(tie_members(std::declval<T&>()));
 template <class T, std::size_t i>
@@ -61,6 +68,7 @@ using Member = std::remove_cvref_t<std::tuple_element_t<i, MemberTuple<T>>>;
 template <class T>
 using MemberIndices = std::make_index_sequence<std::tuple_size_v<MemberTuple<T>>>;
 
+// Returns a std::array of the names of a reflected struct's members.
 template <class T>
 constexpr auto member_names() {
   return boost::hana::unpack(boost::hana::accessors<T>(), [](auto... accessors) {
@@ -68,7 +76,9 @@ constexpr auto member_names() {
   });
 }
 
-// What a visitor keeps of the way to a parameter: nothing, its name, or the length of the longest name.
+// NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. A visitor extends the path with
+// member(), element() or array() on its way to a parameter. NoPath records nothing, NamePath the parameter's name, and
+// LengthPath the length of the longest name.
 struct NoPath {
   constexpr NoPath member(std::string_view) const { return {}; }
   constexpr NoPath element(std::size_t) const { return {}; }
@@ -92,6 +102,7 @@ struct LengthPath {
   }
 };
 
+// Returns the path of a reflected struct's member i, which equals the struct's path if the member's type is Flat.
 template <class T, std::size_t i, class Path>
 constexpr Path member_path(const Path& path) {
   if constexpr (Flat<Member<T, i>>) return path;
@@ -100,8 +111,8 @@ constexpr Path member_path(const Path& path) {
 
 template <std::size_t... i, class Path, class F, class... Objects>
 constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, Objects&... objects);
-// Calls f(path, parameter, others' parameters...) for every parameter of `object`, in memory order. `others` are of the same
-// structure; their parameters may have other types.
+// Calls f(path, parameter, others...) for every parameter of `object`, in memory order, where f also receives the corresponding
+// parameter of each object in `others`. All objects must have the same structure; their parameters may have different types.
 template <class Path, class F, class T, class... Others>
 constexpr void visit_parameters(const Path& path, F& f, T& object, Others&... others) {
   using Plain = std::remove_const_t<T>;
@@ -111,7 +122,7 @@ constexpr void visit_parameters(const Path& path, F& f, T& object, Others&... ot
     visit_members(MemberIndices<Plain>{}, path, f, object, others...);
   } else if constexpr (requires { std::tuple_size<Plain>::value; }) {
     for (std::size_t i = 0; i < object.size(); ++i) visit_parameters(path.element(i), f, object[i], others[i]...);
-  }  // other types hold no parameters
+  }  // types that are neither parameters nor reflected structs nor arrays contain no parameters
 }
 template <std::size_t i, class Path, class F, class T, class... Others>
 constexpr void visit_member(const Path& path, F& f, T& object, Others&... others) {
@@ -123,8 +134,8 @@ constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, 
   (visit_member<i>(path, f, objects...), ...);
 }
 
-// Calls f.operator()<Part>(path, times) for T and all of its parts, outer parts first: structs, arrays, layers and parameters.
-// The elements of an array are visited once, with `times` multiplied by its size.
+// Calls f.operator()<Part>(path, times) for the type T and the types of all its parts (structs, arrays, layers and parameters),
+// outer types first. The element type of an array is visited once, with `times` multiplied by the array's size.
 template <class T, class Path, class F>
 constexpr void visit_types(const Path& path, std::size_t times, F& f) {
   f.template operator()<T>(path, times);
@@ -137,6 +148,7 @@ constexpr void visit_types(const Path& path, std::size_t times, F& f) {
   }
 }
 
+// Returns the number of weights of all parameters of T, without padding.
 template <class T>
 consteval std::size_t count_parameters() {
   std::size_t count = 0;
@@ -147,6 +159,7 @@ consteval std::size_t count_parameters() {
   return count;
 }
 
+// Returns the length of the longest parameter name of T, in characters.
 template <class T>
 consteval std::size_t longest_name() {
   std::size_t longest = 0;
@@ -159,7 +172,7 @@ consteval std::size_t longest_name() {
 
 namespace krait {
 
-// The number of parameters of a model, padding not counted, a tied head counted once.
+// parameter_count<Model> is the number of weights of a model. Padding is not counted, and a tied head counts once.
 template <class Model>
 inline constexpr std::size_t parameter_count = detail::count_parameters<Model>();
 
@@ -167,13 +180,14 @@ inline constexpr std::size_t parameter_count = detail::count_parameters<Model>()
 
 namespace krait::inline KRAIT_BUILD {
 
-// for_each_param(model, f): f(name, tensor) for every parameter, in memory order. The name is the checkpoint's key, such
-// as backbone.layers.0.mixer.in_proj.weight; the tensor has shape, rows, cols, get(row, col) and, where the model is not
-// const, set(row, col, value), unless its storage is int8; krait::assign(tensor, value) writes to every kind.
+// for_each_param(model, f) calls f(name, tensor) for every parameter of a model, in memory order. The name is the key of the
+// parameter in a checkpoint, such as backbone.layers.0.mixer.in_proj.weight. The tensor has shape, rows, cols and get(row,
+// col). If the model is not const, it also has set(row, col, value), except for int8 tensors; krait::assign(tensor, value)
+// fills all kinds.
 template <class Model, class F>
 constexpr void for_each_param(Model& model, F&& f) {
   static_assert(check::got<detail::longest_name<std::remove_const_t<Model>>()>::template at_most<longest_param_name>,
-                "krait: a parameter's name, its members' names with points between, must not be longer than 96 characters");
+                "krait: the name of a parameter (the names of its members, joined by dots) must not exceed 96 characters");
   const auto call = [&](const detail::NamePath& path, auto& tensor) { f(path.name, tensor); };
   detail::visit_parameters(detail::NamePath{}, call, model);
 }

@@ -1,4 +1,4 @@
-// Tensor: the array type of inputs and outputs.
+// Defines Tensor, the multi-dimensional array type of the inputs and outputs of krait::forward, prefill and step.
 #ifndef KRAIT_CORE_TENSOR_HPP
 #define KRAIT_CORE_TENSOR_HPP
 
@@ -13,6 +13,8 @@ template <class T, std::size_t extent, std::size_t... rest>
 struct Tensor;
 
 namespace detail {
+// TensorElement<T, extents...>::type is the type of a Tensor's elements: a Tensor of the remaining extents, or T if none
+// remain.
 template <class T, std::size_t... extents>
 struct TensorElement {
   using type = Tensor<T, extents...>;
@@ -23,8 +25,8 @@ struct TensorElement<T> {
 };
 }  // namespace detail
 
-// A row-major array whose shape is part of its type: Tensor<float, 5, 256> is an array of 5 Tensor<float, 256>. An aggregate,
-// which Tensor<float, 3>{{1, 2, 3}} initialises.
+// Tensor is a row-major array whose shape is part of its type: Tensor<float, 5, 256> contains 5 elements of type
+// Tensor<float, 256>. It is an aggregate and can be initialised with a list, as in Tensor<float, 3>{{1, 2, 3}}.
 template <class T, std::size_t extent, std::size_t... rest>
 struct Tensor {
   using Element = typename detail::TensorElement<T, rest...>::type;

@@ -1,4 +1,4 @@
-// Text of bounded length in an object of its own: names and messages without a heap.
+// Defines Text, a string of bounded length that requires no heap. Names and messages use it.
 #ifndef KRAIT_CORE_TEXT_HPP
 #define KRAIT_CORE_TEXT_HPP
 
@@ -13,8 +13,9 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Up to `capacity` bytes, always followed by a zero byte. Longer text is cut between two code points of UTF-8. A code point has
-// at most three continuation bytes, so text that is not UTF-8 loses at most three bytes more.
+// Text<capacity> contains at most `capacity` bytes of UTF-8 and a terminating zero. Appending more text than fits truncates it after a complete code
+// point. Text that is not UTF-8 loses at most three bytes more than necessary, because a code point has at most three
+// continuation bytes.
 template <std::size_t capacity>
 struct Text {
   static constexpr std::size_t max_size = capacity;
@@ -28,10 +29,11 @@ struct Text {
   }
 
   constexpr operator std::string_view() const noexcept { return {characters.data(), size}; }
-  // Zero-terminated. Points into this object.
+  // Returns the text, zero-terminated. Points into this object.
   constexpr const char* c_str() const noexcept { return characters.data(); }
+  // Makes the text empty.
   constexpr void clear() noexcept { *this = {}; }
-
+  // Appends text, and truncates it if it exceeds the capacity.
   constexpr Text& operator+=(std::string_view more) noexcept {
     std::size_t fits = more.size() < capacity - size ? more.size() : capacity - size;
     if (fits < more.size())
@@ -39,6 +41,7 @@ struct Text {
     for (std::size_t i = 0; i < fits; ++i) characters[size++] = more[i];
     return *this;
   }
+  // Appends an unsigned integer in decimal.
   constexpr Text& operator+=(std::unsigned_integral auto number) noexcept {
     if (number >= 10) *this += number / 10u;
     return *this += std::string_view(&"0123456789"[number % 10u], 1);

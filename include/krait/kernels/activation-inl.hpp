@@ -1,4 +1,4 @@
-// exp, SiLU, softplus: our own polynomials, so that every target gives the same bits. No branch, no table.
+// Computes exp, SiLU and softplus by polynomials, without branches or tables, so that every target gives the same bits.
 #if defined(KRAIT_KERNELS_ACTIVATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ACTIVATION_INL_HPP
 #undef KRAIT_KERNELS_ACTIVATION_INL_HPP
@@ -14,8 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// 2^f for f in [-1/2, 1/2]: minimax of degree 5 with its constant fixed at 1, so that 2^0 is 1 and a state that should
-// be kept is kept. Relative error of the polynomial 9.2e-8.
+// Returns 2^f for f in [-1/2, 1/2] by a minimax polynomial of degree 5, p(f) = c5 f^5 + ... + c1 f + c0. Its constant c0 is
+// fixed at 1, so that 2^0 is exactly 1: a state whose decay rate is 0 never changes. The relative error is at most 9.2e-8.
 inline constexpr float exp2_c5 = 0.0013264912f, exp2_c4 = 0.009671511576f, exp2_c3 = 0.0555073313f,
                        exp2_c2 = 0.2402224208f, exp2_c1 = 0.693146978f, exp2_c0 = 1.0f;
 template <class A>
@@ -27,8 +27,9 @@ HWY_INLINE A exp2_polynomial(const A& f) {
   return mul_add(p, f, constant<A>(exp2_c0));
 }
 
-// 2^t for t <= -0, within 1.9e-7 relative, which is what the recurrence multiplies its state with: t = delta A log2(e).
-// From 2^-126 at -126 on it falls to 0 at -127 along a line, through denormal numbers; NaN stays NaN.
+// Returns 2^t for t <= -0, the decay of the recurrence's state, where t = delta A log2(e). The relative error is at most 1.9e-7
+// for t >= -126. From t = -126 to t = -127 the result falls linearly from 2^-126 to 0, through denormal numbers; below -127 it
+// is 0. NaN is propagated.
 template <class A>
 HWY_INLINE A exp2_decay(const A& t) {
   const A clamped = opaque(clamp_below(constant<A>(-127.0f), t));
@@ -37,10 +38,11 @@ HWY_INLINE A exp2_decay(const A& t) {
   return times_power_of_two(exp2_polynomial(f), n_shifted);
 }
 
-// e^x for |x| <= 87.3: the limits within which it is a normal number. x log2(e) is split as fma(x, hi, -n) + x lo, so that
-// no rounding of the product reaches the result.
+// exp_within_limit(x) returns e^x = 2^n 2^f for |x| <= 87.3, where the result is a normal number: n = round(x log2(e)) and f =
+// x log2(e) - n. The constant log2(e) is the sum of two floats, and f = fma(x, lo, fma(x, hi, -n)), because a single product x
+// log2(e) would have a rounding error that is too large.
 inline constexpr float exp_limit = 87.3f;
-inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // their sum is log2(e)
+inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // the sum of both is log2(e)
 template <class A>
 HWY_INLINE A exp_within_limit(const A& x) {
   const auto hi = constant<A>(log2e_hi);
@@ -50,20 +52,21 @@ HWY_INLINE A exp_within_limit(const A& x) {
   return times_power_of_two(exp2_polynomial(mul_add(x, lo, mul_add(x, hi, minus_n))), n_shifted);
 }
 
-// Measured over every float32 against double (tests/exact); without FMA the relative errors are up to 3e-6.
-//              relative error, x >= -87.3     absolute error below
+// The largest errors of exp_negative, silu and softplus over all float32 numbers x, against double (tests/exact):
+//              relative error, x >= -87.3     absolute error, x < -87.3
 //   e^x                1.9e-7                      1.3e-38
 //   SiLU               2.4e-7                      1.1e-36
 //   softplus           2.8e-7                      1.3e-38
-// No result is denormal unless x is; NaN and infinity of x go through SiLU and softplus.
+// On targets without FMA, relative errors are up to 3e-6. Results are denormal only if x is. SiLU and softplus propagate NaN
+// and infinity.
 
-// e^x for x <= 0. NaN is the caller's matter.
+// Returns e^x for x <= 0. An x below -87.3 counts as -87.3. Callers must not rely on the result for NaN.
 template <class A>
 HWY_INLINE A exp_negative(const A& x) {
   return exp_within_limit(clamp_below(constant<A>(-exp_limit), x));
 }
 
-// SiLU: x / (1 + e^-x).
+// Returns SiLU(x) = x / (1 + e^-x). An x below -87.3 counts as -87.3.
 template <class A>
 HWY_INLINE A silu(const A& x) {
   const auto limit = constant<A>(-exp_limit);
@@ -71,7 +74,8 @@ HWY_INLINE A silu(const A& x) {
   return div(clamped, add(exp_within_limit(clamp_below(limit, neg(clamped))), constant<A>(1.0f)));
 }
 
-// base + log1p(u) for u in [0, 1]: u times a minimax polynomial of degree 8 (3.4e-8), coefficients from the highest power on.
+// add_log1p(u, base) returns base + log(1 + u) for u in [0, 1]. log(1 + u) is u times a minimax polynomial of degree 8 in u
+// with an error of 3.4e-8; log1p_c contains its coefficients, highest power first.
 inline constexpr float log1p_c[9] = {0.005364776123315096f, -0.03006560169160366f, 0.07920423150062561f,
                                      -0.13753777742385864f, 0.19153644144535065f,  -0.24857160449028015f,
                                      0.333213210105896f,    -0.49999648332595825f, 1.0f};
@@ -83,14 +87,15 @@ HWY_INLINE A add_log1p(const A& u, const A& base) {
   return mul_add(p, u, base);
 }
 
-// softplus: max(x, 0) + log1p(e^-|x|).
+// Returns softplus(x) = log(1 + e^x), computed as max(x, 0) + log1p(e^-|x|).
 template <class A>
 HWY_INLINE A softplus(const A& x) {
   return add_log1p(exp_negative(neg(abs(x))), clamp_below(constant<A>(0.0f), x));
 }
 
 #ifdef KRAIT_CORTEX_M_FPU
-// What silu_in_fours and softplus_in_fours compute with: coefficients as often as they load them side by side.
+// Constants that the Cortex-M functions silu_in_fours and softplus_in_fours load, in the order in which they load them. Where
+// the functions evaluate two or four polynomials side by side, a coefficient is repeated two or four times.
 #ifdef KRAIT_CORTEX_M_HELIUM
 inline constexpr float silu_table[9] = {-exp_limit, log2e_hi, log2e_lo, exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
 inline constexpr auto softplus_table = [] {
@@ -110,7 +115,7 @@ inline constexpr auto softplus_table = [] {
 #endif
 #endif
 
-// delta = softplus(dt) in place over a row of whole blocks.
+// Computes x = softplus(x) in place for one token's channels, a multiple of 16. It turns dt into delta, the scan's step size.
 HWY_INLINE void softplus_row(float* row, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU
   softplus_in_fours(softplus_table.data(), row, channels);
@@ -119,7 +124,7 @@ HWY_INLINE void softplus_row(float* row, std::size_t channels) {
 #endif
 }
 
-// y = y * SiLU(z) in place over a row of whole blocks.
+// Computes the gate y = y * SiLU(z) in place for one token's channels, a multiple of 16.
 HWY_INLINE void gate_row(float* y, const float* z, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU
   silu_in_fours<true>(silu_table, z, y, channels);

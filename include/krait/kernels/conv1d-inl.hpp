@@ -1,4 +1,4 @@
-// The causal depthwise convolution over a run of tokens, with what follows it.
+// Computes the causal depthwise convolution over a run of tokens, and the activation function that follows it.
 #if defined(KRAIT_KERNELS_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_CONV1D_INL_HPP
 #undef KRAIT_KERNELS_CONV1D_INL_HPP
@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// What may follow: nothing, or SiLU.
+// NoActivation and Silu are the activation functions that a convolution can apply to its outputs: none, or SiLU.
 struct NoActivation {
   HWY_INLINE V operator()(V v) const { return v; }
 #ifdef KRAIT_CORTEX_M_FPU
@@ -26,30 +26,34 @@ struct Silu {
 #endif
 };
 
-// Taps up to which the window is in registers. With more it stays in memory, so that no frame grows with d_conv.
+// The largest d_conv for which the convolution keeps its window of past inputs in registers. A longer window stays in memory,
+// so that the stack frame does not grow with d_conv.
 inline constexpr std::size_t most_taps_held = 8;
 
-// y_t = after(bias + sum over j of weight[j] x_{t - d_conv + 1 + j}), oldest tap first, in place: x becomes y.
-// weight [channels / 16][d_conv][16]; window [channels / 16][d_conv - 1][16], the inputs before the first, oldest first,
-// brought up to date; rows of whole blocks.
+// Computes the causal depthwise convolution of n tokens in place, and updates the window of past inputs. For each channel:
+//   y[t] = after(bias + weight[0] x[t - d_conv + 1] + ... + weight[d_conv - 1] x[t])     oldest input first
+//   x       [n, channels], overwritten with y; channels is a multiple of 16
+//   weight  [channels / 16][d_conv][16]
+//   bias    [channels]; null means zero
+//   window  [channels / 16][d_conv - 1][16]: the d_conv - 1 inputs before x[0], oldest first
 template <std::size_t d_conv, class After>
 HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias, float* HWY_RESTRICT window,
                             TokenSpan<float> x, std::size_t channels, std::size_t n, After after) {
 #ifdef KRAIT_CORTEX_M_FPU
   for (std::size_t t = 0; t < n; ++t) {
     for (std::size_t c = 0; c < channels; c += 4) {
-      const std::size_t block = c / strip_width * strip_width;
-      convolve_four(weight + block * d_conv + c % strip_width, bias ? bias + c : no_bias,
-                    window + block * (d_conv - 1) + c % strip_width, x[t] + c, d_conv - 1);
+      const std::size_t strip = c / strip_width * strip_width;
+      convolve_four(weight + strip * d_conv + c % strip_width, bias ? bias + c : no_bias,
+                    window + strip * (d_conv - 1) + c % strip_width, x[t] + c, d_conv - 1);
     }
     after.row(x[t], channels);
   }
 #else
   const Tag tag;
   for (std::size_t c = 0; c < channels; c += lanes) {
-    const std::size_t block = c / strip_width * strip_width;
-    const float* taps = weight + block * d_conv + c % strip_width;
-    float* past = d_conv > 1 ? window + block * (d_conv - 1) + c % strip_width : nullptr;
+    const std::size_t strip = c / strip_width * strip_width;
+    const float* taps = weight + strip * d_conv + c % strip_width;
+    float* past = d_conv > 1 ? window + strip * (d_conv - 1) + c % strip_width : nullptr;
     const V start = bias ? load_vector(bias + c) : zero_start();
     if constexpr (d_conv > most_taps_held) {
       for (std::size_t t = 0; t < n; ++t) {
@@ -66,10 +70,11 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
       }
       continue;
     }
-    // The inputs that the taps meet, oldest first. Never moved in a loop: clang would make it a copy in memory, in vectors of
-    // another width, and a token would wait for the stores of the one before (on AVX-512 this pass took five times as long).
+    // `inputs` is the window of d_conv inputs in registers, oldest first. It is shifted by building a new Several, not by a
+    // loop, because clang compiles a loop to a copy in memory with vectors of another width. Each token would then wait for the
+    // stores of the previous one (five times the time on AVX-512). Element 0 starts as zero, since the first shift drops it.
     auto inputs = several<d_conv>([&](std::size_t j) KRAIT_LAMBDA {
-      return j == 0 ? hn::Zero(tag) : load_vector(past + (j - 1) * strip_width);  // the first leaves before it is used
+      return j == 0 ? hn::Zero(tag) : load_vector(past + (j - 1) * strip_width);
     });
     for (std::size_t t = 0; t < n; ++t) {
       const V next = load_vector(x[t] + c);

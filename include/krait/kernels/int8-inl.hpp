@@ -1,5 +1,6 @@
-// Linear layers with int8 weights, for this target. Inputs are rounded to 16-bit integers and the sums of products are exact, so
-// each target computes them in the order that suits it. y = sum * (scale of the output * step of the inputs) + bias.
+// Includes the implementation of linear layers with int8 weights for the current Highway target: scalar, any vector unit, or
+// AVX-512 VNNI. Inputs are rounded to 16-bit integers, and sums of products are exact integers, so every target may add them in
+// the order that suits it.
 #if defined(KRAIT_KERNELS_INT8_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_INT8_INL_HPP
 #undef KRAIT_KERNELS_INT8_INL_HPP

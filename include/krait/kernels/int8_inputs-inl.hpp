@@ -1,5 +1,7 @@
-// Linear layers with int8 weights: inputs become 16-bit whole numbers, sums are whole numbers and so exact in any order,
-// which leaves every core free to use what it is good at. y = sum * (scale of the output * step of the inputs) + bias.
+// Quantises the inputs of linear layers with int8 weights. The inputs of each token are rounded to 16-bit integers q,
+// which approximate x / step; every token has a step of its own. For each output o, with w[o][k] the int8 weights:
+//   y[o] = (q[0] w[o][0] + q[1] w[o][1] + ...) * (scale[o] * step) + bias[o]
+// The integer sum is exact in any order, so each target may use the fastest multiply-accumulate instructions it has.
 #if defined(KRAIT_KERNELS_INT8_INPUTS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_INT8_INPUTS_INL_HPP
 #undef KRAIT_KERNELS_INT8_INPUTS_INL_HPP
@@ -16,17 +18,22 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-#undef KRAIT_AVX512_VNNI  // of another target
+// KRAIT_AVX512_VNNI is defined if the current Highway target multiplies int8 weights with AVX-512 VNNI. Highway includes this
+// file once for each target, so the definition for another target is removed first.
+#undef KRAIT_AVX512_VNNI
 #if defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 #define KRAIT_AVX512_VNNI 1
 #endif
 
-// [K / 8][width / 2][8]: pairs of neighbouring outputs in groups of eight columns, see Panels.
+// Weights<Storage::int8> points to the int8 weights of an even output and of the outputs after it in a panel, and to their
+// scales. Weights are stored as 16-bit pairs [K / 8][width / 2][8]: a pair contains the weights of two neighbouring outputs for
+// one column, and eight columns form a group. Each output has one float32 scale.
 template <>
 struct Weights<Storage::int8> {
   static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
 #ifdef KRAIT_AVX512_VNNI
-  static constexpr std::size_t most_tokens = 3;  // each has two rows of bytes and their sums
+  // A tile has at most three tokens, because each token requires registers for its lower and upper bytes and for their sums.
+  static constexpr std::size_t most_tokens = 3;
 #else
   static constexpr std::size_t most_tokens = tile_tokens;
 #endif
@@ -34,9 +41,9 @@ struct Weights<Storage::int8> {
   const float* scales;
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, int8_group); }
   static constexpr std::size_t padded_cols(std::size_t K) { return rounds(K) * int8_group; }
-  // From one group of columns to the next.
+  // Returns the distance, in 16-bit pairs, from one group of eight columns to the next in a panel that is `width` outputs wide.
   static constexpr std::size_t group_stride(std::size_t width) { return width / 2 * int8_group; }
-  // Of an even output.
+  // Returns the weights of the panel that starts at `output`, which must be even.
   Weights panel(std::size_t output, std::size_t K) const {
     return {values + output / 2 * padded_cols(K), scales + output};
   }
@@ -47,27 +54,30 @@ struct Weights<Storage::int8> {
   }
 };
 
-// A run of rows of 16-bit inputs; one of row t's stands for its number times scales[t].step.
+// The quantised inputs of a run of tokens: input k of token t is inputs[t][k] * scales[t].step.
 struct Quantised {
   TokenSpan<const std::int16_t> inputs;
   const InputScale* scales;
   Quantised from(std::size_t t) const { return {inputs.from(t), scales + t}; }
 };
 
-// The largest input: 16 bits of which both bytes are signed numbers, and K products with 127 must fit in 31 bits.
+// Returns the largest magnitude of a quantised input for a layer with K inputs. At most 127 * 256 + 127, so that the upper and
+// the lower byte are signed numbers; at most (2^31 - 1) / (127 K), so that a sum of K products with int8 weights fits in 32
+// bits.
 constexpr std::int32_t largest_input(std::size_t K) {
   const auto fits = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / (127 * K);
   return static_cast<std::int32_t>(std::min<std::size_t>(fits, 127 * 256 + 127));
 }
 
-// q[i] = round(x[i] / step) for K floats, zeros behind them up to a whole block; the answer is the step, the largest
-// magnitude over largest_input(K). Magnitudes below 2^-100 count as 2^-100. If one is not finite the step is not
-// either, and so every output becomes NaN or infinite.
+// Quantises one token's K inputs: q[k] = round(x[k] / step), where step = (largest magnitude of x) / largest_input(K). Writes
+// zeros after q[K - 1] up to a multiple of 16 elements, and returns the step. A largest magnitude below 2^-100 is raised to
+// 2^-100. If an input is NaN or infinite, so is the step, and every output of the layer becomes NaN or infinite. With AVX-512
+// VNNI, q receives the lower bytes of all inputs, then their upper bytes, and the result also contains the sum of q.
 HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
   const Tag tag;
   const hn::RebindToSigned<Tag> int_tag;
   [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
-  // As whole numbers magnitudes have the same order, with NaN above infinity.
+  // The bits of non-negative floats, compared as integers, have the floats' order, and NaN is above infinity.
   auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
   std::size_t done = 0;
 #ifdef KRAIT_CORTEX_M_FPU
@@ -89,7 +99,8 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
     const std::size_t i = done + from;
     const V whole = round_shifted(mul(load(x + i), inverse));
 #ifdef KRAIT_AVX512_VNNI
-    // The lower bytes of all inputs, then the upper ones, both signed.
+    // A quantised input is number = 256 * upper + lower, where both bytes are signed. Stores the lower bytes of all inputs,
+    // then the upper bytes.
     const hn::Rebind<std::int8_t, Tag> byte_tag;
     const auto number = hn::Sub(hn::BitCast(int_tag, whole), shift);
     const auto low = hn::ShiftRight<24>(hn::ShiftLeft<24>(number));
@@ -112,7 +123,7 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
 #endif
 }
 
-// A vector of outputs from their sums: y = sum * (scale * step) + bias.
+// Converts one vector of integer sums to outputs and stores them: y = sum * (scale * step) + bias. A null bias means zero.
 HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float* scales, float step, const float* bias,
                               float* y) {
   const Tag tag;

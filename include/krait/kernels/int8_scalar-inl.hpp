@@ -1,4 +1,5 @@
-// Products with int8 weights where vectors have one lane, or four emulated ones.
+// Computes linear layers with int8 weights on targets without vectors: Highway's SCALAR (one lane) and EMU128 (four emulated
+// lanes).
 #if defined(KRAIT_KERNELS_INT8_SCALAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_INT8_SCALAR_INL_HPP
 #undef KRAIT_KERNELS_INT8_SCALAR_INL_HPP
@@ -16,9 +17,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The sums over k of q[k] w[k][o] for four neighbouring outputs.
 #ifdef __ARM_FEATURE_MVE
-// A call of its own: a step's frame is 84 bytes larger with it inlined.
+// Returns the sum over k of q[k] w[k][o] for four neighbouring outputs o, computed with Helium instructions. It is not inlined,
+// because inlining makes the stack frame of a step 84 bytes larger.
 HWY_NOINLINE inline std::array<std::int32_t, 4> sum_products(const std::int16_t* w, std::size_t group_stride,
                                                              const std::int16_t* q, const std::int16_t* q_end) {
   std::int32_t a = 0, b = 0, c = 0, d = 0;
@@ -32,9 +33,11 @@ HWY_NOINLINE inline std::array<std::int32_t, 4> sum_products(const std::int16_t*
   return {a, b, c, d};
 }
 #else
+// Returns the sum over k of q[k] w[k][o] for four neighbouring outputs o, computed with scalar instructions.
 HWY_INLINE std::array<std::int32_t, 4> sum_products(const std::int16_t* HWY_RESTRICT w, std::size_t group_stride,
                                                     const std::int16_t* HWY_RESTRICT q, const std::int16_t* q_end) {
-  std::uint32_t a = 0, b = 0, c = 0, d = 0;  // unsigned, since the inputs of a row that is not finite may be anything
+  // The sums are unsigned because they may overflow: a token with NaN or infinite inputs has arbitrary quantised inputs.
+  std::uint32_t a = 0, b = 0, c = 0, d = 0;
   for (; q != q_end; w += group_stride, q += int8_group) {
     KRAIT_UNROLL
     for (std::size_t i = 0; i < int8_group; ++i) {
@@ -43,7 +46,8 @@ HWY_INLINE std::array<std::int32_t, 4> sum_products(const std::int16_t* HWY_REST
       b += static_cast<std::uint32_t>(second_of_pair(ab) * q[i]);
       c += static_cast<std::uint32_t>(first_of_pair(cd) * q[i]);
       d += static_cast<std::uint32_t>(second_of_pair(cd) * q[i]);
-      asm("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d) : : "memory");  // or gcc loads all columns first, and spills
+      // The empty asm statement keeps gcc from loading the weights of all eight columns first and spilling them to the stack.
+      asm("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d) : : "memory");
     }
   }
   return {static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), static_cast<std::int32_t>(c),
@@ -51,6 +55,9 @@ HWY_INLINE std::array<std::int32_t, 4> sum_products(const std::int16_t* HWY_REST
 }
 #endif
 
+// Computes one tile of a linear layer with int8 weights, `tokens` tokens x `vectors` vectors of outputs, four outputs at a
+// time.
+//   y[t][o] = (q[t][0] w[o][0] + q[t][1] w[o][1] + ...) * (scale[o] * step[t]) + bias[o]
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {

@@ -1,4 +1,4 @@
-// Products with int8 weights by 16-bit multiply-accumulates of any vector unit.
+// Computes linear layers with int8 weights on targets with vectors, by multiply-accumulates of 16-bit integers.
 #if defined(KRAIT_KERNELS_INT8_VECTOR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_INT8_VECTOR_INL_HPP
 #undef KRAIT_KERNELS_INT8_VECTOR_INL_HPP
@@ -12,7 +12,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// A vector of pairs holds the eight columns of lanes / 2 outputs; products of neighbours are added on the way.
+// Computes one register tile of a linear layer with int8 weights: `tokens` tokens x `vectors` vectors of outputs.
+//   y[t][o] = (q[t][0] w[o][0] + q[t][1] w[o][1] + ...) * (scale[o] * step[t]) + bias[o]
+// A vector of 16-bit pairs contains eight columns of lanes / 2 outputs. Shifts separate the first and the second weight of each
+// pair, and the multiply-accumulate instruction adds the products of two neighbouring columns to a 32-bit lane.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
@@ -20,8 +23,10 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
   using Sum = hn::Vec<decltype(int_tag)>;
   using Shorts = hn::Vec<decltype(short_tag)>;
-  constexpr std::size_t parts = 4 * vectors;  // firsts, seconds, firsts, seconds, ...
-  Sum sum[tokens][parts], more[tokens][parts];  // Highway may add to either, as suits the target
+  // sum[t][part] accumulates products of the first weights of pairs if `part` is even, and of the second weights if it is odd.
+  // hn::ReorderWidenMulAccumulate distributes the products between `sum` and `more` in a way that depends on the target.
+  constexpr std::size_t parts = 4 * vectors;
+  Sum sum[tokens][parts], more[tokens][parts];
   KRAIT_UNROLL
   for (std::size_t t = 0; t < tokens; ++t) {
     KRAIT_UNROLL
@@ -45,7 +50,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       }
     }
   }
-  // The sums of neighbours, those of `low` first.
+  // Returns the sums of neighbouring lanes: those of `low` in the lower half of the result, those of `high` in the upper half.
   const auto halve = [int_tag](Sum low, Sum high) KRAIT_LAMBDA {
     return hn::Add(hn::ConcatEven(int_tag, high, low), hn::ConcatOdd(int_tag, high, low));
   };

@@ -1,7 +1,7 @@
-// Linear layers over weights in panels: [N / 64][K][64], the last panel as narrow as its outputs allow. A vector covers
-// neighbouring outputs and an input is broadcast, so each output is one chain of fused multiply-adds over k ascending,
-// for one token or many, on every target; and the weights are read as one sequential stream. 16-bit weights are widened,
-// exactly, on the way. int8 weights have sums of their own: int8-inl.hpp.
+// Computes linear layers, y = W x + bias, whose weights are stored in panels: [N / 64][K][64], where the last panel may be 16,
+// 32 or 48 outputs wide. A SIMD vector covers neighbouring outputs, and each input is broadcast to all lanes. Each output is
+// therefore one chain of fused multiply-adds with k ascending, whatever the target and the number of tokens, and the weights
+// are read sequentially. bf16 and f16 weights are widened exactly to float32. int8 weights are multiplied in int8-inl.hpp.
 #if defined(KRAIT_KERNELS_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_LINEAR_INL_HPP
 #undef KRAIT_KERNELS_LINEAR_INL_HPP
@@ -19,25 +19,28 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Tokens of a register tile.
+// The number of tokens in a register tile: the accumulators of all tokens x vectors must fit in the SIMD registers.
 inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
 
-// What rests in memory for one column of an output, or, in bf16, for two: see Panels.
+// Returns one weight as float32 from its stored form: a float32, the bits of an f16, or a word that contains the bf16 weights
+// of two neighbouring columns (the even column in the lower half).
 inline float stored_column(float value, std::size_t) { return value; }
 inline float stored_column(std::uint16_t value, std::size_t) { return from_f16(value); }
 inline float stored_column(std::uint32_t pair, std::size_t column) {
   return from_bf16(static_cast<std::uint16_t>(pair >> 16 * column));
 }
 
-// Weights from some output of a panel on, which is as wide as the caller says: [K / columns][width].
+// Weights<storage> points to the weights of an output and of the outputs after it in a panel, stored as [K / columns][width].
+// It does not contain the panel's width, which callers pass along.
 template <Storage storage>
 struct Weights {
   using Stored = std::conditional_t<storage == Storage::f32, float,
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
-  static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // that one of these holds
-  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // of a tile's loop
-  static constexpr std::size_t accumulators = 1;  // registers that a vector of outputs takes
-  // Tokens that registers suffice for: two columns at a time are two inputs of each.
+  static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // columns (inputs) in one stored element
+  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations of a tile's loop over K
+  static constexpr std::size_t accumulators = 1;  // accumulator registers that one vector of outputs requires
+  // The largest number of tokens in a tile. With 16 registers, bf16 tiles have two tokens, because they broadcast two inputs of
+  // each token at a time.
   static constexpr std::size_t most_tokens = columns > 1 && few_registers ? 2 : tile_tokens;
   const Stored* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * rounds(K)}; }
@@ -47,7 +50,8 @@ struct Weights {
   }
 };
 
-// A vector of outputs' weights at one of their `columns` after the other, as float32: use(column, weights).
+// widened(from, use) loads the weights of one vector of outputs, converts them to float32 and calls use(column, weights) for
+// each column that a stored element contains: column 0, and for bf16 also column 1.
 template <class Use>
 HWY_INLINE void widened(const float* from, Use use) {
   use(0, load_vector(from));
@@ -55,7 +59,8 @@ HWY_INLINE void widened(const float* from, Use use) {
 template <class Use>
 HWY_INLINE void widened(const std::uint16_t* from, Use use) {
 #if HWY_TARGET == HWY_SCALAR
-// Every FPU of a Cortex-M widens half precision, though gcc says so of those with doubles alone.
+// Every Cortex-M FPU can convert half precision to float32, but for single-precision FPUs gcc does not set the bit of __ARM_FP
+// that indicates it.
 #if defined(__arm__) && ((__ARM_FP & 2) || ((__ARM_FP & 4) && __ARM_ARCH_PROFILE == 'M'))
   float wide;
   asm("vcvtb.f32.f16 %0, %1" : "=t"(wide) : "t"(static_cast<std::uint32_t>(*from)));
@@ -76,12 +81,13 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
   use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
 }
 
-// The weights that are read next, which the tiles for several tokens bring near, some in each round: the first tile of a panel
-// would otherwise wait for all of it. Tiles for one token only read, and are faster without. On x86 alone, where it was
-// measured.
+// Prefetches the next panel of weights, `step` bytes further on at each call of fetch(). Tiles of several tokens call it once
+// in each iteration over K, because the first tile of the next panel would otherwise wait for memory. Tiles of one token do not
+// use it: they only read weights, and run faster without. It is compiled for x86 only, because it has been measured
+// on x86 only.
 struct Prefetcher {
-  const char* at;
-  std::size_t step;
+  const char* at;    // the address to prefetch next
+  std::size_t step;  // bytes by which each call of fetch() advances
   HWY_INLINE void fetch() {
     if constexpr (HWY_ARCH_X86) {
       hwy::Prefetch(at);
@@ -91,11 +97,13 @@ struct Prefetcher {
 };
 
 #ifdef KRAIT_CORTEX_M_FPU
+// A bias of zeros, which the assembly loops for Cortex-M read if a layer has no bias.
 inline constexpr float no_bias[strip_width] = {};
 #endif
 
-// y[t][o] = bias[o] + sum over k of x[t][k] w[k][o], for `tokens` rows and `vectors` vectors of outputs in registers, which
-// may be those of several whole panels. bias null: from 0. ahead: of several tokens.
+// Computes one register tile of a linear layer: `tokens` tokens x `vectors` vectors of neighbouring outputs.
+//   y[t][o] = bias[o] + x[t][0] w[0][o] + x[t][1] w[1][o] + ...     one chain of multiply-adds
+// The outputs may span `panels` whole panels. A null bias means zero. If tokens > 1, prefetcher must not be null.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
                             TokenSpan<const float> x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
@@ -115,7 +123,8 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   }
   const auto* w = weights.values;
   const std::size_t to_next_panel = static_cast<std::size_t>(weights.panel(width, K).values - w);
-  // The columns from k on: as many as a load brings, but for the last of an odd number.
+  // Multiplies and accumulates `count` columns of the weight matrix, starting with column k. For bf16, which stores columns in
+  // pairs, count is 2, or 1 for the last column of an odd K.
   const auto multiply_in = [&](std::size_t k, auto count) KRAIT_LAMBDA {
     V in[2][tokens];
     KRAIT_UNROLL
@@ -148,7 +157,8 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   }
 }
 
-// A tile's width: a panel's for one token; for several, what leaves registers for the weights and the input.
+// Returns how many vectors of outputs a tile covers, which divides the panel's `width` evenly. A tile of one token may use
+// nearly all registers as accumulators; a tile of several tokens leaves registers for the weights and the broadcast inputs.
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width, std::size_t accumulators) {
   const std::size_t most_of_few = tokens == 1 ? 8 : tokens == 2 ? 5 : 4;
   const std::size_t most = (few_registers ? most_of_few : tokens == 1 ? 16 : 24 / tokens) / accumulators;
@@ -157,7 +167,7 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// Of a panel's so many tiles each brings an equal share of the next panel.
+// Returns a Prefetcher for the panel that follows w. Each of the current panel's `tiles` tiles prefetches an equal share of it.
 template <class W>
 HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
@@ -165,15 +175,17 @@ HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K,
   return {next, static_cast<std::size_t>(next - from) / std::max<std::size_t>(tiles * W::rounds(K), 1)};
 }
 
-// Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide, because the few
-// sums of such a tile wait for the latency of FMA (the x_proj of d_model 128 on AVX2: a prefill takes 1.03 times as long). int8
-// tiles have enough sums at any width.
+// Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. The few sums of a
+// one-vector tile wait for the latency of FMA: with it, a prefill with d_model 128 takes 1.03 times as long on AVX2, because
+// x_proj has five vectors of outputs. int8 tiles have enough sums at any width.
 inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t outputs, std::size_t accumulators) {
   const bool wider_with_fewer = most > 2 && tile_vectors(most, outputs, 1) == 1 && tile_vectors(most - 1, outputs, 1) > 1;
   return accumulators == 1 && wider_with_fewer ? most - 1 : most;
 }
 
-// `outputs` neighbouring outputs, whole vectors, of a panel of `width` for n tokens, at most `most_tokens` in a tile.
+// Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
+// `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first, smaller ones process the
+// remaining tokens.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   constexpr std::size_t tokens = tokens_in_tile(most_tokens, outputs, W::accumulators);
@@ -190,11 +202,11 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
   }
 }
 
-// The last panel: 16, 32, 48 or 64 outputs wide.
+// Computes y[t] = W x[t] + bias for n tokens and all outputs of the last panel, which is 16, 32, 48 or 64 outputs wide.
 template <std::size_t tokens, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
-  static_assert(panel_width == 4 * strip_width);
+  static_assert(panel_width == 4 * strip_width, "krait: the cases below cover panels of one to four strips of 16 outputs");
   switch (width / strip_width) {
     case 1: return linear_panel<tokens, 1 * strip_width>(w, 1 * strip_width, K, bias, x, y, n);
     case 2: return linear_panel<tokens, 2 * strip_width>(w, 2 * strip_width, K, bias, x, y, n);
@@ -203,7 +215,9 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
   }
 }
 
-// The first `here` outputs of a panel where vectors are of one float, of `outputs` in all: blocks, then fours, then the rest.
+// Computes the first `here` outputs of a panel for n tokens on scalar targets: in tiles of 16 outputs, then of 4. The last
+// tile may be partial: it is computed in a local array and copied. The template argument `outputs` is the caller's total number
+// of outputs, and tiles that it cannot require are not instantiated.
 template <std::size_t outputs, class W, class X>
 HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                     std::size_t here, std::size_t n) {
@@ -212,11 +226,11 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
     const auto tile = [&](auto vectors, float* to) KRAIT_LAMBDA {
       linear_tile<1, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t), {to, 0});
     };
-    const std::integral_constant<std::size_t, strip_width> block;
+    const std::integral_constant<std::size_t, strip_width> strip;
     const std::integral_constant<std::size_t, 4> four;
-    if constexpr (outputs >= block)
-      for (; o + block <= here; o += block) tile(block, y[t] + o);
-    if constexpr (outputs % block >= four)
+    if constexpr (outputs >= strip)
+      for (; o + strip <= here; o += strip) tile(strip, y[t] + o);
+    if constexpr (outputs % strip >= four)
       for (; o + four <= here; o += four) tile(four, y[t] + o);
     if constexpr (outputs % four != 0) {
       if (o == here) continue;
@@ -227,17 +241,19 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
   }
 }
 
-// bf16 brings two columns at a time, so a sum waits for itself twice as often as for a load, and f16 for its widening: where
-// a panel is just four vectors, two panels side by side fill the time (on a Zen 4, in_proj of d_model 128 with bf16: 1.12 times
-// as fast; a step with f16: 1.03 times). Not where panels are long, as those of models in main memory are, which one stream
-// reads faster (a step of mamba-130m: 1.07 times).
+// True if a step with weights W computes two panels of outputs at once: bf16 or f16 weights, and at most four vectors in a
+// panel. The four accumulators of one panel do not hide the latency of the multiply-adds and of the conversion to float32,
+// eight do. On a Zen 4, in_proj of d_model 128 with bf16 is 1.12 times as fast, and a step with f16 1.03 times.
 template <class W>
 inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> || std::is_same_v<W, Weights<Storage::f16>>) &&
                                    panel_width / lanes <= 4;
-inline constexpr std::size_t longest_of_two_panels = 256;  // columns
+// The largest number of columns K for which two panels are computed at once. Models with longer panels are read from main
+// memory, where one sequential stream of weights is faster than two (1.07 times for a step of mamba-130m).
+inline constexpr std::size_t longest_of_two_panels = 256;
 
-// y[t] = W x[t] + bias for n tokens, `outputs` of them from `first` on, a multiple of 16: all N (a multiple of 16, the padding
-// included), or a part in whole blocks, or fewer than 16 less, where y has no room for padding. x and y must not overlap.
+// Computes y[t] = W x[t] + bias for n tokens and the outputs [first, first + outputs) of a weight matrix [N, K]. N includes the
+// padding, so N and `first` are multiples of 16. `outputs` is a multiple of 16 as well, except that the last outputs may leave
+// out up to 15 padding outputs, which are then not written to y. x and y must not overlap.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n) {
@@ -253,10 +269,10 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
       linear_some_outputs<outputs>(from(), width(), K, bias_here(), x, y_here(), next - o, n);
     }
   } else {
-    const auto blocks_until = [&](std::size_t stop) KRAIT_LAMBDA {
+    const auto strips_until = [&](std::size_t stop) KRAIT_LAMBDA {
       for (; o < stop; o += strip_width) linear_panel<tokens, strip_width>(from(), width(), K, bias_here(), x, y_here(), n);
     };
-    if (o % panel_width != 0) blocks_until(std::min(ceil_div(o, panel_width) * panel_width, end));
+    if (o % panel_width != 0) strips_until(std::min(ceil_div(o, panel_width) * panel_width, end));
     if constexpr (tokens == 1 && two_panels<W>) {
       for (; K <= longest_of_two_panels && o + 2 * panel_width <= end; o += 2 * panel_width)
         for (std::size_t t = 0; t < n; ++t)
@@ -267,7 +283,7 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
     if (o == end) return;
     if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
     if constexpr (outputs % strip_width == 0) {
-      blocks_until(end);
+      strips_until(end);
     } else if constexpr (outputs % lanes == 0) {
       linear_panel<tokens, outputs % panel_width>(from(), width(), K, bias_here(), x, y_here(), n);
     } else {
@@ -280,7 +296,8 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
   }
 }
 
-// One row of a matrix in panels: what a tied head's embedding reads.
+// Copies one row of a weight matrix [N, K] that is stored in panels to out [K], as float32. An embedding whose weights are tied
+// to the output head reads a token's vector with it.
 template <class W>
 HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, float* HWY_RESTRICT out) {
   const std::size_t panel = row / panel_width * panel_width;

@@ -1,4 +1,4 @@
-// RMSNorm (arXiv 1910.07467), and arithmetic on whole rows.
+// Computes RMSNorm (arXiv 1910.07467), and element-wise sums and quotients of arrays of floats.
 #if defined(KRAIT_KERNELS_RMS_NORM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_RMS_NORM_INL_HPP
 #undef KRAIT_KERNELS_RMS_NORM_INL_HPP
@@ -11,8 +11,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The square root, without libm's detour for negative numbers on cores whose compilers keep it, and without the estimate that
-// clang takes on x86 with -funsafe-math-optimizations.
+// Returns the correctly rounded square root of x. Arm, RISC-V and x86 with AVX use inline assembly, because compilers may
+// otherwise add a call of libm's sqrtf for negative numbers, and clang on x86 uses an estimate with
+// -funsafe-math-optimizations.
 HWY_INLINE float square_root(float x) {
 #if defined(__arm__) && defined(__ARM_FP)
   float root;
@@ -31,8 +32,9 @@ HWY_INLINE float square_root(float x) {
 #endif
 }
 
-// Sum over i of x[i]^2: partial sum p takes x[p], x[p + 16], ...; then partials are added in halves, p with p + 8,
-// p + 4, p + 2, p + 1.
+// Returns x[0]^2 + ... + x[n - 1]^2. The order of accumulation is the same for every vector width: partial sum p, for p = 0 to
+// 15, accumulates the squares of x[p], x[p + 16], x[p + 32], ...; then partial sums p and p + 8 are added,
+// then p and p + 4, p and p + 2, p and p + 1.
 HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
   constexpr std::size_t vectors = strip_width / lanes;
   V sum[vectors];
@@ -64,7 +66,8 @@ HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
   return partial[0];
 }
 
-// y = x / sqrt(mean(x^2) + eps) * weight + bias; bias null: none. x and y of n floats each; y may be x.
+// Computes RMSNorm of one token of n channels: y = x / sqrt(mean(x^2) + eps) * weight + bias. A null bias means no bias. y may
+// be x, and must not overlap weight or bias.
 HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
                              std::size_t n) {
   const Tag tag;
@@ -77,14 +80,14 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
   });
 }
 
-// y = a + b, n floats each; y may be a or b.
+// Computes y = a + b element by element, for n floats. y may be a or b.
 HWY_INLINE void add_row(const float* a, const float* b, float* y, std::size_t n) {
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     store(add(load(a + i), load(b + i)), y + i);
   });
 }
 
-// y = a / divisor, n floats.
+// Computes y = a / divisor element by element, for n floats. y may be a.
 HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t n) {
   const V by = hn::Set(Tag{}, divisor);
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(div(load(a + i), by), y + i); });

@@ -1,4 +1,4 @@
-// The selective scan: the recurrence of arXiv 2312.00752, equation 2, with its discretisation.
+// Computes the selective scan, Mamba's recurrence over tokens (arXiv 2312.00752, equation 2), including its discretisation.
 #if defined(KRAIT_KERNELS_SCAN_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_SCAN_INL_HPP
 #undef KRAIT_KERNELS_SCAN_INL_HPP
@@ -12,33 +12,36 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// What the scan reads and writes, see selective_scan.
+// The arguments of selective_scan: pointers to the weights, the state, the inputs and the output of a run of tokens.
 struct Scan {
-  const float* A2;
-  const float* D;
-  float* h;
-  TokenSpan<const float> delta, B, C, x;
-  TokenSpan<float> y;
+  const float* A2;                        // decay rates A log2(e), [channels / 16][d_state][16]
+  const float* D;                         // weight of the skip connection, [channels]
+  float* h;                               // state, [channels / 16][d_state][16]; the scan updates it
+  TokenSpan<const float> delta, B, C, x;  // inputs of the scan for each token; selective_scan documents their shapes
+  TokenSpan<float> y;                     // output of the scan for each token, [channels]; may be x
   std::size_t d_state;
   std::size_t tokens;
 };
 
-// The k vectors of channels from c on, which lie in blocks at, in each of [channels / 16][d_state][16].
+// Runs the selective scan over all tokens for k vectors of neighbouring channels, starting with channel c. The template
+// argument per_channel selects whether every channel has its own B and C (SelectiveStateSpace) or all channels share them
+// (Mamba).
 template <bool per_channel, std::size_t k>
 HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
   const std::size_t d_state = s.d_state;
-  const auto at = [d_state](std::size_t channel) {
+  // Returns the offset of a channel's element n = 0 in an array [channels / 16][d_state][16].
+  const auto offset = [d_state](std::size_t channel) {
     return channel / strip_width * strip_width * d_state + channel % strip_width;
   };
-  // k vectors of such an array, for one n.
+  // Loads element n of the k vectors of channels from an array [channels / 16][d_state][16].
   const auto load_state = [&](const float* from, std::size_t n) KRAIT_LAMBDA {
     return several<k>([&](std::size_t v) KRAIT_LAMBDA {
-      return load_vector(from + at(c + v * lanes) + n * strip_width);
+      return load_vector(from + offset(c + v * lanes) + n * strip_width);
     });
   };
-  const auto store_state = [&](const auto& all, float* to, std::size_t n) KRAIT_LAMBDA {
+  const auto store_state = [&](const auto& vectors, float* to, std::size_t n) KRAIT_LAMBDA {
     KRAIT_UNROLL
-    for (std::size_t v = 0; v < k; ++v) store_vector(nth(all, v), to + at(c + v * lanes) + n * strip_width);
+    for (std::size_t v = 0; v < k; ++v) store_vector(nth(vectors, v), to + offset(c + v * lanes) + n * strip_width);
   };
   const float* HWY_RESTRICT A2 = s.A2;
   float* HWY_RESTRICT h = s.h;
@@ -49,6 +52,7 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
     const auto delta = load<k>(s.delta[t] + c);
     const auto delta_x = mul(delta, x);
     auto y = mul(load<k>(s.D + c), x);
+    // Recurrence: h[n] = 2^(delta A2[n]) h[n] + (delta x) B[n], and y = D x + C[0] h[0] + C[1] h[1] + ..., with n ascending.
     for (std::size_t n = 0; n < d_state; ++n) {
       const auto decay = exp2_decay(mul(delta, load_state(A2, n)));
       const auto matrix = [&](const float* row) KRAIT_LAMBDA {
@@ -64,12 +68,15 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 }
 
 #ifdef KRAIT_CORTEX_M_FPU
+// The coefficients of exp2_polynomial, highest power first, in the order in which scan_four_channels loads them. Without Helium
+// it evaluates two polynomials side by side, so the table contains every coefficient but the first twice.
 #ifdef KRAIT_CORTEX_M_HELIUM
 inline constexpr float decay_table[6] = {exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
 #else
 inline constexpr float decay_table[11] = {exp2_c5, exp2_c4, exp2_c4, exp2_c3, exp2_c3, exp2_c2,
                                            exp2_c2, exp2_c1, exp2_c1, exp2_c0, exp2_c0};
 #endif
+// Runs selective_scan on Cortex-M cores with an FPU, four channels at a time. All channels share B and C.
 HWY_INLINE void scan_in_fours(const Scan& s, std::size_t channels) {
   for (std::size_t t = 0; t < s.tokens; ++t) {
     ScanOfFour four{s.A2, s.h, s.B[t], s.C[t], s.d_state, decay_table, s.delta[t], s.x[t], s.D, s.y[t]};
@@ -82,11 +89,11 @@ HWY_INLINE void scan_in_fours(const Scan& s, std::size_t channels) {
 }
 #endif
 
-// For each token t and channel c, n ascending:
-//   h[c][n] = 2^(delta A2[c][n]) h[c][n] + (delta x) B[n]
-//   y[c]    = D x + sum over n of C[n] h[c][n]       one chain, from D x
-// A2, h [channels / 16][d_state][16], A2 = A log2(e); D, delta, x, y rows of whole blocks. B, C [d_state], shared by the
-// channels, or, per_channel, [channels / 16][d_state][16]. y may be x.
+// Computes the selective scan of a run of tokens and updates the state h. For each token and each channel c, with n ascending:
+//   h[c][n] = 2^(delta[c] A2[c][n]) h[c][n] + (delta[c] x[c]) B[n]
+//   y[c]    = D[c] x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds
+// A2 = A log2(e) and h are [channels / 16][d_state][16]; D, and delta, x and y of each token, are [channels], padded to a
+// multiple of 16. B and C of each token are [d_state], or [channels / 16][d_state][16] if per_channel is true. y may be x.
 template <bool per_channel>
 HWY_INLINE void selective_scan(const Scan& s, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU

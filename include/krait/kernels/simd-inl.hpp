@@ -1,4 +1,5 @@
-// Arithmetic on vectors with rounding that is the same on every target, loads and stores. Per target.
+// Defines arithmetic on SIMD vectors that rounds the same way on every target, and functions that load and store vectors.
+// Highway includes this file once for each target.
 #if defined(KRAIT_KERNELS_SIMD_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_SIMD_INL_HPP
 #undef KRAIT_KERNELS_SIMD_INL_HPP
@@ -18,17 +19,20 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Several vectors that go through the same arithmetic side by side. A function on them is k interleaved chains, operation
-// by operation, which is what keeps a core's pipes full: one long polynomial after the other does not (the scan takes 1.14
-// times as long). All arithmetic below takes a vector or Several, and single vectors as operands for all of them.
+// Several<Vec, k> contains k vectors, to which every arithmetic function applies the same operation. Polynomials on Several
+// become k interleaved chains of instructions, which hides the latency of multiply-adds; k chains one after the other make the
+// scan 1.14 times as slow. The arithmetic functions take vectors or Several, and use a single vector with each vector of
+// Several.
 template <class Vec, std::size_t k>
 struct Several {
   Vec v[k];
 };
+// count_of<T> is the number of vectors in T: k for Several<Vec, k>, and 1 for a single vector.
 template <class T>
 inline constexpr std::size_t count_of = 1;
 template <class Vec, std::size_t k>
 inline constexpr std::size_t count_of<Several<Vec, k>> = k;
+// nth(vectors, i) returns vector i of Several, or the single vector itself for every i.
 template <class Vec>
 HWY_INLINE const Vec& nth(const Vec& all, std::size_t) {
   return all;
@@ -37,6 +41,7 @@ template <class Vec, std::size_t k>
 HWY_INLINE const Vec& nth(const Several<Vec, k>& all, std::size_t i) {
   return all.v[i];
 }
+// OneOfMany<T>::type is the type of one vector of T, which is Several or a single vector.
 template <class T>
 struct OneOfMany {
   using type = T;
@@ -46,7 +51,8 @@ struct OneOfMany<Several<Vec, k>> {
   using type = Vec;
 };
 
-// f(0), f(1), ..., f(k - 1) as Several; f(0) alone for k = 1. Written without a loop, or gcc keeps the array in memory.
+// several<k>(f) returns the vectors f(0), f(1), ..., f(k - 1) as Several, or just f(0) if k is 1. It uses no loop, because gcc
+// would keep the array of a loop in memory.
 template <std::size_t... i, class F>
 HWY_INLINE auto several_of(std::index_sequence<i...>, F f) {
   if constexpr (sizeof...(i) == 1) return f(0);
@@ -57,20 +63,22 @@ HWY_INLINE auto several(F f) {
   return several_of(std::make_index_sequence<k>{}, f);
 }
 
-// f of the vectors, or of each of the Several in turn.
+// each(f, args...) applies f to single vectors: once if all arguments are single vectors, otherwise to the vectors 0, 1, ... of
+// the arguments that are Several. Returns the results as a single vector or as Several.
 template <class F, class... Args>
 HWY_INLINE auto each(F f, const Args&... args) {
   return several<std::max({count_of<Args>...})>([&](std::size_t i) KRAIT_LAMBDA { return f(nth(args, i)...); });
 }
 
-// A constant for a function on T, a vector or Several.
+// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is the type of that vector, or Several of them.
 template <class T>
 HWY_INLINE auto constant(float value) {
   return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);
 }
 
-// The same for vectors. The results of add, sub, mul and div are opaque, so flags such as -fassociative-math do not change
-// bits. Code that needs the same bits everywhere computes with these functions, not with operators or Highway's functions.
+// opaque(v) returns v, a vector or Several, as values that the compiler cannot trace back to the operation that computed them.
+// The results of add, sub, mul and div are opaque, so that flags such as -fassociative-math do not change bits. Code that must
+// give the same bits on every target uses these functions instead of operators or of Highway's functions.
 using krait::opaque;
 template <class A>
 HWY_INLINE A opaque(const A& v) {
@@ -103,8 +111,9 @@ HWY_INLINE auto mul(const A& a, const B& b) {
   return opaque(each([](auto x, auto y) KRAIT_LAMBDA { return hn::Mul(x, y); }, a, b));
 }
 
-// a / b, rounded once. clang replaces one division, too, by an estimate (-freciprocal-math) unless the operator itself is
-// compiled precisely; clang has no such pragma for 32-bit Arm, nor estimates there. armv7 has no exact division.
+// Returns a / b, correctly rounded on all targets except armv7, whose NEON unit has no exact division. With -freciprocal-math,
+// clang replaces a division by an estimate unless float_control(precise) is on. 32-bit Arm has neither that pragma nor
+// estimates.
 #if defined(__clang__) && (HWY_ARCH_X86 || HWY_ARCH_ARM_A64)
 #pragma float_control(push)
 #pragma float_control(precise, on)
@@ -134,7 +143,7 @@ HWY_INLINE auto neg(const A& a) {
   return each(
       [](auto x) KRAIT_LAMBDA {
 #if HWY_TARGET == HWY_SCALAR
-        return decltype(x)(-x.raw);  // Highway flips the sign as an integer: two moves more on a core with an FPU
+        return decltype(x)(-x.raw);  // hn::Neg would flip the sign in an integer register, at the cost of two moves
 #else
         return hn::Neg(x);
 #endif
@@ -150,7 +159,8 @@ HWY_INLINE auto mul_add(const A& a, const B& b, const C& c) {
   return each([](auto x, auto y, auto z) KRAIT_LAMBDA { return mul_add_one(x, y, z); }, a, b, c);
 }
 
-// Zero, from which sums start. With -fno-signed-zeros clang replaces a b + 0 by a b, which can be -0, unless zero is opaque.
+// Returns the zero vector with which a sum of products starts. It is opaque for clang, which with -fno-signed-zeros would
+// otherwise replace a * b + 0 by a * b, and so return -0 instead of 0.
 HWY_INLINE V zero_start() {
 #ifdef __clang__
   return opaque(hn::Zero(Tag{}));
@@ -159,8 +169,8 @@ HWY_INLINE V zero_start() {
 #endif
 }
 
-// v, held in a register from here on: gcc would rather load it again with each instruction that uses it, and a register
-// tile then waits for loads.
+// Returns v and forces it into a register. Without this function, gcc loads v from memory again in each instruction that uses
+// it, and the loads limit the speed of a register tile.
 HWY_INLINE V in_register(V v) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
   asm("" : "+v"(v.raw));
@@ -168,7 +178,8 @@ HWY_INLINE V in_register(V v) {
   return v;
 }
 
-// The larger of limit and v; NaN in v goes through. (Highway's Max gives either argument for NaN, by target.)
+// Returns the larger of `limit` and v in each lane, and propagates NaN in v. Highway's Max returns either argument if one is
+// NaN, depending on the target.
 template <class Limit, class A>
 HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
   return each(
@@ -176,7 +187,7 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
 #if HWY_TARGET == HWY_SCALAR
         return decltype(x)(x.raw < low.raw ? low.raw : x.raw);
 #elif HWY_TARGET != HWY_EMU128 && HWY_ARCH_X86
-        return hn::Max(low, x);  // maxps gives its second operand where either is NaN
+        return hn::Max(low, x);  // compiles to maxps, which returns its second operand x if either operand is NaN
 #else
         return hn::IfThenElse(hn::Lt(x, low), low, x);
 #endif
@@ -184,15 +195,17 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
       limit, v);
 }
 
-// t, |t| < 2^21, rounded to a whole number n (ties to even), as n + 1.5 * 2^23: in the low end of that number's bits n
-// stands as an integer. Two additions where Highway's Round is one instruction or, on a Cortex-M4, a dozen with branches.
-inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23
+// round_shifted(t) rounds t to the nearest integer n (ties to even) and returns n + 1.5 * 2^23, for |t| < 2^21. The low bits of
+// the returned float are n as an integer. One addition rounds, and one subtraction of whole_shift gives n; Highway's Round
+// takes a dozen instructions with branches on a Cortex-M4.
+inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23, whose addition rounds a small float to an integer
 template <class A>
 HWY_INLINE A round_shifted(const A& t) {
   return add(t, constant<A>(whole_shift));
 }
 
-// p * 2^n by adding to p's exponent; n as round_shifted gives it.
+// Returns p * 2^n, computed by adding n to the exponent bits of p. n_shifted is n + 1.5 * 2^23, as round_shifted returns it.
+// The result is exact if it is a normal number.
 template <class A>
 HWY_INLINE A times_power_of_two(const A& p, const A& n_shifted) {
   return each(
@@ -204,8 +217,8 @@ HWY_INLINE A times_power_of_two(const A& p, const A& n_shifted) {
       p, n_shifted);
 }
 
-// An aligned vector from memory, and back. Highway copies bytes on SCALAR, which a Cortex-M takes through its core
-// registers and a RISC-V byte by byte.
+// load_vector and store_vector load and store one aligned vector. On SCALAR they use a plain float access, because Highway
+// copies bytes there, which compilers pass through core registers on a Cortex-M and copy one byte at a time on RISC-V.
 HWY_INLINE V load_vector(const float* from) {
 #if HWY_TARGET == HWY_SCALAR
   return V(*from);
@@ -221,7 +234,7 @@ HWY_INLINE void store_vector(V v, float* to) {
 #endif
 }
 
-// The same of rows that may begin anywhere.
+// load_unaligned and store_unaligned load and store one vector at an address that is aligned to a float only.
 HWY_INLINE V load_unaligned(const float* from) {
 #if HWY_TARGET == HWY_SCALAR
   return V(*from);
@@ -237,7 +250,8 @@ HWY_INLINE void store_unaligned(V v, float* to) {
 #endif
 }
 
-// k vectors from `from` on, and back.
+// load<k>(from) loads k consecutive aligned vectors, and store(vectors, to) stores a vector or Several to consecutive
+// addresses.
 template <std::size_t k>
 HWY_INLINE auto load(const float* from) {
   return several<k>([from](std::size_t i) KRAIT_LAMBDA { return load_vector(from + i * lanes); });
@@ -248,10 +262,13 @@ HWY_INLINE void store(const A& all, float* to) {
   for (std::size_t i = 0; i < count_of<A>; ++i) store_vector(nth(all, i), to + i * lanes);
 }
 
-// How many vectors element-wise functions take side by side, and the loop over a row of whole blocks of 16 that does so:
-// f(k, c) with k an integral_constant, for the k vectors from channel c on.
-inline constexpr bool few_registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;  // 16, not 32
+// True if the target has 16 SIMD registers instead of 32: x86 below AVX-512.
+inline constexpr bool few_registers = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;
+// The number of SIMD vectors that element-wise loops, such as softplus, process side by side to hide the latency of
+// instructions.
 inline constexpr std::size_t side_by_side = few_registers ? 2 : 4;
+// Calls f(k, c) for groups of k neighbouring vectors of channels until all channels are covered: c is the first channel of a
+// group, and k, an integral_constant, is side_by_side or 1. The number of channels must be a multiple of 16.
 template <class F>
 HWY_INLINE void for_each_group(std::size_t channels, F f) {
   std::size_t c = 0;
@@ -261,8 +278,9 @@ HWY_INLINE void for_each_group(std::size_t channels, F f) {
     for (; c < channels; c += lanes) f(std::integral_constant<std::size_t, 1>{}, c);
 }
 
-// for_each_vector(n, f): f(i, load, store) for the vectors of n floats, i = 0, lanes, ... load and store move a vector of
-// which only what lies within n is touched: the rest is read as 0 and not written. Rows need no padding.
+// Calls f(i, load, store) for each vector of an array of n floats, i = 0, lanes, 2 lanes, ... If the last vector is partial,
+// its `load` reads the missing lanes as 0 and its `store` does not write them, so the arrays need neither padding nor
+// alignment.
 template <class F>
 HWY_INLINE void for_each_vector(std::size_t n, F f) {
   const Tag tag;
@@ -285,13 +303,13 @@ HWY_INLINE void for_each_vector(std::size_t n, F f) {
     });
 }
 
-// n floats from `from` to `to`, zeros behind them up to a whole block.
+// Copies n floats from `from` to `to`, and fills `to` with zeros up to a multiple of 16 floats.
 HWY_INLINE void copy_padded(const float* from, float* to, std::size_t n) {
   std::memcpy(to, from, n * sizeof(float));
   std::memset(to + n, 0, (padded(n) - n) * sizeof(float));
 }
 
-// n floats from `from` to `to`.
+// Copies n floats from `from` to `to`, which must not overlap.
 HWY_INLINE void copy_floats(const float* from, float* to, std::size_t n) { std::memcpy(to, from, n * sizeof(float)); }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

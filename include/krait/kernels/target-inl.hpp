@@ -1,5 +1,5 @@
-// The Highway target that kernels are compiled for: the choice of the scalar target, vector types and the fused multiply-add.
-// Per target: Highway includes this file once for each.
+// Selects the Highway target that the kernels are compiled for, and defines its vector type V, its number of lanes and its
+// fused multiply-add. Highway includes this file once for each target.
 #if defined(KRAIT_KERNELS_TARGET_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_TARGET_INL_HPP
 #undef KRAIT_KERNELS_TARGET_INL_HPP
@@ -7,12 +7,13 @@
 #define KRAIT_KERNELS_TARGET_INL_HPP
 #endif
 
-// Highway 1.0.3 does not compile for -march=native on a machine with AVX-VNNI unless this target is asked for.
+// Highway 1.0.3 does not compile with -march=native on a processor with AVX-VNNI unless HWY_WANT_AVX3_DL is defined.
 #if defined(__AVXVNNI__) && defined(__VAES__) && !defined(HWY_WANT_AVX3_DL)
 #define HWY_WANT_AVX3_DL
 #endif
-// Without vectors, Highway takes EMU128 or SCALAR by the compiler's version. The loops for Cortex-M and RISC-V are SCALAR's, and
-// EMU128 keeps its four lanes in memory (13.9 times the instructions on a Cortex-M4F), so the choice is made here.
+// Selects Highway's SCALAR target for processors without vectors. Highway itself would choose between EMU128 and SCALAR by the
+// compiler's version. EMU128 keeps its four lanes in memory, which takes 13.9 times the instructions on a Cortex-M4F, and the
+// assembly loops for Cortex-M require SCALAR.
 #if !defined(__x86_64__) && !defined(__i386__) && !defined(__aarch64__) && !defined(__ARM_NEON) && !defined(__riscv_vector) && \
     !defined(__VSX__) && !defined(__wasm_simd128__) && !defined(__VEC__) && !defined(HWY_TARGET_INCLUDE) && \
     !defined(HWY_COMPILE_ONLY_EMU128) && !defined(HWY_COMPILE_ONLY_STATIC)
@@ -32,7 +33,8 @@
 #include "krait/core/opaque.hpp"
 #include "krait/layout/row_layout.hpp"
 
-// Loops over accumulators must be unrolled, or gcc -O2 keeps them in memory (1.7 to 2.8 times slower). Never loops over K.
+// KRAIT_UNROLL unrolls the loop that follows it completely. Loops over accumulators need it, because gcc -O2 otherwise keeps
+// the accumulators in memory (1.7 to 2.8 times the time). Loops over K are not unrolled.
 #ifndef KRAIT_UNROLL
 #ifdef __clang__
 #define KRAIT_UNROLL _Pragma("clang loop unroll(full)")
@@ -41,13 +43,14 @@
 #endif
 #endif
 
-// After the parameters of every lambda that handles vectors: compiled for the target, and inlined before arrays of vectors
-// are taken apart into registers.
+// KRAIT_LAMBDA must follow the parameters of every lambda that handles SIMD vectors. It compiles the lambda for the current
+// Highway target, and inlines it early enough for the compiler to keep arrays of vectors in registers.
 #ifndef KRAIT_LAMBDA
 #define KRAIT_LAMBDA HWY_ATTR __attribute__((always_inline))
 #endif
 
-// A part of a step that gets a frame of its own on cores without vectors, where the stack is scarce. Elsewhere it is inlined.
+// KRAIT_OWN_FRAME marks a function that is a part of a step. On scalar targets, where stack memory is scarce, it is not
+// inlined, so that its stack frame exists only while it runs. On other targets it is inlined.
 #undef KRAIT_OWN_FRAME
 #if HWY_TARGET == HWY_SCALAR
 #define KRAIT_OWN_FRAME HWY_NOINLINE
@@ -60,28 +63,29 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_HAVE_SCALABLE
-#error "krait: vectors of unknown length (SVE, RVV) are not supported: leave sve and v out of -march, or add the targets to HWY_DISABLED_TARGETS"
+#error "krait: vectors of unknown length (SVE, RVV) are not supported: remove sve and v from -march, or add these targets to HWY_DISABLED_TARGETS"
 #endif
 
-// At most 16 lanes; fewer where the target has fewer.
+// Highway's tag and vector type for float32: as many lanes as the target has, but at most 16.
 using Tag = hn::CappedTag<float, strip_width>;
 using V = hn::Vec<Tag>;
 inline constexpr std::size_t lanes = hn::MaxLanes(Tag{});
 
-// The same functions on one float at a time, for the few places that have just one.
+// Highway's tag for a vector of one float, which applies the same functions to single floats.
 using OneTag = hn::CappedTag<float, 1>;
 
-// a * b + c, rounded once. Highway's MulAdd is a plain expression on SCALAR and EMU128, so there it goes through the
-// builtin where the machine has the instruction. Without one it is rounded twice, and has_fma says so.
+// has_fma is true if the target has a fused multiply-add, so that mul_add rounds once. On SCALAR and EMU128, Highway's MulAdd
+// is the expression a * b + c, which rounds twice; `fused` replaces it with the processor's instruction where there is one.
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-// gcc defines the first; clang says it only of the machine.
+// gcc defines __FP_FAST_FMAF if the target has a fused multiply-add; clang defines only the macros of the processor's features.
 #if defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_flen)
 inline constexpr bool has_fma = true;
 #else
 inline constexpr bool has_fma = false;
 #endif
 HWY_INLINE float fused(float a, float b, float c) {
-// clang calls fmaf, which may set errno, unless -fno-math-errno is given or the C library is known never to set it.
+// clang compiles __builtin_fmaf to a call of fmaf, which may set errno, unless -fno-math-errno is given. Inline assembly avoids
+// the call.
 #if defined(__clang__) && defined(__arm__) && defined(__ARM_FEATURE_FMA)
   asm("vfma.f32 %0, %1, %2" : "+t"(c) : "t"(a), "t"(b));
   return c;
@@ -94,7 +98,7 @@ HWY_INLINE float fused(float a, float b, float c) {
 #endif
 }
 #elif HWY_ARCH_X86
-inline constexpr bool has_fma = HWY_TARGET <= HWY_AVX2;  // lower is wider
+inline constexpr bool has_fma = HWY_TARGET <= HWY_AVX2;  // Highway gives lower numbers to targets with more features
 #elif HWY_ARCH_ARM_V7
 #ifdef __ARM_VFPV4__
 inline constexpr bool has_fma = true;
@@ -105,6 +109,7 @@ inline constexpr bool has_fma = false;
 inline constexpr bool has_fma = true;
 #endif
 
+// Returns a * b + c for one vector, rounded once if has_fma is true.
 template <class Vec>
 HWY_INLINE Vec mul_add_one(Vec a, Vec b, Vec c) {
 #if HWY_TARGET == HWY_SCALAR

@@ -1,4 +1,4 @@
-// int8 weights: two rows' weights in one 16-bit number.
+// Defines how int8 weights are stored: one 16-bit integer contains the weights of two neighbouring rows of a matrix.
 #ifndef KRAIT_LAYOUT_INT8_PAIRS_HPP
 #define KRAIT_LAYOUT_INT8_PAIRS_HPP
 
@@ -9,23 +9,30 @@
 
 namespace krait {
 
-// int8 in pairs of neighbouring rows, each a 16-bit number, so that a core with 16-bit products adds up both at once:
-// 256 times the second plus the first. In groups of eight columns, a pair's side by side.
+// The number of columns in a group of int8 weights: the pairs of two neighbouring rows are stored side by side for eight
+// columns.
 inline constexpr std::size_t int8_group = 8;
+
+// Returns the pair 256 * second + first of two int8 weights within +-127. A processor with 16-bit multiply-accumulates adds the
+// products of both weights with one instruction.
 KRAIT_INLINE constexpr std::int16_t int8_pair(int first, int second) {
   return static_cast<std::int16_t>(256 * second + first);
 }
+
+// first_of_pair and second_of_pair return the two int8 weights of a pair 256 * second + first.
 KRAIT_INLINE constexpr int first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
 KRAIT_INLINE constexpr int second_of_pair(std::int16_t pair) { return (pair + 128) >> 8; }
-// Of the row at `place`, whose pair it is.
+
+// Returns the int8 weight of the row stored at `place` from the pair that contains it: the first weight if place is even, the
+// second if it is odd.
 KRAIT_INLINE constexpr int element_of_pair(std::int16_t pair, std::size_t place) {
   return place % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair);
 }
 
-// Of a row of their inputs, which are 16-bit numbers times step. sum: of these numbers, only where a kernel uses it.
+// The scale of one token's quantised inputs: 16-bit integers q that stand for q * step.
 struct InputScale {
   float step;
-  std::int32_t sum;
+  std::int32_t sum;  // the sum of the token's integers q with AVX-512 VNNI, whose kernel requires it; 0 on other targets
 };
 
 }  // namespace krait

@@ -1,4 +1,4 @@
-// Where the elements of weights, states and activations are stored.
+// Defines Panels, arrays of weights and states whose elements are stored in the order in which the kernels read them.
 #ifndef KRAIT_LAYOUT_PANELS_HPP
 #define KRAIT_LAYOUT_PANELS_HPP
 
@@ -14,9 +14,10 @@
 
 namespace krait {
 
-// Where the element of a logical row and column rests: [rows / width][cols / group][width][group], rows padded to whole
-// blocks of 16, columns to whole groups. The last panel is as narrow as its rows allow. A kernel walks it as one sequential
-// stream: a vector covers neighbouring rows (outputs or channels) at one group of columns.
+// PanelLayout computes where the element of a row and a column of a matrix is stored: [rows / width][cols /
+// group][width][group]. Rows are padded to a multiple of 16, columns to a multiple of `group`; the last panel contains only the
+// rows that remain. Kernels read the elements sequentially: a SIMD vector covers neighbouring rows (outputs or channels) of one
+// group of columns.
 template <RowLayout order, std::size_t columns, std::size_t width, std::size_t group = 1>
 struct PanelLayout {
   static constexpr std::size_t rows = order.rows();
@@ -24,6 +25,7 @@ struct PanelLayout {
   static constexpr std::size_t padded_rows = order.padded_rows();
   static constexpr std::size_t padded_cols = ceil_div(columns, group) * group;
 
+  // Returns the offset at which the element of a row and a column of the matrix is stored, in elements.
   KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     const std::size_t at = order.place(row);
     const std::size_t panel = at / width * width;
@@ -32,7 +34,9 @@ struct PanelLayout {
   }
 };
 
-// A matrix in panels, the padding zero: float32 one column after the other, so that no sum ever crosses lanes.
+// Panels<order, columns, width> is a float32 matrix that is stored in panels of `width` rows, column after column; its padding
+// must be zero. Neighbouring rows are in neighbouring lanes of a SIMD vector, so no sum of a matrix-vector product crosses
+// lanes.
 template <RowLayout order, std::size_t columns, std::size_t width, Storage storage = Storage::f32>
 struct Panels : PanelLayout<order, columns, width> {
   using PanelLayout<order, columns, width>::offset;
@@ -44,7 +48,8 @@ struct Panels : PanelLayout<order, columns, width> {
   KRAIT_INLINE constexpr const float* data() const { return values.data(); }
 };
 
-// bf16 in words of two neighbouring columns, the first in the lower half: a shift and a mask make float32 of both.
+// Panels<order, columns, width, Storage::bf16> is a bf16 matrix in panels. A 32-bit word contains two neighbouring columns, the
+// even one in the lower half; a shift and a mask convert both to float32.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns, width, 2> {
   using PanelLayout<order, columns, width, 2>::offset;
@@ -53,7 +58,7 @@ struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns
   KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const {
     return from_bf16(static_cast<std::uint16_t>(values[offset(row, col) / 2] >> 16 * (col % 2)));
   }
-  // Stores the nearest bf16; beyond its range that is an infinity.
+  // Stores the bf16 that is nearest to `value`, which is an infinity beyond the range of bf16.
   KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) {
     std::uint32_t& word = values[offset(row, col) / 2];
     const std::size_t shift = 16 * (col % 2);
@@ -62,24 +67,27 @@ struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns
   KRAIT_INLINE constexpr const std::uint32_t* data() const { return values.data(); }
 };
 
+// Panels<order, columns, width, Storage::f16> is a matrix of IEEE half-precision numbers in panels.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns, width> {
   using PanelLayout<order, columns, width>::offset;
   alignas(64) std::array<std::uint16_t, order.padded_rows() * columns> values;
 
   KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
-  // Stores the nearest f16; beyond +-65504 that is an infinity.
+  // Stores the f16 that is nearest to `value`, which is an infinity from +-65520 on.
   KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
   KRAIT_INLINE constexpr const std::uint16_t* data() const { return values.data(); }
 };
 
+// Panels<order, columns, width, Storage::int8> is an int8 matrix in panels, with one float32 scale for each row: element [row,
+// col] is the int8 weight times the row's scale. Two neighbouring rows are stored as one 16-bit pair.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
   using Layout = PanelLayout<order, columns, width, int8_group>;
   alignas(64) std::array<std::int16_t, order.padded_rows() / 2 * Layout::padded_cols> values;
-  alignas(64) std::array<float, order.padded_rows()> scales;  // of each output, in their order
+  alignas(64) std::array<float, order.padded_rows()> scales;  // scale of each row, in the order in which rows are stored
 
-  // Where an element's pair rests.
+  // Returns the index in `values` of the pair that contains the weight of a row and a column.
   KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     return Layout::offset(row, col) / (2 * int8_group) * int8_group + col % int8_group;
   }
@@ -87,8 +95,10 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
     const std::size_t place = order.place(row);
     return scales[place] * static_cast<float>(element_of_pair(values[offset(row, col)], place));
   }
-  // value(col) for all of a row: its largest magnitude becomes 127, the others the nearest whole number. At the ends of
-  // float32, a row below 2^-120 becomes zeros, for the inverse would overflow, and the scale is one of which 127 do not.
+  // Quantises one row: its elements are value(col), and value may be called twice for each col. The largest magnitude becomes
+  // 127, and every weight is rounded to the nearest integer multiple of the scale, largest / 127. If all magnitudes are below
+  // 2^-120, the row becomes zero, because the inverse of the scale would overflow. The scale is limited so that 127 * scale is
+  // finite.
   template <class Value>
   KRAIT_INLINE void set_row(std::size_t row, Value value) {
     float largest = 0.0f;
@@ -113,7 +123,8 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
 
 namespace krait::inline KRAIT_BUILD {
 
-// assign(tensor, value): every element becomes value(row, col), which may be asked twice; the padding becomes zero.
+// assign(tensor, value) sets every element of a tensor of weights to value(row, col), and its padding to zero. It may call
+// `value` twice for each element.
 template <class T, class Value>
 void assign(T& tensor, Value value) {
   std::memset(static_cast<void*>(&tensor), 0, sizeof(T));
@@ -130,7 +141,8 @@ void assign(T& tensor, Value value) {
 
 namespace krait {
 
-// Channels first, 16 at a time: [channels / 16][cols][16]. What the recurrence and the convolution work on.
+// Strips<channels, cols> is a float32 array [channels / 16][cols][16]: 16 neighbouring channels are stored side by side for
+// each column. The recurrence and the convolution use it for weights and states.
 template <std::size_t channels, std::size_t cols = 1>
 using Strips = Panels<plain(channels), cols, strip_width>;
 

@@ -1,4 +1,4 @@
-// Where the rows of a weight matrix, and channels, are stored: widths, padding and order.
+// Defines the order in which the rows of a weight matrix are stored, and the widths that rows and channels are padded to.
 #ifndef KRAIT_LAYOUT_ROW_LAYOUT_HPP
 #define KRAIT_LAYOUT_ROW_LAYOUT_HPP
 
@@ -8,32 +8,38 @@
 
 namespace krait {
 
-// Channels per block: the lanes of the widest vector in use (AVX-512). Every channel count is padded to a multiple of
-// it, on every target, so that one image serves them all.
+// The number of channels in a strip: the lanes of the widest supported vector (AVX-512). Channels are padded to a multiple of
+// it on every target, so that all targets read the same image.
 inline constexpr std::size_t strip_width = 16;
 
-// Outputs per weight panel: four vectors of 16, the accumulators of a matrix-vector product.
+// The number of outputs in a panel of weights: four vectors of 16 lanes, the accumulators of a matrix-vector product.
 inline constexpr std::size_t panel_width = 4 * strip_width;
 
+// Returns a number of channels, rounded up to a multiple of 16.
 KRAIT_INLINE constexpr std::size_t padded(std::size_t channels) { return ceil_div(channels, strip_width) * strip_width; }
 
-// Where a weight matrix's output rows rest. First `lead` rows as they come, then `groups` groups of channels *
-// per_channel rows, in each of which 16 neighbouring channels stand side by side, one block for every per_channel index.
-// Each part is padded to whole blocks, so that a vector never straddles two of them.
-//   plain(n)                n rows                                    Linear, x_proj, dt_proj, out_proj, head
-//   groups 2, per_channel 1 x rows, then z rows                       in_proj
-//   lead dt_rank, groups 2  dt rows, then B and C of every channel    SelectiveStateSpace's x_proj
+// RowLayout is the order in which the rows of a weight matrix are stored. The first `lead` rows keep their order. `groups`
+// groups of channels * per_channel rows follow; within a group, the rows of 16 neighbouring channels are stored side by side
+// for each per_channel index. The lead and every group are padded to a multiple of 16 rows, so no SIMD vector covers two of
+// them.
+//   plain(n)                   n rows                                      Linear, x_proj, dt_proj, out_proj, head
+//   groups 2, per_channel 1    the rows of x, then those of z              in_proj
+//   lead dt_rank, groups 2     dt, then B and then C of every channel      x_proj of SelectiveStateSpace
 struct RowLayout {
   std::size_t lead = 0;
   std::size_t groups = 0;
   std::size_t channels = 0;
   std::size_t per_channel = 1;
 
+  // Returns the number of rows of the weight matrix, without padding.
   KRAIT_INLINE constexpr std::size_t rows() const { return lead + groups * channels * per_channel; }
+  // Returns the position at which the first row of group `group` of the weight matrix is stored, counted in rows.
   KRAIT_INLINE constexpr std::size_t group_start(std::size_t group) const {
     return padded(lead) + group * padded(channels) * per_channel;
   }
+  // Returns the number of rows of the weight matrix, including padding.
   KRAIT_INLINE constexpr std::size_t padded_rows() const { return group_start(groups); }
+  // Returns the position at which row `row` of the weight matrix is stored, counted in rows.
   KRAIT_INLINE constexpr std::size_t place(std::size_t row) const {
     if (row < lead) return row;
     const std::size_t group = (row - lead) / (channels * per_channel);
@@ -44,6 +50,7 @@ struct RowLayout {
   KRAIT_INLINE bool operator==(const RowLayout&) const = default;
 };
 
+// Returns the layout of a matrix whose rows are stored in their own order.
 KRAIT_INLINE constexpr RowLayout plain(std::size_t rows) { return {.lead = rows}; }
 
 }  // namespace krait

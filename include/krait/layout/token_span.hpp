@@ -1,4 +1,4 @@
-// Where the tokens of a sequence are stored while a layer processes them.
+// Defines TokenSpan and TokenBuffer, which describe the tokens of a sequence in memory while a layer processes them.
 #ifndef KRAIT_LAYOUT_TOKEN_SPAN_HPP
 #define KRAIT_LAYOUT_TOKEN_SPAN_HPP
 
@@ -9,7 +9,7 @@
 
 namespace krait {
 
-// Tokens in memory: token t's elements start at data + t * stride.
+// TokenSpan refers to tokens that are stored at a constant distance: token t starts at data + t * stride, in elements of T.
 template <class T>
 struct TokenSpan {
   T* data;
@@ -19,7 +19,7 @@ struct TokenSpan {
   KRAIT_INLINE constexpr TokenSpan<const T> as_const() const { return {data, stride}; }
 };
 
-// Scratch memory for `tokens` tokens of `channels` floats each, padded to whole strips.
+// TokenBuffer is scratch memory for `tokens` tokens of `channels` floats. Each token is padded to a multiple of 16 floats.
 template <std::size_t tokens, std::size_t channels>
 struct TokenBuffer {
   static constexpr std::size_t stride = padded(channels);

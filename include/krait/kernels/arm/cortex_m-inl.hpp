@@ -1,7 +1,8 @@
-// Inner loops for Cortex-M cores with an FPU. A compiler takes nearly twice the instructions, because it never loads several
-// floats at once and copies every constant of a polynomial before it accumulates onto it. Same operations, same order, same bits
-// as the portable loops. Defines KRAIT_CORTEX_M_FPU where these loops are used, KRAIT_CORTEX_M_HELIUM if the core has
-// floating-point MVE (M55), and KRAIT_CORTEX_M_DSP if it multiplies int8 weights with the DSP instructions (M4, M7, M33).
+// Selects the assembly loops for Cortex-M cores with an FPU. Compilers need nearly twice the instructions, because they never
+// load several floats with one instruction, and copy each constant of a polynomial before vfma overwrites it. The assembly
+// loops apply the same operations in the same order as the portable loops, and give the same bits. Defines KRAIT_CORTEX_M_FPU
+// if these loops are used, KRAIT_CORTEX_M_HELIUM if the core has floating-point MVE (Cortex-M55), and KRAIT_CORTEX_M_DSP if
+// int8 weights are multiplied with the DSP instructions (Cortex-M4, M7, M33).
 #if defined(KRAIT_KERNELS_ARM_CORTEX_M_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_CORTEX_M_INL_HPP
 #undef KRAIT_KERNELS_ARM_CORTEX_M_INL_HPP
@@ -21,7 +22,7 @@
 #define KRAIT_CORTEX_M_DSP 1
 #endif
 
-// Entries of the clobber lists.
+// Names of the FPU registers s0 to s15 and s16 to s31 for the clobber lists of asm statements.
 #define KRAIT_FLOATS_0_TO_15 \
   "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15"
 #define KRAIT_FLOATS_16_TO_31 \

@@ -1,4 +1,4 @@
-// Products with int8 weights by the DSP instructions of Cortex-M4, M7 and M33.
+// Computes linear layers with int8 weights on Cortex-M4, M7 and M33, by the DSP instructions SMLALD and SMLAD.
 #if defined(KRAIT_KERNELS_ARM_CORTEX_M_INT8_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_CORTEX_M_INT8_INL_HPP
 #undef KRAIT_KERNELS_ARM_CORTEX_M_INT8_INL_HPP
@@ -12,11 +12,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+// Zeros that multiply_int8 loads into its six core registers for sums.
 inline constexpr float six_zeros[6] = {};
 
-// What multiply_int8 works on: 4 * quads neighbouring outputs.
+// The arguments of multiply_int8, which computes 4 * quads neighbouring outputs of one token. The assembly loads the members in
+// the order of their declaration.
 struct Int8Tile {
-  enum class Begin : std::uint32_t { with_two, with_one, with_half };  // groups
+  // Begin selects how many columns the first iteration of multiply_int8's loop processes: two groups of eight columns, as all
+  // other iterations do, one group, or half a group.
+  enum class Begin : std::uint32_t { with_two, with_one, with_half };
   const std::int16_t *q, *w;
   const float *scales, *start;
   float* y;
@@ -24,11 +28,13 @@ struct Int8Tile {
   const float* zeros;
   Begin begin;
   float step;
-  std::size_t stride;  // bytes from one group's weights to the next's
+  std::size_t stride;  // distance in bytes from the weights of one group of columns to those of the next
   const std::int16_t* q_end;
 
-  // w [groups][stride], see Weights<Storage::int8>, for K inputs q of this step. Groups go by two, an odd one first. A single
-  // one with four columns at most is taken for a second half, which lies four numbers behind w.
+  // Constructs the arguments from int8 weights w, stored as in Weights<Storage::int8>, and one token's K quantised inputs q. An
+  // iteration processes two groups of eight columns; if the number of groups is odd, the first iteration processes one. If K <=
+  // 4, the only iteration processes the second half of a group; its weights are read four numbers after w, so w is moved back
+  // by four.
   Int8Tile(const std::int16_t* w, std::size_t group_stride, std::size_t K, const std::int16_t* q, float step,
            const float* scales, const float* start, float* y, std::size_t quads)
       : q(q), w(K <= 4 ? w - 4 : w), scales(scales), start(start), y(y), quads(quads), zeros(six_zeros),
@@ -36,13 +42,15 @@ struct Int8Tile {
         step(step), stride(group_stride * sizeof(*w)), q_end(q + (K <= 4 ? 4 : (K + 7) / 8 * 8)) {}
 };
 
-// y = (sum of w q) * (scale * step) + start. Pairs are 256 times a second output's weight plus a first one's: SMLALD adds
-// their products to a sum of 64 bits, SXTB16 and SMLAD those of the firsts, and what is left of the former without the
-// latter is 256 times the sum of the seconds. Three instructions for four products, where widening all weights takes four.
+// Computes y[o] = (q[0] w[o][0] + q[1] w[o][1] + ...) * (scale[o] * step) + start[o] for the outputs of a tile. Weights are
+// stored as pairs 256 * second + first, of two neighbouring outputs. SMLALD accumulates the products of whole pairs in 64 bits;
+// SXTB16 and SMLAD accumulate the products of the first weights in 32 bits. The difference of the two sums is 256 times the sum
+// for the second output. This takes three instructions for four products, where widening every weight takes four.
 HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
-  // There are just enough registers: r0-r2 and r3-r5 the sums of a pair (of both, 64 bits; of the first), r6 and r8 inputs, r9
-  // and r10 weights, r11 q, r12 w, r7 the stride, lr the end of q; s12-s18 the tile's members, s19 where to begin, s20 the
-  // step. r7, which may be a frame pointer, is kept in s21.
+  // The loop uses all core registers: r0, r1, r2 hold the sums of one pair of outputs (r0 and r1 the 64-bit sum of both
+  // outputs, r2 the sum of the first), r3, r4, r5 those of another pair; r6 and r8 inputs; r9 and r10 weights; r11 q; r12 w; r7
+  // the stride; lr the end of q. s12 to s18 hold members of the tile, s19 the address where the first iteration starts, s20 the
+  // step, and s21 saves r7, which may be the frame pointer.
 #define KRAIT_PAIR(low, high, first)                                                                       \
   "smlald " low ", " high ", r9, r6\n sxtb16 r9, r9\n smlad " first ", r9, r6, " first "\n"                \
   "smlald " low ", " high ", r10, r8\n sxtb16 r10, r10\n smlad " first ", r10, r8, " first "\n"
@@ -54,7 +62,7 @@ HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
   "subs " low ", " low ", " first "\n sbc " high ", " high ", " first ", asr #31\n" \
   "lsr " low ", " low ", #8\n orr " low ", " low ", " high ", lsl #24\n"
   register const Int8Tile* at asm("r0") = &tile;
-  // adr counts from the address of its instruction rounded down to a multiple of 4, so the code is aligned to 4.
+  // The code is aligned to 4 bytes, because adr computes addresses from its own address rounded down to a multiple of 4.
   asm volatile(".syntax unified\n.p2align 2\n"
                "vmov s21, r7\n"
                "vldmia %[at]!, {s12-s18}\n ldmia %[at], {r1, r2, r7, lr}\n vmov s20, r2\n"

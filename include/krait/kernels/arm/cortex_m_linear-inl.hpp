@@ -1,4 +1,5 @@
-// Products of matrices and vectors, the convolution, and the rounding of int8 inputs, on Cortex-M cores with an FPU.
+// Contains assembly loops for Cortex-M cores with an FPU: matrix-vector products, the causal convolution, and the quantisation
+// of inputs for int8 weights.
 #if defined(KRAIT_KERNELS_ARM_CORTEX_M_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_CORTEX_M_LINEAR_INL_HPP
 #undef KRAIT_KERNELS_ARM_CORTEX_M_LINEAR_INL_HPP
@@ -12,8 +13,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// y[o] = start[o] + sum over k of x[k] * w[k][o] for 16 or 4 outputs, `skip` floats lying between one column and the
-// next. x[k] is in xk; all weights of a column, or eight, are loaded at once.
+// multiply_add computes y[o] = start[o] + x[0] w[0][o] + x[1] w[1][o] + ... for 16 or 4 neighbouring outputs o, with k
+// ascending. w is [K][outputs + skip]: `skip` floats separate the last weight of a column from the first weight of the next.
+// KRAIT_COLUMN multiplies and accumulates one column, whose input x[k] is in register xk; one instruction loads up to eight
+// weights.
 #define KRAIT_COLUMN(xk)                                                                                            \
   "vldmia %[w]!, {s16-s23}\n"                                                                                       \
   "vfma.f32 s0, " xk ", s16\n vfma.f32 s1, " xk ", s17\n vfma.f32 s2, " xk ", s18\n vfma.f32 s3, " xk ", s19\n"     \
@@ -71,8 +74,10 @@ HWY_NOINLINE inline void multiply_add(std::integral_constant<std::size_t, 4>, co
 }
 #undef KRAIT_COLUMN
 
-// The convolution of one token for four neighbouring channels, see conv1d_rows: taps [past + 1][16], window [past][16],
-// the start of the four sums, x, which becomes y.
+// Computes the causal convolution of one token for four neighbouring channels in place, and shifts the window by one token:
+//   y = start + taps[0] window[0] + ... + taps[past - 1] window[past - 1] + taps[past] x     oldest input first
+// `past` is d_conv - 1; taps is [past + 1][16] and window [past][16], of which four neighbouring floats of each 16 are used. x
+// [4] is overwritten with y.
 HWY_INLINE void convolve_four(const float* taps, const float* start, float* window, float* x, std::size_t past) {
   float* next;
   asm volatile(".syntax unified\n"
@@ -96,7 +101,9 @@ HWY_INLINE void convolve_four(const float* taps, const float* start, float* wind
                : KRAIT_FLOATS_0_TO_15, "cc", "memory");
 }
 
-// The largest of `least`, which is not negative, and the magnitudes of n floats, n = 4, 8, ..., as whole numbers.
+// Returns the largest of `least` and of the magnitudes of n floats, as the bits of a float32. `least` is the bits of a
+// non-negative float32, and n is a positive multiple of 4. Bits of non-negative floats, compared as integers, have the order of
+// the floats.
 HWY_INLINE std::uint32_t largest_magnitude(std::uint32_t least, const float* x, std::size_t n) {
   std::uint32_t twice = least << 1, r0, r1, r2, r3;
 #define KRAIT_LARGER(r) "cmp %[twice], %[" r "], lsl #1\n it lo\n lsllo %[twice], %[" r "], #1\n"
@@ -113,7 +120,8 @@ HWY_INLINE std::uint32_t largest_magnitude(std::uint32_t least, const float* x, 
   return twice >> 1;
 }
 
-// q = x * inverse rounded, as round_shifted does it, for n floats, n = 4, 8, ...
+// Computes q[i] = round(x[i] * inverse) for n floats, where n is a positive multiple of 4. It rounds by adding whole_shift, as
+// round_shifted does.
 HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift, std::int16_t* q, std::size_t n) {
   std::uint32_t r0, r1, r2, r3;
   asm volatile(".syntax unified\n"
@@ -133,9 +141,10 @@ HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift,
                : "s0", "s1", "s2", "s3", "cc", "memory");
 }
 
-// What scan_four_channels reads and writes for four neighbouring channels and one token, see scan_channels: A2 and h
-// [d_state][16]; B, C [d_state]; the table of exp2_polynomial's coefficients; delta, x, D and y of the four, which
-// it moves on to the next four.
+// The arguments of scan_four_channels, which computes the recurrence of one token for four neighbouring channels. A2 and h
+// point to [d_state][16], of which four neighbouring floats of each 16 are used; B and C are [d_state]; `table` contains the
+// coefficients of exp2_polynomial. delta, x, D and y are [4]; scan_four_channels advances these four pointers to the next four
+// channels.
 struct ScanOfFour {
   const float* A2;
   float* h;

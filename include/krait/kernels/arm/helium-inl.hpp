@@ -1,4 +1,5 @@
-// The recurrence and the activations on cores with Helium, such as the Cortex-M55: four channels in a vector.
+// Contains assembly loops for Cortex-M cores with Helium, such as the Cortex-M55, that compute Mamba's recurrence and the
+// activation functions. A vector holds four channels.
 #if defined(KRAIT_KERNELS_ARM_HELIUM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_HELIUM_INL_HPP
 #undef KRAIT_KERNELS_ARM_HELIUM_INL_HPP
@@ -12,14 +13,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The recurrence of one token for four channels. Helium's floats take denormal numbers for 0, so it computes only what
-// that does not change: the decay, where 2^f is 1 for a denormal f and all results are normal. u = -t >= 0, n =
-// round(u), f = n - u, and the bits of p(f) - n * 2^23 are not below 0; NaN, whose n is 0, is above.
-// From 2^31 on, where n is not u any more, f is far below 0 and p negative.
+// Computes the recurrence of one token for four channels, and advances the pointers in `four` to the next four channels.
+//   h[n] = 2^t h[n] + (delta x) B[n], where t = delta A2[n];   y = D x + C[0] h[0] + C[1] h[1] + ...
+// Helium's float instructions flush denormal numbers to 0, so vector instructions compute only the decay 2^t, which flushing
+// does not change: 2^f is 1 for a denormal f, and all other intermediate results are normal. Scalar FPU instructions compute
+// the rest. The decay is computed with u = -t >= 0, n = round(u), f = n - u and the integer bits(p(f)) - n * 2^23, where p is
+// exp2_polynomial. Negative integers become 0. For NaN, n is 0 and the integer is positive, so NaN is propagated. For u >=
+// 2^31, where the conversion to an integer saturates, f is far below 0 and p(f) negative, so the decay is 0.
 HWY_INLINE void scan_four_channels(ScanOfFour& four) {
   ScanOfFour* pointers = &four;
-  // q0 u, f, h; q1 n; q2 h; q3 decay; q4 -delta, q5 delta x, q6 y, s28 where it goes; r4-r6, r8, r9 and at last
-  // `four` coefficients. More registers, and there are builds with none for `four`.
+  // Registers: q0 holds u, then f, then the new h; q1 n; q2 n as a float, then the old h; q3 the decay; q4 -delta; q5 delta x;
+  // q6 y; s28 the address of y; r4, r5, r6, r8, r9 and finally the register of `four` hold the polynomial's coefficients. Using
+  // one more core register leaves none for `four` in some builds.
   asm volatile(".syntax unified\n"
                "ldmia %[four]!, {r0-r5}\n ldmia %[four], {r6, r8, r9}\n dls lr, r4\n"
                "vldrw.u32 q4, [r6], #16\n vldrw.u32 q1, [r8], #16\n vldrw.u32 q0, [r9], #16\n"
@@ -48,13 +53,16 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
                : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "lr", KRAIT_FLOATS_0_TO_15,
                  KRAIT_FLOATS_16_TO_31, "cc", "memory");
 }
-// y = silu(x), or y * silu(x), for channels in fours; y may be x. As in the scan, Helium computes what denormal numbers
-// do not change: e^-x, 1 for them. The table: -87.3, log2(e) as a sum of two, the coefficients of exp2_polynomial. Here
-// n = round(x log2(e)), so e^-x = p(f) * 2^-n; where x is large and f may be anything, this is below 2^-24 or, if it is
-// negative, made 0, and 1 + e^-x is 1 all the same.
+
+// Computes y = SiLU(x), or y = y * SiLU(x) if times_y is true, for a number of channels that is a multiple of 4. y may be x.
+// Vector instructions compute e^-x only, because they flush denormal numbers to 0; e^-x is 1 for a denormal x all the same.
+// Here n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For a large x, f is arbitrary,
+// but the computed e^-x is below 2^-24, or 0 if p(f) is negative, so that 1 + e^-x is 1 as it should be.
+// `table` contains -87.3, log2(e) as the sum of two floats, and the coefficients of exp2_polynomial.
 template <bool times_y>
 HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
-  // q0 x, q1 n, q2 f, q3 e^-x, q4 y, q5 -87.3, q6 the first coefficient, q7 0; r0-r5, r12 the rest of the table.
+  // Registers: q0 holds x; q1 n; q2 f; q3 e^-x; q4 y; q5 -87.3; q6 the first coefficient; q7 0; r0 to r5 and r12 the other
+  // constants.
   const struct {
     const float *table, *x;
     float* y;
@@ -83,10 +91,12 @@ HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std:
                  KRAIT_FLOATS_16_TO_31, "cc", "memory");
 }
 
-// x = softplus(x) for channels in fours: no result is denormal, and denormal x give what 0 gives. The table: 87.3,
-// log2(e) as a sum of two, the coefficients of exp2_polynomial, then those of add_log1p, each four times.
+// Computes x = softplus(x) in place for a number of channels that is a multiple of 4. Helium flushes denormal numbers to 0,
+// which changes nothing here: softplus of a denormal x equals softplus of 0, and no result is denormal. `table` contains 87.3,
+// log2(e) as the sum of two floats, the coefficients of exp2_polynomial, and the coefficients of add_log1p, each four times.
 HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
-  // q0 x, then max(x, 0); q1 n, then e^-|x|; q2 |x|, then f; q3 p; q4 a coefficient; q5 87.3; q6 the first; q7 0.
+  // Registers: q0 holds x, then max(x, 0); q1 n, then e^-|x|; q2 |x|, then f; q3 the polynomial's value; q4 a coefficient of
+  // add_log1p; q5 87.3; q6 the first coefficient of exp2_polynomial; q7 0.
   const struct {
     const float* table;
     float* x;

@@ -1,4 +1,4 @@
-// Products with int8 weights by VPDPBUSD, the byte products of AVX-512 VNNI.
+// Computes linear layers with int8 weights on x86 processors with AVX-512 VNNI, by the instruction VPDPBUSD.
 #if defined(KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP
 #undef KRAIT_KERNELS_X86_INT8_VNNI_INL_HPP
@@ -12,10 +12,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// VPDPBUSD adds four products of an unsigned byte, a weight + 128, with a signed one, a lower or an upper byte of an input:
-//   sum = 256 (upper . (w + 128)) + lower . (w + 128) - 128 (the inputs' sum)
-// A vector holds the eight columns of eight outputs, once the bytes of pairs stand apart; adding 128 + 256 * 128 to a pair
-// makes its bytes the two weights + 128. Highway 1.0.3 does not have the instruction.
+// Computes one register tile of a linear layer with int8 weights: `tokens` tokens x `vectors` vectors of outputs. VPDPBUSD,
+// which Highway 1.0.3 does not provide, adds four products of an unsigned and a signed byte to each 32-bit lane. The unsigned
+// bytes are weights w + 128; the signed bytes are the lower or the upper bytes of the 16-bit inputs q = 256 upper + lower. For
+// each output:
+//   sum over k of q[k] w[k] = 256 (sum of upper[k] (w[k] + 128)) + (sum of lower[k] (w[k] + 128)) - 128 (sum of q[k])
+// Weights are stored as pairs of two outputs in 16 bits. Adding 128 + 256 * 128 to a pair makes its two bytes w + 128; a byte
+// shuffle then separates the two outputs.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
@@ -26,7 +29,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   using Bytes = hn::Vec<decltype(byte_tag)>;
   constexpr std::size_t parts = 2 * vectors;
   const auto add_products = [](Sum& sum, Bytes unsigned_bytes, Bytes signed_bytes) KRAIT_LAMBDA {
-    // Not the intrinsic: gcc copies its sums to and fro.
+    // VPDPBUSD is written as inline assembly, because gcc copies the sums between registers if its intrinsic is used.
     asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(unsigned_bytes.raw), "v"(signed_bytes.raw));
   };
   Sum lower[tokens][parts], upper[tokens][parts];
