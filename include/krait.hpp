@@ -9,14 +9,17 @@
 #ifndef KRAIT_REFUSED
 
 #include "krait/core/dims.hpp"
+#include "krait/core/penalties.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
+#include "krait/nn/finite.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
 #include "krait/nn/step_stack.hpp"
 #include "krait/ops/sample-inl.hpp"
 #include "krait/ops/verbs-inl.hpp"
+#include "krait/version.hpp"
 
 #if defined(__FMA__) && HWY_ARCH_X86 && HWY_STATIC_TARGET > HWY_AVX2 && !defined(HWY_COMPILE_ONLY_SCALAR) && \
     !defined(HWY_COMPILE_ONLY_EMU128) && !defined(KRAIT_QUIET)
@@ -26,6 +29,7 @@
 namespace krait::inline KRAIT_BUILD {
 
 using HWY_NAMESPACE::forward;
+using HWY_NAMESPACE::log_probability;
 using HWY_NAMESPACE::prefill;
 using HWY_NAMESPACE::sample;
 using HWY_NAMESPACE::step;
