@@ -10,6 +10,8 @@
 
 #include "krait/calls/arguments.hpp"
 #include "krait/core/dims.hpp"
+#include "krait/core/finite.hpp"
+#include "krait/core/penalties.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
 #include "krait/nn/mamba.hpp"
@@ -18,6 +20,7 @@
 #include "krait/nn/step_stack.hpp"
 #include "krait/ops/calls-inl.hpp"
 #include "krait/ops/sample-inl.hpp"
+#include "krait/version.hpp"
 
 #if defined(__FMA__) && HWY_ARCH_X86 && HWY_STATIC_TARGET > HWY_AVX2 && !defined(HWY_COMPILE_ONLY_SCALAR) && \
     !defined(HWY_COMPILE_ONLY_EMU128) && !defined(KRAIT_QUIET)
@@ -28,6 +31,7 @@ namespace krait::inline KRAIT_BUILD {
 
 using HWY_NAMESPACE::check_layer;
 using HWY_NAMESPACE::forward;
+using HWY_NAMESPACE::log_probability;
 using HWY_NAMESPACE::prefill;
 using HWY_NAMESPACE::run_layer;
 using HWY_NAMESPACE::sample;

@@ -17,11 +17,11 @@ constinit krait::Scratch<Model> scratch{};
 constinit krait::Tensor<float, Model::vocab_size> logits{};
 
 void generate() {
-  krait::Sampler sampler{.sampling = {.temperature = 0.7f}, .seed = krait::key(1)};
+  krait::Sampler sampler{.temperature = 0.7f, .seed = krait::key(1)};
   firmware::print(prompt);
   for (const char c : prompt) krait::step(weights::model(), state, static_cast<unsigned char>(c), logits, scratch);
   for (std::size_t i = 0; i < tokens; ++i) {
-    const auto token = static_cast<unsigned char>(krait::sample(std::span<float>(logits.values), sampler));
+    const auto token = static_cast<unsigned char>(krait::sample(logits, sampler));
     const auto character = static_cast<char>(token);
     firmware::print({&character, 1});
     krait::step(weights::model(), state, token, logits, scratch);

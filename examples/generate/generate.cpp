@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -27,6 +26,8 @@ constexpr auto dims = krait::resolve({.vocab_size = 256, .d_model = 128, .n_laye
 template <krait::Storage storage>
 using Model = krait::Mamba<krait::with_storage(dims, storage)>;
 
+using Sampler = krait::FilteredSampler<dims.vocab_size>;
+
 // Bytes taken at a time from a prompt or a text: the answers do not depend on it.
 constexpr std::size_t chunk = 64;
 
@@ -44,19 +45,15 @@ double bits_per_byte(const Model& model, std::span<const unsigned char> text) {
   for (std::size_t at = 0; at + 1 < text.size();) {
     const std::size_t n = std::min(chunk, text.size() - 1 - at);
     krait::prefill(model, state, text.subspan(at, n), logits, *scratch);
-    for (std::size_t t = 0; t < n; ++t, ++at) {
-      const float most = *std::max_element(logits[t].begin(), logits[t].end());
-      double sum = 0;
-      for (const float logit : logits[t]) sum += std::exp(static_cast<double>(logit - most));
-      bits += (std::log(sum) + most - logits[t][text[at + 1]]) / std::numbers::ln2;
-    }
+    for (std::size_t t = 0; t < n; ++t, ++at)
+      bits -= static_cast<double>(krait::log_probability(logits[t], text[at + 1])) / std::numbers::ln2;
   }
   return bits / static_cast<double>(text.size() - 1);
 }
 
 // The prompt, then `tokens` bytes more, to standard output as they come. Ends early where nobody takes them.
 template <class Model>
-void generate(const Model& model, std::span<const unsigned char> prompt, std::size_t tokens, krait::Sampler sampler) {
+void generate(const Model& model, std::span<const unsigned char> prompt, std::size_t tokens, Sampler sampler) {
   krait::Session<Model, chunk> session{model};
   std::cout.write(reinterpret_cast<const char*>(prompt.data()), static_cast<std::streamsize>(prompt.size())).flush();
   auto logits = session.prefill(prompt);
@@ -98,7 +95,7 @@ int main(int argc, char** argv) {
   std::string model_file = KRAIT_EXAMPLE_MODEL, prompt, score_file, storage = "f32";
   std::size_t tokens = 400;
   std::uint64_t seed = 0;
-  krait::Sampling sampling{.temperature = 0.7f};
+  Sampler sampler{.temperature = 0.7f};
 
   CLI::App app{"Continues a text with a byte-level Mamba model trained on the King James Bible, or scores one."};
   const CLI::Validator number{[](const std::string& text) {  // CLI::Range lets NaN pass
@@ -109,13 +106,13 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   auto* prompt_option = app.add_option("--prompt", prompt, "what to continue; left out: standard input");
   app.add_option("--tokens", tokens, "bytes to write")->check(CLI::Range(0, 100'000'000))->capture_default_str();
-  app.add_option("--temperature", sampling.temperature, "0: always the likeliest byte")
+  app.add_option("--temperature", sampler.temperature, "0: always the likeliest byte")
       ->check(CLI::Range(0.0, 100.0) & number)->capture_default_str();
-  app.add_option("--top-k", sampling.top_k, "keep the k likeliest; 0: all")
+  app.add_option("--top-k", sampler.top_k, "keep the k likeliest; 0: all")
       ->check(CLI::Range(0, 256))->capture_default_str();
-  app.add_option("--top-p", sampling.top_p, "keep the likeliest that reach this share; 1: all")
+  app.add_option("--top-p", sampler.top_p, "keep the likeliest that reach this share; 1: all")
       ->check(share)->capture_default_str();
-  app.add_option("--min-p", sampling.min_p, "keep those at least this share as likely as the likeliest")
+  app.add_option("--min-p", sampler.min_p, "keep those at least this share as likely as the likeliest")
       ->check(share)->capture_default_str();
   app.add_option("--seed", seed, "the same seed gives the same text")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
@@ -141,9 +138,10 @@ int main(int argc, char** argv) {
 
   if (prompt_option->count() == 0) prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (prompt.empty()) return complain("", "the prompt is empty: give --prompt TEXT, or text on standard input");
+  sampler.seed = krait::key(seed);
   errno = 0;
   with_stored(*model, storage, [&](const auto& stored) {
-    generate(stored, bytes_of(prompt), tokens, {.sampling = sampling, .seed = krait::key(seed)});
+    generate(stored, bytes_of(prompt), tokens, sampler);
   });
   if (!std::cout && errno != EPIPE) return complain("", "standard output cannot be written");
   return 0;

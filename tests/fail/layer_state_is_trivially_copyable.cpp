@@ -1,5 +1,5 @@
 // A state on the heap.
-// expect: krait::check_layer: State must be a trivially copyable aggregate
+// expect: krait::check_layer: State must be trivially copyable
 #include "given.hpp"
 
 namespace mine {

@@ -83,8 +83,12 @@ float use(const Layer& layer) {
   krait::Session<Layer, 2> chunked{layer};
   if constexpr (krait::Summarising<Layer>) sum += chunked.prefill(xs)[0];
   chunked.reset();
-  krait::Sampler sampler{.sampling = {.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f}, .seed = krait::key(1)};
-  return sum + static_cast<float>(krait::sample(y.values, sampler));
+  krait::Sampler sampler{.temperature = 0.7f, .seed = krait::key(1)};
+  krait::FilteredSampler<Layer::d_out> filtered{.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
+  const std::array recent{1, 2};
+  krait::apply_penalties(y, recent, {.repetition = 1.1f});
+  sum += krait::log_probability(y, 0) + static_cast<float>(krait::is_finite(state));
+  return sum + static_cast<float>(krait::sample(y, sampler) + krait::sample(y, filtered));
 }
 
 }  // namespace every_layer

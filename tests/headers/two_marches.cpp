@@ -13,7 +13,7 @@
 #include <krait/snapshot.hpp>
 #include <krait/step_by_layer.hpp>
 #ifdef WITH_FILES
-#include <krait/io/file.hpp>
+#include <krait/image_file.hpp>
 #include <krait/load.hpp>
 #include <krait/save.hpp>
 #endif
@@ -47,9 +47,11 @@ float use(const M& model, krait::Tensor<float, M::d_out>& y) {
   krait::StepByLayer by_layer{model, state};
   by_layer.begin(4);
   by_layer.finish(y);
-  krait::Sampler sampler{.sampling = {.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f}, .seed = krait::key(1)};
-  auto logits = y;
-  return static_cast<float>(krait::sample(logits.values, sampler)) + krait::forward(model, tokens)[2][1];
+  krait::Sampler sampler{.temperature = 0.7f, .seed = krait::key(1)};
+  krait::FilteredSampler<M::d_out> filtered{.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
+  krait::apply_penalties(y, tokens, {.repetition = 1.1f, .frequency = 0.1f, .presence = 0.1f});
+  const auto drawn = krait::sample(y, sampler) + krait::sample(y, filtered) + krait::is_finite(session.state());
+  return static_cast<float>(drawn) + krait::log_probability(y, 1) + krait::forward(model, tokens)[2][1];
 }
 }  // namespace
 }  // namespace krait_unit
@@ -82,6 +84,8 @@ const char* UNIT(const Model& model, Answer& answer) {
   static Model loaded;
   const std::vector<std::byte> file = krait::save(model);
   const krait::Status status = krait::load(std::span(file).subspan(1), loaded);
+  krait::ImageFile<Small> image_file;
+  *to++ = image_file.open("y").ok() && krait::load_file("x", loaded).ok() && krait::save_file(loaded, "x").ok();
   *to++ = krait::load(file, loaded) && krait::write_file(file, "x") && !status && !status.message().operator std::string_view().empty();
 #endif
   *to++ = krait::normal(krait::key(9), 3) + static_cast<float>(krait::parameter_count<Model> + krait::default_chunk<Model>());

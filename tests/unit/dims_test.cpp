@@ -18,7 +18,7 @@ static_assert(krait::noxton({.vocab_size = 30, .d_model = 20}).vocab_size == 32)
 
 template <class T>
 constexpr bool plain_aggregate = std::is_aggregate_v<T> && std::is_trivially_copyable_v<T>;
-static_assert(plain_aggregate<Model> && plain_aggregate<krait::State<Model>> && plain_aggregate<krait::Scratch<Model>>);
+static_assert(plain_aggregate<Model> && std::is_trivially_copyable_v<krait::State<Model>> && plain_aggregate<krait::Scratch<Model>>);
 static_assert(sizeof(Model) % 64 == 0 && alignof(Model) == 64);
 
 // A layer whose dims have `bias` false has no member of that name.
@@ -32,7 +32,7 @@ struct Parts {
                (krait::Linear<krait::LinearDims{.d_in = 64, .d_out = 10}>, classifier));
 };
 using Stack = krait::Stack<Parts>;
-static_assert(plain_aggregate<krait::State<Stack>> && std::is_trivially_copyable_v<krait::Scratch<Stack>>);
+static_assert(std::is_trivially_copyable_v<krait::State<Stack>> && std::is_trivially_copyable_v<krait::Scratch<Stack>>);
 static_assert(krait::multiply_adds_per_step<Stack> == 40 * 64 + 64 * 10);
 }  // namespace
 

@@ -17,7 +17,25 @@ using Row = std::vector<float>;
 constexpr float infinity = std::numeric_limits<float>::infinity(), not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr float most_negative = std::numeric_limits<float>::lowest();
 
-std::string text(const krait::Sampling& how) {
+// The settings of a FilteredSampler, for logits of any length.
+struct Sampling {
+  float temperature = 1.0f;
+  std::size_t top_k = 0;
+  float top_p = 1.0f, min_p = 0.0f;
+};
+
+// Draws a token and replaces the row with the weights. Without filters, a Sampler, which keeps no weights, must draw the same token.
+std::size_t draw(Row& row, const Sampling& how, krait::Key seed, std::size_t number = 0) {
+  krait::Sampler sampler{.temperature = how.temperature, .seed = seed, .draws = number};
+  const std::size_t plain = krait::sample(row, sampler);
+  const std::size_t token = krait::HWY_NAMESPACE::detail::draw_filtered(
+      row, {how.temperature, how.top_k, how.top_p, how.min_p}, krait::random_bits(seed, number));
+  const bool has_filters = how.top_k > 0 || how.top_p < 1 || how.min_p > 0;
+  if (!has_filters && plain != token) FAIL_CHECK("a Sampler draws " << plain << ", a FilteredSampler " << token);
+  return token;
+}
+
+std::string text(const Sampling& how) {
   return "temperature " + std::to_string(std::log2(how.temperature)) + " (log2), top_k " + std::to_string(how.top_k) +
          ", top_p " + std::to_string(how.top_p) + ", min_p " + std::to_string(how.min_p);
 }
@@ -44,7 +62,7 @@ struct Kept {
   std::vector<double> p;  // 0 if a filter drops the token
   bool close = false;
 };
-Kept filter(const Row& logits, const krait::Sampling& how) {
+Kept filter(const Row& logits, const Sampling& how) {
   Kept kept{relative_probabilities(logits, how.temperature)};
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < logits.size(); ++i)
@@ -87,7 +105,7 @@ void mask(Row& row, float with, double share, std::uint64_t seed) {
     if (i != stays && krait::uniform(krait::key(seed), i) < share) row[i] = with;
 }
 
-constexpr krait::Sampling filters[] = {
+constexpr Sampling filters[] = {
     {}, {.top_k = 1}, {.top_k = 3}, {.top_k = 40}, {.top_p = 0}, {.top_p = 0.3f}, {.top_p = 0.9f}, {.top_p = 0.999f},
     {.min_p = 0.05f}, {.min_p = 1}, {.min_p = 2}, {.top_k = 5, .top_p = 0.8f, .min_p = 0.1f}, {.top_p = 1e-30f}};
 constexpr float temperatures[] = {1, 0.7f, 2, 1e-45f, 1e-39f, 1e-6f, 100, 1e30f, 1e38f, std::numeric_limits<float>::max()};
@@ -114,11 +132,10 @@ TEST_CASE("the smallest and the largest random word never draw a token of probab
           row.front() = row.back() = masked;
           row[size / 2] = 1;
           const std::vector<double> p = relative_probabilities(row, temperature);
-          for (const std::size_t draw : {word_of_zeros, word_of_ones}) {
-            krait::Sampler sampler{{.temperature = temperature}, krait::key(0), draw};
+          for (const std::size_t number : {word_of_zeros, word_of_ones}) {
             Row copy = row;
-            const std::size_t token = krait::sample(copy, sampler);
-            CAPTURE(size, masked, temperature, equal, draw, token);
+            const std::size_t token = draw(copy, {.temperature = temperature}, krait::key(0), number);
+            CAPTURE(size, masked, temperature, equal, number, token);
             REQUIRE(token < size);
             CHECK(p[token] / sum(p) >= 0x1p-126);
           }
@@ -129,20 +146,19 @@ TEST_CASE("a million draws with masked logits never give a token that a filter d
   std::size_t draws = 0;
   for (std::uint64_t seed = 0; draws < 1'000'000; ++seed) {
     const std::size_t size = seed % 997 == 500 ? 4096 : 1 + random_word(4 * seed) % (seed % 50 == 7 ? 100 : 6);
-    krait::Sampling how = filters[seed / 4 % std::size(filters)];
+    Sampling how = filters[seed / 4 % std::size(filters)];
     how.temperature = temperatures[random_word(4 * seed + 1) % std::size(temperatures)];
     Row row = logits_of(size, seed % 3 == 0 ? 0.0f : how.temperature < 1e-37f && seed % 3 == 1 ? 1e-38f : 5.0f, seed);
     mask(row, masks[seed % 4], 0.2 * static_cast<double>(seed % 5), seed + 1);
     const std::vector<double> p = relative_probabilities(row, how.temperature);
     const double least = 0x1p-126 * sum(p);
     const Kept kept = filter(row, how);
-    krait::Sampler sampler{how, krait::key(seed), 0};
     const std::size_t repeats = 4000 / size + 1;
     Row copy = row;
     std::vector<std::size_t> found(size);
     for (std::size_t i = 0; i < repeats; ++i) {
       copy = row;
-      ++found.at(krait::sample(copy, sampler));
+      ++found.at(draw(copy, how, krait::key(seed), i));
     }
     draws += repeats;
     CAPTURE(seed, size, text(how));
@@ -157,7 +173,7 @@ TEST_CASE("a million draws with masked logits never give a token that a filter d
 TEST_CASE("sample overwrites the logits with weights that match the float64 softmax, rounded to multiples of 2^-31") {
   std::size_t compared = 0;
   for (const std::size_t size : {1u, 2u, 3u, 8u, 17u, 40u, 101u})
-    for (krait::Sampling how : filters)
+    for (Sampling how : filters)
       for (const float temperature : temperatures)
         for (const bool ties : {false, true}) {
           how.temperature = temperature;
@@ -169,9 +185,8 @@ TEST_CASE("sample overwrites the logits with weights that match the float64 soft
           if (size > 3) row[1] = -infinity, row[2] = not_a_number;
           const Kept kept = filter(row, how);
           if (kept.close) continue;
-          krait::Sampler sampler{how, krait::key(0)};
           Row weights = row;
-          krait::sample(weights, sampler);
+          draw(weights, how, krait::key(0));
           for (std::size_t i = 0; i < size; ++i) {
             const double units = double{weights[i]} * 0x1p31, wanted = kept.p[i] * 0x1p31;
             // The tolerance: 0.5 for rounding, and 1e-5 of the weight for float32 arithmetic without FMA.
@@ -186,9 +201,8 @@ TEST_CASE("sample overwrites the logits with weights that match the float64 soft
 }
 
 TEST_CASE("of tokens with equal logits, top_k and top_p keep the first ones") {
-  const auto kept = [](krait::Sampling how, Row row) {
-    krait::Sampler sampler{how, krait::key(0)};
-    krait::sample(row, sampler);
+  const auto kept = [](Sampling how, Row row) {
+    draw(row, how, krait::key(0));
     std::string kept;
     for (const float w : row) kept += w > 0 ? 'x' : '.';
     return kept;
@@ -232,9 +246,8 @@ TEST_CASE("sample returns the token at which the cumulative softmax reaches the 
       if (counters.size() % 2 == 0 || u < 4e-4 || u > 1 - 4e-4) counters.push_back(n);
     }
     for (const std::size_t n : counters) {
-      krait::Sampler sampler{{}, krait::key(99), n};
       Row copy = row;
-      const std::size_t token = krait::sample(copy, sampler);
+      const std::size_t token = draw(copy, {}, krait::key(99), n);
       const double u = random_word(n) * 0x1p-32;
       const double below = std::accumulate(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(token), 0.0) / total;
       CAPTURE(name, n, token, u, below, p[token] / total);
@@ -260,11 +273,10 @@ TEST_CASE("the frequencies of drawn tokens pass a chi-square test against the so
   for (const auto& [name, row, temperature] : cases) {
     const std::size_t draws = 20'000;
     std::vector<std::size_t> found(row.size());
-    krait::Sampler sampler{{.temperature = temperature}, krait::key(11)};
     Row copy;
     for (std::size_t i = 0; i < draws; ++i) {
       copy = row;
-      ++found[krait::sample(copy, sampler)];
+      ++found[draw(copy, {.temperature = temperature}, krait::key(11), i)];
     }
     const std::vector<double> p = relative_probabilities(row, temperature);
     double chi_square = 0, rest_expected = 0, rest_found = 0;
@@ -293,38 +305,34 @@ TEST_CASE("if every logit is NaN or -infinity, sample returns 0 and sets all wei
   for (const Row& row : {Row{not_a_number, -infinity}, Row{-infinity, not_a_number}, Row{not_a_number, not_a_number, -infinity, -infinity}, Row{not_a_number},
                          Row{-infinity}, Row{-infinity, not_a_number, -infinity}, Row(19, not_a_number), Row(4096, -infinity)})
     for (const float temperature : {1.0f, 0.0f, -1.0f, 1e-39f, 1e38f, infinity, not_a_number})
-      for (krait::Sampling how : filters) {
+      for (Sampling how : filters) {
         how.temperature = temperature;
-        krait::Sampler sampler{how, krait::key(0), word_of_ones};
         Row copy = row;
-        CHECK(krait::sample(copy, sampler) == 0);
+        CHECK(draw(copy, how, krait::key(0), word_of_ones) == 0);
         CHECK(copy == Row(row.size()));
       }
 }
 
 TEST_CASE("if any logit is +infinity, sample returns the first such token") {
   for (const float temperature : {1.0f, 0.0f, 1e-39f, infinity})
-    for (krait::Sampling how : filters) {
+    for (Sampling how : filters) {
       how.temperature = temperature;
-      krait::Sampler sampler{how, krait::key(0), word_of_ones};
       Row row{not_a_number, 1, infinity, -infinity, infinity, 3};
-      CHECK(krait::sample(row, sampler) == 2);
+      CHECK(draw(row, how, krait::key(0), word_of_ones) == 2);
       CHECK(row == Row{0, 0, 1, 0, 0, 0});
     }
 }
 
 TEST_CASE("with a temperature of 0, below 0 or NaN, sample returns the first largest logit's token and sets its weight to 1") {
   for (const float temperature : {0.0f, -0.0f, -1.0f, -infinity, not_a_number}) {
-    krait::Sampler sampler{{.temperature = temperature}, krait::key(0), word_of_ones};
     Row row{not_a_number, -1, 2, -infinity, 2, -3};
-    CHECK(krait::sample(row, sampler) == 2);
+    CHECK(draw(row, {.temperature = temperature}, krait::key(0), word_of_ones) == 2);
     CHECK(row == Row{0, 0, 1, 0, 0, 0});
   }
 }
 
 TEST_CASE("with an infinite temperature, all tokens with finite logits have equal weights") {
-  krait::Sampler sampler{{.temperature = infinity}, krait::key(0)};
   Row row{3, -infinity, most_negative, not_a_number, std::numeric_limits<float>::max()};
-  krait::sample(row, sampler);
+  draw(row, {.temperature = infinity}, krait::key(0));
   CHECK(row == Row{1, 0, 1, 0, 1});
 }

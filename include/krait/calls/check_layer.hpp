@@ -30,7 +30,7 @@ struct layer {
 // A layer's State.
 template <class S>
 struct state_type {
-  static constexpr bool is_trivially_copyable_aggregate = std::is_trivially_copyable_v<S> && std::is_aggregate_v<S>;
+  static constexpr bool is_trivially_copyable = std::is_trivially_copyable_v<S>;
 };
 
 // A layer's Scratch<1> and Scratch<4>.
@@ -80,9 +80,9 @@ consteval bool layer_type() {
     static_assert(Facts::has_multiply_adds, "krait::check_layer: the layer needs `static constexpr std::size_t multiply_adds`: those of one token");
   else if constexpr (!Facts::has_state)
     static_assert(Facts::has_state, "krait::check_layer: the layer needs a type State; if nothing is kept between tokens: using State = krait::NoState");
-  else if constexpr (!state_type<typename L::State>::is_trivially_copyable_aggregate)
-    static_assert(state_type<typename L::State>::is_trivially_copyable_aggregate,
-                  "krait::check_layer: State must be a trivially copyable aggregate, because copying its bytes saves it");
+  else if constexpr (!state_type<typename L::State>::is_trivially_copyable)
+    static_assert(state_type<typename L::State>::is_trivially_copyable,
+                  "krait::check_layer: State must be trivially copyable, because copying its bytes saves it");
   else if constexpr (!Facts::has_scratch)
     static_assert(Facts::has_scratch, "krait::check_layer: the layer needs template <std::size_t tokens> struct Scratch, or using Scratch = krait::NoScratch<tokens>");
   else

@@ -2,8 +2,9 @@
 #define KRAIT_NN_CONV1D_HPP
 
 #include "krait/core/check.hpp"
-#include "krait/nn/layer.hpp"
+#include "krait/core/finite.hpp"
 #include "krait/layout/params.hpp"
+#include "krait/nn/layer.hpp"
 
 namespace krait {
 
@@ -28,6 +29,7 @@ struct Conv1dFacts {
   struct State {
     Strips<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window{};  // [channels, d_conv - 1]
     KRAIT_INLINE constexpr State() = default;
+    KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(window.values); }
   };
   template <std::size_t tokens>
   struct Scratch {

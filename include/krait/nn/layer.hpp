@@ -5,9 +5,9 @@
 // Type. A layer is a trivially copyable aggregate of weights with
 //   d_in, d_out            std::size_t constants, at least 1: floats of a token before and after
 //   multiply_adds          std::size_t constant: multiply-accumulates of one token
-//   State                  a trivially copyable aggregate: what is kept between tokens. Default member initialisers make it a
-//                          fresh sequence. Without padding bytes, equal states have equal bytes: krait::Strips<n> holds n
-//                          floats so. krait::NoState if there is none
+//   State                  a trivially copyable type: what is kept between tokens. Default member initialisers make it a fresh
+//                          sequence. Without padding bytes, equal states have equal bytes: krait::Strips<n> holds n floats
+//                          so. krait::is_finite calls its function bool is_finite() const. krait::NoState if there is none
 //   Scratch<tokens>        a trivial type: the memory that `run` needs for `tokens` tokens, with a constant
 //                          `chunk` = tokens. It may hold anything before and after a call. krait::NoScratch<tokens> if none
 // and these bool constants, each false if absent:

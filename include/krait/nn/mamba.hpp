@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "krait/core/finite.hpp"
 #include "krait/nn/embedding.hpp"
 #include "krait/nn/residual_block.hpp"
 
@@ -39,6 +40,7 @@ struct ModelFacts {
   struct State {
     std::array<typename Block::State, dims.n_layers> layers{};
     KRAIT_INLINE constexpr State() = default;
+    KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(layers); }
   };
   template <std::size_t tokens>
   struct Scratch {

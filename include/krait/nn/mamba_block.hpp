@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "krait/core/finite.hpp"
 #include "krait/nn/conv1d.hpp"
 #include "krait/nn/linear.hpp"
 #include "krait/nn/ssm.hpp"
@@ -37,6 +38,7 @@ struct MambaBlock {
     typename Conv::State conv_state;  // [d_inner, d_conv - 1]
     typename Ssm::State ssm_state;    // [d_inner, d_state]
     KRAIT_INLINE constexpr State() = default;
+    KRAIT_INLINE bool is_finite() const noexcept { return conv_state.is_finite() && ssm_state.is_finite(); }
   };
   template <std::size_t tokens>
   struct Scratch {

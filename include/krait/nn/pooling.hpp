@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "krait/core/check.hpp"
+#include "krait/core/finite.hpp"
 #include "krait/layout/panels.hpp"
 #include "krait/nn/layer.hpp"
 
@@ -38,6 +39,7 @@ struct MeanPool : detail::PoolFacts<d_model> {
     std::uint32_t count = 0;
     std::array<std::uint32_t, 15> padding{};  // explicit, so that equal states have equal bytes
     KRAIT_INLINE constexpr State() = default;
+    KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(sum.values); }
   };
 };
 

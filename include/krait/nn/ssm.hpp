@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "krait/core/check.hpp"
+#include "krait/core/finite.hpp"
 #include "krait/nn/linear.hpp"
 
 namespace krait {
@@ -27,6 +28,7 @@ struct SsmFacts {
   struct State {
     Strips<dims.d_inner, dims.d_state> h{};  // [d_inner, d_state]
     KRAIT_INLINE constexpr State() = default;
+    KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(h.values); }
   };
   // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
   template <std::size_t tokens>

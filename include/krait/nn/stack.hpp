@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "krait/core/check.hpp"
+#include "krait/core/finite.hpp"
 #include "krait/nn/layer.hpp"
 
 namespace krait {
@@ -22,10 +23,13 @@ template <std::size_t i, class T>
 struct Slot {
   T object{};
   KRAIT_INLINE constexpr Slot() = default;
+  KRAIT_INLINE bool is_finite() const noexcept { return all_finite(object); }
 };
 template <std::size_t i, class T>
   requires std::is_empty_v<T>
-struct Slot<i, T> {};
+struct Slot<i, T> {
+  KRAIT_INLINE bool is_finite() const noexcept { return true; }
+};
 
 // One object of each type. Trivially copyable, which std::tuple is not.
 template <class Places, class... Ts>
@@ -33,6 +37,7 @@ struct Slots;
 template <std::size_t... i, class... Ts>
 struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts>... {
   KRAIT_INLINE constexpr Slots() = default;
+  KRAIT_INLINE bool is_finite() const noexcept { return (Slot<i, Ts>::is_finite() && ...); }
 };
 
 // The storage of one object of any of the types, which must be trivially default-constructible.
@@ -97,6 +102,7 @@ struct StackLayer {
   struct State {
     Slots<std::index_sequence_for<Members...>, typename Members::State...> members;
     KRAIT_INLINE constexpr State() = default;
+    KRAIT_INLINE bool is_finite() const noexcept { return members.is_finite(); }
   };
   template <std::size_t tokens>
   struct Scratch {

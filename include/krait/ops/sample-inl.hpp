@@ -1,4 +1,4 @@
-// Draws a token from logits, in place and without a heap.
+// Draws a token from logits, without a heap.
 #if defined(KRAIT_OPS_SAMPLE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_SAMPLE_INL_HPP
 #undef KRAIT_OPS_SAMPLE_INL_HPP
@@ -12,7 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
+#include "krait/calls/check_sample.hpp"
 #include "krait/core/sampling.hpp"
 #include "krait/kernels/activation-inl.hpp"
 
@@ -31,10 +33,21 @@ HWY_INLINE std::uint32_t rank(float x) {
 
 // Returns the index of the first of the largest floats, 0 for nothing but -infinity and NaN.
 HWY_INLINE std::size_t largest(std::span<const float> row) {
-  std::size_t best = 0;
+  std::size_t best = 0, i = 0;
   float most = __builtin_bit_cast(float, infinity_bits | 0x80000000u);
-  for (std::size_t i = 0; i < row.size(); ++i)
-    if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // the first comparison only saves time
+  const auto search_until = [&](std::size_t end) KRAIT_LAMBDA {
+    for (; i < end; ++i)
+      if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // the first comparison only saves time
+  };
+  constexpr std::size_t vectors = 8;
+  while (lanes > 1 && row.size() - i >= vectors * lanes) {  // skips vectors without a larger float
+    auto larger = hn::Gt(load_unaligned(&row[i]), hn::Set(Tag{}, most));
+    for (std::size_t j = 1; j < vectors; ++j)
+      larger = hn::Or(larger, hn::Gt(load_unaligned(&row[i + j * lanes]), hn::Set(Tag{}, most)));
+    if (hn::AllFalse(Tag{}, larger)) i += vectors * lanes;
+    else search_until(i + vectors * lanes);
+  }
+  search_until(row.size());
   return best;
 }
 
@@ -74,57 +87,132 @@ HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float d
   }
 }
 
-// Turns logits into weights: e^((logit - most) / temperature), and 0 for -infinity and NaN. `most` is finite.
-HWY_INLINE void weigh(std::span<float> logits, float most, float temperature) {
+// Turns a logit into its weight, e^((logit - most) / temperature), and -infinity and NaN into 0. `most` is finite.
+class Softmax {
+ public:
   // Very large and very small temperatures are scaled, so that neither the difference nor the reciprocal overflows.
-  const float before = temperature > 0x1p64f ? 0x1p-64f : 1.0f, after = temperature < 0x1p-64f ? 0x1p64f : 1.0f;
-  const float sharpness = 1.0f / (temperature * before * after);
-  for_each_vector(logits.size(), [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+  HWY_INLINE Softmax(float most, float temperature)
+      : before_(temperature > 0x1p64f ? 0x1p-64f : 1.0f),
+        after_(temperature < 0x1p-64f ? 0x1p64f : 1.0f),
+        sharpness_(1.0f / (temperature * before_ * after_)),
+        most_(most * before_) {}
+
+  HWY_INLINE V operator()(V logit) const {
     const hn::RebindToSigned<Tag> int_tag;
-    const V x = load(&logits[i]);
-    const auto magnitude = hn::And(hn::BitCast(int_tag, x), hn::Set(int_tag, 0x7FFFFFFF));
+    const auto magnitude = hn::And(hn::BitCast(int_tag, logit), hn::Set(int_tag, 0x7FFFFFFF));
     const auto is_finite = hn::Lt(magnitude, hn::Set(int_tag, static_cast<std::int32_t>(infinity_bits)));
-    const V below = hn::Sub(hn::Mul(x, hn::Set(Tag{}, before)), hn::Set(Tag{}, most * before));
-    const V weight = exp_negative(hn::Mul(hn::Mul(below, hn::Set(Tag{}, after)), hn::Set(Tag{}, sharpness)));
-    store(hn::And(hn::BitCast(Tag{}, hn::VecFromMask(int_tag, is_finite)), weight), &logits[i]);
+    const V below = hn::Sub(hn::Mul(logit, hn::Set(Tag{}, before_)), hn::Set(Tag{}, most_));
+    const V weight = exp_negative(hn::Mul(hn::Mul(below, hn::Set(Tag{}, after_)), hn::Set(Tag{}, sharpness_)));
+    return hn::And(hn::BitCast(Tag{}, hn::VecFromMask(int_tag, is_finite)), weight);
+  }
+
+ private:
+  float before_, after_, sharpness_, most_;
+};
+
+// Writes the weights of `logits`, which may be stored in the same place.
+HWY_INLINE void weigh(std::span<const float> logits, const Softmax& softmax, float* weights) {
+  for_each_vector(logits.size(), [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    store(softmax(load(&logits[i])), weights + i);
   });
 }
 
-}  // namespace detail
+// whole() of a vector: exact, because a float of 2^23 or more is an integer and a smaller one has an exact fraction.
+HWY_INLINE auto whole_vector(V weight) {
+  const hn::RebindToSigned<Tag> int_tag;
+  const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float that an int holds, 2^31 - 128
+  const V scaled = hn::Mul(weight, hn::Set(Tag{}, 0x1p31f)), below = hn::Min(scaled, limit);
+  const auto integer = hn::ConvertTo(int_tag, below);
+  const auto round_up = hn::Ge(hn::Sub(below, hn::ConvertTo(Tag{}, integer)), hn::Set(Tag{}, 0.5f));
+  const auto plus_one = hn::And(hn::BitCast(int_tag, hn::VecFromMask(Tag{}, round_up)), hn::Set(int_tag, 1));
+  const auto plus_rest = hn::And(hn::BitCast(int_tag, hn::VecFromMask(Tag{}, hn::Gt(scaled, limit))), hn::Set(int_tag, 128));
+  return hn::Add(integer, hn::Add(plus_one, plus_rest));
+}
 
-// Draws a token, returns its index in `logits` and advances `sampler` by one draw.
-//   logits   any number of floats; overwritten with the weights that the token was drawn from
-// The most likely token's weight is 1; of infinities and in greedy mode, the first of the largest has all the weight. The
-// other weights are multiples of 2^-31. 0 means that a token cannot be drawn: a filter removed it, its logit is -infinity or
-// NaN, or it is less than 2^-32 times as likely as the most likely one. If no token can be drawn, returns 0.
-// Returns the same token on every target with FMA. Allocates nothing, throws nothing.
-inline std::size_t sample(std::span<float> logits, Sampler& sampler) noexcept {
-  using detail::one, detail::rank, detail::whole;
-  const Sampling& how = sampler.sampling;
-  const std::uint32_t bits = random_bits(sampler.seed, sampler.draws++);
+// The most likely token. It is certain if no other token can be drawn: if its logit is infinite, or no logit is larger than
+// -infinity (its index is then 0), or in greedy mode.
+struct Peak {
+  std::size_t token;
+  float logit;
+  bool none;  // all logits are -infinity or NaN
+  bool certain;
+};
+HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
+  const std::size_t best = largest(logits);
+  const float most = logits[best], infinity = __builtin_bit_cast(float, infinity_bits);
+  const bool none = rank(most) <= rank(-infinity);
+  return {best, most, none, none || rank(most) == rank(infinity) || rank(temperature) <= rank_of_zero};
+}
+
+// Calls f(begin, weights) for the weights of up to 64 neighbouring tokens at a time, in multiples of 2^-31, until f returns false.
+template <class F>
+HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
+  const Softmax softmax(peak.logit, temperature);
+  constexpr std::size_t most = 64;
+  alignas(64) std::array<std::uint32_t, most> weights;
+  for (std::size_t begin = 0; begin < logits.size(); begin += most) {
+    const std::size_t count = std::min(most, logits.size() - begin);
+    for_each_vector(count, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+      const V weight = softmax(load(&logits[begin + i]));
+      if constexpr (lanes == 1) weights[i] = whole(hn::GetLane(weight));
+      else hn::Store(hn::BitCast(hn::RebindToUnsigned<Tag>(), whole_vector(weight)), hn::RebindToUnsigned<Tag>(), &weights[i]);
+    });
+    if (peak.token - begin < count) weights[peak.token - begin] = one;
+    if (!f(begin, std::span<const std::uint32_t>(weights.data(), count))) return;
+  }
+}
+
+// Draws a token without memory for its weights: computes them twice.
+inline std::size_t draw(std::span<const float> logits, float temperature, std::uint32_t bits) {
   if (logits.empty()) return 0;
-  const std::size_t best = detail::largest(logits);
-  const float most = logits[best], infinity = __builtin_bit_cast(float, detail::infinity_bits);
+  const Peak peak = find_peak(logits, temperature);
+  if (peak.certain) return peak.token;
+  std::uint64_t total = 0;
+  for_each_weights(logits, peak, temperature, [&](std::size_t, std::span<const std::uint32_t> weights) KRAIT_LAMBDA {
+    for (const std::uint32_t weight : weights) total += weight;
+    return true;
+  });
+  std::uint64_t left = share_of(total, bits);  // less than total
+  std::size_t token = 0;
+  for_each_weights(logits, peak, temperature, [&](std::size_t begin, std::span<const std::uint32_t> weights) KRAIT_LAMBDA {
+    token = begin;
+    for (const std::uint32_t weight : weights) {
+      if (left < weight) return false;
+      left -= weight;
+      ++token;
+    }
+    return true;
+  });
+  return token;
+}
 
-  const bool none = rank(most) <= rank(-infinity);  // for {NaN, -infinity}, best is 0
-  if (none || rank(most) == rank(infinity) || rank(how.temperature) <= detail::rank_of_zero) {
+struct Filters {
+  float temperature;
+  std::size_t top_k;
+  float top_p, min_p;
+};
+
+// Draws a token from the tokens that the filters keep. Replaces `logits` with the weights.
+inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, std::uint32_t bits) {
+  if (logits.empty()) return 0;
+  const Peak peak = find_peak(logits, how.temperature);
+  const std::size_t best = peak.token;
+  if (peak.certain) {
     for (float& weight : logits) weight = 0.0f;
-    if (none) return 0;
-    logits[best] = 1.0f;
+    if (!peak.none) logits[best] = 1.0f;
     return best;
   }
 
   if (how.top_k > 0 && how.top_k < logits.size())
-    detail::keep_largest(logits, how.top_k, -infinity, rank, [](float) { return 1u; });
-  detail::weigh(logits, most, how.temperature);
+    keep_largest(logits, how.top_k, -__builtin_bit_cast(float, infinity_bits), rank, [](float) { return 1u; });
+  weigh(logits, Softmax(peak.logit, how.temperature), logits.data());
   logits[best] = 0.0f;  // the most likely token is added last: it stays, whatever the filters are
   if (how.top_p < 1.0f) {
     std::uint64_t total = one;
     for (const float w : logits) total += whole(w);
     const std::uint32_t share = how.top_p > 0.0f ? static_cast<std::uint32_t>(how.top_p * 0x1p32f) : 0;
-    const std::uint64_t wanted = share > 0 ? total - detail::share_of(total, 0 - share) : 0;
-    detail::keep_largest(logits, wanted > one ? wanted - one : 0, 0.0f, [](float w) { return __builtin_bit_cast(std::uint32_t, w); },
-                         whole);
+    const std::uint64_t wanted = share > 0 ? total - share_of(total, 0 - share) : 0;
+    keep_largest(logits, wanted > one ? wanted - one : 0, 0.0f, [](float w) { return __builtin_bit_cast(std::uint32_t, w); }, whole);
   }
   std::uint64_t total = one;
   for (float& w : logits) {
@@ -134,10 +222,67 @@ inline std::size_t sample(std::span<float> logits, Sampler& sampler) noexcept {
   }
   logits[best] = 1.0f;
 
-  std::uint64_t left = detail::share_of(total, bits);  // less than total
+  std::uint64_t left = share_of(total, bits);  // less than total
   std::size_t token = 0;
   for (; left >= whole(logits[token]); ++token) left -= whole(logits[token]);
   return token;
+}
+
+// A weight in [0, 1] in multiples of 2^-40, rounded down. Integers add up exactly and in any order.
+HWY_INLINE std::uint64_t fixed_point(float weight) {
+  const auto bits = __builtin_bit_cast(std::uint32_t, weight);
+  const std::uint64_t mantissa = (bits & 0x7FFFFFu) | 0x800000u;
+  const std::uint32_t exponent = bits >> 23;
+  return exponent >= 110 ? mantissa << (exponent - 110) : exponent > 86 ? mantissa >> (110 - exponent) : 0;
+}
+
+inline float log_probability(std::span<const float> logits, std::size_t token) {
+  const float never = -__builtin_bit_cast(float, infinity_bits);
+  if (token >= logits.size()) return never;
+  const Peak peak = find_peak(logits, 1.0f);
+  if (peak.certain) return token == peak.token && !peak.none ? 0.0f : never;
+  if (rank(logits[token]) <= rank(never)) return never;
+  const Softmax softmax(peak.logit, 1.0f);
+  std::uint64_t total = 0;
+  std::array<float, 64> weights;
+  for (std::size_t begin = 0; begin < logits.size(); begin += weights.size()) {
+    const auto some = logits.subspan(begin, std::min(weights.size(), logits.size() - begin));
+    weigh(some, softmax, weights.data());
+    for (std::size_t i = 0; i < some.size(); ++i) total += fixed_point(weights[i]);
+  }
+  return logits[token] - peak.logit - __builtin_logf(static_cast<float>(total) * 0x1p-40f);
+}
+
+}  // namespace detail
+
+// Draws a token, returns its index in `logits` and advances `sampler` by one draw.
+//   logits   floats side by side, such as the output of step; unchanged. For a FilteredSampler<vocab_size>, of a length known at
+//            compile time: a Tensor, an array or a span<const float, vocab_size>
+//   sampler  a Sampler or a FilteredSampler<vocab_size>
+// Never draws a token whose logit is -infinity or NaN; if there is no other, returns 0. Draws the first of infinite logits. Returns
+// the same token on every target with FMA. Allocates nothing, throws nothing.
+template <class Logits, class AnySampler>
+std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
+  if constexpr (check::check_sample<Logits, AnySampler>()) {
+    const std::span<const float> row(logits);
+    const std::uint32_t bits = random_bits(sampler.seed, sampler.draws++);
+    if constexpr (std::is_same_v<std::remove_cvref_t<AnySampler>, Sampler>) {
+      return detail::draw(row, sampler.temperature, bits);
+    } else {
+      std::copy(row.begin(), row.end(), sampler.weights.begin());
+      return detail::draw_filtered(sampler.weights, {sampler.temperature, sampler.top_k, sampler.top_p, sampler.min_p}, bits);
+    }
+  } else {
+    return 0;
+  }
+}
+
+// The natural logarithm of a token's probability, with an absolute error below 1e-6 of the logits' largest distance or 1e-6: the
+// log-softmax, in which NaN counts as -infinity. The first of infinite logits has probability 1. -infinity for a token outside the
+// vocabulary. Summed over a text and divided by ln 2, it is the text's length in bits. Allocates nothing, throws nothing.
+template <class Logits>
+float log_probability(const Logits& logits, std::size_t token) noexcept {
+  return detail::log_probability(std::span<const float>(logits), token);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

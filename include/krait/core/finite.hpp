@@ -1,0 +1,58 @@
+// Finds NaN and infinity in a state.
+#ifndef KRAIT_CORE_FINITE_HPP
+#define KRAIT_CORE_FINITE_HPP
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "krait/core/platform.hpp"
+
+namespace krait::detail {
+
+template <class State>
+concept HasIsFinite = requires(const State& state) {
+  { state.is_finite() } -> std::same_as<bool>;
+};
+template <class State>
+struct state_type {
+  static constexpr bool has_is_finite = HasIsFinite<State>;
+};
+
+// Returns whether no float in `part` is NaN or infinite. Tests the bits, because comparisons may ignore NaN with -ffast-math.
+template <class T>
+KRAIT_INLINE constexpr bool all_finite(const T& part) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    return (__builtin_bit_cast(std::uint32_t, part) & 0x7F800000u) != 0x7F800000u;
+  } else if constexpr (std::is_empty_v<T>) {
+    return true;
+  } else if constexpr (HasIsFinite<T>) {
+    return part.is_finite();
+  } else {
+    static_assert(state_type<T>::has_is_finite, "krait::is_finite: a layer's State must have a function bool is_finite() const");
+    return false;
+  }
+}
+template <class T, std::size_t n>
+KRAIT_INLINE constexpr bool all_finite(const std::array<T, n>& parts) noexcept {
+  for (const T& part : parts)
+    if (!all_finite(part)) return false;
+  return true;
+}
+
+}  // namespace krait::detail
+
+namespace krait::inline KRAIT_BUILD {
+
+// is_finite(state) returns false if a number in the state of a model or layer is NaN or infinite, also with -ffast-math. A NaN stays
+// in a state until `state = {}`. Reads the state once. Allocates nothing, throws nothing.
+template <class State>
+[[nodiscard]] constexpr bool is_finite(const State& state) noexcept {
+  return detail::all_finite(state);
+}
+
+}  // namespace krait::inline KRAIT_BUILD
+
+#endif

@@ -1,0 +1,45 @@
+// Penalties on tokens that a text already contains.
+#ifndef KRAIT_CORE_PENALTIES_HPP
+#define KRAIT_CORE_PENALTIES_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <span>
+#include <utility>
+
+#include "krait/core/platform.hpp"
+
+namespace krait {
+
+struct Penalties {
+  float repetition = 1.0f;  // divides positive logits and multiplies others; 1: none (Keskar et al. 2019, "CTRL", section 4.1)
+  float frequency = 0.0f;   // subtracted once for each occurrence of the token
+  float presence = 0.0f;    // subtracted once
+};
+
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
+
+// apply_penalties(logits, recent, penalties): lowers the logits of the tokens in `recent`, the latest tokens of the text as
+// integers in any order. Call it before sample(). Integers outside the vocabulary are ignored. Takes time in proportion to the square
+// of recent's length. Allocates nothing, throws nothing.
+template <class Logits, class Tokens>
+void apply_penalties(Logits& logits, const Tokens& recent, const Penalties& penalties) noexcept {
+  const std::span<float> row(logits);
+  for (std::size_t i = 0; i < std::size(recent); ++i) {
+    const auto token = std::data(recent)[i];
+    if (std::cmp_less(token, 0) || std::cmp_greater_equal(token, row.size())) continue;
+    const std::span before(std::data(recent), i), all(std::data(recent), std::size(recent));
+    if (std::find(before.begin(), before.end(), token) != before.end()) continue;
+    const auto count = static_cast<float>(std::count(all.begin(), all.end(), token));
+    float& logit = row[static_cast<std::size_t>(token)];
+    logit = logit > 0.0f ? logit / penalties.repetition : logit * penalties.repetition;
+    logit = __builtin_fmaf(-count, penalties.frequency, logit) - penalties.presence;
+  }
+}
+
+}  // namespace krait::inline KRAIT_BUILD
+
+#endif

@@ -1,0 +1,101 @@
+// is_finite on the states of models, layers and nested stacks.
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "krait.hpp"
+#include "krait/init.hpp"
+
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity(), not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+constexpr auto block_dims = krait::resolve(krait::BlockDims{.d_model = 6, .d_state = 3});
+struct Inner {
+  KRAIT_PARAMS(Inner, (krait::Linear<krait::LinearDims{.d_in = 6, .d_out = 6}>, linear), (krait::MambaBlock<block_dims>, mixer));
+};
+using Blocks = std::array<krait::ResidualBlock<block_dims>, 2>;
+struct Parts {
+  KRAIT_PARAMS(Parts, (krait::Stack<Inner>, inner), (Blocks, layers), (krait::MeanPool<6>, pool));
+};
+struct OwnState {
+  std::array<float, 3> values;
+  float last;
+  bool is_first;
+};
+
+// Whether is_finite notices each of `places`, floats of the state, being NaN or infinite, and nothing else.
+template <class State>
+void notices(State& state, const std::vector<float*>& places) {
+  CHECK(krait::is_finite(state));
+  for (float* const place : places) {
+    const float kept = *place;
+    for (const float value : {not_a_number, -not_a_number, infinity, -infinity}) {
+      *place = value;
+      CHECK(!krait::is_finite(state));
+    }
+    for (const float value : {std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(), 1e-45f, -0.0f}) {
+      *place = value;
+      CHECK(krait::is_finite(state));
+    }
+    *place = kept;
+  }
+  CHECK(krait::is_finite(state));
+}
+
+}  // namespace
+
+TEST_CASE("is_finite notices NaN and infinity in every part of a model's state") {
+  using Model = krait::Mamba<krait::resolve({.vocab_size = 5, .d_model = 3, .n_layers = 2})>;
+  const auto state = std::make_unique<krait::State<Model>>();
+  std::vector<float*> places;
+  for (auto& layer : state->layers) {
+    auto& window = layer.conv_state.window.values;
+    auto& h = layer.ssm_state.h.values;
+    for (float* const place : {&window.front(), &window.back(), &h.front(), &h.back()}) places.push_back(place);
+  }
+  notices(*state, places);
+}
+
+TEST_CASE("is_finite reads the states of stacks in stacks, but not what is no float") {
+  const auto state = std::make_unique<krait::State<krait::Stack<Parts>>>();
+  std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // padding, and the count of the pool, in NaN's bits
+  auto& inner = static_cast<krait::detail::Slot<0, krait::State<krait::Stack<Inner>>>&>(state->members).object;
+  auto& mixer = static_cast<krait::detail::Slot<1, krait::State<krait::MambaBlock<block_dims>>>&>(inner.members).object;
+  auto& layers = static_cast<krait::detail::Slot<1, std::array<krait::State<krait::ResidualBlock<block_dims>>, 2>>&>(state->members).object;
+  auto& pool = static_cast<krait::detail::Slot<2, krait::State<krait::MeanPool<6>>>&>(state->members).object;
+  CHECK(!krait::is_finite(*state));
+  for (auto* const block : {&mixer, &layers[0], &layers[1]}) block->conv_state = {}, block->ssm_state = {};
+  pool.sum = {};
+  REQUIRE(pool.count == 0xFFFFFFFFu);
+  notices(*state, {mixer.conv_state.window.values.data(), &mixer.ssm_state.h.values.back(), layers[1].ssm_state.h.values.data(),
+                   &layers[0].conv_state.window.values.back(), &pool.sum.values.back()});
+}
+
+TEST_CASE("is_finite takes a state of one's own and a state without members") {
+  OwnState state{{1, 2, 3}, 4, true};
+  notices(state, {&state.values[2], &state.last});
+  STATIC_REQUIRE(krait::is_finite(krait::NoState{}));
+  STATIC_REQUIRE(krait::is_finite(OwnState{{1, 2, 3}, 4, false}));
+}
+
+TEST_CASE("a NaN stays in a block's state, until the state is set to a fresh one") {
+  using Block = krait::MambaBlock<block_dims>;
+  const auto block = std::make_unique<Block>(krait::init<Block>(krait::key(1)));
+  krait::State<Block> state{};
+  krait::Tensor<float, 6> x{{1, -2, 3, 0.5f, 0, 1}}, y;
+  for (int i = 0; i < 100; ++i) krait::step(*block, state, x, y);
+  CHECK(krait::is_finite(state));
+  auto bad = x;
+  bad[3] = not_a_number;
+  krait::step(*block, state, bad, y);
+  CHECK(!krait::is_finite(state));
+  for (int i = 0; i < 100; ++i) krait::step(*block, state, x, y);
+  CHECK(!krait::is_finite(state));
+  state = {};
+  krait::step(*block, state, x, y);
+  CHECK(krait::is_finite(state));
+}
