@@ -1,4 +1,4 @@
-// Prints the rows of README's memory table, from the constants that a program would hold to its budget.
+// Prints the rows of docs/memory.md's table from the constants of the types.
 #include <cstddef>
 #include <cstdio>
 
