@@ -8,6 +8,7 @@
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
 
+#include "krait/calls/arguments.hpp"
 #include "krait/core/dims.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
@@ -15,8 +16,8 @@
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
 #include "krait/nn/step_stack.hpp"
+#include "krait/ops/calls-inl.hpp"
 #include "krait/ops/sample-inl.hpp"
-#include "krait/ops/verbs-inl.hpp"
 
 #if defined(__FMA__) && HWY_ARCH_X86 && HWY_STATIC_TARGET > HWY_AVX2 && !defined(HWY_COMPILE_ONLY_SCALAR) && \
     !defined(HWY_COMPILE_ONLY_EMU128) && !defined(KRAIT_QUIET)
@@ -25,8 +26,10 @@
 
 namespace krait::inline KRAIT_BUILD {
 
+using HWY_NAMESPACE::check_layer;
 using HWY_NAMESPACE::forward;
 using HWY_NAMESPACE::prefill;
+using HWY_NAMESPACE::run_layer;
 using HWY_NAMESPACE::sample;
 using HWY_NAMESPACE::step;
 
@@ -36,6 +39,10 @@ inline constexpr bool has_fma = HWY_NAMESPACE::has_fma;
 inline const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace krait::inline KRAIT_BUILD
+
+namespace krait::detail::inline KRAIT_BUILD {
+using krait::HWY_NAMESPACE::run_head;
+}
 
 #endif  // KRAIT_REFUSED
 #include "krait/core/end.hpp"

@@ -8,7 +8,7 @@
 #include <hwy/foreach_target.h>
 
 #include <krait/init.hpp>
-#include <krait/ops/verbs-inl.hpp>
+#include <krait/ops/calls-inl.hpp>
 
 #ifndef EXAMPLE_MODEL  // what does not depend on the target
 #define EXAMPLE_MODEL

@@ -1,4 +1,4 @@
-// One object that holds what a stream needs: a model by reference, its state, its scratch and the last answer.
+// Session: one object for one sequence.
 #ifndef KRAIT_SESSION_HPP
 #define KRAIT_SESSION_HPP
 
@@ -9,42 +9,63 @@
 
 namespace krait {
 
-// Session session{model}; const auto& logits = session.step(token);
-// `chunk` is how many tokens its scratch is for: 1 makes prefill go token by token; with more, step takes one of its own
-// on the stack. The model must outlive it. Holds state_bytes + scratch_bytes + one output row, nothing else; no heap.
-template <Layer Model, std::size_t chunk = 1>
+// Rejects a model that is no layer.
+template <class Model, std::size_t chunk = 1>
 class Session {
+  static_assert(check::session_model<Model>());
+
+ public:
+  explicit Session(const Model&);
+  check::Rejected step(const auto&...);
+  check::Rejected prefill(const auto&...);
+};
+
+// A model by reference, and what one sequence needs: state, scratch and the last output.
+//   krait::Session session{model};
+//   const auto& logits = session.step(token);
+// `chunk` is the number of tokens its scratch holds: with more than 1, prefill is faster and needs more memory.
+// The model must outlive the session. Its size is state_bytes + scratch_bytes + one output; it allocates nothing.
+template <Layer Model, std::size_t chunk>
+class Session<Model, chunk> {
  public:
   using Output = Tensor<float, Model::d_out>;
 
-  KRAIT_INLINE explicit Session(const Model& model) : model_(&model) {}
-  explicit Session(Model&&) = delete;  // a temporary would be gone after this line
+  KRAIT_INLINE explicit Session(const Model& model) noexcept : model_(&model) {}
+  explicit Session(Model&&) = delete;  // the session would keep a reference to a destroyed temporary
 
-  // One token or row in, the answer out; valid until the next call.
+  // Processes one token and returns its output, which is valid until the next call.
   template <class In>
   KRAIT_INLINE const Output& step(const In& x) noexcept {
-    if constexpr (chunk == 1) {
-      krait::step(*model_, state_, x, output_, scratch_);
-    } else {
-      krait::step(*model_, state_, x, output_);
-    }
+    krait::step(*model_, state_, x, output_, scratch_);
     return output_;
   }
 
-  // One whose answer is not wanted, for models that summarise: output() stays.
+  // Processes one token without computing its output, if the model summarises; output() does not change.
   template <class In>
-    requires Summarising<Model>
   KRAIT_INLINE void step(const In& x, NoOutput) noexcept {
-    if constexpr (chunk == 1) krait::step(*model_, state_, x, no_output, scratch_);
-    else krait::step(*model_, state_, x, no_output);
+    krait::step(*model_, state_, x, no_output, scratch_);
   }
 
-  // Any number of tokens at once, for models that summarise; the answer to the last. An empty xs changes nothing.
+  // Processes any number of tokens and returns the output of the last, if the model summarises. An empty xs changes nothing.
   template <class In>
-    requires Summarising<Model>
   KRAIT_INLINE const Output& prefill(const In& xs) noexcept {
-    krait::prefill(*model_, state_, xs, output_, scratch_);
+    if constexpr (check::session_prefill<Model>()) krait::prefill(*model_, state_, xs, output_, scratch_);
     return output_;
+  }
+
+  // Rejects calls with other arguments.
+  template <class... Arguments>
+    requires(sizeof...(Arguments) != 1)
+  check::Rejected step(const Arguments&...) noexcept {
+    static_assert(check::arguments<Arguments...>::fit,
+                  "krait::Session::step takes (x), or (x, krait::no_output), and returns the output");
+    return {};
+  }
+  template <class... Arguments>
+    requires(sizeof...(Arguments) != 1)
+  check::Rejected prefill(const Arguments&...) noexcept {
+    static_assert(check::arguments<Arguments...>::fit, "krait::Session::prefill takes (xs) and returns the output of the last token");
+    return {};
   }
 
   // Back to a fresh sequence.
@@ -53,9 +74,9 @@ class Session {
     output_ = {};
   }
 
-  KRAIT_INLINE const Output& output() const { return output_; }
-  KRAIT_INLINE const State<Model>& state() const { return state_; }
-  KRAIT_INLINE void restore(const State<Model>& saved) { state_ = saved; }
+  KRAIT_INLINE const Output& output() const noexcept { return output_; }
+  KRAIT_INLINE const State<Model>& state() const noexcept { return state_; }
+  KRAIT_INLINE void restore(const State<Model>& saved) noexcept { state_ = saved; }
 
  private:
   const Model* model_;

@@ -6,7 +6,7 @@
 #include <hwy/foreach_target.h>
 #endif
 #include <krait/nn/mamba.hpp>
-#include <krait/ops/verbs-inl.hpp>
+#include <krait/ops/calls-inl.hpp>
 
 #include "int8_products-inl.hpp"
 

@@ -11,7 +11,7 @@
 
 #include <krait/core/random.hpp>
 #include <krait/nn/linear.hpp>
-#include <krait/ops/verbs-inl.hpp>
+#include <krait/ops/calls-inl.hpp>
 
 HWY_BEFORE_NAMESPACE();
 namespace bits {

@@ -1,5 +1,5 @@
 // Rows of 128 into a block of 64.
-// expect: every row of xs must hold d_in elements
+// expect: every vector of xs must hold d_in elements
 // expect: got<128>::wants<64>
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // Floats as tokens.
-// expect: tokens must be an array, vector or span of whole numbers
+// expect: tokens must be an array, vector or span of integers
 #include "given.hpp"
 
 void use() {

@@ -1,6 +1,5 @@
 // Sequence and model in each other's place.
-// expect: krait::forward
-// expect: must be a layer
+// expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 
 void use() {

@@ -1,6 +1,5 @@
 // A constant as the output.
-// expect: the output must be a row of floats
-// expect: can be written
+// expect: the fourth argument, the output, must not be const
 #include "given.hpp"
 
 void use() {

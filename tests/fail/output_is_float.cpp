@@ -1,5 +1,5 @@
 // Logits as doubles.
-// expect: the output must be a row of floats
+// expect: the output, must hold floats
 #include "given.hpp"
 
 void use() {

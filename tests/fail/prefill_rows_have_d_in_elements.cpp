@@ -1,5 +1,5 @@
 // Rows of 48 into a block of 64.
-// expect: every row of xs must hold d_in elements
+// expect: every vector of xs must hold d_in elements
 // expect: got<48>::wants<64>
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // Rows on the heap, each of its own length.
-// expect: xs must be a sequence of rows of known length
+// expect: xs must be a sequence of float vectors of known length
 #include "given.hpp"
 
 void use() {

@@ -1,6 +1,5 @@
 // State and model in each other's place.
-// expect: krait::prefill
-// expect: must be a layer
+// expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // Raw bytes as scratch.
-// expect: scratch must be a krait::Scratch<Model, tokens>
+// expect: scratch, must be a krait::Scratch<Model, n>
 #include "given.hpp"
 
 void use() {

@@ -1,6 +1,6 @@
 // The one answer of a layer that gives a row for every row.
 // expect: prefill
-// expect: Summarising
+// expect: must be a language model or a stack that pools
 #include "given.hpp"
 
 void use() {

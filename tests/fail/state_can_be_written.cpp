@@ -1,6 +1,5 @@
 // A constant state.
-// expect: state must be a krait::State<Model> of this very model
-// expect: const
+// expect: state, must not be const
 #include "given.hpp"
 
 void use() {

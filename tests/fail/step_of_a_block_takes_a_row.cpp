@@ -1,6 +1,6 @@
 // A token to a layer that takes rows.
 // expect: krait::step
-// expect: x must be a row of floats
+// expect: x must hold floats
 #include "given.hpp"
 
 void use() {

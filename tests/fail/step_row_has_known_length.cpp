@@ -1,6 +1,6 @@
 // A row whose length only its object knows.
 // expect: krait::step
-// expect: x must be a row of floats of known length
+// expect: x must hold floats and have a length known at compile time
 #include "given.hpp"
 
 void use() {

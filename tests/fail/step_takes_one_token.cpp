@@ -1,6 +1,6 @@
 // A whole sequence in place of one token.
 // expect: krait::step
-// expect: token must be a whole number
+// expect: token must be one integer
 // expect: not a sequence
 #include "given.hpp"
 

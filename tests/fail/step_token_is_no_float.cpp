@@ -1,6 +1,6 @@
 // A float as a token.
 // expect: krait::step
-// expect: token must be a whole number
+// expect: token must be one integer
 #include "given.hpp"
 
 void use() {

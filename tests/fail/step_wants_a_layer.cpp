@@ -1,6 +1,5 @@
 // Something that is no layer, where the model belongs.
-// expect: krait::step
-// expect: must be a layer
+// expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 
 void use() {

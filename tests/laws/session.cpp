@@ -1,9 +1,15 @@
 // Session adds no arithmetic.
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdint>
 #include <cstring>
+#include <krait/convert.hpp>
 #include <krait/init.hpp>
 #include <krait/session.hpp>
+#include <krait/step_by_layer.hpp>
 #include <memory>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -36,6 +42,64 @@ TEST_CASE("a session gives the bits of steps, reset starts afresh, and a restore
     CHECK(std::memcmp(&session.state(), &fresh, sizeof(fresh)) == 0);
     CHECK(std::memcmp(&in_chunks.state(), &fresh, sizeof(fresh)) == 0);
   }
+}
+
+TEST_CASE("a step layer by layer gives the bits of a step") {
+  constexpr auto int8_dims = krait::resolve(krait::ModelDims{
+      .vocab_size = 24, .d_model = 12, .n_layers = 3, .tied = false, .storage = krait::Storage::int8});
+  const auto compare = []<class M>(const M& model) {
+    krait::State<M> state, by_layer_state;
+    krait::Tensor<float, M::d_out> logits, by_layer_logits;
+    krait::StepByLayer by_layer{model, by_layer_state};
+    CHECK_FALSE(by_layer.advance());  // nothing was begun
+    for (const int token : {3, 1, 4, -1, 23}) {
+      krait::step(model, state, token, logits);
+      by_layer.begin(token);
+      std::size_t calls = 1;
+      while (by_layer.advance()) ++calls;
+      CHECK(calls == M::n_layers);
+      CHECK_FALSE(by_layer.advance());
+      by_layer.finish(by_layer_logits);
+      CHECK(by_layer_logits == logits);
+      CHECK(std::memcmp(&by_layer_state, &state, sizeof(state)) == 0);
+    }
+    // finish and begin run the layers that remain.
+    krait::step(model, state, 5, krait::no_output);
+    krait::step(model, state, 6, krait::no_output);
+    krait::step(model, state, 7, logits);
+    by_layer.begin(std::uint8_t{5});
+    by_layer.advance();
+    by_layer.begin(6);
+    by_layer.finish(krait::no_output);
+    CHECK_FALSE(by_layer.advance());
+    by_layer.begin(7);
+    by_layer.finish(by_layer_logits);
+    CHECK(by_layer_logits == logits);
+    CHECK(std::memcmp(&by_layer_state, &state, sizeof(state)) == 0);
+  };
+  compare(krait::init<Model>(krait::key(5)));
+  const auto wide = krait::init<krait::Mamba<krait::with_storage(int8_dims, krait::Storage::f32)>>(krait::key(6));
+  krait::Mamba<int8_dims> narrow;
+  krait::convert(wide, narrow);
+  compare(narrow);
+}
+
+template <class Model, class Input>
+void any_scratch_serves_a_step(const Model& model, const Input& x) {
+  krait::State<Model> one_state, four_state, most_state;
+  krait::Tensor<float, Model::d_out> one, four, most;
+  krait::Scratch<Model> one_scratch;
+  krait::Scratch<Model, 4> four_scratch;
+  krait::Scratch<Model, 64> most_scratch;
+  for (int t = 0; t < 3; ++t) {
+    krait::step(model, one_state, x, one, one_scratch);
+    krait::step(model, four_state, x, four, four_scratch);
+    krait::step(model, most_state, x, most, most_scratch);
+    CHECK(one == four);
+    CHECK(one == most);
+  }
+  CHECK(std::memcmp(&one_state, &four_state, sizeof(one_state)) == 0);
+  CHECK(std::memcmp(&one_state, &most_state, sizeof(one_state)) == 0);
 }
 
 // By step and by prefill, of sequences whose answers are wanted now and then.
@@ -83,6 +147,34 @@ TEST_CASE("steps and prefills without an output leave the state of those with on
   };
   pooling(krait::MeanPool<12>{});
   pooling(krait::LastPool<12>{});
+}
+
+TEST_CASE("a step with the scratch of more tokens gives the bits of one with its own") {
+  any_scratch_serves_a_step(krait::init<Model>(krait::key(5)), 7);
+  using Pooling = krait::Stack<PoolingParts<krait::MeanPool<12>>>;
+  any_scratch_serves_a_step(krait::init<Pooling>(krait::key(8)), std::array<float, 5>{1.0f, -2.0f, 0.5f, 3.0f, -1.0f});
+}
+
+// Default initialisation in memory that is not zero.
+template <class Model>
+void state_is_fresh() {
+  using State = krait::State<Model>;
+  static_assert(std::is_trivially_copyable_v<State> && std::is_aggregate_v<State>);
+  alignas(State) std::array<unsigned char, sizeof(State)> memory;
+  memory.fill(0xA5);
+  ::new (memory.data()) State;
+  CHECK(std::all_of(memory.begin(), memory.end(), [](unsigned char byte) { return byte == 0; }));
+}
+
+TEST_CASE("a default-initialised state is a fresh sequence's, all of its bytes zero") {
+  constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 12});
+  state_is_fresh<Model>();
+  state_is_fresh<krait::MambaBlock<block>>();
+  state_is_fresh<krait::Conv1d<krait::Conv1dDims{.channels = 5}>>();
+  state_is_fresh<krait::SelectiveStateSpace<krait::resolve(krait::SsmDims{.d_inner = 5, .d_model = 3})>>();
+  state_is_fresh<krait::MeanPool<7>>();
+  state_is_fresh<krait::Stack<PoolingParts<krait::MeanPool<12>>>>();
+  state_is_fresh<krait::Stack<PoolingParts<krait::LastPool<12>>>>();
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ struct got {
   static constexpr bool at_least = found >= wanted;
   template <std::size_t wanted>
   static constexpr bool at_most = found <= wanted;
+  template <std::size_t least, std::size_t most>
+  static constexpr bool between = found >= least && found <= most;
 };
 
 // The same for types: got_type<A>::wants<B>.

@@ -3,7 +3,6 @@
 #ifndef KRAIT_CORE_HALF_HPP
 #define KRAIT_CORE_HALF_HPP
 
-#include <bit>
 #include <cstdint>
 
 #include "krait/core/platform.hpp"

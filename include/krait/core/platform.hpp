@@ -3,7 +3,8 @@
 #ifndef KRAIT_CORE_PLATFORM_HPP
 #define KRAIT_CORE_PLATFORM_HPP
 
-// A public header whose requirements are not met reports this one error and leaves out everything else.
+// A public header whose requirements are not met reports this one error. If a compiler could not read the rest, KRAIT_REFUSED
+// leaves it out.
 #if !defined(__GNUC__)
 #error "krait: this compiler is not supported: g++ 11 or later, or clang 14 or later, is required"
 #define KRAIT_REFUSED
@@ -14,7 +15,6 @@
     (defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
      (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0))
 #error "krait: -ffast-math, -Ofast, -ffinite-math-only, -fassociative-math and -funsafe-math-optimizations change the results: compile without them, or define KRAIT_ALLOW_FAST_MATH to accept other bits and no handling of NaN and infinity"
-#define KRAIT_REFUSED
 #endif
 
 // One program may hold units that were compiled with different -march, for example one for AVX-512 and one for AVX2. The
@@ -23,7 +23,9 @@
 //   - every function is in a namespace named after the unit's instruction set (inline: callers never spell it):
 //     `namespace krait::inline KRAIT_BUILD`, and per Highway target `namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD`;
 //   - the member functions of types that all units share (models, states, tensors) are forced inline with KRAIT_INLINE, and so is
-//     every lambda in them. Text, Status and the types of krait/io are not shared: they are in the namespace, too.
+//     every lambda in them. Text, Status and the types of krait/io are not shared: they are in the namespace, too;
+//   - __builtin_bit_cast, __builtin_fabsf and other builtins replace the functions of <bit> and <cmath>, which are inline
+//     functions that all units share.
 // tests/headers/two_marches.py looks for functions that are neither.
 #define KRAIT_INLINE inline __attribute__((always_inline))
 

@@ -45,7 +45,7 @@ namespace krait::detail::inline KRAIT_BUILD {
 
 // A member of this kind adds no segment to its members' names, because checkpoints have none there.
 template <class T>
-concept Flat = requires { requires T::adds_no_name; };
+concept Flat = requires { requires T::no_segment; };
 
 // References to the members of a reflected struct, in the order of declaration, as a std::tuple.
 template <class T>

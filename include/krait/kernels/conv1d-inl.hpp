@@ -15,7 +15,9 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 // What may follow: nothing, or SiLU.
 struct NoActivation {
   HWY_INLINE V operator()(V v) const { return v; }
+#ifdef KRAIT_CORTEX_M_FPU
   HWY_INLINE void row(float*, std::size_t) const {}
+#endif
 };
 struct Silu {
   HWY_INLINE V operator()(V v) const { return silu(v); }

@@ -26,7 +26,7 @@ struct Conv1dFacts {
   static constexpr std::size_t multiply_adds = dims.channels * dims.d_conv;
   // The last d_conv - 1 inputs, oldest first.
   struct State {
-    Strips<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window;  // [channels, d_conv - 1]
+    Strips<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window{};  // [channels, d_conv - 1]
   };
   template <std::size_t tokens>
   struct Scratch {

@@ -2,6 +2,7 @@
 #ifndef KRAIT_NN_POOLING_HPP
 #define KRAIT_NN_POOLING_HPP
 
+#include <array>
 #include <cstdint>
 
 #include "krait/core/check.hpp"
@@ -33,8 +34,9 @@ struct PoolFacts {
 template <std::size_t d_model>
 struct MeanPool : detail::PoolFacts<d_model> {
   struct State {
-    Strips<d_model> sum;
-    std::uint32_t count;
+    Strips<d_model> sum{};
+    std::uint32_t count = 0;
+    std::array<std::uint32_t, 15> padding{};  // explicit, so that equal states have equal bytes
   };
 };
 

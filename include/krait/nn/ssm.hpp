@@ -51,7 +51,7 @@ template <SsmDims dims>
 struct SelectiveStateSpaceModel
     : detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)> {
   using Facts = detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)>;
-  static constexpr bool adds_no_name = true;  // checkpoints name its parameters as the block's
+  static constexpr bool no_segment = true;  // checkpoints name its parameters as the block's
   static constexpr bool per_channel = false;
   static constexpr std::size_t d_out = dims.d_inner;
   static constexpr std::size_t B_start = dims.dt_rank;  // in x_proj's output

@@ -20,7 +20,7 @@ namespace detail {
 // One object of type T, or none if T is empty: empty objects beside neighbours aligned to 64 bytes would take 64 bytes each.
 template <std::size_t i, class T>
 struct Slot {
-  T object;
+  T object{};
 };
 template <std::size_t i, class T>
   requires std::is_empty_v<T>

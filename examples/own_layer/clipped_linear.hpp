@@ -1,0 +1,57 @@
+// A layer of one's own: a linear layer whose outputs are clipped to limits that are weights, and held for two tokens.
+#ifndef EXAMPLES_OWN_LAYER_CLIPPED_LINEAR_HPP
+#define EXAMPLES_OWN_LAYER_CLIPPED_LINEAR_HPP
+
+#include <algorithm>
+#include <cstddef>
+
+#include <krait.hpp>
+
+namespace mine {
+
+// z = clip(weight x + bias, -limit, limit);  y = max(z, z of the token before), which is 0 for the first.
+// x [inputs] to y [outputs].
+template <std::size_t inputs, std::size_t outputs>
+struct ClippedLinear {
+  using Linear = krait::Linear<krait::LinearDims{.d_in = inputs, .d_out = outputs, .bias = true}>;
+  static constexpr std::size_t d_in = inputs;
+  static constexpr std::size_t d_out = outputs;
+  static constexpr std::size_t multiply_adds = Linear::multiply_adds;
+
+  // Parameters: linear.weight [outputs, inputs], linear.bias [outputs], limit [outputs]. load and save need nothing more.
+  KRAIT_PARAMS(ClippedLinear,
+    (Linear, linear),
+    (krait::Vector<krait::plain(outputs)>, limit));
+
+  struct State {
+    krait::Strips<outputs> z{};  // of the token before; Strips has no padding bytes between or behind its floats
+  };
+  template <std::size_t tokens>
+  struct Scratch {
+    static constexpr std::size_t chunk = tokens;
+    [[no_unique_address]] typename Linear::template Scratch<tokens> linear;
+  };
+};
+
+// Declared in the layer's namespace, where the library finds it.
+template <std::size_t tokens, std::size_t inputs, std::size_t outputs>
+KRAIT_INLINE void run(const ClippedLinear<inputs, outputs>& layer, krait::State<ClippedLinear<inputs, outputs>>& state,
+                      krait::Scratch<ClippedLinear<inputs, outputs>, tokens>& scratch, krait::TokenSpan<const float> in,
+                      krait::TokenSpan<float> out, std::size_t n) {
+  krait::NoState none;
+  krait::run_layer<tokens>(layer.linear, none, scratch.linear, in, out, n);
+  for (std::size_t t = 0; t < n; ++t) {
+    for (std::size_t i = 0; i < outputs; ++i) {
+      const float limit = layer.limit.get(i);
+      const float z = std::min(std::max(out[t][i], -limit), limit);
+      out[t][i] = std::max(z, state.z.get(i));
+      state.z.set(i, 0, z);
+    }
+  }
+}
+
+static_assert(krait::check_layer<ClippedLinear<6, 24>>());
+
+}  // namespace mine
+
+#endif

@@ -1,0 +1,81 @@
+// Which types count as inputs and outputs of step, prefill and forward.
+#ifndef KRAIT_CALLS_ARGUMENTS_HPP
+#define KRAIT_CALLS_ARGUMENTS_HPP
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <span>
+#include <type_traits>
+
+#include "krait/core/tensor.hpp"
+#include "krait/nn/layer.hpp"
+
+namespace krait {
+
+namespace detail {
+
+// The number of elements in the type T; 0 if the type does not fix it.
+template <class T>
+inline constexpr std::size_t extent = 0;
+template <class T, std::size_t n>
+inline constexpr std::size_t extent<T[n]> = n;
+template <class T, std::size_t n>
+inline constexpr std::size_t extent<std::array<T, n>> = n;
+template <class T, std::size_t n, std::size_t... rest>
+inline constexpr std::size_t extent<Tensor<T, n, rest...>> = n;
+template <class T, std::size_t n>
+inline constexpr std::size_t extent<std::span<T, n>> = n == std::dynamic_extent ? 0 : n;
+
+// The same for a type that may be const or a reference.
+template <class T>
+inline constexpr std::size_t length_of = extent<std::remove_cvref_t<T>>;
+
+template <class T>
+using element = std::remove_reference_t<decltype(*std::data(std::declval<T&>()))>;
+
+// Contiguous elements with a size: arrays, vectors, spans, Tensors.
+template <class T>
+concept Contiguous = requires(T& range) {
+  std::data(range);
+  { std::size(range) } -> std::convertible_to<std::size_t>;
+};
+
+}  // namespace detail
+
+// An integer that names a token of a vocabulary. bool is not one.
+template <class T>
+concept TokenId = std::integral<T> && !std::same_as<std::remove_cv_t<T>, bool>;
+
+// Token ids side by side in memory: an array, vector or span of integers.
+template <class T>
+concept TokenIdSequence = detail::Contiguous<T> && TokenId<detail::element<T>>;
+
+// Floats whose number is part of the type: krait::Tensor<float, n>, std::array<float, n>, float[n], std::span<float, n>.
+template <class T>
+concept FloatVector = detail::Contiguous<T> && std::same_as<std::remove_cv_t<detail::element<T>>, float> &&
+                      (detail::extent<std::remove_cv_t<T>> > 0);
+
+// Any number of float vectors, side by side in memory: krait::Tensor<float, L, n>, or an array, vector or span of
+// krait::Tensor<float, n>.
+template <class T>
+concept VectorSequence = detail::Contiguous<T> && FloatVector<detail::element<T>> &&
+                         sizeof(detail::element<T>) == detail::length_of<detail::element<T>> * sizeof(float);
+
+namespace detail {
+
+template <class Out>
+inline constexpr bool is_no_output = std::is_same_v<std::remove_cvref_t<Out>, NoOutput>;
+
+// Which outputs to compute, deduced from the type of the output argument.
+template <class Out>
+inline constexpr Emit emit_for = VectorSequence<std::remove_reference_t<Out>> ? Emit::all
+                                 : is_no_output<Out>                          ? Emit::nothing
+                                                                              : Emit::last;
+
+}  // namespace detail
+
+}  // namespace krait
+
+#endif

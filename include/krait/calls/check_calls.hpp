@@ -1,0 +1,221 @@
+// The compile-time diagnostics of step, prefill, forward and Session.
+//
+// One mistake gives one error of one sentence. Each function below returns true if its argument is right; otherwise it
+// fails one static assertion and returns false, and the caller checks nothing else. Arguments are checked from left to right.
+#ifndef KRAIT_CALLS_CHECK_CALLS_HPP
+#define KRAIT_CALLS_CHECK_CALLS_HPP
+
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+#include "krait/calls/arguments.hpp"
+#include "krait/core/check.hpp"
+
+namespace krait::check {
+
+// The type of an argument, visible in messages: argument<int>::is_layer.
+template <class Found>
+struct argument {
+  static constexpr bool is_layer = Layer<Found>;
+  static constexpr bool is_token_id = TokenId<Found>;
+  static constexpr bool is_token_id_sequence = TokenIdSequence<Found>;
+  static constexpr bool is_float_vector = FloatVector<Found>;
+  static constexpr bool is_vector_sequence = VectorSequence<Found>;
+  static constexpr bool is_writable = !std::is_const_v<Found>;
+  static constexpr bool is_scratch = requires { Found::chunk; };
+  static constexpr bool has_known_length = detail::length_of<Found> > 0;
+  static constexpr bool computes_something_for_its_output_alone = Summarising<Found>;
+  template <class Passed>
+  static constexpr bool outlives_the_call = std::is_lvalue_reference_v<Passed>;
+};
+
+// The result of a rejected call. It converts to every type, so that the code around the call gives no further error.
+struct Rejected {
+  template <class T>
+  operator T() const;
+  Rejected operator[](std::size_t) const;
+  const Rejected* begin() const;
+  const Rejected* end() const;
+  std::size_t size() const;
+};
+
+// false without an error for a rejected Stack: its error was given where the type was formed.
+template <class Model>
+consteval bool model() {
+  if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
+    static_assert(argument<Model>::is_layer, "krait: the first argument, model, must be a layer or a model");
+  return Layer<Model>;
+}
+
+// S is an lvalue reference unless the state is a temporary.
+template <class Model, class S>
+consteval bool state() {
+  using Found = std::remove_reference_t<S>;
+  if constexpr (!std::is_same_v<std::remove_const_t<Found>, State<Model>>) {
+    static_assert(got_type<Found>::template wants<State<Model>>,
+                  "krait: the second argument, state, must be a krait::State<Model> of this very model: (model, state, x, y[, scratch])");
+    return false;
+  } else if constexpr (std::is_const_v<Found>) {
+    static_assert(argument<Found>::is_writable, "krait: the second argument, state, must not be const, because the call advances it");
+    return false;
+  } else {
+    static_assert(argument<Found>::template outlives_the_call<S>,
+                  "krait: the second argument, state, must not be a temporary: name it and pass it to the next call as well");
+    return std::is_lvalue_reference_v<S>;
+  }
+}
+
+// A step's x: a token id, or a float vector of d_in elements.
+template <class Model, class In>
+consteval bool input() {
+  if constexpr (TakesTokens<Model>) {
+    static_assert(argument<In>::is_token_id,
+                  "krait::step(model, state, token, logits[, scratch]): token must be one integer, not a sequence, a bool or a float");
+    return TokenId<In>;
+  } else if constexpr (!FloatVector<In>) {
+    static_assert(argument<In>::is_float_vector,
+                  "krait::step(model, state, x, y[, scratch]): x must hold floats and have a length known at compile time: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>");
+    return false;
+  } else {
+    static_assert(got<detail::length_of<In>>::template wants<Model::d_in>,
+                  "krait::step(model, state, x, y[, scratch]): x must hold d_in elements (one token, not the whole sequence)");
+    return detail::length_of<In> == Model::d_in;
+  }
+}
+
+// The xs of a prefill or forward: token ids, or float vectors of d_in elements.
+template <class Model, class In>
+consteval bool inputs() {
+  if constexpr (TakesTokens<Model>) {
+    static_assert(argument<In>::is_token_id_sequence, "krait: tokens must be an array, vector or span of integers");
+    return TokenIdSequence<In>;
+  } else if constexpr (!VectorSequence<In>) {
+    static_assert(argument<In>::is_vector_sequence,
+                  "krait: xs must be a sequence of float vectors of known length: krait::Tensor<float, L, n>, or an array, vector or span of krait::Tensor<float, n>");
+    return false;
+  } else {
+    static_assert(got<detail::length_of<detail::element<In>>>::template wants<Model::d_in>,
+                  "krait: every vector of xs must hold d_in elements");
+    return detail::length_of<detail::element<In>> == Model::d_in;
+  }
+}
+
+// One float vector to write.
+template <class Model, class Found>
+consteval bool output_vector() {
+  if constexpr (!FloatVector<Found>) {
+    static_assert(argument<Found>::is_float_vector,
+                  "krait: the fourth argument, the output, must hold floats and have a length known at compile time: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>(vector)");
+    return false;
+  } else if constexpr (std::is_const_v<detail::element<Found>>) {
+    static_assert(argument<detail::element<Found>>::is_writable, "krait: the fourth argument, the output, must not be const");
+    return false;
+  } else {
+    static_assert(got<detail::length_of<Found>>::template wants<Model::d_out>,
+                  "krait: the output must hold d_out elements (logits: vocab_size)");
+    return detail::length_of<Found> == Model::d_out;
+  }
+}
+
+// krait::no_output, or a float vector that is not a temporary of its own elements (std::span is a view of others').
+template <class Model, class Out>
+consteval bool output() {
+  using Found = std::remove_reference_t<Out>;
+  if constexpr (detail::is_no_output<Found>) {
+    static_assert(argument<Model>::computes_something_for_its_output_alone,
+                  "krait::no_output: only a language model or a stack that pools computes something for its output alone");
+    return Summarising<Model>;
+  } else if constexpr (!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found> && !std::ranges::enable_borrowed_range<std::remove_cv_t<Found>>) {
+    static_assert(argument<Found>::template outlives_the_call<Out>,
+                  "krait: the fourth argument, the output, must not be a temporary, because it would be lost: name it");
+    return false;
+  } else {
+    return output_vector<Model, Found>();
+  }
+}
+
+// A prefill's ys: a float vector for each token or, if the model summarises, one for the last token or krait::no_output.
+template <class Model, class Out>
+consteval bool outputs() {
+  using Found = std::remove_reference_t<Out>;
+  if constexpr (VectorSequence<Found>) {
+    return output_vector<Model, detail::element<Found>>();
+  } else if constexpr (FloatVector<Found> && !Summarising<Model>) {
+    static_assert(argument<Found>::is_vector_sequence,
+                  "krait::prefill(layer, state, xs, ys[, scratch]): ys must be a sequence of float vectors, one for each of xs");
+    return false;
+  } else {
+    return output<Model, Out>();
+  }
+}
+
+// Any krait::Scratch<Model, n>; a temporary is accepted.
+template <class Model, class Borrowed>
+consteval bool scratch() {
+  using Found = std::remove_reference_t<Borrowed>;
+  if constexpr (!requires { Found::chunk; }) {
+    static_assert(argument<Found>::is_scratch, "krait: the fifth argument, scratch, must be a krait::Scratch<Model, n>");
+    return false;
+  } else if constexpr (std::is_const_v<Found>) {
+    static_assert(argument<Found>::is_writable, "krait: the fifth argument, scratch, must not be const, because the call writes it");
+    return false;
+  } else {
+    static_assert(got_type<Found>::template wants<Scratch<Model, Found::chunk>>,
+                  "krait: the fifth argument, scratch, must be a krait::Scratch<Model, n> of this very model");
+    return std::is_same_v<Found, Scratch<Model, Found::chunk>>;
+  }
+}
+
+// The arguments of step and of prefill, in their order. `Borrowed` is the scratch, or nothing.
+template <class Model, class S, class In, class Out, class... Borrowed>
+consteval bool step() {
+  if constexpr (!model<Model>()) return false;
+  else if constexpr (!state<Model, S>()) return false;
+  else if constexpr (!input<Model, In>()) return false;
+  else if constexpr (!output<Model, Out>()) return false;
+  else return (scratch<Model, Borrowed>() && ...);
+}
+template <class Model, class S, class In, class Out, class... Borrowed>
+consteval bool prefill() {
+  if constexpr (!model<Model>()) return false;
+  else if constexpr (!state<Model, S>()) return false;
+  else if constexpr (!inputs<Model, In>()) return false;
+  else if constexpr (!outputs<Model, Out>()) return false;
+  else return (scratch<Model, Borrowed>() && ...);
+}
+template <class Model, class In>
+consteval bool forward() {
+  if constexpr (!model<Model>()) {
+    return false;
+  } else if constexpr (detail::Contiguous<In> && detail::length_of<In> == 0) {
+    static_assert(argument<In>::has_known_length,
+                  "krait::forward(model, xs): xs must have a length known at compile time, other than 0: use krait::prefill for others");
+    return false;
+  } else {
+    return inputs<Model, In>();
+  }
+}
+
+template <class Model>
+consteval bool session_model() {
+  if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
+    static_assert(argument<Model>::is_layer, "krait::Session session{model}: model must be a layer or a model");
+  return true;
+}
+template <class Model>
+consteval bool session_prefill() {
+  static_assert(argument<Model>::computes_something_for_its_output_alone,
+                "krait::Session::prefill(xs): the model must be a language model or a stack that pools; others give an output for each token: use krait::prefill");
+  return Summarising<Model>;
+}
+
+// The types of all arguments, visible in messages.
+template <class... Found>
+struct arguments {
+  static constexpr bool fit = false;
+};
+
+}  // namespace krait::check
+
+#endif

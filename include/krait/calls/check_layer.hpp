@@ -1,0 +1,95 @@
+// The compile-time diagnostics of krait::check_layer: the contract is in nn/layer.hpp.
+#ifndef KRAIT_CALLS_CHECK_LAYER_HPP
+#define KRAIT_CALLS_CHECK_LAYER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+#include "krait/core/check.hpp"
+#include "krait/core/reflect.hpp"
+#include "krait/nn/layer.hpp"
+
+namespace krait::check {
+
+// A layer's type, visible in messages: layer<Mine>::has_d_in.
+template <class L>
+struct layer {
+  static constexpr bool has_d_in = requires { { L::d_in } -> std::same_as<const std::size_t&>; };
+  static constexpr bool has_d_out = requires { { L::d_out } -> std::same_as<const std::size_t&>; };
+  static constexpr bool has_multiply_adds = requires { { L::multiply_adds } -> std::same_as<const std::size_t&>; };
+  static constexpr bool has_state = requires { typename L::State; };
+  static constexpr bool has_scratch = requires { typename L::template Scratch<4>; };
+  static constexpr bool is_trivially_copyable_aggregate = std::is_trivially_copyable_v<L> && std::is_aggregate_v<L>;
+  static constexpr bool names_its_members = std::is_empty_v<L> || Reflected<L>;
+  static constexpr bool marks_are_constants = !requires { typename L::works_in_place; } && !requires { typename L::pools; } &&
+      !requires { typename L::takes_tokens; } && !requires { typename L::summarises; } && !requires { typename L::no_segment; };
+  static constexpr bool has_run = false;
+};
+
+// A layer's State.
+template <class S>
+struct state_type {
+  static constexpr bool is_trivially_copyable_aggregate = std::is_trivially_copyable_v<S> && std::is_aggregate_v<S>;
+};
+
+// A layer's Scratch<1> and Scratch<4>.
+template <class One, class Four>
+struct scratch_type {
+  static constexpr bool is_trivial = std::is_trivially_copyable_v<Four> && std::is_trivially_default_constructible_v<Four>;
+  static constexpr bool has_chunk = requires { requires One::chunk == 1 && Four::chunk == 4; };
+  static constexpr bool holds_one_token = sizeof(One) <= sizeof(Four) && alignof(One) <= alignof(Four);
+};
+
+// See layer_type.
+template <class L>
+consteval bool layer_scratch_and_weights() {
+  using Facts = layer<L>;
+  using Sizes = scratch_type<typename L::template Scratch<1>, typename L::template Scratch<4>>;
+  if constexpr (!Sizes::is_trivial)
+    static_assert(Sizes::is_trivial, "krait::check_layer: Scratch must be trivial, without default member initialisers: it is uninitialised memory");
+  else if constexpr (!Sizes::has_chunk)
+    static_assert(Sizes::has_chunk, "krait::check_layer: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
+  else if constexpr (!Sizes::holds_one_token)
+    static_assert(Sizes::holds_one_token, "krait::check_layer: Scratch<1> must not be larger than Scratch<4>, because step may be given either");
+  else if constexpr (!Facts::marks_are_constants)
+    static_assert(Facts::marks_are_constants,
+                  "krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment are constants: static constexpr bool works_in_place = true");
+  else if constexpr (!Facts::is_trivially_copyable_aggregate)
+    static_assert(Facts::is_trivially_copyable_aggregate, "krait::check_layer: the layer must be a trivially copyable aggregate: no constructors, no pointers to its own memory");
+  else if constexpr (!Facts::names_its_members)
+    static_assert(Facts::names_its_members, "krait::check_layer: the layer must name its members with KRAIT_PARAMS(Type, (MemberType, member), ...): others are not loaded");
+  else
+    return true;
+  return false;
+}
+
+// Whether everything but `run` is there. The first thing that is missing is the only error.
+template <class L>
+consteval bool layer_type() {
+  using Facts = layer<L>;
+  if constexpr (!Facts::has_d_in)
+    static_assert(Facts::has_d_in, "krait::check_layer: the layer needs `static constexpr std::size_t d_in`: floats of a token before it");
+  else if constexpr (!Facts::has_d_out)
+    static_assert(Facts::has_d_out, "krait::check_layer: the layer needs `static constexpr std::size_t d_out`: floats of a token after it");
+  else if constexpr (L::d_in == 0)
+    static_assert(got<L::d_in>::template at_least<1>, "krait::check_layer: d_in must be at least 1");
+  else if constexpr (L::d_out == 0)
+    static_assert(got<L::d_out>::template at_least<1>, "krait::check_layer: d_out must be at least 1");
+  else if constexpr (!Facts::has_multiply_adds)
+    static_assert(Facts::has_multiply_adds, "krait::check_layer: the layer needs `static constexpr std::size_t multiply_adds`: those of one token");
+  else if constexpr (!Facts::has_state)
+    static_assert(Facts::has_state, "krait::check_layer: the layer needs a type State; if nothing is kept between tokens: using State = krait::NoState");
+  else if constexpr (!state_type<typename L::State>::is_trivially_copyable_aggregate)
+    static_assert(state_type<typename L::State>::is_trivially_copyable_aggregate,
+                  "krait::check_layer: State must be a trivially copyable aggregate, because copying its bytes saves it");
+  else if constexpr (!Facts::has_scratch)
+    static_assert(Facts::has_scratch, "krait::check_layer: the layer needs template <std::size_t tokens> struct Scratch, or using Scratch = krait::NoScratch<tokens>");
+  else
+    return layer_scratch_and_weights<L>();
+  return false;
+}
+
+}  // namespace krait::check
+
+#endif

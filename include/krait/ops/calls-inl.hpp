@@ -1,0 +1,236 @@
+// step, prefill and forward, for every layer and model.
+//
+// Each calls `run<tokens>(layer, state, scratch, in, out, n)`, which every layer has (the contract is in nn/layer.hpp):
+//   Linear           ops/linear-inl.hpp        ResidualBlock                          ops/residual_block-inl.hpp
+//   Conv1d           ops/conv1d-inl.hpp        SelectiveStateSpaceModel               ops/ssm-inl.hpp
+//   RmsNorm          ops/rms_norm-inl.hpp      SelectiveStateSpace                    ops/ssm-inl.hpp
+//   Embedding        ops/embedding-inl.hpp     Mamba                                  ops/mamba-inl.hpp
+//   MeanPool         ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
+//   LastPool         ops/pooling-inl.hpp       a layer of the user's                  in the layer's namespace
+//   MambaBlock       ops/mamba_block-inl.hpp
+#if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_CALLS_INL_HPP
+#undef KRAIT_OPS_CALLS_INL_HPP
+#else
+#define KRAIT_OPS_CALLS_INL_HPP
+#endif
+
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
+#include <algorithm>
+#include <new>
+#include <type_traits>
+
+#include "krait/calls/arguments.hpp"
+#include "krait/calls/check_calls.hpp"
+#include "krait/calls/check_layer.hpp"
+#include "krait/nn/layer.hpp"
+#include "krait/ops/conv1d-inl.hpp"
+#include "krait/ops/embedding-inl.hpp"
+#include "krait/ops/linear-inl.hpp"
+#include "krait/ops/mamba-inl.hpp"
+#include "krait/ops/mamba_block-inl.hpp"
+#include "krait/ops/pooling-inl.hpp"
+#include "krait/ops/residual_block-inl.hpp"
+#include "krait/ops/rms_norm-inl.hpp"
+#include "krait/ops/ssm-inl.hpp"
+#include "krait/ops/stack-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+namespace detail {
+using namespace krait::detail;
+
+// Where a layer reads from: token ids as they are, float vectors as pointer and stride.
+template <class Model, class In>
+HWY_INLINE auto input(const In& in) {
+  if constexpr (TakesTokens<Model>) return static_cast<const element<const In>*>(std::data(in));
+  else return TokenSpan<const float>{std::data(*std::data(in)), Model::d_in};
+}
+template <class T>
+HWY_INLINE const T* advance(const T* tokens, std::size_t n) { return tokens + n; }
+HWY_INLINE TokenSpan<const float> advance(TokenSpan<const float> vectors, std::size_t n) { return vectors.from(n); }
+
+// Where the outputs go.
+template <class Model, class Out>
+HWY_INLINE TokenSpan<float> output(Out& y) {
+  if constexpr (is_no_output<Out>) return {nullptr, Model::d_out};
+  else if constexpr (VectorSequence<Out>) return {std::data(*std::data(y)), Model::d_out};
+  else return {std::data(y), Model::d_out};
+}
+
+// A sequence of any length, in chunks of `tokens`: an output for each token, one for the last, or none.
+template <std::size_t tokens, Emit wanted, class Model, class In>
+HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
+                             TokenSpan<float> out, std::size_t n) {
+  constexpr bool every_output = wanted == Emit::all;
+  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a summary after each token
+  while (n > 0) {
+    const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
+    if constexpr (Summarising<Model>)
+      run<tokens>(model, state, scratch, in, out, now, wanted == Emit::last && now < n ? Emit::nothing : wanted);
+    else
+      run<tokens>(model, state, scratch, in, out, now);
+    in = advance(in, now);
+    if (every_output) out = out.from(now);
+    n -= now;
+  }
+}
+
+// One token. Not run_chunks, because its loop makes compilers compute the addresses of all weights before it, and keep them.
+template <Emit wanted, class Model, class In>
+HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, TokenSpan<float> out) {
+  if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);
+  else run<1>(model, state, scratch, in, out, 1);
+}
+
+template <class Model, class In, class Out>
+HWY_INLINE void step_checked(const Model& model, State<Model>& state, const In& x, Out& y, Scratch<Model>& scratch) {
+  const TokenSpan<float> out = output<Model>(y);
+  if constexpr (TakesTokens<Model>) run_one<emit_for<Out>>(model, state, scratch, &x, out);
+  else run_one<emit_for<Out>>(model, state, scratch, TokenSpan<const float>{std::data(x), Model::d_in}, out);
+}
+
+template <class Model, class In, class Out, class Borrowed>
+HWY_INLINE std::size_t prefill_checked(const Model& model, State<Model>& state, const In& xs, Out& ys, Borrowed& scratch) {
+  std::size_t n = std::size(xs);
+  if constexpr (emit_for<Out> == Emit::all) n = std::min<std::size_t>(n, std::size(ys));
+  if (n > 0) run_chunks<Borrowed::chunk, emit_for<Out>>(model, state, scratch, input<Model>(xs), output<Model>(ys), n);
+  return n;
+}
+
+}  // namespace detail
+
+// step, prefill and forward are not forced inline: a caller without the target's attributes could not inline them (aarch64).
+
+// step(model, state, x, y[, scratch]) processes one token and advances `state`.
+//   x        a token id (integer), or d_in floats
+//   y        receives d_out floats (logits); krait::no_output skips them, if the model summarises
+//   scratch  any krait::Scratch<Model, n>; if omitted, it is on the stack: scratch_bytes<Model>
+// A token id outside the vocabulary is treated as an all-zero embedding. x and y must not overlap.
+// Allocates nothing, throws nothing; executes the same instructions for every input.
+template <class Model, class S, class In, class Out>
+void step(const Model& model, S&& state, const In& x, Out&& y) noexcept {
+  if constexpr (check::step<Model, S, const In, Out>()) {
+    Scratch<Model> scratch;
+    detail::step_checked(model, state, x, y, scratch);
+  }
+}
+template <class Model, class S, class In, class Out, class Borrowed>
+void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratch) noexcept {
+  if constexpr (check::step<Model, S, const In, Out, Borrowed>()) {
+    using Found = std::remove_reference_t<Borrowed>;
+    if constexpr (Found::chunk == 1) {
+      detail::step_checked(model, state, x, y, scratch);
+    } else {  // its memory is a Scratch<Model> during the call
+      static_assert(sizeof(Scratch<Model>) <= sizeof(Found) && alignof(Scratch<Model>) <= alignof(Found));
+      detail::step_checked(model, state, x, y, *::new (static_cast<void*>(&scratch)) Scratch<Model>);
+      ::new (static_cast<void*>(&scratch)) Found;
+    }
+  }
+}
+template <class... Arguments>
+  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 5)
+check::Rejected step(const Arguments&...) noexcept {
+  static_assert(check::got<sizeof...(Arguments)>::template between<4, 5>,
+                "krait::step takes (model, state, x, y) or (model, state, x, y, scratch)");
+  return {};
+}
+
+// prefill(model, state, xs, ys[, scratch]) processes any number of tokens. Outputs and state equal those of as many steps, bit
+// for bit. Returns the number of tokens processed: all of xs or, if ys is a shorter sequence, as many as ys has elements.
+//   xs       a sequence of token ids, or of vectors of d_in floats; if empty, nothing changes
+//   ys       a sequence of vectors of d_out floats, one for each token. If the model summarises (a language model, a stack that
+//            pools), also one vector for the last token, or krait::no_output
+//   scratch  any krait::Scratch<Model, n>: tokens are processed in chunks of n. If omitted, it is on the stack:
+//            scratch_bytes<Model, default_chunk<Model>()>
+// xs and ys must not overlap. Allocates nothing, throws nothing.
+template <class Model, class S, class In, class Out>
+std::size_t prefill(const Model& model, S&& state, const In& xs, Out&& ys) noexcept {
+  if constexpr (check::prefill<Model, S, const In, Out>()) {
+    Scratch<Model, default_chunk<Model>()> scratch;
+    return detail::prefill_checked(model, state, xs, ys, scratch);
+  } else {
+    return 0;
+  }
+}
+template <class Model, class S, class In, class Out, class Borrowed>
+std::size_t prefill(const Model& model, S&& state, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
+  if constexpr (check::prefill<Model, S, const In, Out, Borrowed>())
+    return detail::prefill_checked(model, state, xs, ys, scratch);
+  else
+    return 0;
+}
+template <class... Arguments>
+  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 5)
+check::Rejected prefill(const Arguments&...) noexcept {
+  static_assert(check::got<sizeof...(Arguments)>::template between<4, 5>,
+                "krait::prefill takes (model, state, xs, ys) or (model, state, xs, ys, scratch)");
+  return {};
+}
+
+// forward(model, xs) processes a sequence whose length L is known at compile time, from a fresh state.
+//   xs       L token ids (std::array<int, L>), or krait::Tensor<float, L, d_in>
+// Returns krait::Tensor<float, L, d_out>, or krait::Tensor<float, d_out> if the model is a stack that pools.
+// State, scratch and result are on the stack. Allocates nothing, throws nothing.
+template <class Model, class In>
+auto forward(const Model& model, const In& xs) noexcept {
+  if constexpr (check::forward<Model, const In>()) {
+    constexpr std::size_t length = detail::length_of<In>;
+    State<Model> state{};
+    Scratch<Model, std::min(length, default_chunk<Model>())> scratch;
+    std::conditional_t<gives_one_row<Model>, Tensor<float, Model::d_out>, Tensor<float, length, Model::d_out>> out;
+    detail::prefill_checked(model, state, xs, out, scratch);
+    return out;
+  } else {
+    return check::Rejected{};
+  }
+}
+template <class... Arguments>
+  requires(sizeof...(Arguments) != 2)
+check::Rejected forward(const Arguments&...) noexcept {
+  static_assert(check::got<sizeof...(Arguments)>::template wants<2>,
+                "krait::forward takes (model, xs), starts from a fresh state and returns the outputs");
+  return {};
+}
+
+// run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's `run`, see nn/layer.hpp: for layers that are
+// made of other layers. Checks nothing.
+template <std::size_t tokens, class L, class In, class... Emits>
+HWY_INLINE void run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
+                          Emits... emit) {
+  run<tokens>(layer, state, scratch, in, out, n, emit...);
+}
+
+namespace detail {
+template <class L, std::size_t tokens, class In, class... Emits>
+concept Runs = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
+                        Emits... emit) { run<tokens>(layer, state, scratch, in, out, n, emit...); };
+}  // namespace detail
+
+// static_assert(krait::check_layer<Mine>()): whether Mine is a layer as nn/layer.hpp describes it. The first thing that is missing
+// is the only error.
+template <class L>
+consteval bool check_layer() {
+  if constexpr (check::layer_type<L>()) {
+    using In = std::conditional_t<TakesTokens<L>, const int*, TokenSpan<const float>>;
+    if constexpr (Pooling<L> || Summarising<L>) {
+      if constexpr (!detail::Runs<L, 1, In, Emit> || !detail::Runs<L, 4, In, Emit>)
+        static_assert(check::layer<L>::has_run,
+                      "krait::check_layer: a layer that pools or summarises needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
+    } else if constexpr (!detail::Runs<L, 1, In> || !detail::Runs<L, 4, In>) {
+      static_assert(check::layer<L>::has_run,
+                    "krait::check_layer: the layer needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
+    }
+  }
+  return true;
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
+
+#endif

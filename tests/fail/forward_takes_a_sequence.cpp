@@ -1,0 +1,11 @@
+// One token in the place of a sequence.
+// expect: tokens must be an array, vector or span of integers
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  logits = krait::forward(model, std::array{1, 2, 3})[2];
+#else
+  logits = krait::forward(model, 5)[0];
+#endif
+}

@@ -1,0 +1,12 @@
+// The number of tokens in the place of the output.
+// expect: the fourth argument, the output, must hold floats
+// expect: argument<int>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill(model, state, std::array{1, 2, 3}, logits);
+#else
+  krait::prefill(model, state, std::array{1, 2, 3}, 3);
+#endif
+}

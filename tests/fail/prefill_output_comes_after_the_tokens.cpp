@@ -1,0 +1,11 @@
+// Output and tokens in each other's place.
+// expect: tokens must be an array, vector or span of integers
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill(model, state, std::array{1, 2, 3}, logits);
+#else
+  krait::prefill(model, state, logits, std::array{1, 2, 3});
+#endif
+}

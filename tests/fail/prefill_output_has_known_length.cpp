@@ -1,0 +1,13 @@
+// All logits in one std::vector<float>.
+// expect: the fourth argument, the output, must hold floats
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  std::vector<Logits> all(3);
+  krait::prefill(model, state, std::array{1, 2, 3}, all);
+#else
+  std::vector<float> all(3 * 256);
+  krait::prefill(model, state, std::array{1, 2, 3}, all);
+#endif
+}

@@ -1,0 +1,11 @@
+// The scratch in the place of the output, and the output in its own.
+// expect: the fourth argument, the output, must hold floats
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill(model, state, std::array{1, 2, 3}, logits, scratch);
+#else
+  krait::prefill(model, state, std::array{1, 2, 3}, scratch, logits);
+#endif
+}

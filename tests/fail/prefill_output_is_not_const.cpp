@@ -1,0 +1,13 @@
+// A constant sequence of outputs.
+// expect: the fourth argument, the output, must not be const
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Tensor<float, 3, 256> all;
+  krait::prefill(model, state, std::array{1, 2, 3}, all);
+#else
+  const krait::Tensor<float, 3, 256> all{};
+  krait::prefill(model, state, std::array{1, 2, 3}, all);
+#endif
+}

@@ -1,0 +1,11 @@
+// A state that does not exist after the call.
+// expect: the second argument, state, must not be a temporary
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill(model, state, std::array{1, 2, 3}, logits);
+#else
+  krait::prefill(model, krait::State<Model>{}, std::array{1, 2, 3}, logits);
+#endif
+}

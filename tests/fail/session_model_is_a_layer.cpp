@@ -1,0 +1,13 @@
+// The session of a state.
+// expect: krait::Session session{model}: model must be a layer or a model
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Session session{model};
+  logits = session.step(5);
+#else
+  krait::Session session{state};
+  logits = session.step(5);
+#endif
+}

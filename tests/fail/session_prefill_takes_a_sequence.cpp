@@ -1,0 +1,13 @@
+// One token in the place of a sequence.
+// expect: tokens must be an array, vector or span of integers
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Session session{model};
+  logits = session.step(5);
+#else
+  krait::Session session{model};
+  logits = session.prefill(5);
+#endif
+}

@@ -1,0 +1,12 @@
+// A model and nothing else.
+// expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
+// expect: got<1>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model);
+#endif
+}

@@ -1,0 +1,12 @@
+// A number as the output.
+// expect: the fourth argument, the output, must hold floats
+// expect: argument<int>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model, state, 1, 2);
+#endif
+}

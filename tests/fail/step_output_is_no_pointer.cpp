@@ -1,0 +1,11 @@
+// A pointer to the logits.
+// expect: the fourth argument, the output, must hold floats
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model, state, 5, logits.data());
+#endif
+}

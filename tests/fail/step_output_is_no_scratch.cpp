@@ -1,0 +1,11 @@
+// The scratch as the output.
+// expect: the fourth argument, the output, must hold floats
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits, scratch);
+#else
+  krait::step(model, state, 5, scratch);
+#endif
+}

@@ -1,0 +1,11 @@
+// An output that does not exist after the call.
+// expect: the output, must not be a temporary
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model, state, 5, Logits{});
+#endif
+}

@@ -1,0 +1,11 @@
+// An output in the place of the scratch.
+// expect: the fifth argument, scratch, must be a krait::Scratch<Model, n>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits, scratch);
+#else
+  krait::step(model, state, 5, logits, logits);
+#endif
+}

@@ -1,0 +1,11 @@
+// A span of constants as the output.
+// expect: the fourth argument, the output, must not be const
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, std::span<float, 256>(logits.values));
+#else
+  krait::step(model, state, 5, std::span<const float, 256>(logits.values));
+#endif
+}

@@ -1,0 +1,12 @@
+// Token and state in each other's place.
+// expect: the second argument, state, must be a krait::State<Model> of this very model
+// expect: got_type<int>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model, 5, state, logits);
+#endif
+}

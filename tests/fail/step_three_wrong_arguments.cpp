@@ -1,0 +1,11 @@
+// Three wrong arguments: the first of them is reported.
+// expect: the second argument, state, must be a krait::State<Model> of this very model
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model, 1, 2.0f, 3);
+#endif
+}

@@ -1,0 +1,11 @@
+// Output and token in each other's place.
+// expect: token must be one integer
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step(model, state, 5, logits);
+#else
+  krait::step(model, state, logits, 5);
+#endif
+}
