@@ -23,6 +23,9 @@ struct Parts {
 struct RowParts {
   KRAIT_PARAMS(RowParts, (krait::Embedding<24, 16>, embedding), (krait::MambaBlock<block_dims>, mixer), (Out, out));
 };
+struct NestedParts {
+  KRAIT_PARAMS(NestedParts, (krait::Stack<RowParts>, inner), (krait::RmsNorm<krait::NormDims{.d_model = 3}>, norm));
+};
 
 // f<Layer>() for every kind of layer.
 template <class F>
@@ -44,6 +47,7 @@ void for_each_layer(F f) {
   f.template operator()<krait::LastPool<16>>();
   f.template operator()<krait::Stack<Parts>>();
   f.template operator()<krait::Stack<RowParts>>();
+  f.template operator()<krait::Stack<NestedParts>>();
 }
 
 // A run of five tokens or rows.

@@ -26,6 +26,11 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
   }
 }
 
+// Declared before run_member, whose member may be a Stack.
+template <std::size_t tokens, class Parts, class In>
+HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
+                    TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
+
 // Runs one member. On boards it is a call of its own, because the frame of a step would otherwise grow with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
 KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratch& scratch, In in, TokenSpan<float> out,
@@ -70,7 +75,7 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
 
 template <std::size_t tokens, class Parts, class In>
 HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
-                    TokenSpan<float> out, std::size_t n, Emit emit = Emit::all) {
+                    TokenSpan<float> out, std::size_t n, Emit emit) {
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
   [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
     (run_ith_member<tokens, i, Stack<Parts>>(std::get<i>(members), state, scratch, in, out, n, emit) && ...);
