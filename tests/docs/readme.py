@@ -23,8 +23,10 @@ MOST_WORDS, MOST_ROWS = 900, 12  # of README
 
 
 def code_blocks(text):
-    """(file, code) of each ```cpp block behind a line that names a file: `path/name.cpp`, ..."""
-    return re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
+    """(file, code) of each ```cpp block behind a line that names a file: `path/name.cpp`, ... Files in board/ are those that the
+    page makes; guide.py has them."""
+    return [(file, code) for file, code in re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
+            if not file.startswith("board/")]
 
 
 def anchors(text):
