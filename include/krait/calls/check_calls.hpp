@@ -118,35 +118,28 @@ consteval bool output_vector() {
   }
 }
 
-// krait::no_output, or a float vector that is not a temporary of its own elements (std::span is a view of others').
-template <class Model, class Out>
+// A step's y: krait::no_output if the model summarises, or a float vector that exists after the call (std::span is a view of one).
+// several: a prefill's ys, which may also be a sequence of float vectors, and must be one if the model does not summarise.
+template <class Model, class Out, bool several = false>
 consteval bool output() {
   using Found = std::remove_reference_t<Out>;
   if constexpr (detail::is_no_output<Found>) {
     static_assert(argument<Model>::computes_something_for_its_output_alone,
                   "krait::no_output: only a language model or a stack that pools computes something for its output alone");
     return Summarising<Model>;
-  } else if constexpr (!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found> && !std::ranges::enable_borrowed_range<std::remove_cv_t<Found>>) {
+  } else if constexpr (!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found> &&
+                       !std::ranges::enable_borrowed_range<std::remove_cv_t<Found>>) {
     static_assert(argument<Found>::template outlives_the_call<Out>,
                   "krait: the fourth argument, the output, must not be a temporary, because it would be lost: name it");
     return false;
-  } else {
-    return output_vector<Model, Found>();
-  }
-}
-
-// A prefill's ys: a float vector for each token or, if the model summarises, one for the last token or krait::no_output.
-template <class Model, class Out>
-consteval bool outputs() {
-  using Found = std::remove_reference_t<Out>;
-  if constexpr (VectorSequence<Found>) {
+  } else if constexpr (several && VectorSequence<Found>) {
     return output_vector<Model, detail::element<Found>>();
-  } else if constexpr (FloatVector<Found> && !Summarising<Model>) {
+  } else if constexpr (several && FloatVector<Found> && !Summarising<Model>) {
     static_assert(argument<Found>::is_vector_sequence,
                   "krait::prefill(layer, state, xs, ys[, scratch]): ys must be a sequence of float vectors, one for each of xs");
     return false;
   } else {
-    return output<Model, Out>();
+    return output_vector<Model, Found>();
   }
 }
 
@@ -181,7 +174,7 @@ consteval bool prefill() {
   if constexpr (!model<Model>()) return false;
   else if constexpr (!state<Model, S>()) return false;
   else if constexpr (!inputs<Model, In>()) return false;
-  else if constexpr (!outputs<Model, Out>()) return false;
+  else if constexpr (!output<Model, Out, true>()) return false;
   else return (scratch<Model, Borrowed>() && ...);
 }
 template <class Model, class In>

@@ -25,7 +25,7 @@ struct SsmFacts {
   static constexpr std::size_t scan_multiply_adds = 3 * dims.d_inner * dims.d_state + dims.d_inner;
 
   struct State {
-    Strips<dims.d_inner, dims.d_state> h;  // [d_inner, d_state]
+    Strips<dims.d_inner, dims.d_state> h{};  // [d_inner, d_state]
   };
   // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
   template <std::size_t tokens>

@@ -1,0 +1,12 @@
+// Outputs that do not exist after the call.
+// expect: the output, must not be a temporary
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  std::vector<Logits> all(3);
+  krait::prefill(model, state, std::array{1, 2, 3}, all);
+#else
+  krait::prefill(model, state, std::array{1, 2, 3}, std::vector<Logits>(3));
+#endif
+}
