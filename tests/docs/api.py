@@ -4,8 +4,8 @@
   api.py COMPILER CLANG
 
 A public name is a name of namespace krait, or of a namespace in it other than detail, check and a target's, that a header of
-include/krait.hpp or include/krait/*.hpp declares. api.md has a name if a heading has it in backticks, or the first cell of a row
-of a table whose first heading is "name". A macro is public if a heading or such a row has it; then a header must define it.
+include/krait.hpp or include/krait/*.hpp declares. api.md has a name if a heading has it in backticks, or the first cell of a
+row of a table whose first heading is "name". A macro is public if a heading or such a row has it; then a header must define it.
 
 The first cpp block of api.md is what its other examples start with. A block that includes a header is a file of its own,
 every other block is the body of a function. Blocks of files that the page names belong to guide.py.
@@ -74,7 +74,8 @@ def wrong_names(public, documented, headers):
     macros = {name for name in documented if name.startswith("KRAIT_")}
     yield from (f"docs/api.md lacks {name}" for name in sorted(public - documented))
     yield from (f"docs/api.md has {name}, which no public header declares" for name in sorted(documented - macros - public))
-    yield from (f"docs/api.md has {name}, which no header mentions" for name in sorted(macros) if not re.search(rf"\b{name}\b", headers))
+    gone = [name for name in sorted(macros) if not re.search(rf"\b{name}\b", headers)]
+    yield from (f"docs/api.md has {name}, which no header mentions" for name in gone)
 
 
 def examples(path):
@@ -106,7 +107,8 @@ def sources(path, first):
 def compile_error(command, source):
     done = subprocess.run([*command, *FLAGS, *WARNINGS, "-x", "c++", "-"], input=source, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
-    return "" if done.returncode == 0 else "\n".join(line for line in done.stdout.splitlines() if "error" in line)[:2000] or done.stdout[:2000]
+    errors = "\n".join(line for line in done.stdout.splitlines() if "error" in line)
+    return "" if done.returncode == 0 else (errors or done.stdout)[:2000]
 
 
 def not_noticed(public):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The code of a step on a Cortex-M4F, and what a second model of other dims adds, are the figures of docs/firmware.md within 5 %.
+"""The code of a step on a Cortex-M4F, and of a second model of other dims, is within 5 % of the figures of docs/firmware.md.
 
   code_size.py
 """

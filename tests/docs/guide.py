@@ -3,9 +3,9 @@
 
   guide.py PAGE.md
 
-A code block after a paragraph that ends with "`folder/file`:" (or has more words behind the name) is that file. A block of sh is
-run in a folder that has the repository's folders in it; a block of text behind it is its output, where * stands for any
-characters of a line and a line of three dots for any lines. Blocks of console are for the reader alone.
+A code block after a paragraph whose last line names `folder/file` and ends with ":" is that file. A block of sh is run in a
+folder that has the repository's folders in it. The next block of text is its output: * stands for any characters of a line,
+and a line of three dots for any lines. Blocks of console are for the reader alone.
 """
 import os
 import pathlib
@@ -24,7 +24,8 @@ NAMED = re.compile(r"`([\w-]+/[\w.-]+)`[^`]*:\n\n\Z")
 
 def pattern(text):
     """A regular expression for an expected output."""
-    lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\*", ".*") + r" *\n" for line in text.strip("\n").splitlines()]
+    lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\*", ".*") + r" *\n"
+             for line in text.strip("\n").splitlines()]
     return re.compile("".join(lines))
 
 
@@ -40,7 +41,8 @@ def blocks(text):
 
 
 def problems(text, folder):
-    environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
+    python = pathlib.Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
     printed, commands = None, 0
     for kind, name, code in blocks(text):
         if kind == "file":
@@ -68,7 +70,8 @@ def not_noticed():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "x").mkdir()
-        wrong = {"another output": "```sh\necho a\n```\n\n```text\nb\n```\n", "one line too many": "```sh\necho a; echo b\n```\n```text\na\n```\n",
+        wrong = {"another output": "```sh\necho a\n```\n\n```text\nb\n```\n",
+                 "one line too many": "```sh\necho a; echo b\n```\n```text\na\n```\n",
                  "a command that fails": "```sh\nfalse\n```\n", "no command": "Text.\n",
                  "a file with other text": "`x/y`:\n\n```text\na\n```\n\n```sh\ncat x/y\n```\n\n```text\nb\n```\n"}
         return [f"not noticed: {what}" for what, text in wrong.items() if not list(problems(text, folder))]

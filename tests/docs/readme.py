@@ -23,10 +23,10 @@ MOST_WORDS, MOST_ROWS = 900, 12  # of README
 
 
 def code_blocks(text):
-    """(file, code) of each ```cpp block behind a line that names a file: `path/name.cpp`, ... Files in board/ are those that the
-    page makes; guide.py has them."""
-    return [(file, code) for file, code in re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
-            if not file.startswith("board/")]
+    """(file, code) of each ```cpp block behind a line that names a file: `path/name.cpp`, ... The page itself makes the files
+    in board/: guide.py has them."""
+    found = re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
+    return [(file, code) for file, code in found if not file.startswith("board/")]
 
 
 def anchors(text):
@@ -106,7 +106,8 @@ def not_noticed():
         "too many words": wrong_size("x", "word " * (MOST_WORDS + 1)),
         "too many rows": wrong_size("x", "| a |\n| --- |\n" + "| b |\n" * (MOST_ROWS + 1)),
         "a command that is not executable": command,
-        "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package", (ROOT / "tests/run").read_text()),
+        "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package",
+                                                         (ROOT / "tests/run").read_text()),
     }
     return [f"not noticed: {what}" for what, found in checks.items() if not list(found)]
 

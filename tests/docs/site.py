@@ -53,8 +53,8 @@ def main():
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="krait_site_") as folder:
         site = pathlib.Path(folder).resolve()
-        done = subprocess.run([mkdocs, "build", "--strict", "--quiet", "--config-file", ROOT / "mkdocs.yml", "--site-dir", site],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [mkdocs, "build", "--strict", "--config-file", ROOT / "mkdocs.yml", "--site-dir", site]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         wrong = [done.stdout] if done.returncode != 0 else list(broken_links(site))
         pages = sorted(path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "index")
         wrong += [f"docs/{page}.md: not on the site" for page in pages if not (site / page / "index.html").is_file()]
