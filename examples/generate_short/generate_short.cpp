@@ -17,11 +17,15 @@ int main() {
 
   krait::State<Model> state;  // a fresh sequence
   krait::Tensor<float, Model::vocab_size> logits;
-  krait::Sampler sampler{.sampling = {.temperature = 0.7f}, .seed = krait::key(1)};
-  for (const unsigned char byte : std::string_view("In the beginning")) krait::step(model, state, byte, logits);
+  krait::Sampler sampler{.temperature = 0.7f, .seed = krait::key(1)};
+  for (const unsigned char byte : std::string_view("In the beginning")) {
+    std::putchar(byte);
+    krait::step(model, state, byte, logits);
+  }
   for (int i = 0; i < 200; ++i) {
     const std::size_t token = krait::sample(logits, sampler);
     std::putchar(static_cast<int>(token));
     krait::step(model, state, token, logits);
   }
+  std::putchar('\n');
 }
