@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""What a model costs before it runs: bytes of code and constants (without weights), of RAM and of the object, the largest
-stack frame, and compile seconds, by dims and target. Bytes are held to the recorded ones: 5 % more fails.
+"""Measures a model's code size by dims and target: bytes of code and constants (without weights), RAM, object file and largest
+stack frame, and the compile time.
 
-  footprint.py [--models NAME,...] [--targets NAME,...] [--record]
+  footprint.py [--models NAME;...] [--targets NAME,...] [--record]
+
+Prints a table and compares the bytes with bench/results/footprint.json; --record writes that file instead. Exit code 0: no
+figure grew by more than 5 %; 1: one did, or is not recorded; 77: no target's compiler is installed.
 """
 import argparse
 import pathlib
@@ -41,7 +44,7 @@ void step(int token) {{ krait::step(model, state, token, logits, scratch); }}
 
 
 class AVX2(Host):
-    """A fixed target of this machine's compiler, so that bytes do not depend on the machine."""
+    """This machine's compiler with fixed flags for AVX2, so that the bytes do not depend on the machine."""
     name = "x86-64 AVX2"
     flags = ["-march=haswell", "-maes", "-mpclmul"]
     binaries = {"size": "size"}
@@ -71,9 +74,9 @@ def measure(target, dims, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default=";".join(MODELS), help="names, with semicolons between")
+    parser.add_argument("--models", default=";".join(MODELS), help="semicolon-separated names")
     parser.add_argument("--targets", default=",".join(TARGETS))
-    parser.add_argument("--record", action="store_true", help="keep what was measured")
+    parser.add_argument("--record", action="store_true", help="write the measured figures to bench/results/footprint.json")
     options = parser.parse_args()
     recorded = Recorded("footprint.json", MOST_GROWTH, options.record)
     print(f"{'bytes':42} {'code':>9} {'RAM':>9} {'object':>9} {'frame':>9} {'seconds':>9}")

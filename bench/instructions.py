@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""How many instructions a step and a prefill take on machines that are emulated: exact, where times would say nothing.
-Held to the recorded counts: 2 % more fails. The model is the seed's example (vocab 256, d_model 128, 4 layers).
+"""Counts the instructions of a step and of a prefill on emulated processors, where times would be meaningless.
 
   instructions.py [--machines NAME,...] [--types TYPE,...] [--record]
+
+The model has vocab_size 256, d_model 128 and 4 layers. Prints a table and compares the counts with
+bench/results/instructions.json; --record writes that file instead. Exit code 0: no count grew by more than 2 %; 1: one did, or
+is not recorded; 77: no compiler or emulator is installed.
 """
 import argparse
 import pathlib
@@ -19,7 +22,7 @@ MACHINES = {  # compiler, emulator, floats in a vector
     "aarch64 NEON": ("aarch64-linux-gnu-g++", "qemu-aarch64", 4),
     "riscv64 scalar": ("riscv64-linux-gnu-g++", "qemu-riscv64", 1),
 }
-TOKENS = 8  # of the prefill
+TOKENS = 8  # tokens of the prefill
 SOURCE = """#include <cstdio>
 #include <cstdlib>
 #include <krait.hpp>
@@ -32,7 +35,7 @@ krait::State<Model> state;
 krait::Scratch<Model> scratch;
 krait::Scratch<Model, {tokens}> prefill_scratch;
 krait::Tensor<float, dims.vocab_size> logits;
-// Arguments: how many steps, how many prefills. Without: prints a step's multiply-adds.
+// Arguments: number of steps, number of prefills. Without arguments it prints the multiply-adds of a step.
 int main(int argc, char** argv) {{
   if (argc < 3) return std::printf("%zu\\n", multiply_adds), 0;
   const int tokens[{tokens}]{{}};
@@ -43,7 +46,7 @@ int main(int argc, char** argv) {{
 
 
 def instructions(emulator, program, *arguments):
-    """All that a run executes: the emulator takes single instructions, and writes a line for each."""
+    """Runs a program and returns the number of instructions it executes. The emulator prints a line for each instruction."""
     with subprocess.Popen([emulator, "-singlestep", "-d", "nochain,exec", program, *arguments], stderr=subprocess.PIPE) as running:
         return sum(block.count(b"\nTrace ") for block in iter(lambda: running.stderr.read(1 << 20), b""))
 
@@ -52,7 +55,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--machines", default=",".join(MACHINES))
     parser.add_argument("--types", default="f32,bf16,f16,int8")
-    parser.add_argument("--record", action="store_true", help="keep what was counted")
+    parser.add_argument("--record", action="store_true", help="write the counts to bench/results/instructions.json")
     options = parser.parse_args()
     recorded = Recorded("instructions.json", MOST_GROWTH, options.record)
     print(f"{'instructions':24} {'a step':>12} {'a prefilled token':>18} {'for a vector of multiply-adds':>32}")
@@ -66,7 +69,7 @@ def main():
             with tempfile.TemporaryDirectory(prefix="krait_instructions_") as folder:
                 source, program = pathlib.Path(folder) / "model.cpp", pathlib.Path(folder) / "model"
                 source.write_text(SOURCE.format(storage=storage, tokens=TOKENS))
-                # Highway and Boost alone of what is in /usr/include, which is this machine's.
+                # Of the host's /usr/include, the cross compiler must find only Highway and Boost.
                 for name in ("hwy", "boost"):
                     (pathlib.Path(folder) / name).symlink_to(f"/usr/include/{name}")
                 subprocess.run([compiler, "-std=c++20", "-O2", "-static", f"-I{ROOT / 'include'}", "-isystem", folder, source,

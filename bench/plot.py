@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Draws the plots of a machine, docs/plots/MACHINE/*.svg, from its results, bench/results/MACHINE.
+"""Draws the plots docs/plots/MACHINE/*.svg from a machine's results in bench/results/MACHINE.
 
   bench/plot.py MACHINE
-  bench/plot.py MACHINE --record SPEED.json SCALING.json     first keeps what the plots need of these two runs' --benchmark_out
+  bench/plot.py MACHINE --record SPEED.json SCALING.json
+
+--record first copies the figures that the plots need from the output files (--benchmark_out) of bench/speed and bench/scaling
+to bench/results/MACHINE.
 """
 import argparse
 import json
@@ -38,7 +41,7 @@ def results(machine, name):
 
 
 def record(source, kept_in):
-    """Of each benchmark the least and the median CPU time; nothing of the machine's names and paths."""
+    """Returns the minimum and median CPU time of each benchmark, without the machine's host name and paths."""
     run = json.loads(pathlib.Path(source).read_text())
     times, counters = {}, {}
     for line in run["benchmarks"]:
@@ -46,7 +49,7 @@ def record(source, kept_in):
             continue
         times.setdefault(line["run_name"], []).append(line["cpu_time"] * US[line["time_unit"]])
         for key in COUNTERS:
-            if key in line:  # rates: the best
+            if key in line:  # keep the best of the rates
                 counters.setdefault(line["run_name"], {})
                 counters[line["run_name"]][key] = max(line[key], counters[line["run_name"]].get(key, 0))
     kept = {"context": {key: run["context"][key] for key in CONTEXT if key in run["context"]}, "benchmarks": {
@@ -150,7 +153,7 @@ def scaling(run):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("machine", help="a folder of bench/results")
+    parser.add_argument("machine", help="the name of a folder in bench/results")
     parser.add_argument("--record", nargs=2, metavar=("SPEED.json", "SCALING.json"),
                         help="--benchmark_out of bench/speed --benchmark_filter=. and of bench/scaling")
     options = parser.parse_args()

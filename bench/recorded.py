@@ -1,14 +1,16 @@
-"""Figures that are kept in bench/results and may not rise."""
+"""Compares measured figures with those recorded in bench/results."""
 import json
 import pathlib
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
-SKIPPED = 77  # what Meson takes for "skipped"
+SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 class Recorded:
-    """The rows of one file of results. Counts over `most_growth` times what is recorded are wrong, as are rows that are not
-    there; to record is to keep what is found instead."""
+    """The rows of a results file. A count may be at most `most_growth` times the recorded one; every row must be recorded.
+
+    If `record` is true, nothing is compared, and the measured figures replace the recorded ones.
+    """
 
     def __init__(self, name, most_growth, record):
         self.path, self.most_growth, self.record = RESULTS / name, most_growth, record
@@ -16,14 +18,15 @@ class Recorded:
         self.wrong, self.judged = [], 0
 
     def judge(self, row, found, counts):
-        """found: what was measured of a row; counts: the names of those that are held."""
+        """Compares a row. `found` has all measured figures by name; `counts` are the names of those to compare."""
         self.judged += 1
         if self.record:
             self.rows[row] = found
         elif row not in self.rows:
-            self.wrong.append(f"{row}: not recorded yet: --record")
+            self.wrong.append(f"{row}: not recorded yet; --record writes it")
         else:
-            self.wrong += [f"{row}: {what}: found {found[what]:,}, recorded {self.rows[row][what]:,}: over {self.most_growth} times"
+            self.wrong += [f"{row}: {what}: found {found[what]:,}, wanted at most {self.most_growth} times the recorded "
+                           f"{self.rows[row][what]:,}"
                            for what in counts if found[what] > self.most_growth * self.rows[row][what]]
 
     def exit_code(self):

@@ -1,5 +1,5 @@
-// How the cost of a token grows with the tokens before it, the length of a prefill, and d_model:
-// taskset -c 1 build/bench/scaling --benchmark_out=FILE; bench/plot.py draws it.
+// Measures how the time of a token depends on the number of tokens before it, the length of a prefill, and d_model:
+// taskset -c 1 build/bench/scaling --benchmark_out=FILE. bench/plot.py draws the results.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct Work {
   std::unique_ptr<krait::Scratch<Model, 64>> prefill_scratch = std::make_unique<krait::Scratch<Model, 64>>();
   krait::Tensor<float, dims.vocab_size> logits;
 
-  Work() { krait::init_for_training(*model, krait::key(0)); }
+  Work() { krait::init_for_training(krait::key(0), *model); }
   static Work& get() {
     static const auto work = std::make_unique<Work>();
     return *work;
@@ -38,7 +38,7 @@ struct Work {
   void prefill(const std::vector<std::uint32_t>& tokens) {
     krait::prefill(*model, state, tokens, logits, *prefill_scratch);
   }
-  // Goes to the state behind so many tokens, which is computed once.
+  // Sets the state to that after `tokens` tokens, which is computed once and kept in `states`.
   void go_behind(std::size_t tokens) {
     const auto [found, absent] = states.try_emplace(tokens);
     if (absent) {
@@ -51,7 +51,7 @@ struct Work {
   std::map<std::size_t, krait::State<Model>> states;
 };
 
-// A step behind so many tokens.
+// Measures a step after `position` tokens.
 template <std::size_t d_model>
 void decode(benchmark::State& bench, std::size_t position) {
   auto& work = Work<d_model>::get();
@@ -59,7 +59,7 @@ void decode(benchmark::State& bench, std::size_t position) {
   for (auto _ : bench) krait::step(*work.model, work.state, 1, work.logits, work.scratch);
 }
 
-// So many tokens at once, the last one's logits.
+// Measures a prefill of `length` tokens that computes the last token's logits.
 template <std::size_t d_model>
 void prefill(benchmark::State& bench, std::size_t length) {
   auto& work = Work<d_model>::get();

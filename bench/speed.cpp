@@ -1,8 +1,8 @@
-// Decode and prefill beside the limits of the machine, measured in the same run: how long reading the same bytes takes,
-// and the peak of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed. Everything, M and the machine's
-// limits among it: --benchmark_filter=. ; as JSON too: --benchmark_out=FILE.
+// Measures decode and prefill, and in the same run the machine's limits for them: the time to read the same bytes, and the
+// peak rate of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed. --benchmark_filter=. runs everything,
+// including model M and the machine's rates; --benchmark_out=FILE also writes JSON.
 //
-// S is the seed's example (vocab 256, d_model 128, 4 layers, tied), M has the shape of mamba-130m; weights are random.
+// S is a model of vocab_size 256, d_model 128, 4 layers and a tied head; M has the shape of mamba-130m. Weights are random.
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 
@@ -30,7 +30,7 @@ using kernels::V;
 constexpr auto S = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 constexpr auto M = krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24});
 
-// Memory of its own pages, huge ones where the system grants them: for models larger than the caches.
+// An object on pages of its own, on huge pages if the system provides them. Used for models that are larger than the caches.
 template <class T>
 struct OnHugePages {
   static constexpr std::size_t page = std::size_t{2} << 20;
@@ -43,7 +43,8 @@ struct OnHugePages {
   ~OnHugePages() { std::free(object); }
 };
 
-// Uniform weights: cheaper to make than init_for_training's, and the time of a step does not depend on them.
+// Sets all weights to uniform random numbers. These are faster to generate than init_for_training's, and the time of a step
+// does not depend on the weights.
 template <class Model>
 void fill(Model& model) {
   std::uint64_t seed = 0;
@@ -72,7 +73,7 @@ struct Work {
   }
 };
 
-// Reads `size` bytes once.
+// Reads `size` bytes once, as floats, and returns their sum.
 float sum_of(const void* bytes, std::size_t size) {
   const float* at = static_cast<const float*>(bytes);
   V sum[8];
@@ -86,20 +87,20 @@ float sum_of(const void* bytes, std::size_t size) {
   return hn::GetLane(sum[0]);
 }
 
-// The machine: bytes read a second from a working set of so many KB,
+// Measures the bytes read per second from a working set of bench.range(0) KB.
 void read_bandwidth(benchmark::State& bench) {
-  static OnHugePages<std::array<std::byte, std::size_t{512} << 20>> memory;  // zeros
+  static OnHugePages<std::array<std::byte, std::size_t{512} << 20>> memory;  // never written, so all zeros
   const auto size = static_cast<std::size_t>(bench.range(0)) << 10;
   for (auto _ : bench) benchmark::DoNotOptimize(sum_of(memory.object, size));
   bench.counters["per second"] = {static_cast<double>(size), benchmark::Counter::kIsIterationInvariantRate};
 }
 
-// and operations a second in registers: f32 multiply-adds, and products of int8 weights that are summed.
+// Runs `rounds` f32 multiply-adds in each of `chains` independent registers, to measure the machine's peak rate.
 constexpr std::size_t chains = 12, rounds_of_peak = 4096;
 void multiply_adds(std::size_t rounds) {
   V sum[chains];
   KRAIT_UNROLL
-  for (auto& s : sum) benchmark::DoNotOptimize(s = hn::Zero(Tag{}));  // chains that look equal would be one
+  for (auto& s : sum) benchmark::DoNotOptimize(s = hn::Zero(Tag{}));  // otherwise the compiler merges equal chains
   const V factor = hn::Set(Tag{}, 0.999f);
   for (std::size_t i = 0; i < rounds; ++i) {
     KRAIT_UNROLL
@@ -113,7 +114,8 @@ void f32_peak(benchmark::State& bench) {
   bench.counters["per second"] = {static_cast<double>(rounds_of_peak * chains * lanes),
                                   benchmark::Counter::kIsIterationInvariantRate};
 }
-// Of the instruction that the kernels sum with: four products of bytes, or two of 16-bit numbers.
+// Runs the instruction with which the int8 kernels sum products (four products of bytes or two of 16-bit numbers per lane) and
+// returns the number of multiply-accumulates.
 std::size_t int8_multiply_adds(std::size_t rounds) {
   const hn::RebindToSigned<Tag> int_tag;
   hn::Vec<decltype(int_tag)> sum[chains], more = hn::Zero(int_tag);
@@ -148,7 +150,7 @@ void int8_peak(benchmark::State& bench) {
   bench.counters["per second"] = {static_cast<double>(products), benchmark::Counter::kIsIterationInvariantRate};
 }
 
-// Reads the model and its state once and writes the state: what a step cannot do without.
+// The lower limit of a step's time: reads the model's weights and state once, and writes the state.
 template <krait::ModelDims dims>
 void limit_of_decode(benchmark::State& bench) {
   auto& work = Work<dims>::get();
@@ -172,7 +174,7 @@ void decode(benchmark::State& bench) {
   bench.counters["multiply-adds"] = krait::multiply_adds_per_step<krait::Mamba<dims>>;
 }
 
-// As many multiply-adds as the blocks' linear layers have for this many tokens, in registers.
+// The multiply-adds of the linear layers of all blocks for one token.
 constexpr std::size_t gemm_multiply_adds(const krait::ModelDims& d) {
   return d.n_layers * (2 * d.d_inner * d.d_model + (d.dt_rank + 2 * d.d_state) * d.d_inner + d.dt_rank * d.d_inner +
                        d.d_inner * d.d_model);
@@ -191,15 +193,15 @@ void prefill(benchmark::State& bench) {
   for (auto& t : tokens) t = token = (token * 31 + 7) % dims.vocab_size;
   for (auto _ : bench) krait::prefill(*work.model.object, work.state, tokens, work.logits, *work.prefill_scratch);
   using Model = krait::Mamba<dims>;
-  constexpr std::size_t head = Model::Head::multiply_adds;  // of the last token's logits only
+  constexpr std::size_t head = Model::Head::multiply_adds;  // only the last token's logits are computed
   const std::size_t chunks = krait::ceil_div(tokens.size(), Work<dims>::chunk);
   bench.counters["bytes"] = static_cast<double>(chunks * (sizeof(Model) + 2 * sizeof(work.state)));
   bench.counters["multiply-adds"] =
       static_cast<double>(tokens.size() * (krait::multiply_adds_per_step<Model> - head) + head);
 }
 
-// Two tables at the end: what the machine can do, and each work beside its limit and beside the same work in f32, over the
-// repetitions of this run. CPU time, which a neighbour on the same core does not lengthen.
+// Prints two tables after the benchmarks: the machine's rates, and for each benchmark its time, its limit and its speed
+// relative to f32, over all repetitions. Times are CPU times, which other processes on the same core do not lengthen.
 class Ratios : public benchmark::ConsoleReporter {
  public:
   void ReportRuns(const std::vector<Run>& runs) override {

@@ -1,4 +1,4 @@
-// What the benchmarks' main functions begin with.
+// The start of the benchmarks' main functions.
 #ifndef KRAIT_BENCH_START_HPP
 #define KRAIT_BENCH_START_HPP
 
@@ -9,8 +9,8 @@
 
 #include "krait.hpp"
 
-// Reads the options; `defaults` hold where they say nothing else. Repetitions are interleaved, so that a neighbour's load
-// falls on all alike. False: an option is unknown, which was said.
+// Initialises Google Benchmark with the command line's options, which override `defaults`. Repetitions are interleaved, so that
+// the load of other processes affects all benchmarks alike. Returns false, after a message, if an option is unknown.
 inline bool start(int argc, char** argv, std::vector<std::string> defaults) {
   defaults.insert(defaults.begin(), "--benchmark_enable_random_interleaving=true");
   std::vector<char*> arguments(argv, argv + 1);

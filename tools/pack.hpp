@@ -1,4 +1,4 @@
-// What krait-pack's programs do: load a checkpoint, write its model as an image, and say how large it is.
+// The functions of the program that krait-pack generates: load a checkpoint, write its model as an image, print its sizes.
 #ifndef KRAIT_TOOLS_PACK_HPP
 #define KRAIT_TOOLS_PACK_HPP
 
@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "krait/image.hpp"
-#include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
@@ -20,18 +19,18 @@
 namespace pack {
 
 inline bool done(const krait::Status& status) {
-  const auto message = status.message();
-  if (!status) std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size), message.characters.data());
-  return bool(status);
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.message().c_str());
+  return status.ok();
 }
 
-// What a model takes, in bytes, and where its parameters lie in it.
+// A parameter of a model: its name, its shape, and its offset and size in bytes within the model.
 struct Param {
   std::string name;
   std::vector<std::size_t> shape;
   std::size_t offset;
   std::size_t bytes;
 };
+// A model's memory in bytes, its multiply-adds per step and its parameters.
 struct Sizes {
   std::size_t flash, state, scratch, multiply_adds, parameters;
   std::vector<Param> params;
@@ -61,16 +60,16 @@ inline nlohmann::ordered_json as_json(const Sizes& sizes) {
           {"params", params}};
 }
 
-// Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Prints as JSON what was written, and the sizes for every storage type.
+// The main function. Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Loads CHECKPOINT, writes IMAGE, and prints a JSON object
+// with the image's fingerprint and format version, and the model's sizes with every storage type.
 template <template <krait::Storage> class Packed, krait::Storage storage>
 int run(int argc, char** argv) {
   using Model = typename Packed<storage>::Model;
   const std::vector<std::string_view> ignore(argv + 3, argv + argc);
-  std::vector<std::byte> file;
   const auto image = std::make_unique<krait::Image<Model>>();
-  if (!done(krait::read_file(argv[1], file)) || !done(krait::load(image->model, file, {.ignore = ignore}))) return 1;
+  if (!done(krait::load_file(argv[1], image->model, {.ignore = ignore}))) return 1;
   krait::write_image(image->model, *image);
-  if (!done(krait::write_file(argv[2], image->bytes()))) return 1;
+  if (!done(krait::write_file(image->bytes(), argv[2]))) return 1;
 
   nlohmann::ordered_json all{{"fingerprint", image->header.fingerprint},
                              {"version", krait::ImageHeader::wanted.version},

@@ -1,7 +1,7 @@
-"""A model's memory as a table and as a picture: flash by part, RAM and multiply-adds, for each storage type."""
+"""Shows a model's memory as a table and as an SVG picture: flash by part, RAM and multiply-adds, for each storage type."""
 import xml.etree.ElementTree as xml
 
-# Parts in the order in which they are shown; any others, a stack's own layers, come first.
+# The parts in the order in which they are shown. Parts that are not listed (the layers of a stack) come first.
 ORDER = ["embedding", "embeddings", "in_proj", "conv1d", "x_proj", "dt_proj", "A_log", "D", "out_proj", "norms", "head"]
 NAMES = {"norm": "norms", "norm_f": "norms", "lm_head": "head"}
 COLOURS = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f", "#ff9da7", "#86bcb6",
@@ -10,14 +10,14 @@ RAM = {"state": "#79706e", "scratch": "#bab0ac"}
 
 
 def part_of(name):
-    """What a parameter counts as: the layer that a weight or bias belongs to."""
+    """Returns the part that a parameter is counted under: the layer of a weight or bias, or else the parameter's own name."""
     segments = name.split(".")
     part = segments[-2] if segments[-1] in ("weight", "bias") and len(segments) > 1 else segments[-1]
     return NAMES.get(part, part)
 
 
 def flash_parts(size):
-    """Bytes by part, padding between parameters included."""
+    """Returns {part: bytes of flash}, including the padding between parameters."""
     ends = [param["offset"] for param in size["params"][1:]] + [size["flash"]]
     parts = {}
     for param, end in zip(size["params"], ends):
@@ -50,7 +50,7 @@ def table(title, sizes):
 
 
 def picture(title, sizes):
-    """The table as stacked bars, an SVG file's bytes. RAM has a scale of its own if it is far from flash's."""
+    """Returns the bytes of an SVG file that shows the table as stacked bars. Flash and RAM have different scales."""
     parts = parts_in_order(next(iter(sizes.values())))
     bars = [("flash", storage, [(part, flash_parts(size)[part]) for part in parts]) for storage, size in sizes.items()]
     bars += [("RAM", storage, [(kind, size[kind]) for kind in RAM]) for storage, size in sizes.items()]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Krait beside its peers: the same weights and tokens, one core, one table.
+"""Compares the speed of Krait and other programs, with the same weights and tokens, on one core.
 
-Each program is a worker process that stays alive (protocol.py). All are pinned to one core, and only one works at a
-time; rounds go through all of them, so that a neighbour's load falls on all alike. A sample is the mean over --window
-milliseconds of work. Before anything is measured, logits are compared with Krait's.
+Each program is a worker process (protocol.py). All are pinned to one core, and only one works at a time. The programs take
+turns in rounds, so that the load of other processes affects all alike. A sample is the mean time over --window milliseconds of
+work. Before the measurements, each program's logits are compared with Krait's.
 """
 import argparse
 import dataclasses
@@ -23,10 +23,10 @@ import protocol
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSTALL = "pip install -r bench/compare/requirements.txt"
-TOLERANCE = 1e-3  # of the largest logit
-CHECKED = 128  # tokens whose logits are compared
+TOLERANCE = 1e-3  # largest difference of logits, relative to the largest logit
+CHECKED = 128  # number of tokens whose logits are compared
 
-# Name, its worker's file and options, what to do where it is absent.
+# Name of the program -> (file of its worker, options of the worker, how to install it).
 PEERS = {
     "mamba.c": ("mamba_c_peer.py", ["{mamba_c}"], "--mamba-c LIBRARY: mamba.c as a shared object"),
     "JAX": ("jax_peer.py", [], INSTALL),
@@ -36,7 +36,8 @@ PEERS = {
     "PyTorch eager": ("torch_peer.py", ["eager"], INSTALL),
 }
 
-# One thread each. Memory that malloc gives is in huge pages for all alike: M is larger than what 4 KB pages reach fast.
+# Every program uses one thread, and malloc uses huge pages in all of them, because the weights of M exceed the reach of the TLB
+# with 4 KB pages.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -48,7 +49,7 @@ ENVIRONMENT = {
 
 
 class Worker:
-    """A program at work; `missing` says why there is none."""
+    """The worker process of one program. `missing` is the reason if it could not be started, and otherwise empty."""
 
     def __init__(self, name, command, core, hint=""):
         self.name, self.missing, self.version = name, "", ""
@@ -63,7 +64,7 @@ class Worker:
             self.missing = f"not here: {hint}" if first.startswith("no: ") else f"ended at once: {' '.join(command)}"
 
     def ask(self, line):
-        """Nanoseconds, or None where it cannot do this."""
+        """Sends a line to the worker. Returns the nanoseconds that it answers, or None if the program cannot do this."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
@@ -79,14 +80,14 @@ class Worker:
 @dataclasses.dataclass(frozen=True)
 class Measure:
     label: str
-    line: str  # with {n}: how often
+    line: str  # the line to send to the worker; {n} is the number of repetitions
 
     def repeats(self, worker, window_ns):
-        """How often a sample must do it to fill the window; None where the program cannot. Compiles what it needs."""
+        """Returns the repetitions that fill a sample's window, or None if the program cannot do this. Also warms it up."""
         if worker.ask(self.line.format(n=1)) is None:
             return None
         repeats = 1
-        for _ in range(2):  # the second time from a longer run, unless that would take too long
+        for _ in range(2):  # the second estimate is from a longer run, unless one repetition fills the window
             took = worker.ask(self.line.format(n=repeats))
             repeats = max(1, round(repeats * window_ns / took))
             if repeats == 1:
@@ -103,7 +104,7 @@ def measures(model):
 
 
 def logits(worker, way, model):
-    """[CHECKED, vocab_size], or None."""
+    """Returns a worker's logits [CHECKED, vocab_size], or None if the program cannot compute them this way."""
     import numpy
 
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +115,7 @@ def logits(worker, way, model):
 
 
 def agreement(workers, model):
-    """The largest difference from Krait's steps, of the largest logit, for each program and way."""
+    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest."""
     import numpy
 
     wanted = logits(workers[0], "decode", model)
@@ -132,7 +133,7 @@ def agreement(workers, model):
 
 
 def start(name, weights, options, report):
-    """Krait's worker and then the peers'; why others are absent goes into the report."""
+    """Starts the workers of Krait and the other programs. Writes into the report why a program is absent."""
     workers = [Worker("Krait", [str(options.build / "bench" / "compare_krait"), name, str(weights)], options.core)]
     if workers[0].missing:
         sys.exit(f"Krait {workers[0].missing}")
@@ -161,7 +162,7 @@ def run_model(name, options, report):
     print(f"{name}: comparing logits", file=sys.stderr)
     report["agreement"] += [{"model": name} | found for found in agreement(workers, model)]
 
-    plan = []  # what, who, how often a sample does it
+    plan = []  # (measure, worker, repetitions of a sample, samples)
     for measure in measures(model):
         for worker in workers:
             print(f"{name}: {measure.label}: warming {worker.name}", file=sys.stderr)
@@ -196,7 +197,7 @@ def show_ratio(ratio):
 
 
 def rows_of(report):
-    """(model, measure) -> program -> result, in the order measured."""
+    """Returns {(model, measure): {program: result}} in the order of measurement."""
     rows = {}
     for result in report["results"]:
         rows.setdefault((result["model"], result["measure"]), {})[result["program"]] = result
@@ -204,7 +205,7 @@ def rows_of(report):
 
 
 def table(report):
-    """All of it, a line for each program and measure."""
+    """Returns the lines of a Markdown table with one row for each program and measure."""
     lines = ["| model | measured | program | min | median | min / Krait's | median / Krait's |",
              "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
     for (model, measure), programs in rows_of(report).items():
@@ -217,7 +218,7 @@ def table(report):
 
 
 def summary(report):
-    """A line for each measure: Krait's least time, and how many times as long the others' least ones are."""
+    """Returns a Markdown table, a row for each measure: Krait's best time, and the others' best times as multiples of it."""
     seen = {result["program"] for result in report["results"]}
     programs = ["Krait", *(peer for peer in PEERS if peer in seen)]
     lines = [f"| | {' | '.join(programs)} |", "| --- |" + " ---: |" * len(programs)]
@@ -244,7 +245,7 @@ def show(report):
 
 
 def write(report, options):
-    """Models that were not measured this time stay in the file as they are."""
+    """Writes the report to the JSON file. Keeps the file's results of models that were not measured this time."""
     if options.json.exists():
         earlier = json.loads(options.json.read_text())
         for part in ("results", "agreement"):
@@ -253,27 +254,28 @@ def write(report, options):
         report["versions"] = earlier["versions"] | report["versions"]
     options.json.parent.mkdir(parents=True, exist_ok=True)
     text = re.sub(r"\[([\d.,\s]+)\]", lambda found: f"[{' '.join(found[1].split())}]", json.dumps(report, indent=1))
-    options.json.write_text(text + "\n")  # samples in one line
+    options.json.write_text(text + "\n")  # the samples of a result are on one line
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"),
-                        help="Meson's folder (%(default)s)")
+                        help="Meson's build folder (%(default)s)")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/compare/models"),
-                        help="where weights are written, once (%(default)s)")
+                        help="folder for the generated weights (%(default)s)")
     parser.add_argument("--models", nargs="+", choices=protocol.MODELS, default=["S"], metavar="S|M",
-                        help="S: the seed's example; M: the shape of mamba-130m, 0.5 GB for each program (S)")
+                        help="S: d_model 128, 4 layers; M: the shape of mamba-130m, 0.5 GB for each program (S)")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER",
                         help=", ".join(PEERS) + " (all)")
     parser.add_argument("--mamba-c", default="", metavar="LIBRARY", help="mamba.c as a shared object")
     parser.add_argument("--compile-m", action="store_true", help="compile M with PyTorch too, which takes many minutes")
     cores = sorted(os.sched_getaffinity(0))
-    parser.add_argument("--core", type=int, choices=cores, default=cores[-1], help="the core of all (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=15, help="samples of each figure (%(default)s)")
+    parser.add_argument("--core", type=int, choices=cores, default=cores[-1],
+                        help="the core to which all programs are pinned (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, help="number of samples (%(default)s)")
     parser.add_argument("--window", type=float, default=50, help="milliseconds of a sample (%(default)s)")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
-                        help="write the results there too; models not measured now stay as they are there")
+                        help="also write the results to FILE; results of models not measured now are kept")
     parser.add_argument("--show", type=pathlib.Path, metavar="FILE",
                         help="print the results of an earlier run and stop")
     return parser.parse_args()

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""compare.py with Krait alone: its worker answers every line, and its logits are the reference's.
+"""Tests compare.py with Krait alone: its worker answers every line of the protocol and gives the reference's logits.
 
   compare_test.py KRAIT_WORKER
+
+Also checks that compare.py detects a worker with other weights, and a missing program.
 """
 import os
 import pathlib
@@ -38,7 +40,7 @@ def main():
             assert krait.ask(measure.line.format(n=1)) > 0, measure
         assert krait.ask("dance 3") is None
 
-        # Other weights are noticed, and so is a program that is not there.
+        # A worker with other weights must be reported as disagreeing, and a missing program as absent.
         changed = np.fromfile(weights, np.uint8)
         changed[-4 * model.d_model:].view("<f4")[:] *= 1.01  # norm_f
         changed.tofile(weights)

@@ -1,4 +1,4 @@
-// Krait's side of bench/compare: the line protocol of protocol.py, for the models S and M that it names.
+// Krait's worker of bench/compare: answers the line protocol of protocol.py for the models S and M defined there.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -14,15 +14,14 @@
 #include <vector>
 
 #include "krait.hpp"
-#include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 
 namespace {
 
 constexpr auto S = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 constexpr auto M = krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24});
 
-// What a worker can do with a model; a token is that of protocol.py.
+// A model with its state and scratch, and the operations of the protocol. token() is that of protocol.py.
 template <krait::ModelDims dims>
 class Worker {
  public:
@@ -30,11 +29,7 @@ class Worker {
   using Row = krait::Tensor<float, dims.vocab_size>;
   static constexpr std::size_t chunk = dims.d_model < 512 ? 64 : 128;
 
-  krait::Status load(const std::string& file) {
-    std::vector<std::byte> bytes;
-    const krait::Status status = krait::read_file(file, bytes);
-    return status ? krait::load(*model_, bytes) : status;
-  }
+  krait::Status load(const std::string& file) { return krait::load_file(file, *model_); }
 
   void decode(std::size_t tokens) {
     for (std::size_t i = 0; i < tokens; ++i) step(*last_);
@@ -53,7 +48,7 @@ class Worker {
     position_ = length;
   }
 
-  // The logits of the first tokens of a new sequence, a row for each.
+  // Returns the logits of the first `length` tokens of a new sequence.
   std::span<const Row> logits(std::size_t length, bool by_steps) {
     if (!by_steps) {
       prefill(length, true);

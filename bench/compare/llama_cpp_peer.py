@@ -1,4 +1,4 @@
-"""llama.cpp, through the raw bindings of llama-cpp-python; the model as GGUF in float32."""
+"""Worker for llama.cpp, through the low-level bindings of llama-cpp-python, with the model as a float32 GGUF file."""
 import ctypes
 
 from protocol import serve
@@ -12,7 +12,7 @@ class LlamaCpp:
         self.quiet = llama.llama_log_callback(lambda *_: None)
         llama.llama_log_set(self.quiet, ctypes.c_void_p(0))
         params = llama.llama_model_default_params()
-        params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # memory of its own, as the others have it
+        params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # load into allocated memory, as the other programs do
         net = llama.llama_model_load_from_file(self.convert(model, file).encode(), params)
         params = llama.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = 1 << 20, 512, 512

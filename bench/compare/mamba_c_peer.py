@@ -1,4 +1,4 @@
-"""mamba.c (kroggen/mamba.c), built as a shared object. It reads a prompt token by token, with logits at each."""
+"""Worker for mamba.c (kroggen/mamba.c), built as a shared object. It processes a prompt token by token, all with logits."""
 import ctypes
 import struct
 
@@ -11,13 +11,13 @@ class MambaC:
             raise ImportError("no library is given")
         self.library = ctypes.CDLL(library)
         self.library.forward.restype = ctypes.POINTER(ctypes.c_float * model.vocab_size)
-        self.mamba = ctypes.create_string_buffer(4096)  # its struct Mamba, with room to spare
+        self.mamba = ctypes.create_string_buffer(4096)  # memory for mamba.c's struct Mamba, which is smaller
         self.library.load_model(self.mamba, self.convert(model, file).encode())
         self.version = "mamba.c"
 
     @staticmethod
     def convert(model, file):
-        """Its own file: a header, then each parameter of all layers in turn."""
+        """Writes the weights in mamba.c's format: a header, then each parameter of all layers. Returns the file's path."""
         import numpy
         from safetensors.numpy import load_file
 
@@ -50,7 +50,7 @@ class MambaC:
         for token in tokens:
             logits = self.step(token)
             if every:
-                rows.append(bytes(logits))  # each step writes over the last one's
+                rows.append(bytes(logits))  # copied, because the next step overwrites the logits
         return rows or logits
 
     def array(self, logits):

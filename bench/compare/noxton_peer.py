@@ -1,6 +1,7 @@
-"""noxton, the seed: its own Mamba, jitted. It has no step, and its scan is wrong past 128 tokens.
+"""Worker for noxton: its own Mamba, jitted. noxton has no step, and its scan gives wrong results beyond 128 tokens.
 
-Its Mamba raises on every input, because its scan wants B and C for each channel: they are broadcast to that here.
+Unchanged, noxton's Mamba raises an exception on every input, because its scan requires B and C for each channel. This worker
+therefore broadcasts B and C to all channels.
 """
 from protocol import serve
 

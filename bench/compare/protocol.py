@@ -1,11 +1,11 @@
-"""What the command and its workers agree on: models, weights, tokens, and the lines between them.
+"""The models, weights, tokens and line protocol that compare.py and its workers share.
 
-A worker is a process with one model. Its first line is "ready" and a JSON object that says what it is. Then each line
-it reads gets one line back: nanoseconds, or "no: " and the reason.
+A worker is a process with one model. It first prints "ready" and a JSON object with its version. Then it answers each line
+that it reads with one line: the nanoseconds taken, or "no: " and the reason.
 
-    decode TOKENS                     so many steps more, the state carried
-    prefill LENGTH every|last TIMES   a new sequence, TIMES over; logits at every position, or at the last
-    logits decode|every LENGTH FILE   a new sequence, by steps or by one prefill; float32 rows to FILE
+    decode TOKENS                     runs TOKENS further steps of the current sequence
+    prefill LENGTH every|last TIMES   prefills a new sequence of LENGTH tokens, TIMES times; logits of every token or the last
+    logits decode|every LENGTH FILE   runs a new sequence by steps or by one prefill; writes the float32 logits to FILE
 """
 import dataclasses
 import json
@@ -20,7 +20,7 @@ class Model:
     vocab_size: int
     d_model: int
     n_layers: int
-    prefill: tuple  # lengths to measure
+    prefill: tuple  # the prefill lengths to measure
     d_state: int = 16
     d_conv: int = 4
 
@@ -33,12 +33,12 @@ class Model:
         return math.ceil(self.d_model / 16)
 
 
-# The same as in krait_worker.cpp, with mamba-ssm's defaults. S is the seed's example, M has the shape of mamba-130m.
+# The models, as in krait_worker.cpp, with mamba-ssm's defaults. S has d_model 128 and 4 layers; M has the shape of mamba-130m.
 MODELS = {"S": Model(256, 128, 4, (128, 512)), "M": Model(50280, 768, 24, (128,))}
 
 
 def token(position, model):
-    """The text that all of them read: it visits every token before it repeats."""
+    """Returns the token at a position of the sequence that all programs process. It contains every token before it repeats."""
     return (7919 * position + 11) % model.vocab_size
 
 
@@ -47,8 +47,11 @@ def tokens(length, model):
 
 
 def write_weights(model, file):
-    """Seeded random weights, in a safetensors file with Hugging Face's names. Ranges are about those of a fresh model,
-    but no part is all 0 or all 1, which would hide a mistake. Needs numpy alone; gives the weights."""
+    """Writes seeded random weights to a safetensors file with Hugging Face's names, and returns the weights.
+
+    The ranges are about those of an untrained model, but no parameter is all 0 or all 1, which could hide a mistake. Only numpy
+    is needed.
+    """
     import numpy
 
     random = numpy.random.default_rng(0)
@@ -94,18 +97,18 @@ def write_weights(model, file):
 
 
 def serve(make):
-    """Answers the protocol for the peer that make(model, file, *options) gives:
+    """Runs a worker: answers the protocol's lines with the object that make(model, file, *options) returns. Its members:
 
-    version                    text
-    reset()                    begin a new sequence
-    step(token)                one token; gives its logits, in whatever form is at hand
-    prefill(tokens, every)     a new sequence at once; gives logits at every position, or at the last
-    array(logits)              waits for them, if that is needed, and gives them as a numpy array
+    version                    the program's version, as text
+    reset()                    starts a new sequence
+    step(token)                processes one token and returns its logits, in any form
+    prefill(tokens, every)     processes a new sequence and returns the logits of every token, or of the last
+    array(logits)              returns such logits as a numpy array, and waits until they are computed
 
-    A peer that is not on this machine raises ImportError; what a peer cannot do, NotImplementedError.
+    make raises ImportError if the program is not installed; a function that the program lacks raises NotImplementedError.
     """
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output of libraries goes to stderr, because stdout is for answers
 
     def answer(text):
         print(text, file=answers, flush=True)

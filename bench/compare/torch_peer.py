@@ -1,4 +1,4 @@
-"""PyTorch: MambaForCausalLM of transformers, eager or by torch.compile."""
+"""Worker for PyTorch: MambaForCausalLM of transformers, eager or compiled with torch.compile."""
 from protocol import serve
 
 
@@ -21,12 +21,12 @@ class Torch:
         self.version = f"PyTorch {torch.__version__}, transformers {transformers.__version__}"
         self.run = self.model
         if mode == "compiled":
-            # One program for each shape: a step's, and each length's.
+            # torch.compile makes one program for each shape: that of a step and that of each prefill length.
             torch._dynamo.config.cache_size_limit = 64
             self.run = torch.compile(self.model, dynamic=False)
 
     def reset(self):
-        # A step needs a cache that has something in it, so the first token of a sequence is a prefill of one.
+        # A step needs a cache that is not empty, so the first token of a sequence is processed as a prefill of one token.
         self.state = None
 
     def step(self, token):

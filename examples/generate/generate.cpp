@@ -17,8 +17,7 @@
 
 #include "krait.hpp"
 #include "krait/convert.hpp"
-#include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "krait/session.hpp"
 
 namespace {
@@ -126,16 +125,13 @@ int main(int argc, char** argv) {
                            ->excludes(prompt_option);
   CLI11_PARSE(app, argc, argv);
 
-  std::vector<std::byte> checkpoint;
   const auto model = std::make_unique<Model<krait::Storage::f32>>();
-  if (const krait::Status status = krait::read_file(model_file, checkpoint); !status)
-    return complain("", status.message());
-  if (const krait::Status status = krait::load(*model, checkpoint); !status)
-    return complain(model_file, status.message());
+  if (const krait::Status status = krait::load_file(model_file, *model); !status.ok())  // a file that cannot be read is named anyway
+    return complain(status.problem == krait::Problem::cannot_read ? "" : model_file, status.message());
 
   if (score_option->count() > 0) {
     std::vector<std::byte> text;
-    if (const krait::Status status = krait::read_file(score_file, text); !status) return complain("", status.message());
+    if (const krait::Status status = krait::read_file(score_file, text); !status.ok()) return complain("", status.message());
     if (text.size() < 2) return complain(score_file, "has 1 byte; a score needs at least 2");
     with_stored(*model, storage, [&](const auto& stored) {
       std::printf("%.6f bits per byte over bytes 2 to %zu\n", bits_per_byte(stored, bytes_of(text)), text.size());

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "krait/convert.hpp"
-#include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "speaker.hpp"
 
 namespace {
@@ -112,10 +111,10 @@ void for_each_storage(std::index_sequence<i...>, const std::string& wanted, F f)
 }
 
 bool succeeded(const krait::Status& status, const std::string& file) {
-  if (status) return true;
+  if (status.ok()) return true;
   std::cerr << "speaker: ";
   if (status.problem != krait::Problem::cannot_read) std::cerr << file << ": ";  // which names it itself
-  std::cerr << std::string_view(status.message()) << '\n';
+  std::cerr << status.message().c_str() << '\n';
   return false;
 }
 
@@ -133,10 +132,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   static speaker::Model<> trained;
-  std::vector<std::byte> checkpoint;
   std::vector<Series> all;
-  if (!succeeded(krait::read_file(model_file, checkpoint), model_file) ||
-      !succeeded(krait::load(trained, checkpoint), model_file) || !succeeded(read_series(data_file, all), data_file))
+  if (!succeeded(krait::load_file(model_file, trained), model_file) || !succeeded(read_series(data_file, all), data_file))
     return 1;
   if (number > all.size()) {
     std::cerr << "speaker: --series: found " << number << ", wanted at most " << all.size() << '\n';

@@ -26,7 +26,7 @@ constinit krait::Scratch<Block, callback_frames> scratch{};  // borrowed for one
 void callback(std::span<const Frame> in, std::span<Frame> out) noexcept { krait::prefill(block, state, in, out, scratch); }
 
 int main() {
-  krait::init(block, krait::key(2));
+  krait::init(krait::key(2), block);
   static std::array<Frame, callback_frames> in, first, again;
   const auto hear = [](std::size_t start) {  // a sawtooth, shifted from channel to channel
     for (std::size_t t = 0; t < in.size(); ++t)

@@ -13,7 +13,7 @@ namespace krait::inline KRAIT_BUILD {
 // convert(from, to): every parameter of `to` becomes that of `from`, rounded as to's storage type rounds. Both are models
 // of the same make; a Mamba's other type is Mamba<with_storage(dims, Storage::int8)>. Allocates nothing.
 template <class From, class To>
-void convert(const From& from, To& to) {
+void convert(const From& from, To& to) noexcept {
   static_assert(parameter_count<From> == parameter_count<To>,
                 "krait::convert(from, to): models must have the same dims but for their storage");
   const auto copy = [](detail::NoPath, const auto& source, auto& target) {

@@ -41,7 +41,7 @@ struct Image {
   std::array<char, ceil_div(structure<Model>.size, image_alignment) * image_alignment> text;
   alignas(image_alignment) Model model;
 
-  KRAIT_INLINE std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
+  KRAIT_INLINE std::span<const std::byte> bytes() const noexcept { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
 };
 
 }  // namespace krait
@@ -71,7 +71,7 @@ namespace krait::inline KRAIT_BUILD {
 // fingerprint(model): a number that is another for other weights or another structure, and the same on every machine of
 // one byte order. Reads the whole model; an image has it in its header.
 template <Layer Model>
-std::uint32_t fingerprint(const Model& model) {
+[[nodiscard]] std::uint32_t fingerprint(const Model& model) noexcept {
   std::uint32_t crc = crc32(detail::as_bytes(structure<Model>));
   std::size_t at = 0;
   const auto gap_to = [&](std::size_t end) {
@@ -92,7 +92,7 @@ std::uint32_t fingerprint(const Model& model) {
 // write_image(model, image): every byte of the image, its padding zero. `model` may be image.model itself: then nothing
 // is copied. Allocates nothing.
 template <Layer Model>
-void write_image(const Model& model, Image<Model>& image) {
+void write_image(const Model& model, Image<Model>& image) noexcept {
   auto* const to = reinterpret_cast<std::byte*>(&image.model);
   std::size_t at = 0;
   detail::for_each_run(model, [&](std::size_t offset, std::span<const std::byte> bytes) {
@@ -118,7 +118,7 @@ void write_image(const Model& model, Image<Model>& image) {
 // version, checksums, structure (names, shapes, storage). What lies behind the image is not looked at, so the bytes may be
 // a whole flash partition. Where the Status is not ok, `image` is as it was. Allocates nothing; reads the model once.
 template <Layer Model>
-Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) {
+Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) noexcept {
   Status status = detail::check_image(bytes, structure<Model>, sizeof(Model));
   if (status) image = reinterpret_cast<const Image<Model>*>(bytes.data());
   return status;
@@ -162,7 +162,7 @@ namespace krait::inline KRAIT_BUILD {
 
 // packed<Model>(model): the same model, if it is of the type that the program is written for; else it does not compile.
 template <class Model, class Packed>
-constexpr const Model& packed(const Packed& model) {
+constexpr const Model& packed(const Packed& model) noexcept {
   if constexpr (check::is_packed<Model, Packed>()) return model;
   else return reinterpret_cast<const Model&>(model);  // so that nothing else fails
 }

@@ -32,7 +32,7 @@ void fill_constant(T& tensor, float value) {
 
 // Equinox's Linear and Conv1d: weight and bias uniform in +-1 / sqrt(inputs of one output).
 template <class L>
-void init_weight_and_bias(L& layer, Key key, std::size_t fan_in) {
+void init_weight_and_bias(Key key, std::size_t fan_in, L& layer) noexcept {
   const float limit = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(fan_in)));
   fill_uniform(layer.weight, split(key, 0), limit);
   if constexpr (L::has_bias) fill_uniform(layer.bias, split(key, 1), limit);
@@ -42,24 +42,24 @@ void init_weight_and_bias(L& layer, Key key, std::size_t fan_in) {
 
 namespace krait::inline KRAIT_BUILD {
 
-// init(layer, key): weights as the seed (noxton on JAX) draws them from that key: uniform ones bit for bit, normal ones
+// init(key, layer): weights as the seed (noxton on JAX) draws them from that key: uniform ones bit for bit, normal ones
 // within 1e-6 relative. A_log is the seed's too: log of 1 to d_state, each repeated d_inner times, laid row by row into
 // [d_inner, d_state], so that it is not S4D-real. Everything that the layer held is overwritten.
 template <LinearDims dims, RowLayout order>
-void init(Linear<dims, order>& layer, Key key) {
-  detail::init_weight_and_bias(layer, key, dims.d_in);
+void init(Key key, Linear<dims, order>& layer) noexcept {
+  detail::init_weight_and_bias(key, dims.d_in, layer);
 }
 template <Conv1dDims dims>
-void init(Conv1d<dims>& layer, Key key) {
-  detail::init_weight_and_bias(layer, key, dims.d_conv);
+void init(Key key, Conv1d<dims>& layer) noexcept {
+  detail::init_weight_and_bias(key, dims.d_conv, layer);
 }
 template <NormDims dims>
-void init(RmsNorm<dims>& layer, Key) {
+void init(Key, RmsNorm<dims>& layer) noexcept {
   detail::fill_constant(layer.weight, 1.0f);
   if constexpr (dims.bias) detail::fill_constant(layer.bias, 0.0f);
 }
 template <std::size_t vocab_size, std::size_t d_model, Storage storage>
-void init(Embedding<vocab_size, d_model, storage>& layer, Key key) {
+void init(Key key, Embedding<vocab_size, d_model, storage>& layer) noexcept {
   detail::fill(layer.weight, [&](std::uint64_t i) { return normal(key, i); });
 }
 
@@ -67,9 +67,9 @@ void init(Embedding<vocab_size, d_model, storage>& layer, Key key) {
 
 namespace krait::detail::inline KRAIT_BUILD {
 template <class Ssm>
-void init_ssm(Ssm& layer, Key key) {
-  init(layer.x_proj, split(key, 1));
-  init(layer.dt_proj, split(key, 2));
+void init_ssm(Key key, Ssm& layer) noexcept {
+  init(split(key, 1), layer.x_proj);
+  init(split(key, 2), layer.dt_proj);
   fill(layer.A_log, [](std::uint64_t i) { return __builtin_logf(static_cast<float>(i / Ssm::d_inner + 1)); });
   fill_constant(layer.D, 1.0f);
 }
@@ -78,53 +78,53 @@ void init_ssm(Ssm& layer, Key key) {
 namespace krait::inline KRAIT_BUILD {
 
 template <SsmDims dims>
-void init(SelectiveStateSpaceModel<dims>& layer, Key key) {
-  detail::init_ssm(layer, key);
+void init(Key key, SelectiveStateSpaceModel<dims>& layer) noexcept {
+  detail::init_ssm(key, layer);
 }
 template <SsmDims dims>
-void init(SelectiveStateSpace<dims>& layer, Key key) {
-  detail::init_ssm(layer, key);
-  init(layer.out_proj, split(key, 3));
+void init(Key key, SelectiveStateSpace<dims>& layer) noexcept {
+  detail::init_ssm(key, layer);
+  init(split(key, 3), layer.out_proj);
 }
 template <BlockDims dims>
-void init(MambaBlock<dims>& block, Key key) {
-  init(block.in_proj, split(key, 1));
-  init(block.conv1d, split(key, 2));
-  init(block.ssm, split(key, 3));
-  init(block.out_proj, split(key, 4));
+void init(Key key, MambaBlock<dims>& block) noexcept {
+  init(split(key, 1), block.in_proj);
+  init(split(key, 2), block.conv1d);
+  init(split(key, 3), block.ssm);
+  init(split(key, 4), block.out_proj);
 }
 template <BlockDims dims>
-void init(ResidualBlock<dims>& block, Key key) {
-  init(block.norm, key);
-  init(block.mixer, key);
+void init(Key key, ResidualBlock<dims>& block) noexcept {
+  init(key, block.norm);
+  init(key, block.mixer);
 }
 template <ModelDims dims>
-void init(Mamba<dims>& model, Key key) {
-  for (std::size_t i = 0; i < dims.n_layers; ++i) init(model.backbone.layers[i], split(key, i + 1));
-  init(model.backbone.embedding, split(key, dims.n_layers + 1));
-  init(model.backbone.norm_f, key);
-  if constexpr (!dims.tied) init(model.lm_head, split(key, dims.n_layers + 2));
+void init(Key key, Mamba<dims>& model) noexcept {
+  for (std::size_t i = 0; i < dims.n_layers; ++i) init(split(key, i + 1), model.backbone.layers[i]);
+  init(split(key, dims.n_layers + 1), model.backbone.embedding);
+  init(key, model.backbone.norm_f);
+  if constexpr (!dims.tied) init(split(key, dims.n_layers + 2), model.lm_head);
 }
 template <std::size_t d_model>
-void init(MeanPool<d_model>&, Key) {}
+void init(Key, MeanPool<d_model>&) noexcept {}
 template <std::size_t d_model>
-void init(LastPool<d_model>&, Key) {}
+void init(Key, LastPool<d_model>&) noexcept {}
 template <class L, std::size_t n>
-void init(std::array<L, n>& layers, Key key) {
-  for (std::size_t i = 0; i < n; ++i) init(layers[i], split(key, i));
+void init(Key key, std::array<L, n>& layers) noexcept {
+  for (std::size_t i = 0; i < n; ++i) init(split(key, i), layers[i]);
 }
 // A stack has no model in the seed: its members take split(key, 0), split(key, 1), ...
 template <class Parts>
-void init(Stack<Parts>& stack, Key key) {
+void init(Key key, Stack<Parts>& stack) noexcept {
   std::uint64_t i = 0;
-  std::apply([&](auto&... members) { (init(members, split(key, i++)), ...); }, detail::tie_members(static_cast<Parts&>(stack)));
+  std::apply([&](auto&... members) { (init(split(key, i++), members), ...); }, detail::tie_members(static_cast<Parts&>(stack)));
 }
 
 // The same, returned: auto model = krait::init<Model>(krait::key(0)).
 template <class Model>
-Model init(Key key) {
+[[nodiscard]] Model init(Key key) noexcept {
   Model model{};
-  init(model, key);
+  init(key, model);
   return model;
 }
 
@@ -134,8 +134,8 @@ Model init(Key key) {
 // softplus(bias) log-uniform in [1e-3, 1e-1]; norms 1; the embedding normal with deviation 0.02, a head of its own as a
 // linear layer.
 template <ModelDims dims>
-void init_for_training(Mamba<dims>& model, Key key) {
-  init(model, key);
+void init_for_training(Key key, Mamba<dims>& model) noexcept {
+  init(key, model);
   detail::fill(model.backbone.embedding.weight,
                [k = split(key, dims.n_layers + 1)](std::uint64_t i) { return 0.02f * normal(k, i); });
   for (std::size_t layer = 0; layer < dims.n_layers; ++layer) {
@@ -159,9 +159,9 @@ void init_for_training(Mamba<dims>& model, Key key) {
   }
 }
 template <class Model>
-Model init_for_training(Key key) {
+[[nodiscard]] Model init_for_training(Key key) noexcept {
   Model model{};
-  init_for_training(model, key);
+  init_for_training(key, model);
   return model;
 }
 

@@ -1,7 +1,7 @@
 // A sequence broken off and taken up again, on this machine or another: the state of a model as bytes that know which
 // model they belong to.
 //
-//   krait::save_state(krait::fingerprint(model), state, snapshot);  // Snapshot<State<Model>>; snapshot.bytes()
+//   krait::save_state(state, krait::fingerprint(model), snapshot);  // Snapshot<State<Model>>; snapshot.bytes()
 //   if (krait::Status status = krait::restore_state(bytes, krait::fingerprint(model), state); !status) ...
 //
 // The fingerprint is a constant of the model: compute it once, or take it from an image's header.
@@ -39,18 +39,18 @@ struct Snapshot {
   SnapshotHeader header;
   std::array<std::byte, sizeof(State)> state;
 
-  KRAIT_INLINE std::span<const std::byte> bytes() const { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
+  KRAIT_INLINE std::span<const std::byte> bytes() const noexcept { return {reinterpret_cast<const std::byte*>(this), sizeof(*this)}; }
 };
 
 }  // namespace krait
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-inline std::uint32_t snapshot_checksum(const SnapshotHeader& header, std::span<const std::byte> state) {
+inline std::uint32_t snapshot_checksum(const SnapshotHeader& header, std::span<const std::byte> state) noexcept {
   return crc32(state, crc32(std::as_bytes(std::span(&header, 1)).first(offsetof(SnapshotHeader, checksum))));
 }
 
-inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fingerprint, std::size_t state_bytes) {
+inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fingerprint, std::size_t state_bytes) noexcept {
   SnapshotHeader header;
   if (bytes.size() < sizeof(header))
     return {Problem::truncated, "snapshot", count(bytes.size(), " bytes"), count(sizeof(header), " bytes of header")};
@@ -71,9 +71,9 @@ inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fin
 
 namespace krait::inline KRAIT_BUILD {
 
-// save_state(fingerprint, state, snapshot): every byte of the snapshot. Allocates nothing.
+// save_state(state, fingerprint, snapshot): writes every byte of the snapshot. Allocates nothing.
 template <class State>
-void save_state(std::uint32_t fingerprint, const State& state, Snapshot<State>& snapshot) {
+void save_state(const State& state, std::uint32_t fingerprint, Snapshot<State>& snapshot) noexcept {
   static_assert(std::is_trivially_copyable_v<State>);
   snapshot.header = {.format = SnapshotHeader::wanted, .fingerprint = fingerprint, .state_bytes = sizeof(State), .checksum = 0};
   std::memcpy(snapshot.state.data(), &state, sizeof(State));
@@ -83,7 +83,7 @@ void save_state(std::uint32_t fingerprint, const State& state, Snapshot<State>& 
 // restore_state(bytes, fingerprint, state): the state that was saved, to the bit, from bytes of any alignment that may be
 // any bytes at all. Where the Status is not ok, `state` is as it was. Allocates nothing.
 template <class State>
-Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint, State& state) {
+Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint, State& state) noexcept {
   static_assert(std::is_trivially_copyable_v<State>);
   Status status = detail::check_snapshot(bytes, fingerprint, sizeof(State));
   if (status) std::memcpy(static_cast<void*>(&state), bytes.data() + sizeof(SnapshotHeader), sizeof(State));

@@ -1,5 +1,5 @@
-// Prints hashes of what two reference models answer: `hash noxton_key0.bin mamba_tied.bin`, files that `same_bits` writes.
-// Compiled for one target, or, with DISPATCH, for every one that Highway's dynamic dispatch knows.
+// Prints hashes of the outputs and states of two reference models: hash noxton_key0.bin mamba_tied.bin (same_bits writes these
+// files). It is compiled for one Highway target or, if DISPATCH is defined, for all targets of Highway's dynamic dispatch.
 #ifdef DISPATCH
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "hash.cpp"
@@ -29,7 +29,7 @@ namespace bits {
 using Noxton = krait::Mamba<krait::noxton({.vocab_size = 256, .d_model = 128, .n_layers = 4})>;
 using Tied = krait::Mamba<krait::resolve({.vocab_size = 64, .d_model = 32, .n_layers = 2})>;
 
-// FNV-1a over 32-bit words, lowest byte first on every machine.
+// Returns the FNV-1a hash of 32-bit words. Each word's lowest byte comes first, so that big-endian machines give the same hash.
 inline std::uint64_t hash(const void* data, std::size_t bytes, std::uint64_t h = 0xCBF29CE484222325u) {
   for (std::size_t at = 0; at + 4 <= bytes; at += 4) {
     std::uint32_t word;
@@ -48,7 +48,7 @@ struct Case {
 
 struct Answer {
   std::uint64_t forward, prefill, steps, state, other_state;
-  double error;  // the largest, relative to the largest expected logit
+  double error;  // the largest error of a logit, relative to the largest expected logit
 };
 
 }  // namespace bits
@@ -81,7 +81,7 @@ HWY_NOINLINE Answer answer(const Case<Model, length>& c) {
   a.steps = hash(&logits, sizeof(logits));
   a.state = hash(&stepped, sizeof(stepped));
 
-  // In uneven pieces; the chunk is forward's, so that no third kind of run is compiled.
+  // Prefill in pieces of different lengths. The chunk size is that of forward, so that fewer templates are compiled.
   static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;
   logits = {};
   prefilled = {};
@@ -103,7 +103,7 @@ inline std::uint64_t products() {
   int8_products([&h](const auto& rows) { h = hash(&rows, sizeof(rows), h); });
   return h;
 }
-// Of prefills, or of the steps that they must be like.
+// Returns the hash of the outputs of int8 prefills, or of single steps, which must be the same.
 inline std::uint64_t tiles(bool by_steps) {
   std::uint64_t h = hash(nullptr, 0);
   int8_tiles([&](const auto& prefilled, const auto& stepped) {
@@ -132,7 +132,7 @@ HWY_EXPORT(tiles);
 #define BITS_CALL(function) HWY_STATIC_DISPATCH(function)
 #endif
 
-// A file of named tensors, little-endian: for each, the name's length, the name, the count, the words.
+// A file of tensors. Each tensor is stored as: length of its name, name, number of words, 32-bit words, all little-endian.
 class Tensors {
  public:
   explicit Tensors(const char* path) {
@@ -150,11 +150,11 @@ class Tensors {
     }
     std::fclose(file);
   }
-  // The words of a name; null unless there are as many as wanted.
+  // Returns the words of the tensor of that name; null if there is none, or if it does not have `count` words.
   const std::uint32_t* find(std::string_view name, std::size_t count) const {
     for (const Tensor& t : tensors_)
       if (t.name == name && t.words.size() == count) return t.words.data();
-    std::printf("missing or of another size: %.*s\n", static_cast<int>(name.size()), name.data());
+    std::printf("tensor is missing or has the wrong size: %.*s\n", static_cast<int>(name.size()), name.data());
     return nullptr;
   }
 

@@ -1,5 +1,5 @@
-// Linear layers with int8 weights where their sums are largest and where columns fill groups in every way, for one token
-// and for several. All targets give the same bits, with fused multiply-add or without.
+// Computes int8 Linear layers whose integer sums are as large as possible, for one token and for several. The numbers of
+// columns include ones that are not multiples of the kernels' groups. All targets must give the same bits, with or without FMA.
 #if defined(KRAIT_TESTS_BITS_INT8_PRODUCTS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TESTS_BITS_INT8_PRODUCTS_INL_HPP
 #undef KRAIT_TESTS_BITS_INT8_PRODUCTS_INL_HPP
@@ -17,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bits {
 namespace HWY_NAMESPACE {
 
-// use(rows), krait::Tensor<float, 5, 20>, for layers of K inputs.
+// Calls use(outputs) with the outputs, krait::Tensor<float, 5, 20>, of five tokens through a layer of K inputs.
 template <std::size_t K, class Use>
 HWY_NOINLINE void int8_products_of(Use use) {
   static krait::Linear<krait::LinearDims{.d_in = K, .d_out = 20, .storage = krait::Storage::int8}> layer;
@@ -47,8 +47,9 @@ void int8_products(Use use) {
   int8_products_of<600>(use);
 }
 
-// use(prefilled, stepped): rows of prefills of 1 to 7 tokens, that is of tiles of every number of tokens, and of single steps,
-// which must be the same. Every token has inputs of another size, so that a step or a sum of a neighbour's would be noticed.
+// Calls use(prefilled, stepped) with the outputs of prefills of 1 to 7 tokens (tiles of every number of tokens) and of single
+// steps, which must be the same. Each token's inputs have a different magnitude, so that the use of another token's
+// quantisation step or sum changes the outputs.
 template <std::size_t K, class Use>
 HWY_NOINLINE void int8_tiles_of(Use use) {
   using Layer = krait::Linear<krait::LinearDims{.d_in = K, .d_out = 83, .bias = true, .storage = krait::Storage::int8}>;

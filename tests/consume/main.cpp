@@ -1,11 +1,11 @@
-// A program of two units that both use the library: it prints one number, which both must have found.
+// A program of two translation units that both use the library and must compute the same number, which it prints.
 #include <cstdio>
 
 #include <krait.hpp>
 #include <krait/init.hpp>
 #include <krait/session.hpp>
 
-float other_answer();  // the same question, asked by steps in the other unit
+float other_answer();  // computes the same number with single steps, in other.cpp
 
 int main() {
   constexpr auto dims = krait::resolve({.vocab_size = 16, .d_model = 8, .n_layers = 1, .d_state = 4});

@@ -23,14 +23,14 @@ MOST_WORDS, MOST_ROWS = 900, 12  # of README
 
 
 def code_blocks(text):
-    """(file, code) of each ```cpp block behind a line that names a file: `path/name.cpp`, ... The page itself makes the files
-    in board/: guide.py has them."""
+    """Returns (file, code) for each ```cpp block that follows a line with a file name, such as `path/name.cpp`. Files in board/
+    are left out: the page itself creates them, and guide.py checks them."""
     found = re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
     return [(file, code) for file, code in found if not file.startswith("board/")]
 
 
 def anchors(text):
-    """What a heading's link is on the forges."""
+    """Returns the link anchors that GitHub and similar sites give to a text's headings."""
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ +(.*?) *$", text, re.M)}
 
 
@@ -38,7 +38,7 @@ def wrong_code(name, text):
     for file, code in code_blocks(text):
         path = ROOT / file
         if not path.is_file():
-            yield f"{name}: code of {file}, which is no file"
+            yield f"{name}: code of {file}, but there is no such file"
         elif code not in path.read_text():
             yield f"{name}: the code under {file} is not in that file"
 
@@ -83,7 +83,7 @@ def wrong_packages(text, run):
 
 
 def wrong_commands(name, text, root=ROOT):
-    """A script that is given as a command must be executable."""
+    """Yields the scripts that a text gives as commands and that are not executable."""
     for command in sorted(set(re.findall(r"(?:`|^)([\w-]+/[\w./-]+)", text, re.M))):
         path = root / command
         if path.is_file() and path.read_bytes().startswith(b"#!") and not os.access(path, os.X_OK):
@@ -91,7 +91,7 @@ def wrong_commands(name, text, root=ROOT):
 
 
 def not_noticed():
-    """What the checks above let pass though they must not."""
+    """Returns the known faults that the checks above do not detect."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "tests").mkdir()
@@ -109,7 +109,7 @@ def not_noticed():
         "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package",
                                                          (ROOT / "tests/run").read_text()),
     }
-    return [f"not noticed: {what}" for what, found in checks.items() if not list(found)]
+    return [f"not detected: {what}" for what, found in checks.items() if not list(found)]
 
 
 def main():

@@ -17,7 +17,7 @@ SKIPPED = 77
 
 
 class Links(html.parser.HTMLParser):
-    """The links of a page and the places that others may link to."""
+    """The links of an HTML page, and the anchors that links may have as their target."""
 
     def __init__(self, text):
         super().__init__()

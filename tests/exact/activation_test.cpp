@@ -1,5 +1,6 @@
-// exp, SiLU and softplus against double precision: every float32, or every STEP-th (argument 1).
-// Prints the largest errors found and fails where one is over its bound, which is what the docstrings state.
+// Compares exp, SiLU and softplus with double precision. Arguments: [STEP [TARGET]]; tests every STEP-th float32 (default:
+// every one), and fails if the program is not compiled for Highway's TARGET. Prints the largest errors, and fails if one
+// exceeds the bound that the function's comment states.
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -23,7 +24,7 @@ struct Case {
   bool negative_only;
   bool nan_goes_through;
   double relative_bound;  // for x >= -87.3
-  double absolute_bound;  // below
+  double absolute_bound;  // for x < -87.3
 };
 
 template <class F>
@@ -41,17 +42,17 @@ void softplus_ours(const float* x, float* y, std::size_t n) {
   apply(x, y, n, [](kernels::V v) { return kernels::softplus(v); });
 }
 
-// Where the result itself is denormal (SiLU of a denormal), half of the smallest denormal is no error.
+// An error of up to half of the smallest denormal is unavoidable rounding if the result is denormal, so it is not counted.
 constexpr double no_error = 0x1p-150;
 
-// Loops that compilers make vectors of, so that few of 2^32 floats are looked at one by one.
+// Loops that compilers vectorise; only batches with a new largest error or a non-finite input are examined float by float.
 bool all_finite(const float* x, std::size_t n) {
   std::uint32_t other = 0;
   for (std::size_t i = 0; i < n; ++i) other |= std::fabs(x[i]) <= std::numeric_limits<float>::max() ? 0 : 1;
   return other == 0;
 }
 bool any_worse(const float* x, const float* y, const double* want, std::size_t n, double relative, double absolute) {
-  std::uint64_t any = 0;  // as wide as a double, or there are no vectors
+  std::uint64_t any = 0;  // 64 bits, as a double: with another width the loop is not vectorised
   for (std::size_t i = 0; i < n; ++i) {
     const double error = std::fabs(static_cast<double>(y[i]) - want[i]);
     const double least = relative * std::fabs(want[i]);
@@ -78,12 +79,12 @@ bool sweep(const Case& c, std::uint64_t step) {
     if (!all_finite(x.data(), n)) {
       for (std::size_t i = 0; i < n; ++i) {
         if (std::isfinite(x[i])) continue;
-        // NaN: NaN. Infinities: what the largest finite numbers give, and infinity.
+        // NaN must give NaN, +infinity must give +infinity, and -infinity about 0.
         const bool good = std::isnan(x[i]) ? !c.nan_goes_through || std::isnan(y[i])
                           : x[i] > 0       ? y[i] == x[i]
                                            : std::fabs(y[i]) <= c.absolute_bound;
         if (!good) ++lost;
-        x[i] = -1e30f, y[i] = 0;  // without error
+        x[i] = -1e30f, y[i] = 0;  // excluded from the errors below
       }
     }
     c.reference(x.data(), want.data(), n);
@@ -103,7 +104,7 @@ bool sweep(const Case& c, std::uint64_t step) {
   std::printf("%-8s %10llu floats: relative error %.3g at %.9g (bound %.3g); below -87.3 absolute %.3g at %.9g (bound %.3g)%s\n",
               c.name, static_cast<unsigned long long>(checked), worst_relative, at_relative, c.relative_bound,
               worst_absolute, at_absolute, c.absolute_bound, good ? "" : "  FAILED");
-  if (lost != 0) std::printf("%s: %llu NaN or infinities gave something else\n", c.name, static_cast<unsigned long long>(lost));
+  if (lost != 0) std::printf("%s: %llu wrong results for NaN or infinity\n", c.name, static_cast<unsigned long long>(lost));
   return good;
 }
 

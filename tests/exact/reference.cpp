@@ -1,4 +1,5 @@
-// The exact functions in double, apart from the kernels: compiled with -ffast-math, so that they run as vectors.
+// exp, SiLU and softplus in double precision. This file is compiled with -ffast-math, apart from the library's kernels, so that
+// the compiler vectorises the loops.
 #include <cmath>
 #include <cstddef>
 
@@ -6,7 +7,8 @@
 
 namespace {
 
-// Beyond +-700 the vector function would ask the scalar one; both results are far below, or above, every float32.
+// Limits the argument to +-700: beyond it, libmvec's vector exp calls the slow scalar one. e^-700 and e^700 are outside the
+// range of float32 as well.
 double exp_within(double x) { return std::exp(std::fmax(-700.0, std::fmin(700.0, x))); }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstddef>
 
-// y[i] = the function of x[i], finite, in double.
+// Compute y[i] = f(x[i]) in double precision, for finite x[i].
 void exp_reference(const float* x, double* y, std::size_t n);
 void silu_reference(const float* x, double* y, std::size_t n);
 void softplus_reference(const float* x, double* y, std::size_t n);

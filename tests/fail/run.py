@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""One misuse, one message: every file here holds a wrong call, and behind #ifdef RIGHT the corrected one.
+"""Checks that each wrong call gives one clear compile error. Each .cpp file of this folder has one wrong call.
 
-For each compiler and file: the corrected call compiles without a word; the wrong one gives exactly one error, on at most
-20 lines, with every `// expect:` in it ("one|other": compilers word it differently).
+  run.py [--include DIR]... [--compiler COMMAND]... [--jobs N] [--show] [FILE]...     default: g++, all files
 
-  run.py [--include DIR]... [--compiler COMMAND]... [--jobs N] [--show] [FILE]...
+A file also has the corrected call, after #ifdef RIGHT, which must compile without warnings. The wrong call must give exactly
+one error, in at most 20 lines of output, which contain the words of every `// expect:` line ("A|B": either, because compilers
+differ). Exit code 0: all do; 1: some do not; 77: no compiler is installed.
 """
 import argparse
 import concurrent.futures
@@ -20,7 +21,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 MOST_LINES = 20
 FLAGS = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra"]
-SKIPPED = 77  # what Meson takes for "skipped"
+SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 def run(command):
@@ -29,7 +30,7 @@ def run(command):
 
 
 class Compiler:
-    """A compiler with given.hpp, and so the whole library, precompiled: a file then takes a fraction of a second."""
+    """A compiler, with given.hpp (which includes the whole library) precompiled, so that a file compiles in under a second."""
 
     def __init__(self, command, includes, folder):
         self.name = command
@@ -52,7 +53,10 @@ class Compiler:
 
 
 def all_right(compiler, files, folder):
-    """Whether all corrected calls compile without a word in one unit, each in a namespace: one by one would take much longer."""
+    """Returns whether all corrected calls compile without warnings in one unit, each in a namespace of its own.
+
+    Compiling them one by one would take much longer.
+    """
     texts = {path.stem: path.read_text() for path in files}
     include = re.compile(r"^#include .*$", re.MULTILINE)
     lines = sorted({line for text in texts.values() for line in include.findall(text)})
@@ -64,7 +68,7 @@ def all_right(compiler, files, folder):
 
 
 def complaints(compiler, path, show, right=False):
-    """What is wrong with one misuse on one compiler; empty if nothing. right: that the corrected call is known to be."""
+    """Returns the faults of one file with one compiler. `right`: the corrected call is already known to compile."""
     found = []
     code, text = (0, "") if right else compiler.compile(path, "-DRIGHT")
     if code != 0 or text:
@@ -87,7 +91,7 @@ def complaints(compiler, path, show, right=False):
     return found
 
 
-# What must not pass, and what must be said of it.
+# Complaint -> a file that must give this complaint: tests of this script itself.
 UNFIT = {
     "the wrong call compiles": "// expect: x\n",
     "the corrected call gives errors": "// expect: x\nstatic_assert(false, \"x\");\n",
@@ -99,7 +103,7 @@ UNFIT = {
 
 
 def unnoticed(compiler, folder):
-    """What a check of misuses that are none does not say."""
+    """Tests this script: yields those expected complaints about the faulty files of UNFIT that it does not report."""
     path = folder / "unfit.cpp"
     for words, text in UNFIT.items():
         path.write_text(text)
@@ -112,7 +116,7 @@ def main():
     parser.add_argument("--include", action="append", default=[], help="a folder with headers")
     parser.add_argument("--compiler", action="append", default=[], help="such as g++ or 'clang++-16 -stdlib=libc++'")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--show", action="store_true", help="print what the compilers say")
+    parser.add_argument("--show", action="store_true", help="print the compilers' output")
     parser.add_argument("files", nargs="*", type=pathlib.Path, help="all, if none is given")
     args = parser.parse_args()
     includes = args.include or [HERE.parent.parent / "include"]
@@ -128,7 +132,7 @@ def main():
                 continue
             for words in unnoticed(compiler, pathlib.Path(folder)):
                 blind = True
-                print(f"{command}: this check does not notice: {words}")
+                print(f"{command}: this script does not detect: {words}")
             right = all_right(compiler, files, pathlib.Path(folder))
             with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
                 for path, found in zip(files, pool.map(lambda path: complaints(compiler, path, args.show, right), files)):
@@ -137,10 +141,10 @@ def main():
                     for complaint in found:
                         print(f"{path.name}: {compiler.name}: {complaint}")
     if not files:
-        sys.exit(f"no misuses in {HERE}")
+        sys.exit(f"no .cpp files in {HERE}")
     for command in missing:
         print(f"skipped: no {command} on this machine")
-    print(f"{checked - failed} of {checked} misuses get one clear message ({time.monotonic() - start:.0f} s)")
+    print(f"{checked - failed} of {checked} wrong calls give one clear error ({time.monotonic() - start:.0f} s)")
     if failed or blind:
         return 1
     return SKIPPED if missing and not checked else 0

@@ -1,9 +1,10 @@
-// What every fuzz target asks of a format, and how it comes by its inputs. A target is a struct with
-//   Model                              a small one
-//   load(model, file), save(model)     the format's, with a Status and Bytes
-//   good(random)                       a file that is accepted
-//   damaged(file, random, max_size)    one that is a little off, deeper down than chance would get
-// and FUZZ_TARGET, which makes libFuzzer's functions of it.
+// The checks and mutations that all fuzz targets share. A target is a file format, given as a struct with these members:
+//   Model                              a small model
+//   load(model, file)                  reads a file into a model and returns a krait::Status
+//   save(model)                        returns the file as Bytes
+//   good(random)                       returns a valid file
+//   damaged(file, random, max_size)    returns a copy with one fault in a structure that random bytes would hardly reach
+// FUZZ_TARGET(Format) defines the functions that libFuzzer calls.
 #ifndef KRAIT_TESTS_FUZZ_FUZZ_HPP
 #define KRAIT_TESTS_FUZZ_FUZZ_HPP
 
@@ -31,11 +32,11 @@ inline std::size_t below(Random& random, std::size_t count) { return random() % 
 
 inline void require(bool holds, const char* sentence) {
   if (holds) return;
-  std::fprintf(stderr, "not so: %s\n", sentence);
+  std::fprintf(stderr, "violated: %s\n", sentence);
   std::abort();
 }
 
-// libFuzzer's own mutations, of a part.
+// Applies libFuzzer's own mutations to a part of a file.
 template <class Sequence>
 void mutate_bytes(Sequence& part, std::size_t max_size) {
   std::vector<std::uint8_t> room(std::max({part.size(), max_size, std::size_t{1}}));
@@ -45,8 +46,8 @@ void mutate_bytes(Sequence& part, std::size_t max_size) {
   part.assign(begin, begin + size);
 }
 
-// A file is refused and the model keeps its bytes, or it is accepted, and then what is saved loads to the same bits.
-// Returns whether it was.
+// Loads a file and returns whether it was accepted. Aborts if a rejected file changes the model, or if an accepted model is not
+// the same, to the bit, after saving and loading it.
 template <class Format>
 bool accepts(std::span<const std::byte> file) {
   using Model = typename Format::Model;
@@ -57,14 +58,14 @@ bool accepts(std::span<const std::byte> file) {
   if (!status) {
     const std::string message(status.message());
     require(message.find(": found ") != message.npos && message.find(", wanted ") != message.npos,
-            "a refusal says what was found and what was wanted");
-    require(std::memcmp(&model, &before, sizeof(Model)) == 0, "a refused file leaves the model as it was");
+            "an error message names what was found and what was wanted");
+    require(std::memcmp(&model, &before, sizeof(Model)) == 0, "a rejected file leaves the model unchanged");
     return false;
   }
   const Bytes saved = Format::save(model);
   std::memset(static_cast<void*>(&again), 0xA5, sizeof(Model));
-  require(bool(Format::load(again, saved)), "what is saved is accepted");
-  require(std::memcmp(&model, &again, sizeof(Model)) == 0, "what is saved loads to the same bits");
+  require(bool(Format::load(again, saved)), "a saved model loads");
+  require(std::memcmp(&model, &again, sizeof(Model)) == 0, "a saved model loads to the same bits");
   require(Format::save(again) == saved, "the same model gives the same file");
   return true;
 }
@@ -74,8 +75,8 @@ void check(std::span<const std::byte> file) {
   if (accepts<Format>(file)) (accepts<Others>(file), ...);
 }
 
-// Three times in four the format's own damage, else any bytes. What is too small to be a file becomes a good one: so a
-// corpus begins with nothing.
+// Mutates a file: three times in four with Format::damaged, otherwise with libFuzzer's mutations of bytes. An input of fewer
+// than 8 bytes is replaced by a valid file, so an empty corpus is enough to start.
 template <class Format, class... Others>
 std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed) {
   Random random(seed);
@@ -91,7 +92,7 @@ std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t max_size, u
 
 }  // namespace fuzz
 
-// FUZZ_TARGET(Format, Others...): the Others are asked about the files that Format accepts.
+// FUZZ_TARGET(Format, Others...) defines libFuzzer's functions. Files that Format accepts are also tested with the Others.
 #define FUZZ_TARGET(...)                                                                                     \
   extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {                        \
     fuzz::check<__VA_ARGS__>({reinterpret_cast<const std::byte*>(data), size});                              \

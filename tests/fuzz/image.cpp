@@ -1,4 +1,4 @@
-// Any bytes as a packed image of a small language model.
+// Fuzz target: krait::view_image on arbitrary bytes, as the image of a small language model.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -13,7 +13,7 @@ namespace {
 
 using fuzz::below, fuzz::Bytes, fuzz::Random;
 
-// Of f32, so that no padding lies between what is stored.
+// The weights are f32, so that no padding is between the tensors.
 constexpr auto dims = krait::resolve({.vocab_size = 3, .d_model = 2, .n_layers = 1, .d_state = 2, .d_conv = 2, .expand = 1});
 constexpr auto other_dims = krait::resolve({.vocab_size = 3, .d_model = 2, .n_layers = 1, .d_state = 2, .d_conv = 2,
                                             .expand = 1, .norm_bias = true, .tied = false});
@@ -22,7 +22,7 @@ struct ImageFile {
   using Model = krait::Mamba<dims>;
 
   static krait::Status load(Model& model, std::span<const std::byte> file) {
-    // Aligned room of exactly that many bytes: the sanitizer notices what is read beyond.
+    // The copy has exactly as many bytes as the file, so that AddressSanitizer detects reads beyond its end.
     struct Free {
       void operator()(std::byte* bytes) const { ::operator delete[](bytes, std::align_val_t{64}); }
     };
@@ -30,7 +30,7 @@ struct ImageFile {
     std::copy(file.begin(), file.end(), room.get());
     const krait::Image<Model>* image = nullptr;
     krait::Status status = krait::view_image({room.get(), file.size()}, image);
-    fuzz::require((image != nullptr) == bool(status), "there is an image if and only if the Status is ok");
+    fuzz::require((image != nullptr) == bool(status), "view_image sets the pointer if and only if the Status is ok");
     if (status) std::memcpy(static_cast<void*>(&model), &image->model, sizeof(Model));
     return status;
   }
@@ -53,7 +53,7 @@ struct ImageFile {
     return below(random, 8) == 0 ? random_image<krait::Mamba<other_dims>>(random) : random_image<Model>(random);
   }
 
-  // One part is damaged; then, mostly, the checksums are made to fit again, so that the damage gets past them.
+  // Damages one part of the image. Seven times in eight the checksums are then corrected, so that other checks see the damage.
   static Bytes damaged(Bytes file, Random& random, std::size_t max_size) {
     if (file.size() < sizeof(krait::ImageHeader)) return good(random);
     krait::ImageHeader header;
@@ -81,7 +81,7 @@ struct ImageFile {
   }
 
  private:
-  // Of at most as many bytes as before, and zeros for those that are gone.
+  // Mutates `size` bytes from `begin`. If the mutation makes them fewer, zeros fill the rest, so the file's size is unchanged.
   static void mutate_part(Bytes& file, std::size_t begin, std::size_t size, std::size_t max_size) {
     Bytes part(file.begin() + static_cast<std::ptrdiff_t>(begin), file.begin() + static_cast<std::ptrdiff_t>(begin + size));
     fuzz::mutate_bytes(part, std::min(part.size(), max_size));

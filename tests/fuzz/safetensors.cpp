@@ -1,12 +1,12 @@
-// Any bytes as a safetensors file of a small language model, its weights stored in each of the ways.
+// Fuzz target: krait::load on arbitrary bytes, as a safetensors file of a small language model in every storage type.
 #include <algorithm>
 #include <iterator>
 #include <string>
 
 #include "../unit/container.hpp"
 #include "fuzz.hpp"
-#include "krait/io/load.hpp"
-#include "krait/io/save.hpp"
+#include "krait/load.hpp"
+#include "krait/save.hpp"
 #include "krait/nn/mamba.hpp"
 
 namespace {
@@ -21,7 +21,7 @@ bool is_tensor(const nlohmann::json& entry) {
   return entry.is_object() && entry.contains("dtype") && entry.contains("shape") && entry["shape"].is_array();
 }
 
-// Gives every entry as many bytes as its dtype and shape need, one after the other, so that its values are looked at.
+// Sets the data_offsets of every entry to the size that its dtype and shape require, so that the loader reads the values.
 void lay_out(nlohmann::json& header, std::string& data) {
   std::string laid_out;
   for (auto& [name, entry] : header.items()) {
@@ -43,7 +43,7 @@ void lay_out(nlohmann::json& header, std::string& data) {
   data = laid_out;
 }
 
-// One thing about the tensors is changed; mostly, the offsets are then made to fit again.
+// Changes one property of a tensor in the header. In most cases the offsets are then corrected to fit.
 Container restructured(nlohmann::json header, std::string data, Random& random) {
   const auto any = [&] {
     return std::next(header.begin(), static_cast<std::ptrdiff_t>(below(random, header.size())));
@@ -73,7 +73,7 @@ template <krait::Storage storage>
 struct Safetensors {
   using Model = krait::Mamba<krait::with_storage(dims, storage)>;
 
-  static krait::Status load(Model& model, std::span<const std::byte> file) { return krait::load(model, file); }
+  static krait::Status load(Model& model, std::span<const std::byte> file) { return krait::load(file, model); }
   static Bytes save(const Model& model) { return krait::save(model); }
 
   static Bytes good(Random& random) {
@@ -82,13 +82,13 @@ struct Safetensors {
     krait::for_each_param(model, [&](std::string_view, auto& tensor) {
       const std::size_t any = below(random, 2048);
       krait::assign(tensor, [&](std::size_t row, std::size_t col) {
-        return static_cast<float>((any + 37 * row + 11 * col) % 2048) / 64.0f - 16.0f;  // asked twice
+        return static_cast<float>((any + 37 * row + 11 * col) % 2048) / 64.0f - 16.0f;  // called twice for each element
       });
     });
     return krait::save(model);
   }
 
-  // The length always fits the header again, so that damage gets past it.
+  // The header length is always correct, so that the damage is not rejected because of it.
   static Bytes damaged(const Bytes& file, Random& random, std::size_t max_size) {
     Container parts = Container::of(file);
     const std::size_t room = max_size - std::min(max_size, 8 + parts.data.size());

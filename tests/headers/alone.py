@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Every header compiles by itself and bears being included twice, without exceptions, RTTI or a warning.
+"""Checks that every header of include/ compiles alone and if included twice, without warnings, exceptions and RTTI.
 
-  alone.py --compiler COMMAND [--jobs N] [HEADER]...
+  alone.py --compiler COMMAND [--jobs N] [HEADER]...     default: all headers
+
+Exit code 0: all compile; 1: some do not; 77: the compiler is not installed.
 """
 import argparse
 import concurrent.futures
@@ -37,7 +39,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         found = [text for text in pool.map(lambda header: complaint(args.compiler, header), headers) if text]
     print(*found, sep="\n", end="\n" if found else "")
-    print(f"{len(headers) - len(found)} of {len(headers)} headers stand alone ({time.monotonic() - start:.0f} s)")
+    print(f"{len(headers) - len(found)} of {len(headers)} headers compile alone ({time.monotonic() - start:.0f} s)")
     return 1 if found else 0
 
 

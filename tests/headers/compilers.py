@@ -1,11 +1,11 @@
-"""Compilers on this machine, and where they find the headers that the library stands on."""
+"""Functions to run a compiler, and to find the headers of Highway and Boost that the library depends on."""
 import pathlib
 import shlex
 import shutil
 import subprocess
 
 INCLUDE = pathlib.Path(__file__).resolve().parent.parent.parent / "include"
-SKIPPED = 77  # what Meson takes for "skipped"
+SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 def present(command):
@@ -18,14 +18,14 @@ def run(command, **how):
 
 
 def include_folders(command):
-    """The folders that a compiler searches for C++ headers, in its order."""
+    """Returns the folders in which a compiler searches for C++ headers, in order."""
     text = run(shlex.split(command) + ["-x", "c++", "-E", "-v", "-"], input="")[1]
     listed = text.split("search starts here:")[-1].split("End of search list")[0]
     return [pathlib.Path(line.strip()).resolve() for line in listed.splitlines() if line.strip()]
 
 
 def link_dependencies(folder):
-    """Makes a folder with links to Highway and Boost alone: a cross compiler must not see this machine's other headers."""
+    """Fills a folder with links to Highway and Boost only, so that a cross compiler does not find the host's other headers."""
     for name in ("hwy", "boost"):
         found = next((path / name for path in include_folders("g++") if (path / name).is_dir()), None)
         if found is None:

@@ -1,4 +1,4 @@
-// Every kind of layer, and everything that can be asked of one.
+// Every kind of layer, and a function that calls all of the library's functions for a layer.
 #ifndef KRAIT_TESTS_HEADERS_EVERY_LAYER_HPP
 #define KRAIT_TESTS_HEADERS_EVERY_LAYER_HPP
 
@@ -27,7 +27,7 @@ struct NestedParts {
   KRAIT_PARAMS(NestedParts, (krait::Stack<RowParts>, inner), (krait::RmsNorm<krait::NormDims{.d_model = 3}>, norm));
 };
 
-// f<Layer>() for every kind of layer.
+// Calls f<Layer>() for every kind of layer.
 template <class F>
 void for_each_layer(F f) {
   f.template operator()<In>();
@@ -50,14 +50,14 @@ void for_each_layer(F f) {
   f.template operator()<krait::Stack<NestedParts>>();
 }
 
-// A run of five tokens or rows.
+// A sequence of five inputs: token ids or vectors of floats.
 template <class Layer>
 auto sequence() {
   if constexpr (krait::TakesTokens<Layer>) return std::array{1, 2, 3, 23, 4};
   else return krait::Tensor<float, 5, Layer::d_in>{};
 }
 
-// Every verb on one layer; the sum of what it answers.
+// Calls forward, prefill and step for one layer and returns the sum of the outputs.
 template <class Layer>
 float use(const Layer& layer) {
   krait::State<Layer> state{};

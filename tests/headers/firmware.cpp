@@ -1,5 +1,5 @@
-// What a firmware program makes of the library: step, prefill and forward on a language model, a block and a stack that
-// pools, a draw from logits, an image viewed in place and a state saved. With KRAIT_IMAGE, a whole program.
+// A firmware program that uses the library: step, prefill and forward for a language model, a block and a stack that pools,
+// sampling, an image viewed in place and a saved state. With KRAIT_IMAGE defined it has a main function.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,7 @@ using Classifier = krait::Stack<Parts>;
 
 }  // namespace
 
-// Weights stay in flash; zeros do for what is asked here. State and scratch are RAM.
+// The weights are constants in flash. They are zeros because only symbols and sections are tested. State and scratch are RAM.
 extern constinit const Model model{};
 extern constinit const Block block{};
 extern constinit const Classifier classifier{};
@@ -61,7 +61,7 @@ float forward_classifier(const krait::Tensor<float, 3, 6>& xs) { return krait::f
 krait::Problem view_model(std::span<const std::byte> bytes, const krait::Image<Model>*& image) {
   return krait::view_image(bytes, image).problem;
 }
-void save_state(krait::Snapshot<krait::State<Model>>& snapshot) { krait::save_state(krait::fingerprint(model), state, snapshot); }
+void save_state(krait::Snapshot<krait::State<Model>>& snapshot) { krait::save_state(state, krait::fingerprint(model), snapshot); }
 std::size_t restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint) {
   return krait::restore_state(bytes, fingerprint, state).message().size;
 }

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Flags that allow FMA but leave Highway on a target without it are answered with what to add; others with nothing.
+"""Checks krait.hpp's hint for x86 flags that enable FMA but leave Highway on a target without it.
 
-  flags.py [COMPILER]...
+  flags.py [COMPILER]...     default: g++ and clang++-16
+
+For such flags the compiler must print which flags to add, and the added flags must give AVX2; for other flags it must print
+nothing. Exit code 0: it does; 1: it does not; 77: no compiler, or another processor than x86-64.
 """
 import platform
 import sys
@@ -28,15 +31,15 @@ def complaints(compiler):
         code, said = compile_with(compiler, flags, USE)
         if code != 0 or said:
             yield f"{compiler} {flags}: wanted nothing, found: {said}"
-    # The advice is good.
+    # With the flags that the hint names, Highway's target is AVX2.
     code, said = compile_with(compiler, f"{LACKING[0]} {ADVICE}", HAS_AVX2)
     if code != 0 or said:
-        yield f"{compiler} {LACKING[0]} {ADVICE}: wanted AVX2 without a word, found: {said}"
+        yield f"{compiler} {LACKING[0]} {ADVICE}: wanted AVX2 and no output, found: {said}"
 
 
 def main():
     if platform.machine() != "x86_64":
-        print("skipped: flags of x86-64")
+        print("skipped: the flags are for x86-64")
         return SKIPPED
     compilers = [compiler for compiler in sys.argv[1:] or ["g++", "clang++-16"] if present(compiler)]
     found = [text for compiler in compilers for text in complaints(compiler)]

@@ -1,6 +1,7 @@
-// No verb takes memory from the heap: every allocating function of the C library is replaced by one that ends the program
-// while the trap is armed, and it is armed around every verb on every kind of layer. With an argument, the program takes
-// memory while armed, to show that the trap bites: no_heap malloc|calloc|realloc|aligned|free|new|string.
+// Checks that the library's functions allocate no heap memory. The program replaces the C library's allocating functions by
+// ones that end the program with exit code 42 if `armed` is true, and arms them while it calls every function for every kind
+// of layer. With an argument it allocates while armed, to show that allocations are detected:
+// no_heap malloc|calloc|realloc|aligned|free|new|string.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,7 +14,7 @@
 #include <krait/init.hpp>
 
 #ifndef __GLIBC__
-int main() { return 77; }  // what Meson takes for "skipped": the trap stands on the names below
+int main() { return 77; }  // the exit code that Meson reports as "skipped": the names below are glibc's
 #else
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -25,7 +26,7 @@ void __libc_free(void*);
 
 namespace {
 
-constexpr int bitten = 42;  // how the program ends where the trap bites
+constexpr int bitten = 42;  // the exit code after an allocation while armed
 volatile bool armed = false;
 std::size_t allocations = 0;
 
@@ -60,7 +61,7 @@ void free(void* at) {
 
 namespace {
 
-void* volatile kept;  // so that no compiler leaves an allocation out
+void* volatile kept;  // volatile, so that compilers do not remove the allocations
 
 void take_memory(std::string_view how) {
   void* const before = std::malloc(8);
@@ -80,7 +81,7 @@ void take_memory(std::string_view how) {
 int main(int count, char** words) {
   if (count > 1) {
     take_memory(words[1]);
-    return 0;  // not bitten
+    return 0;  // the allocation was not detected
   }
   int layers = 0;
   float sum = 0.0f;
@@ -93,7 +94,7 @@ int main(int count, char** words) {
     }
     ++layers;
   });
-  std::printf("no heap in any verb of %d layers (sum %g)\n", layers, static_cast<double>(sum));
-  return allocations == 0 ? 1 : 0;  // printf takes memory: the replacements are in use
+  std::printf("no heap allocation in any function of %d layers (sum of outputs: %g)\n", layers, static_cast<double>(sum));
+  return allocations == 0 ? 1 : 0;  // printf allocates, so 0 allocations mean that the replacements are not in use
 }
 #endif

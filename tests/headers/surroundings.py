@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""The public headers compile behind the macros that board packages define, and without a warning behind global variables with the
-names of their parameters. Where they cannot be compiled (an older C++, flags that change the results, a macro with the name of a
-function), the compiler reports one error, which says why.
+"""Checks that the public headers compile after macros and global variables that clash with their names.
 
   surroundings.py --compiler COMMAND
+
+The headers must compile after the macros that board packages define, and without warnings after global variables with the
+names of their parameters. If they cannot be compiled (C++17, flags that change the results, a macro with the name of a
+function), the compiler must report exactly one error, which names the reason. Exit code 0: so it is; 1: not; 77: no compiler.
 """
 import argparse
 import re
@@ -15,13 +17,14 @@ from compilers import INCLUDE, SKIPPED, present, run
 HEADERS = ["krait.hpp", *sorted(f"krait/{path.name}" for path in (INCLUDE / "krait").glob("*.hpp")),
            *sorted(f"krait/io/{path.name}" for path in (INCLUDE / "krait" / "io").glob("*.hpp"))]
 INCLUDES = "".join(f"#include <{name}>\n" for name in HEADERS)
-# As Arduino's core for AVR, CMSIS packages, C libraries and programs define them.
+# Macros that Arduino's AVR core, CMSIS packages, C libraries and programs define.
 BOARD_MACROS = """abs(x) ((x)>0?(x):-(x)) / min(a,b) ((a)<(b)?(a):(b)) / max(a,b) ((a)>(b)?(a):(b)) / round(x) ((long)((x)+0.5)) / sq(x) ((x)*(x))
 bit(b) (1UL << (b)) / constrain(a,l,h) (a) / radians(d) (d) / degrees(r) (r) / lowByte(w) (w) / highByte(w) (w) / bitRead(v,b) (v)
 F(s) (s) / PI 3.14159 / HALF_PI 1.57 / TWO_PI 6.28 / EULER 2.718 / HIGH 1 / LOW 0 / INPUT 0 / OUTPUT 1 / DEFAULT 1 / EXTERNAL 0 / INTERNAL 3
 B0 0 / B1 1 / B00 0 / B01 1 / B10 2 / B11 3 / I _Complex_I / N 8 / V 3 / ERROR 1 / SUCCESS 0 / ENABLE 1 / DISABLE 0 / SET 1 / RESET 0 / OK 0
 IN / OUT / OPTIONAL / small char / near / far / interface struct / MIN(a,b) (a) / MAX(a,b) (a) / UNUSED(x) (void)x""".replace("\n", " / ").split(" / ")
-# Flags for which g++ defines a macro and clang does not; with clang the bits hold (tests/bits).
+# Flags for which g++ defines a macro, so that the headers reject them, and clang does not. With clang the bits are unchanged
+# (tests/bits).
 ONLY_GCC = {"g++": [(["-funsafe-math-optimizations"], "-funsafe-math-optimizations"), (["-freciprocal-math"], "-fassociative-math")]}
 GLOBALS = "state model scratch token logits x y tokens bytes image key dims n row rows out in sampler weights path file name".split()
 
@@ -31,7 +34,7 @@ class Compiler:
         self.command = shlex.split(command)
 
     def errors(self, source, *flags):
-        """The lines of a compiler's answer that report an error or a warning."""
+        """Returns the lines of a compiler's output that report an error or a warning."""
         _, said = run([*self.command, "-std=c++20", *flags, "-fsyntax-only", f"-I{INCLUDE}", "-x", "c++", "-"], input=source)
         return [line for line in said.splitlines() if re.search(r"\b(error|warning):", line) and "-Wdeprecated-ofast" not in line]
 
@@ -42,7 +45,7 @@ def complaints(compiler):
     for title, macros in (("the macros of boards", BOARD_MACROS), ("each name as an object", [f"{name} 5" for name in set_aside]),
                           ("each name as a function", [f"{name}(a) 5" for name in set_aside])):
         source = "".join(f"#define {macro}\n" for macro in macros) + INCLUDES
-        for name in set_aside:  # and they are there again
+        for name in set_aside:  # the headers must restore these macros
             source += f"#ifndef {name}\n#error lost {name}\n#endif\n" if any(re.match(rf"{name}\b", macro) for macro in macros) else ""
         yield from (f"behind {title}: {line}" for line in compiler.errors(source)[:3])
     for name in refused:

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""What firmware gets from the library: no heap, no exceptions, no RTTI, no guards, no streams. Shown by the symbols of an
-object for every target, and of a whole linked image for two of them, with its sections.
+"""Checks that firmware.cpp, compiled for boards, has no symbols of the heap, exceptions, RTTI, guards or streams.
 
-  symbols.py [TARGET]...    all, if none is given; ends with 77 if this machine can build none of them
+  symbols.py [TARGET]...    default: all targets
+
+Checks the object file for every target, and the linked image and its sections for two of them. Exit code 0: no such symbol; 1:
+some; 77: the machine has no compiler for any target.
 """
 import pathlib
 import re
@@ -17,7 +19,7 @@ from boards import BOARDS, Board  # noqa: E402
 
 FLAGS = ["-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
 
-# As nm spells them.
+# Patterns of forbidden symbols, as nm prints them.
 FORBIDDEN = re.compile(
     r"^_?(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|memalign|sbrk|_sbrk)$"
     r"|^_Zn[wa]|^_Zd[la]"                          # operator new, operator delete
@@ -25,17 +27,17 @@ FORBIDDEN = re.compile(
     r"|^_ZT[ISV]"                                   # type information, vtables
     r"|^_ZSt9terminate|^_ZSt\d+__throw|^_?(abort|exit|_exit|atexit|__assert\w*)$"
     r"|^v?[fsd]?n?i?printf$|^f?puts$|^putc(har)?$|^f(write|open|close|read|flush|scanf)$|^std(in|out|err)$|^_ZN?St\w*(stream|streambuf)")
-# The unwinder's hooks in the ARM EABI's tables are data of the linker's, not calls.
+# The ARM EABI's unwind tables refer to these symbols of the unwinder; they are data, not calls.
 ALLOWED = re.compile(r"^__aeabi_unwind_cpp_pr[012]$|^__cxa_atexit_unused$")
 
 HOSTS = {"host g++": ["g++", "-march=native"], "host clang++-14": ["clang++-14", "-march=native"],
          "host clang++-16": ["clang++-16"]}
 WHOLE_IMAGES = ["mps2-an386", "qemu-virt-rv32"]
-IN_ASSEMBLY = ["mps2-an386", "mps3-an547"]  # must compile without optimisation too, where it has no registers
+IN_ASSEMBLY = ["mps2-an386", "mps3-an547"]  # must also compile with -O0, where the inline assembly has few registers
 
 
 def forbidden(tool, path):
-    """The forbidden symbols of an object or image, defined or not."""
+    """Returns the forbidden symbols in an object or image, both defined and undefined."""
     code, text = run([tool, str(path)])
     names = [line.split()[-1] for line in text.splitlines() if line.strip()]
     if code != 0 or not names:
@@ -44,7 +46,7 @@ def forbidden(tool, path):
 
 
 def sections(tool, path):
-    """Bytes of code, constants, initialised and zeroed RAM."""
+    """Returns the bytes of code, constants, initialised RAM and zeroed RAM."""
     sums = {".text": 0, ".rodata": 0, ".data": 0, ".bss": 0}
     for line in run([tool, "-A", "-d", str(path)])[1].splitlines():
         words = line.split()
@@ -55,7 +57,7 @@ def sections(tool, path):
 
 
 def strangers(board, command, source):
-    """Headers that a board's compiler takes from this machine's, beside the two libraries and its own C++ library there."""
+    """Returns the host's headers that a board's compiler includes, except Highway, Boost and the board's own C++ library."""
     code, text = run([*command, "-M", str(source)])
     found = [name for name in text.split() if name.startswith(board.dependencies + "/")]
     allowed = tuple(f"{board.dependencies}/{library}/" for library in ("hwy", "boost", "newlib"))
@@ -63,7 +65,7 @@ def strangers(board, command, source):
 
 
 def build(target, folder):
-    """Builds and judges one target: (what is wrong, what to print)."""
+    """Builds and checks one target. Returns a list of faults and a line to print."""
     board = Board(target) if target in BOARDS else None
     command = [*(board.compile_args if board else HOSTS[target]), *FLAGS, f"-I{INCLUDE}"]
     nm, size = (board.binaries[tool] if board else tool for tool in ("nm", "size"))
@@ -93,7 +95,7 @@ def build(target, folder):
 
 
 def bites(folder):
-    """The check notices each kind of what it forbids."""
+    """Returns a fault for each kind of forbidden symbol that the check does not detect in a program that has them all."""
     source = folder / "bad.cpp"
     source.write_text("""#include <cstdio>
 #include <cstdlib>
@@ -115,7 +117,7 @@ void raise() { throw 1; }
     found = forbidden("nm", built)
     wanted = ["malloc", "_Znam", "__cxa_guard_acquire", "__cxa_throw", "__cxa_allocate_exception", "_ZTI4Base", "_ZTV4Base", "_ZTS4Base",
               "abort", "puts", "printf"]
-    return [f"not noticed: {name}" for name in wanted if name not in found]
+    return [f"not detected: {name}" for name in wanted if name not in found]
 
 
 def main():

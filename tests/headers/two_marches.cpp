@@ -1,5 +1,5 @@
-// A unit of a program whose units are compiled for different processors: uses all of the library, but krait/io only with
-// WITH_FILES. UNIT: the Highway target that it is compiled for, or main.
+// A translation unit for two_marches.py, which compiles it several times, for different processors. It uses all of the library,
+// krait/io only if WITH_FILES is defined. UNIT is the Highway target that it is compiled for, or main.
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -11,10 +11,11 @@
 #include <krait/init.hpp>
 #include <krait/session.hpp>
 #include <krait/snapshot.hpp>
+#include <krait/step_by_layer.hpp>
 #ifdef WITH_FILES
 #include <krait/io/file.hpp>
-#include <krait/io/load.hpp>
-#include <krait/io/save.hpp>
+#include <krait/load.hpp>
+#include <krait/save.hpp>
 #endif
 
 inline constexpr auto dims = krait::resolve({.vocab_size = 40, .d_model = 24, .n_layers = 2, .tied = false});
@@ -42,6 +43,10 @@ float use(const M& model, krait::Tensor<float, M::d_out>& y) {
   std::array tokens{1, 2, 3};
   for (const int token : tokens) session.step(token);
   y = session.prefill(tokens);
+  krait::State<M> state;
+  krait::StepByLayer by_layer{model, state};
+  by_layer.begin(4);
+  by_layer.finish(y);
   krait::Sampler sampler{.sampling = {.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f}, .seed = krait::key(1)};
   auto logits = y;
   return static_cast<float>(krait::sample(logits.values, sampler)) + krait::forward(model, tokens)[2][1];
@@ -60,7 +65,7 @@ const char* UNIT(const Model& model, Answer& answer) {
   krait::convert(model, small);
   *to++ = krait_unit::use(small, y);
   static Classifier classifier;
-  krait::init(classifier, krait::key(5));
+  krait::init(krait::key(5), classifier);
   krait::State<Classifier> state{};
   krait::Tensor<float, 7, 5> frames{};
   krait::Tensor<float, 3> classes;
@@ -71,13 +76,13 @@ const char* UNIT(const Model& model, Answer& answer) {
   const krait::Image<Small>* view = nullptr;
   krait::write_image(small, image);
   krait::Snapshot<krait::State<Classifier>> snapshot;
-  krait::save_state(krait::fingerprint(classifier), state, snapshot);
+  krait::save_state(state, krait::fingerprint(classifier), snapshot);
   *to++ = krait::view_image(image.bytes(), view) && krait::restore_state(snapshot.bytes(), krait::fingerprint(classifier), state);
 #ifdef WITH_FILES
   static Model loaded;
   const std::vector<std::byte> file = krait::save(model);
-  const krait::Status status = krait::load(loaded, std::span(file).subspan(1));
-  *to++ = krait::load(loaded, file) && krait::write_file("x", file) && !status && !status.message().operator std::string_view().empty();
+  const krait::Status status = krait::load(std::span(file).subspan(1), loaded);
+  *to++ = krait::load(file, loaded) && krait::write_file(file, "x") && !status && !status.message().operator std::string_view().empty();
 #endif
   *to++ = krait::normal(krait::key(9), 3) + static_cast<float>(krait::parameter_count<Model> + krait::default_chunk<Model>());
   return krait::target_name();
@@ -90,7 +95,7 @@ int main() {
   std::printf("%s is AVX2\n", AVX2(model, answer));
   for (const float value : answer.values)
     if (!(value - value == 0.0f)) return 1;
-  // The AVX-512 unit is in the program, and is not called.
+  // The AVX-512 unit is linked but not called.
   return AVX3 == nullptr;
 }
 #endif

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Units of one program that are compiled for different processors stay apart: an AVX-512 and an AVX2 unit, linked in either order,
-run on an emulated processor without AVX-512, and each names its own target. And no function that the linker may share between
-such units is the library's, or has an instruction that only some of the processors know.
+"""Checks that translation units compiled for different processors can be linked into one program (no ODR violation).
 
   two_marches.py --compiler COMMAND
+
+Links an AVX-512 and an AVX2 unit in every order and runs the AVX2 unit on an emulated processor without AVX-512. In the
+assembly, no function that the linker may merge (weak) may be the library's, or contain AVX instructions. Exit code 0: so it
+is; 1: not; 77: the compiler or QEMU is not installed.
 """
 import argparse
 import itertools
@@ -20,15 +22,15 @@ FLAGS = ["-std=c++20", "-DKRAIT_QUIET", "-Wno-psabi", f"-I{INCLUDE}", f"-I{HERE}
 UNITS = {"AVX3": ["-march=x86-64-v4", "-maes", "-mpclmul"], "AVX2": ["-march=haswell", "-maes", "-mpclmul"]}
 LEVELS = ["-O0", "-O2"]
 PROCESSOR = ["qemu-x86_64", "-cpu", "Haswell"]
-IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # in a mangled name
-# Highway's functions are in a namespace of the target.
+IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # parts of mangled names that depend on the flags
+# Highway's functions are in a namespace that names the target, so units for other targets do not share them.
 ELSEWHERE = re.compile(r"(\S+ )?hwy::N_")
-# Instructions of AVX and later: mnemonics that begin with v, registers wider than 128 bits, masks.
+# Matches instructions of AVX and later: mnemonics that start with v, registers wider than 128 bits, mask registers.
 NOT_EVERYWHERE = re.compile(r"^\s+v[a-z]|%[yz]mm|%xmm(1[6-9]|2\d|3[01])\b|%k[0-7]\b", re.M)
 
 
 def shared_functions(assembly):
-    """Mangled name -> code, of each function that the linker may merge with another unit's."""
+    """Returns {mangled name: code} of the functions that the linker may merge with those of another unit (weak symbols)."""
     shared, code, function = set(), {}, None
     for line in assembly.read_text().splitlines():
         words = line.split()
@@ -47,14 +49,14 @@ def shared_functions(assembly):
 def complaints(assembly):
     for name, code in shared_functions(assembly).items():
         readable = run(["c++filt", name])[1].strip()
-        if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # those of Hana's macro return empty objects
+        if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # Hana's accessors return empty objects
             yield f"the library's function is shared: {readable}"
         elif not ELSEWHERE.match(readable) and (found := NOT_EVERYWHERE.search(code)):
             yield f"a shared function has {found[0].strip()!r}: {readable}"
 
 
 def check_files(compiler, folder):
-    """The headers that read and write files: their own functions only, as those of std and of the JSON library are shared."""
+    """Checks krait/io. Only the library's own functions count, because those of std and of the JSON library are shared."""
     assembly = folder / "files.s"
     code, said = run([*compiler, *FLAGS, "-O0", *UNITS["AVX3"], "-DUNIT=AVX3", "-DWITH_FILES", "-S", str(HERE / "two_marches.cpp"),
                       "-o", str(assembly)])

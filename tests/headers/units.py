@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Two translation units that each use all of the library link into one program and give the same answers.
+"""Checks that two translation units that include every header link into one program and compute the same outputs.
 
   units.py --compiler COMMAND
+
+Exit code 0: they do; 1: they do not; 77: the compiler is not installed.
 """
 import argparse
 import pathlib
@@ -60,7 +62,8 @@ def main():
             print(said)
             return 1
         code, said = run([str(folder / "program")])
-        print(f"{len(names)} headers in two units: {'the same answers' if code == 0 else f'program ends with {code}'} {said}")
+        result = "same outputs" if code == 0 else f"the program ends with exit code {code}"
+        print(f"{len(names)} headers in two units: {result} {said}")
         return code
 
 

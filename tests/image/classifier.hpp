@@ -1,4 +1,4 @@
-// A stack of odd sizes, in any storage type, of which images are made.
+// A classifier of odd sizes, in any storage type: the stack that the image tests write and view.
 #pragma once
 #include <array>
 

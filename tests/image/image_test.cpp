@@ -1,5 +1,5 @@
-// Images and snapshots: what is written is viewed in place to the same bits, and what is damaged, cut off or of another
-// model is refused in its words.
+// Images and snapshots: a written image is viewed in place and gives the same bits. A damaged or truncated one, or one of
+// another model, is rejected with an error that names the fault.
 #include <array>
 #include <boost/crc.hpp>
 #include <catch2/catch.hpp>
@@ -21,7 +21,7 @@ namespace {
 using krait::Problem, krait::Status, krait::Storage;
 using Bytes = std::vector<std::byte>;
 
-// Odd sizes: padding everywhere, and 32 bytes of it behind some f16 tensors.
+// Odd sizes, so that there is padding in every tensor, and 32 bytes of padding after some f16 tensors.
 template <Storage storage = Storage::f32>
 inline constexpr auto dims = krait::resolve(
     krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3, .in_bias = true, .storage = storage});
@@ -36,7 +36,7 @@ const krait::Image<Model>& image_of(std::uint64_t seed) {
   return image;
 }
 
-// Bytes where an image may lie.
+// A copy of an image in 64-byte aligned memory that is 128 bytes larger than the image.
 template <class Model>
 struct alignas(64) Room {
   std::array<std::byte, sizeof(krait::Image<Model>) + 128> bytes{};
@@ -106,7 +106,7 @@ void for_each_storage() {
   F<Storage::bf16>()();
   F<Storage::int8>()();
 #endif
-  F<Storage::f16>()();  // whose tensors have padding behind them
+  F<Storage::f16>()();  // f16 tensors are followed by padding
 }
 
 template <Storage storage>
@@ -137,7 +137,7 @@ constexpr krait::ModelDims with(auto change) {
 
 }  // namespace
 
-TEST_CASE("crc32 gives Boost's answers, whole and in pieces") {
+TEST_CASE("krait::crc32 gives the same checksum as Boost's CRC-32, in one call and continued in a second") {
   Bytes bytes(1000);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i % 251 + i);
   for (const std::size_t size : {0, 1, 2, 3, 63, 64, 65, 999, 1000}) {
@@ -151,7 +151,7 @@ TEST_CASE("crc32 gives Boost's answers, whole and in pieces") {
   static_assert(krait::crc32(digits) == 0x884863D2);
 }
 
-TEST_CASE("a structure names every parameter with storage and shape") {
+TEST_CASE("a model's structure text lists every parameter with its name, storage type and shape") {
   CHECK(std::string_view(krait::structure<Classifier<Storage::int8>>) ==
         "model [5] to [3]\n"
         "linear_in.weight int8 [9, 5]\n"
@@ -172,13 +172,15 @@ TEST_CASE("a structure names every parameter with storage and shape") {
         "classifier.weight int8 [3, 9]\n");
 }
 
-TEST_CASE("an image is viewed in place and gives the model's bits, in every storage type") { for_each_storage<ViewsInPlace>(); }
+TEST_CASE("view_image returns the model without copying it; it gives the same bits as the original, in every storage type") {
+  for_each_storage<ViewsInPlace>();
+}
 
-TEST_CASE("an image's bytes and the fingerprint do not depend on what lies in the model's padding") {
+TEST_CASE("the bytes of an image and the fingerprint do not depend on the bytes in the model's padding") {
   for_each_storage<PaddingIsZero>();
 }
 
-TEST_CASE("the fingerprint is another for other weights, for a sign of zero and for another structure of equal bytes") {
+TEST_CASE("models with different weights, even 0 and -0, or of different types with the same bytes have different fingerprints") {
   static Small model;
   model = krait::init<Small>(krait::key(1));
   const std::uint32_t first = krait::fingerprint(model);
@@ -194,14 +196,14 @@ TEST_CASE("the fingerprint is another for other weights, for a sign of zero and 
   CHECK(krait::fingerprint(linear) != krait::fingerprint(embedding));
 }
 
-TEST_CASE("bytes behind an image are not looked at") {
+TEST_CASE("view_image accepts an image that is followed by other bytes") {
   Room<Small> room(image_of<Small>(1));
   room.bytes.back() = std::byte{0xFF};
   CHECK(view<Small>(room.bytes));
   CHECK(view<Small>(room.first(sizeof(krait::Image<Small>))));
 }
 
-TEST_CASE("an image in which any one bit of the header or the structure is another is refused") {
+TEST_CASE("view_image rejects an image if any single bit of its header or structure text is flipped") {
   Room<Small> room(image_of<Small>(1));
   const std::size_t before_model = sizeof(krait::Image<Small>) - sizeof(Small);
   for (std::size_t at = 0; at < before_model; ++at) {
@@ -221,7 +223,7 @@ TEST_CASE("an image in which any one bit of the header or the structure is anoth
   CHECK(view<Small>(room.bytes));
 }
 
-TEST_CASE("an image in which any one byte of the model is another is refused") {
+TEST_CASE("view_image rejects an image if any single byte of its model is changed") {
   Room<Small> room(image_of<Small>(1));
   for (std::size_t at = sizeof(krait::Image<Small>) - sizeof(Small); at < sizeof(krait::Image<Small>); ++at) {
     room.bytes[at] ^= std::byte{0x10};
@@ -233,7 +235,7 @@ TEST_CASE("an image in which any one byte of the model is another is refused") {
   }
 }
 
-TEST_CASE("an image that is cut off anywhere is refused, saying how much there is and how much there should be") {
+TEST_CASE("view_image rejects an image truncated at any byte; the error gives the number of bytes found and wanted") {
   const Room<Small> room(image_of<Small>(1));
   constexpr std::size_t whole = sizeof(krait::Image<Small>), before_model = whole - sizeof(Small);
   for (std::size_t size = 0; size < whole; ++size) {
@@ -247,16 +249,16 @@ TEST_CASE("an image that is cut off anywhere is refused, saying how much there i
   }
 }
 
-TEST_CASE("an image at an address that is no multiple of 64 is refused") {
+TEST_CASE("view_image rejects an image at an address that is not a multiple of 64") {
   static Room<Small> room(image_of<Small>(1));
   for (const std::size_t shift : {1, 4, 16, 32, 63}) {
     std::memmove(room.bytes.data() + shift, image_of<Small>(1).bytes().data(), sizeof(krait::Image<Small>));
     CHECK(refusal<Small>(std::span<const std::byte>(room.bytes).subspan(shift)) ==
-          "image: address is not aligned: found " + std::to_string(shift) + " bytes behind a multiple of 64, wanted a multiple of 64");
+          "image: address is not aligned: found " + std::to_string(shift) + " bytes after a multiple of 64, wanted a multiple of 64: use krait::ImageFile, krait::FileBytes or alignas(64)");
   }
 }
 
-TEST_CASE("what is no image, another machine's or another version's is refused") {
+TEST_CASE("view_image rejects an image of another format version or byte order, and a file that is not an image") {
   Room<Small> room(image_of<Small>(1));
   auto& header = reinterpret_cast<krait::Image<Small>*>(room.bytes.data())->header;
   header.format.version = 1;
@@ -267,7 +269,7 @@ TEST_CASE("what is no image, another machine's or another version's is refused")
   CHECK(refusal<Small>(room.bytes) == "image: magic bytes are wrong: found ?ELF????, wanted KRAIT???");
 }
 
-TEST_CASE("an image of other dims is refused, naming the first parameter that differs") {
+TEST_CASE("view_image rejects an image of a model with other dims, and the error names the first parameter that differs") {
   CHECK(other_model<with([](auto& d) { d.vocab_size = 20; })>() ==
         "model: belongs to another model: found tokens below 19 to [19], wanted tokens below 20 to [20]");
   CHECK(other_model<with([](auto& d) { d.d_model = 14; })>() ==
@@ -296,14 +298,14 @@ TEST_CASE("an image of other dims is refused, naming the first parameter that di
         "backbone.embedding.weight: belongs to another model: found f32 [19, 13], wanted int8 [19, 13]");
 }
 
-TEST_CASE("an image with more than the model has is refused") {
+TEST_CASE("view_image rejects an image with a parameter that the model does not have") {
   using Untied = krait::Mamba<with([](auto& d) { d.tied = false; })>;
   const Room<Untied> room(image_of<Untied>(1));
   CHECK(refusal<Small>(room.bytes) ==
         "behind the last parameter: belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
 }
 
-TEST_CASE("an image of a stack that pools otherwise is refused") {
+TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's stack has LastPool") {
   struct Last {
     KRAIT_PARAMS(Last, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>, linear_in), (krait::LastPool<9>, pool));
   };
@@ -316,7 +318,7 @@ TEST_CASE("an image of a stack that pools otherwise is refused") {
         "pool: belongs to another model: found layer [9] with a state of 128 bytes, wanted layer [9] with a state of 0 bytes");
 }
 
-TEST_CASE("a header that is whole but tells another size of the model is refused") {
+TEST_CASE("view_image rejects a header with a valid checksum but the wrong size of the model") {
   Room<Small> room(image_of<Small>(1));
   auto& image = *reinterpret_cast<krait::Image<Small>*>(room.bytes.data());
   image.header.model_bytes += 64;
@@ -336,11 +338,11 @@ void continues_with_the_same_bits() {
   krait::Tensor<float, Model::d_out> through{}, resumed{};
   for (std::size_t t = 0; t < 3; ++t) krait::step(model, state, xs[t], through);
   krait::Snapshot<krait::State<Model>> snapshot;
-  krait::save_state(krait::fingerprint(model), state, snapshot);
+  krait::save_state(state, krait::fingerprint(model), snapshot);
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, state, xs[t], through);
 
   krait::State<Model> again{};
-  krait::step(model, again, xs[5], resumed);  // some other sequence
+  krait::step(model, again, xs[5], resumed);  // another sequence, which restore_state overwrites
   REQUIRE(krait::restore_state(snapshot.bytes(), krait::fingerprint(model), again));
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, again, xs[t], resumed);
   CHECK(resumed == through);
@@ -349,18 +351,18 @@ void continues_with_the_same_bits() {
 
 }  // namespace
 
-TEST_CASE("a sequence that was saved and restored continues with the same bits") {
+TEST_CASE("a state restored from a snapshot continues its sequence with the same bits") {
   continues_with_the_same_bits<Small>();
   continues_with_the_same_bits<krait::Mamba<dims<Storage::int8>>>();
   continues_with_the_same_bits<Classifier<Storage::f32>>();
   continues_with_the_same_bits<krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>>();  // no state
 }
 
-TEST_CASE("a snapshot of another model, or damaged, is refused and the state keeps its bytes") {
+TEST_CASE("restore_state rejects a damaged or truncated snapshot or one of another model, and leaves the state unchanged") {
   using State = krait::State<Small>;
   static State state{}, before;
   krait::Snapshot<State> snapshot;
-  krait::save_state(1234, state, snapshot);
+  krait::save_state(state, 1234, snapshot);
   std::memset(static_cast<void*>(&state), 0x33, sizeof(state));
   before = state;
   const auto refusal = [&](std::span<const std::byte> bytes, std::uint32_t fingerprint) {
@@ -389,9 +391,9 @@ TEST_CASE("a snapshot of another model, or damaged, is refused and the state kee
 
   krait::State<Classifier<Storage::f32>> other{};
   krait::Snapshot<krait::State<Classifier<Storage::f32>>> other_snapshot;
-  krait::save_state(1234, other, other_snapshot);
+  krait::save_state(other, 1234, other_snapshot);
   CHECK(refusal(other_snapshot.bytes(), 1234) == "snapshot: belongs to another model: found " + std::to_string(sizeof(other)) +
                                                      " bytes of state, wanted " + std::to_string(sizeof(state)) + " bytes of state");
-  bytes.insert(bytes.begin(), std::byte{});  // of any alignment
+  bytes.insert(bytes.begin(), std::byte{});  // a snapshot may be at an unaligned address
   CHECK(krait::restore_state(std::span(bytes).subspan(1), 1234, state));
 }

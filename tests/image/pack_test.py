@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""krait-pack from end to end: checkpoints become headers and images, which give the loaded model's logits to the bit; what
-cannot be packed is refused in words, and then nothing is written.
+"""Tests krait-pack: the headers and images that it writes give the same bits as the loaded checkpoint.
 
   pack_test.py [--compiler COMMAND]
+
+Also checks that krait-pack rejects invalid files and options with a message that names the fault, and then writes nothing.
+Exit code 0: all checks pass; 1: some fail.
 """
 import argparse
 import concurrent.futures
@@ -33,7 +35,7 @@ PROGRAM = """// Compares what krait-pack wrote with the checkpoint, loaded. Argu
 
 #include <krait.hpp>
 #include <krait/io/file.hpp>
-#include <krait/io/load.hpp>
+#include <krait/load.hpp>
 
 {includes}
 
@@ -59,7 +61,7 @@ bool check(const char* name, const Model& packed, std::uint32_t fingerprint, con
   static constexpr std::string_view ignore[] = {{"tokens", "logits", "noxton_logits", "input"}};
   std::vector<std::byte> file;
   const auto loaded = std::make_unique<Model>();
-  if (!holds(bool(krait::read_file(checkpoint, file)) && bool(krait::load(*loaded, file, {{.ignore = ignore}})), name,
+  if (!holds(bool(krait::read_file(checkpoint, file)) && bool(krait::load(file, *loaded, {{.ignore = ignore}})), name,
              "the checkpoint loads as the header's Model"))
     return false;
   const auto image = std::make_unique<krait::Image<Model>>();
@@ -82,7 +84,7 @@ int main(int, char** argv) {{
 
 
 def write_checkpoint(path, tensors, others=()):
-    """A safetensors file of float32 tensors, drawn afresh by their shapes, and of others: name, dtype, shape, size in bytes."""
+    """Writes a safetensors file of random float32 tensors {name: shape} and of `others` (name, dtype, shape, bytes)."""
     header, data, draw = {}, b"", random.Random(1)
     for name, dtype, shape, size in others:
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + size]}
@@ -134,7 +136,7 @@ class Test:
             self.wrong.append(sentence)
 
     def packs(self, name, checkpoint, *options):
-        """Packs header and image; gives the table."""
+        """Packs a checkpoint into NAME.hpp and NAME.image, and returns the table of sizes that krait-pack prints."""
         code, said, complaint = self.pack(checkpoint, *options, "--header", self.folder / f"{name}.hpp", "--image",
                                           self.folder / f"{name}.image")
         self.expect(code == 0, f"{name}: {complaint}")
@@ -201,7 +203,7 @@ def check_packed(test):
 
 
 def check_firmware(test):
-    """The weights lie in constants; nothing is initialised before main."""
+    """Checks, for a Cortex-M4, that a packed header's weights are constants in flash and that no code runs before main."""
     compiler = "arm-none-eabi-g++"
     if not shutil.which(compiler):
         print(f"skipped: no {compiler} on this machine")

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""The same model gives the same image on every compiler and machine: 64 and 32 bits, x86, ARM and RISC-V. A big-endian
-machine's says so in its header.
+"""Checks that a model's image has the same bytes from every compiler and little-endian machine (x86, ARM, RISC-V; 32 and 64
+bits), and that the header of a big-endian machine's image has the opposite byte order mark.
 
   same_bytes.py --include DIR
+
+Compiles and runs write_image.cpp for each machine of MACHINES (other machines in qemu-user) and prints the image's size and
+SHA-256. Exit code 0: all equal; 1: they differ; 77: fewer than two compilers are installed.
 """
 import argparse
 import hashlib
@@ -13,7 +16,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-SKIPPED = 77  # what Meson takes for "skipped"
+SKIPPED = 77  # the exit code that Meson reports as "skipped"
 # compiler, flags, emulator
 MACHINES = [
     ("g++", ["-O0", "-march=native"], None),
@@ -27,7 +30,7 @@ MACHINES = [
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--include", required=True)
+    parser.add_argument("--include", required=True, help="the folder that contains krait.hpp")
     args = parser.parse_args()
     digests, wrong = {}, []
     with tempfile.TemporaryDirectory(prefix="krait_image_") as folder:
@@ -52,7 +55,7 @@ def main():
                 if content[8:12] != b"\4\3\2\1":
                     wrong.append(f"{name}: byte order mark {content[8:12].hex()}, wanted 04030201")
     if len(set(digests.values())) > 1:
-        wrong.append("little-endian machines differ")
+        wrong.append("the images of the little-endian machines above differ")
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0 if len(digests) > 1 else SKIPPED
 

@@ -1,4 +1,4 @@
-// Writes a file of images: the same models on every machine. A language model and a stack, in every storage type.
+// Writes images of the same models on every machine to the file argv[1]: a language model and a stack, in every storage type.
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -10,7 +10,8 @@
 
 namespace {
 
-// Multiples of 2^-20, so that no rounding is left to the machine's mathematics; A_log is 0, whose rate every machine knows.
+// Writes one model's image. All weights are multiples of 2^-20, and A_log is 0, so that no number depends on how the machine's
+// math library rounds.
 template <class Model>
 bool write(std::FILE* file) {
   const auto image = std::make_unique<krait::Image<Model>>();

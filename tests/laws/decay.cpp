@@ -1,4 +1,4 @@
-// What A_log and dt do at their extremes, told apart by a state that decays without input: h becomes decay * h exactly.
+// Tests extreme values of A_log and dt. The models run without input (x = 0), so every step computes h = decay * h exactly.
 #include <catch2/catch.hpp>
 #include <cfloat>
 #include <cmath>
@@ -14,7 +14,7 @@ using State = krait::State<Model>;
 using Row = krait::Tensor<float, dims.d_inner>;
 constexpr float inf = std::numeric_limits<float>::infinity();
 
-// dt is `dt` whatever x is; B and C are 0.75 .. 1.25.
+// Returns a model whose dt, B and C do not depend on x: dt is `dt`; B and C are 0.75, 1.0 and 1.25 for the three states.
 Model constant_model(float A_log, float dt) {
   Model model{};
   for (std::size_t n = 0; n < 2 * dims.d_state; ++n)
@@ -42,7 +42,7 @@ bool forgotten(const State& state) {
   return true;
 }
 
-TEST_CASE("A_log of 89 or more, infinity included, makes the state 0 in one step") {
+TEST_CASE("one step without input sets the state to 0 if A_log is 89 or more, up to infinity") {
   for (const float A_log : {89.0f, 1e4f, FLT_MAX, inf}) {
     CAPTURE(A_log);
     const Model model = constant_model(A_log, 0.5f);
@@ -52,7 +52,7 @@ TEST_CASE("A_log of 89 or more, infinity included, makes the state 0 in one step
   }
 }
 
-TEST_CASE("A_log of -105 or less, infinity included, keeps the state to the bit for ever") {
+TEST_CASE("the state keeps its exact bits over 1000 steps without input if A_log is -105 or less, down to -infinity") {
   for (const float A_log : {-105.0f, -1e4f, -FLT_MAX, -inf}) {
     CAPTURE(A_log);
     const Model model = constant_model(A_log, 0.5f);
@@ -63,7 +63,7 @@ TEST_CASE("A_log of -105 or less, infinity included, keeps the state to the bit 
   }
 }
 
-TEST_CASE("A_log that is denormal decays as 0 does: by e^-delta") {
+TEST_CASE("a denormal A_log decays the state by e^-delta, as an A_log of 0 does") {
   const Model zero = constant_model(0.0f, 0.5f);
   const State filled = after(zero, {}, 3.0f);
   const State decayed = after(zero, filled, 0.0f);
@@ -73,7 +73,7 @@ TEST_CASE("A_log that is denormal decays as 0 does: by e^-delta") {
   CHECK(static_cast<double>(decayed.h.get(0, 0)) / static_cast<double>(filled.h.get(0, 0)) == Approx(decay).epsilon(1e-6));
 }
 
-TEST_CASE("dt of -110 or less, infinity included, keeps the state and lets nothing in") {
+TEST_CASE("the state does not decay and takes no input if dt is -110 or less, down to -infinity") {
   const State filled = after(constant_model(0.0f, 0.5f), {}, 3.0f);
   for (const float dt : {-110.0f, -1e4f, -FLT_MAX, -inf})
     for (const float A_log : {-inf, -1e4f, 0.0f, 3.0f, 20.0f}) {
@@ -82,7 +82,7 @@ TEST_CASE("dt of -110 or less, infinity included, keeps the state and lets nothi
     }
 }
 
-TEST_CASE("a huge dt makes the state 0, unless A_log keeps it") {
+TEST_CASE("one step without input sets the state to 0 if dt is 1e4 or more; if A_log is also -1e4, it keeps the state") {
   const State filled = after(constant_model(0.0f, 0.5f), {}, 3.0f);
   for (const float dt : {1e4f, 1e30f, FLT_MAX}) {
     CAPTURE(dt);
@@ -92,7 +92,7 @@ TEST_CASE("a huge dt makes the state 0, unless A_log keeps it") {
   }
 }
 
-TEST_CASE("a NaN in one channel's parameters leaves the other channels alone") {
+TEST_CASE("a NaN in one channel's parameters does not change the states of the other channels") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const Model model = constant_model(0.3f, 0.5f);
   const State clean = after(model, after(model, {}, 3.0f), -1.0f);

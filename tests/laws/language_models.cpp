@@ -1,4 +1,4 @@
-// The dims of Mamba that the laws run on.
+// The language models (krait::Mamba) that the law tests run on, with odd, prime and minimal dims.
 #include "make_subject.hpp"
 
 namespace laws {
@@ -25,7 +25,7 @@ using Mamba = krait::Mamba<dims>;
 std::vector<Subject> language_models() {
   std::vector<Subject> all;
   add<Mamba, seed, odd, prime, smallest>(all, "Mamba");
-#ifndef LAWS_QUICK  // the layers, which are always seen, have such dims too
+#ifndef LAWS_QUICK  // quick builds leave these out: layers.cpp tests single layers with similar dims
   add<Mamba, usual, one_state, one_tap, two_taps, narrow, wide>(all, "Mamba");
 #endif
   return all;

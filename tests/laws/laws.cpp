@@ -1,5 +1,6 @@
-// What holds for every model of any dims. "The same bits" is meant so: outputs and states are compared as bytes, and
-// scratch memory is full of NaN before every call.
+// Laws: properties that every model must have, whatever its layers and dims. Each test runs on every model of subjects().
+// "The same bits" is literal: outputs and states are compared as bytes. The scratch is filled with NaN before every call,
+// so a law fails if a function reads scratch memory that it has not written.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstdint>
@@ -11,7 +12,7 @@
 namespace laws {
 namespace {
 
-// Numbers that are the same on every machine.
+// A random number generator that draws the same numbers on every machine.
 class Draws {
  public:
   explicit Draws(std::uint64_t seed) : key_(krait::key(seed)) {}
@@ -23,7 +24,7 @@ class Draws {
   std::uint64_t count_ = 0;
 };
 
-// A sequence of inputs: tokens, or rows of floats in +-2.
+// A sequence of `length` random inputs: token ids, or vectors of d_in floats between -2 and 2.
 struct Sequence {
   const Subject& subject;
   Bytes bytes{length * subject.input_bytes()};
@@ -43,7 +44,7 @@ struct Sequence {
   const void* at(std::size_t t) const { return bytes.data() + t * subject.input_bytes(); }
 };
 
-// A model with its weights; a scratch that may hold anything between calls.
+// A model with random weights, and a scratch that dirty_scratch() fills with NaN.
 struct Model {
   const Subject& subject;
   Bytes weights{subject.model_bytes};
@@ -60,7 +61,7 @@ struct Model {
   }
 };
 
-// Output rows, with a guard behind the last that nothing may write to.
+// `count` output vectors of d_out floats, followed by guard bytes. guard_whole() is false if anything wrote to the guard.
 struct Rows {
   std::size_t d_out, count;
   Bytes bytes{(count * d_out + guard) * sizeof(float)};
@@ -73,7 +74,7 @@ struct Rows {
       if (bytes.data()[i] != std::byte{0xA5}) return false;
     return true;
   }
-  static constexpr std::size_t guard = 80;  // more than a panel
+  static constexpr std::size_t guard = 80;  // floats: more than a panel, which has at most 64 outputs
 };
 
 bool same_row(const Rows& a, std::size_t at_a, const Rows& b, std::size_t at_b) {
@@ -83,7 +84,7 @@ bool same_rows(const Rows& a, const Rows& b, std::size_t n) {
   return std::memcmp(a.row(0), b.row(0), n * a.d_out * sizeof(float)) == 0;
 }
 
-// What single steps give: every output, and the state after every token (states[0] is the fresh one).
+// The results of a loop of single steps: every output, and the state after every token (states[0] is the fresh state).
 struct Steps {
   Rows outputs;
   std::vector<Bytes> states;
@@ -98,10 +99,11 @@ struct Steps {
   }
 };
 
-// A sequence's length cut into pieces, each with the chunk it is handled in: none, 1 to d_conv + 1, or longer.
+// A part of a sequence that one prefill processes: its number of tokens, and an index into Subject::chunks.
 struct Piece {
   std::size_t size, chunk;
 };
+// Cuts a sequence of `length` tokens into random pieces: empty ones, ones of 1 to d_conv + 1 tokens, and ones of up to 50.
 std::vector<Piece> random_split(const Subject& s, Draws& draws) {
   std::vector<Piece> pieces;
   for (std::size_t left = length; left > 0;) {
@@ -119,7 +121,7 @@ std::string words(const Chunks& chunks, const std::vector<Piece>& pieces) {
   return s;
 }
 
-TEST_CASE("forward gives the bits of that many steps") {
+TEST_CASE("forward returns the same bits as single steps over the same sequence") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 1);
@@ -133,7 +135,7 @@ TEST_CASE("forward gives the bits of that many steps") {
   }
 }
 
-TEST_CASE("a prefill gives the bits of that many steps, in one piece and in any chunks") {
+TEST_CASE("prefill gives the same outputs and state, to the bit, as single steps, with every chunk size") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 1);
@@ -157,7 +159,7 @@ TEST_CASE("a prefill gives the bits of that many steps, in one piece and in any 
   }
 }
 
-TEST_CASE("a sequence split anywhere and anyhow gives the bits of single steps, and so does the state after each piece") {
+TEST_CASE("a sequence split at random among several prefills gives the same bits as single steps, states included") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 3);
@@ -182,7 +184,7 @@ TEST_CASE("a sequence split anywhere and anyhow gives the bits of single steps, 
   }
 }
 
-TEST_CASE("a prefill of every length up to one past the convolution's taps, and around a chunk's and a tile's, gives the bits of steps") {
+TEST_CASE("prefills of 1 to d_conv + 1 tokens, and of one more or less than a tile or chunk, give the same bits as steps") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 3);
@@ -204,7 +206,7 @@ TEST_CASE("a prefill of every length up to one past the convolution's taps, and 
   }
 }
 
-TEST_CASE("a prefill that asks for one row gives the last of them, and the same state") {
+TEST_CASE("a prefill with one output vector writes the last token's output, and leaves the same state as with all outputs") {
   for (const Subject& s : subjects()) {
     if (!s.summarises) continue;
     INFO(s.name);
@@ -224,7 +226,7 @@ TEST_CASE("a prefill that asks for one row gives the last of them, and the same 
   }
 }
 
-TEST_CASE("a prefill takes as many tokens as there are rows for") {
+TEST_CASE("a prefill of 70 tokens into 5 output vectors processes 5 tokens and returns 5") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 6);
@@ -239,7 +241,7 @@ TEST_CASE("a prefill takes as many tokens as there are rows for") {
   }
 }
 
-TEST_CASE("an empty prompt changes nothing") {
+TEST_CASE("a prefill of zero tokens returns 0 and changes neither state nor output") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 6);
@@ -258,7 +260,7 @@ TEST_CASE("an empty prompt changes nothing") {
   }
 }
 
-TEST_CASE("a step with its scratch on the stack gives the bits of one with a scratch handed in") {
+TEST_CASE("a step that places its scratch on the call stack gives the same bits as one that takes the caller's scratch") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 6);
@@ -272,7 +274,7 @@ TEST_CASE("a step with its scratch on the stack gives the bits of one with a scr
   }
 }
 
-TEST_CASE("a state saved as bytes and restored continues the sequence") {
+TEST_CASE("a state copied as bytes continues its sequence with the same bits, even after the original was overwritten") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 8);
@@ -297,7 +299,7 @@ TEST_CASE("a state saved as bytes and restored continues the sequence") {
   }
 }
 
-TEST_CASE("two sequences of two models interleaved over one scratch give the bits that each gives alone") {
+TEST_CASE("two models that take turns with one shared scratch give the same bits as each model alone") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model one(s, 12), two(s, 13);
@@ -319,7 +321,7 @@ TEST_CASE("two sequences of two models interleaved over one scratch give the bit
   }
 }
 
-TEST_CASE("later tokens never change earlier outputs") {
+TEST_CASE("a prefill is causal: changing later tokens does not change the outputs of earlier tokens") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 17);
@@ -341,7 +343,7 @@ TEST_CASE("later tokens never change earlier outputs") {
   }
 }
 
-TEST_CASE("a state of zeros is a fresh one, whatever it was before") {
+TEST_CASE("a used state that is overwritten with zeros starts a new sequence, with the same bits as a new state") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 20);
@@ -357,7 +359,7 @@ TEST_CASE("a state of zeros is a fresh one, whatever it was before") {
   }
 }
 
-TEST_CASE("a call changes no weight") {
+TEST_CASE("step leaves every byte of the model's weights unchanged") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 23);
@@ -367,7 +369,7 @@ TEST_CASE("a call changes no weight") {
   }
 }
 
-TEST_CASE("NaN, infinities, denormals and huge numbers in one sequence end with its state") {
+TEST_CASE("NaN, infinities, denormals and huge inputs in one sequence do not change another sequence that shares its scratch") {
   constexpr float odd[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                            -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::denorm_min(),
                            -1e-40f, 1e30f, -1e30f, std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(),
@@ -390,15 +392,15 @@ TEST_CASE("NaN, infinities, denormals and huge numbers in one sequence end with 
         model.step(state, poisoned.at(t), poisoned_ys.row(t));
         model.step(other, xs.at(t), ys.row(t));
       }
-      CHECK(ys.bytes == steps.outputs.bytes);  // the neighbour on the same scratch saw nothing
+      CHECK(ys.bytes == steps.outputs.bytes);  // the other sequence, on the same scratch, is unaffected
       state = Bytes(s.state_bytes);
       s.prefill[2](model.weights.data(), state.data(), xs.at(0), length, prefilled.row(0), length, model.dirty_scratch());
-      CHECK(prefilled.bytes == steps.outputs.bytes);  // and a fresh state is clean again
+      CHECK(prefilled.bytes == steps.outputs.bytes);  // a fresh state gives the usual outputs again
     }
   }
 }
 
-TEST_CASE("a token outside the vocabulary is one and the same, whatever its value") {
+TEST_CASE("all token ids outside the vocabulary (negative or too large) give the same finite outputs and the same state") {
   for (const Subject& s : subjects()) {
     if (!s.takes_tokens()) continue;
     INFO(s.name);

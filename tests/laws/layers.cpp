@@ -1,4 +1,4 @@
-// The dims of the other four systems, and the stacks, that the laws run on.
+// The single layers (both SSM variants, MambaBlock, ResidualBlock) and the stacks that the law tests run on.
 #include "make_subject.hpp"
 
 namespace laws {
@@ -33,19 +33,19 @@ constexpr auto block_bare = resolve(BlockDims{.d_model = 8, .d_state = 1, .d_con
                                               .conv_bias = false, .dt_bias = false});
 constexpr auto block_one_tap = resolve(BlockDims{.d_model = 33, .d_state = 2, .d_conv = 1, .d_inner = 67, .dt_rank = 1});
 
-// A classifier: features, blocks, the mean of all rows, classes.
+// A classifier of feature vectors: Linear, two residual blocks, the mean over all tokens, Linear to 9 classes.
 struct Mean {
   KRAIT_PARAMS(Mean, (krait::Linear<LinearDims{.d_in = 12, .d_out = 16, .bias = true}>, linear_in),
                (std::array<krait::ResidualBlock<block_usual>, 2>, layers), (krait::MeanPool<16>, pool),
                (krait::Linear<LinearDims{.d_in = 16, .d_out = 9, .bias = true}>, classifier));
 };
-// Tokens to classes by the last row.
+// A classifier of token ids: Embedding, residual block, norm, the last token's vector, Linear to 5 classes.
 struct Last {
   KRAIT_PARAMS(Last, (krait::Embedding<29, 10>, embedding), (krait::ResidualBlock<block_odd>, block),
                (krait::RmsNorm<krait::NormDims{.d_model = 10, .bias = true}>, norm), (krait::LastPool<10>, pool),
                (krait::Linear<LinearDims{.d_in = 10, .d_out = 5}>, classifier));
 };
-// A filter: a row for every row.
+// A sequence-to-sequence filter: maps every input vector of 3 floats to one output float.
 struct Filter {
   KRAIT_PARAMS(Filter, (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
                (krait::Linear<LinearDims{.d_in = 3, .d_out = 8}>, linear_in), (krait::MambaBlock<block_bare>, mixer),

@@ -1,4 +1,4 @@
-// subject<Model>(name): the table's functions for one model.
+// subject<Model>(name) returns the table of functions (Subject) that the law tests call for one model.
 #ifndef KRAIT_TESTS_LAWS_MAKE_SUBJECT_HPP
 #define KRAIT_TESTS_LAWS_MAKE_SUBJECT_HPP
 
@@ -102,7 +102,7 @@ Subject subject(std::string name, std::size_t d_conv = 1) {
   return s;
 }
 
-// Dims as words: only what differs from 0 and from off.
+// Writes dims as text for the names of models. Sizes of 0 and flags that are off are left out.
 inline std::string describe(const krait::ModelDims& d) {
   std::string s;
   const auto number = [&](const char* name, std::size_t n) { s += std::string(name) + " " + std::to_string(n) + ", "; };

@@ -1,4 +1,4 @@
-// Session adds no arithmetic.
+// Session, StepByLayer and calls without an output give the same bits as step.
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
@@ -18,7 +18,7 @@ namespace {
 constexpr auto dims = krait::noxton({.vocab_size = 24, .d_model = 12, .n_layers = 2});
 using Model = krait::Mamba<dims>;
 
-TEST_CASE("a session gives the bits of steps, reset starts afresh, and a restored state continues") {
+TEST_CASE("Session gives the same bits as step; reset starts a new sequence, and restore continues a saved one") {
   const Model model = krait::init<Model>(krait::key(5));
   const std::vector<int> tokens{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 23};
   krait::State<Model> state{};
@@ -44,14 +44,14 @@ TEST_CASE("a session gives the bits of steps, reset starts afresh, and a restore
   }
 }
 
-TEST_CASE("a step layer by layer gives the bits of a step") {
+TEST_CASE("StepByLayer, which runs one layer a call, gives the same logits and state, to the bit, as step") {
   constexpr auto int8_dims = krait::resolve(krait::ModelDims{
       .vocab_size = 24, .d_model = 12, .n_layers = 3, .tied = false, .storage = krait::Storage::int8});
   const auto compare = []<class M>(const M& model) {
     krait::State<M> state, by_layer_state;
     krait::Tensor<float, M::d_out> logits, by_layer_logits;
     krait::StepByLayer by_layer{model, by_layer_state};
-    CHECK_FALSE(by_layer.advance());  // nothing was begun
+    CHECK_FALSE(by_layer.advance());  // begin has not been called yet
     for (const int token : {3, 1, 4, -1, 23}) {
       krait::step(model, state, token, logits);
       by_layer.begin(token);
@@ -63,7 +63,7 @@ TEST_CASE("a step layer by layer gives the bits of a step") {
       CHECK(by_layer_logits == logits);
       CHECK(std::memcmp(&by_layer_state, &state, sizeof(state)) == 0);
     }
-    // finish and begin run the layers that remain.
+    // Called early, begin and finish first run the token's remaining layers.
     krait::step(model, state, 5, krait::no_output);
     krait::step(model, state, 6, krait::no_output);
     krait::step(model, state, 7, logits);
@@ -102,7 +102,8 @@ void any_scratch_serves_a_step(const Model& model, const Input& x) {
   CHECK(std::memcmp(&one_state, &most_state, sizeof(one_state)) == 0);
 }
 
-// By step and by prefill, of sequences whose answers are wanted now and then.
+// Checks that step and prefill with krait::no_output leave the same state as with an output, and that the next output is
+// the same.
 template <class Model, class Inputs>
 void answers_left_out_change_nothing(const Model& model, const Inputs& xs) {
   const auto same = [](const krait::State<Model>& a, const krait::State<Model>& b) {
@@ -136,26 +137,26 @@ struct PoolingParts {
     (krait::Linear<krait::LinearDims{.d_in = 12, .d_out = 3}>, classify));
 };
 
-TEST_CASE("steps and prefills without an output leave the state of those with one") {
+TEST_CASE("step and prefill with krait::no_output leave the same state, to the bit, as with an output") {
   answers_left_out_change_nothing(krait::init<Model>(krait::key(6)), std::vector<int>{3, 1, 4, 1, 5, 9, 2, 6, 5, 3});
   std::vector<krait::Tensor<float, 5>> rows(70);
   for (std::size_t i = 0; i < 350; ++i) rows[i / 5][i % 5] = krait::uniform(krait::key(7), i, -1.0f, 1.0f);
   const auto pooling = [&]<class Pool>(Pool) {
     auto model = std::make_unique<krait::Stack<PoolingParts<Pool>>>();
-    krait::init(*model, krait::key(8));
+    krait::init(krait::key(8), *model);
     answers_left_out_change_nothing(*model, rows);
   };
   pooling(krait::MeanPool<12>{});
   pooling(krait::LastPool<12>{});
 }
 
-TEST_CASE("a step with the scratch of more tokens gives the bits of one with its own") {
+TEST_CASE("step gives the same bits with a scratch for 4 or 64 tokens as with a scratch for one token") {
   any_scratch_serves_a_step(krait::init<Model>(krait::key(5)), 7);
   using Pooling = krait::Stack<PoolingParts<krait::MeanPool<12>>>;
   any_scratch_serves_a_step(krait::init<Pooling>(krait::key(8)), std::array<float, 5>{1.0f, -2.0f, 0.5f, 3.0f, -1.0f});
 }
 
-// Default initialisation in memory that is not zero.
+// Checks that a state default-initialised in memory full of 0xA5 has only zero bytes.
 template <class Model>
 void state_is_fresh() {
   using State = krait::State<Model>;
@@ -166,7 +167,7 @@ void state_is_fresh() {
   CHECK(std::all_of(memory.begin(), memory.end(), [](unsigned char byte) { return byte == 0; }));
 }
 
-TEST_CASE("a default-initialised state is a fresh sequence's, all of its bytes zero") {
+TEST_CASE("default-initialising a state sets all of its bytes to zero, which is the state of a new sequence") {
   constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 12});
   state_is_fresh<Model>();
   state_is_fresh<krait::MambaBlock<block>>();

@@ -1,4 +1,4 @@
-// A stack adds no arithmetic: it gives what its members give when they are called one after the other.
+// A Stack gives the same bits as its layers called one after the other.
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -14,7 +14,7 @@ constexpr std::size_t length = 9;
 template <std::size_t width>
 using Rows = std::vector<krait::Tensor<float, width>>;
 
-// Members that work in place and members that do not, next to each other in every order; every norm has an eps of its own.
+// Layers that work in place and layers that do not, in every order of the two kinds. Every norm has a different eps.
 struct Parts {
   KRAIT_PARAMS(Parts,
     (krait::Linear<LinearDims{.d_in = 7, .d_out = 12}>, first),
@@ -42,7 +42,7 @@ Rows<width> drawn_rows(float limit) {
   return rows;
 }
 
-// Of a pooling layer, the summary of every beginning.
+// Returns a layer's output for every token, by single steps. A pooling layer's outputs are its summaries of every prefix.
 template <class Layer>
 Rows<Layer::d_out> through(const Layer& layer, const Rows<Layer::d_in>& xs) {
   krait::State<Layer> state{};
@@ -51,7 +51,7 @@ Rows<Layer::d_out> through(const Layer& layer, const Rows<Layer::d_in>& xs) {
   return ys;
 }
 
-TEST_CASE("a stack gives the bits of its members one after the other") {
+TEST_CASE("a stack gives the same bits as its layers called one after the other") {
   static krait::Stack<Parts> stack;
   draw(stack, 1);
   const auto xs = drawn_rows<7>(0.5f);
@@ -67,7 +67,7 @@ TEST_CASE("a stack gives the bits of its members one after the other") {
   CHECK(last == wanted.back());
 }
 
-// An array of blocks as first and as last member, where it does not read the rows that it writes.
+// A stack whose first and last members are arrays of blocks: there, an array's input and output are different vectors.
 struct BlocksAtBothEnds {
   static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 7, .d_state = 2});
   KRAIT_PARAMS(BlocksAtBothEnds,
@@ -76,7 +76,7 @@ struct BlocksAtBothEnds {
     (std::array<krait::ResidualBlock<block>, 2>, behind));
 };
 
-TEST_CASE("a stack that begins and ends with an array of blocks gives the bits of the blocks one after the other") {
+TEST_CASE("a stack that begins and ends with an array of blocks gives the same bits as the blocks called one by one") {
   static krait::Stack<BlocksAtBothEnds> stack;
   draw(stack, 4);
   const auto xs = drawn_rows<7>(0.5f);
@@ -87,7 +87,7 @@ TEST_CASE("a stack that begins and ends with an array of blocks gives the bits o
   CHECK(through(stack, xs) == rows);
 }
 
-TEST_CASE("the scratch has a second run of rows where a member between two others does not work in place") {
+TEST_CASE("a stack's scratch has two buffers between layers if an inner layer does not work in place") {
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<Parts>>::between){}.size() == 2);
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::between){}.size() == 2);
 }
@@ -109,14 +109,14 @@ void check_norm(const Rows<dims.d_model>& xs) {
   }
 }
 
-TEST_CASE("a norm divides by its own eps") {
+TEST_CASE("RmsNorm divides by sqrt(mean square + eps), with the eps of its own dims") {
   const auto xs = drawn_rows<12>(0.25f);  // a mean square of 0.02
   check_norm<NormDims{.d_model = 12}>(xs);
   check_norm<NormDims{.d_model = 12, .eps = 0.5}>(xs);
   check_norm<NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(xs);
 }
 
-TEST_CASE("a mean pool gives the mean of all rows so far") {
+TEST_CASE("MeanPool gives, at every step, the mean of all vectors so far") {
   const auto xs = drawn_rows<21>(1.0f);
   const auto means = through(krait::MeanPool<21>{}, xs);
   for (std::size_t i = 0; i < 21; ++i) {

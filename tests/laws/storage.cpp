@@ -1,6 +1,6 @@
-// Every system with weights of every storage type but f32, which the other files have. Compiled without optimisation on every
-// target, because bits do not depend on it. Odd and even numbers of inputs; outputs over two panels. The systems share parts of
-// the same dims, which are then compiled once.
+// The models with weights stored as bf16, f16 and int8 that the law tests run on; the other files cover f32. Inputs have odd
+// and even sizes, and outputs fill more than two panels. This file is compiled without optimisation on every target, because
+// the bits do not depend on optimisation. The models share layers of the same dims, so these layers are compiled only once.
 #include "make_subject.hpp"
 
 namespace laws {
@@ -31,8 +31,8 @@ struct Parts {
                (krait::Linear<LinearDims{.d_in = 33, .d_out = 131, .bias = true, .storage = storage}>, classifier));
 };
 
-// A chunk smaller than a tile of tokens, for which tokens go one by one, and the usual one. Every further chunk costs
-// as much compile time as these.
+// A chunk of 2 tokens is smaller than a tile, so its tokens are processed one by one; 64 is the default. There are only these
+// two because every further chunk size adds as much compile time again.
 constexpr Chunks two_kinds{2, 64, 64, 64};
 
 template <Storage storage>
@@ -40,7 +40,7 @@ void add_systems(std::vector<Subject>& to, const std::string& of) {
   const auto add_one = [&]<class Model>(std::type_identity<Model>, const std::string& name, std::size_t d_conv) {
     to.push_back(subject<Model, two_kinds>(of + " " + name, d_conv));
   };
-#ifndef LAWS_QUICK  // the block is all there is to most of them
+#ifndef LAWS_QUICK  // quick builds test only the MambaBlock, which most of these models consist of
   add_one(std::type_identity<krait::SelectiveStateSpaceModel<core<storage>>>{},
           "SelectiveStateSpaceModel" + describe(core<storage>), 1);
   add_one(std::type_identity<krait::SelectiveStateSpace<own<storage>>>{}, "SelectiveStateSpace" + describe(own<storage>), 1);
@@ -51,7 +51,8 @@ void add_systems(std::vector<Subject>& to, const std::string& of) {
   add_one(std::type_identity<krait::MambaBlock<block<storage>>>{}, "MambaBlock" + describe(block<storage>), 3);
 }
 
-// One token's tile of a 16-bit layer is two panels wide for at most 256 inputs. `d_out`: two panels and a narrow one.
+// Adds a Linear layer of one storage type. With 16-bit weights, the tile of one token is two panels wide if d_in is at most
+// 256, so 256 and 257 inputs are both tested. The default of 144 outputs fills two panels of 64 and a narrow one of 16.
 template <Storage storage, std::size_t d_in, std::size_t d_out = 144>
 void add_linear(std::vector<Subject>& to, const std::string& of) {
   constexpr Chunks chunks{1, 2, 3, 64};

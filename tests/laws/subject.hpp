@@ -1,4 +1,4 @@
-// A model behind a table of plain functions: a law is written and compiled once, and run on every one of them.
+// Subject: a model behind a table of plain function pointers, so each law is compiled once and runs on every model.
 #ifndef KRAIT_TESTS_LAWS_SUBJECT_HPP
 #define KRAIT_TESTS_LAWS_SUBJECT_HPP
 
@@ -14,7 +14,7 @@
 
 namespace laws {
 
-// Zeroed memory, aligned as every model, state and scratch needs it.
+// A block of memory, zeroed and aligned to 64 bytes, as models, states and scratches require.
 class Bytes {
  public:
   explicit Bytes(std::size_t size) : size_(size), data_(static_cast<std::byte*>(::operator new(size, alignment))) {
@@ -22,7 +22,7 @@ class Bytes {
   }
   Bytes(const Bytes& other) : Bytes(other.size_) { std::memcpy(data(), other.data(), size_); }
   Bytes& operator=(const Bytes& other) {
-    std::memcpy(data(), other.data(), size_);  // of one size by construction
+    std::memcpy(data(), other.data(), size_);  // both have the same size: only blocks of one model are assigned
     return *this;
   }
   std::byte* data() { return data_.get(); }
@@ -40,48 +40,48 @@ class Bytes {
   std::unique_ptr<std::byte, Free> data_;
 };
 
-// How many tokens a scratch is for; see Subject::prefill.
+// Chunk sizes: the numbers of tokens that the scratches of the prefills are for (see Subject::prefill).
 inline constexpr std::size_t chunk_count = 4;
 using Chunks = std::array<std::size_t, chunk_count>;
 inline constexpr Chunks usual_chunks{1, 3, 16, 64};
 
-// Code that runs unoptimised or watched tries less: fewer draws, fewer models.
+// Builds without optimisation or with sanitizers are slow, so they test fewer models with fewer random splits.
 #ifdef LAWS_QUICK
 inline constexpr bool quick = true;
 #else
 inline constexpr bool quick = false;
 #endif
 
-// The length of every law's sequence: a chunk of 64, and a tail that fills neither a chunk nor a tile.
+// Every test sequence has 70 tokens: one chunk of 64, and 6 more that fill neither a chunk nor a tile.
 inline constexpr std::size_t length = 70;
 
 struct Subject {
-  std::string name;             // the system and its dims
-  std::size_t vocab_size;       // 0: takes rows, not tokens
-  std::size_t d_in, d_out;      // floats of a row; d_in is 1 where tokens (int) are taken
-  std::size_t d_conv;           // splits up to one longer than it are tried
-  Chunks chunks;                // those that are the same stand side by side
-  bool quick;                   // fewer draws
+  std::string name;             // the model's type and dims
+  std::size_t vocab_size;       // 0 if the inputs are vectors of floats, not token ids
+  std::size_t d_in, d_out;      // floats of an input and of an output; d_in is 1 for token ids (int)
+  std::size_t d_conv;           // the laws test pieces of up to d_conv + 1 tokens
+  Chunks chunks;                // equal chunk sizes are next to each other
+  bool quick;                   // test fewer random splits
   std::size_t model_bytes, state_bytes;
-  std::size_t scratch_bytes;    // of the largest chunk
-  bool summarises;              // a prefill may ask for one row
+  std::size_t scratch_bytes;    // for the largest chunk
+  bool summarises;              // prefill may write one output vector instead of all
   bool forward_gives_one_row;
 
-  // Every parameter drawn anew, biases and norms included; the padding stays zero.
+  // Sets every parameter, biases and norms included, to a random number. The padding stays zero.
   void (*draw)(std::byte* model, krait::Key);
   void (*step)(const std::byte* model, std::byte* state, const void* x, float* y, std::byte* scratch);
-  // With the scratch on the stack.
+  // Calls step without a scratch: step then places it on the call stack.
   void (*step_alone)(const std::byte* model, std::byte* state, const void* x, float* y);
-  // n rows in, and room for `rows` rows out. Index: into chunks.
+  // prefill[i] reads n inputs and writes at most `rows` outputs, with a scratch for chunks[i] tokens.
   std::size_t (*prefill[chunk_count])(const std::byte* model, std::byte* state, const void* xs, std::size_t n, float* ys,
                                       std::size_t rows, std::byte* scratch);
-  // Only where it summarises: one row out.
+  // prefill_last[i] reads n inputs and writes one output, the last. It returns 0 if the model does not summarise.
   std::size_t (*prefill_last[chunk_count])(const std::byte* model, std::byte* state, const void* xs, std::size_t n, float* y,
                                            std::byte* scratch);
   std::size_t (*prefill_alone)(const std::byte* model, std::byte* state, const void* xs, std::size_t n, float* ys);
-  void (*forward)(const std::byte* model, const void* xs, float* ys);  // `length` rows in
+  void (*forward)(const std::byte* model, const void* xs, float* ys);  // reads `length` inputs
 
-  // An index of every chunk that is another.
+  // Indices into `chunks`, one for each different chunk size.
   std::vector<std::size_t> distinct_chunks() const {
     std::vector<std::size_t> indices;
     for (std::size_t i = 0; i < chunk_count; ++i)
@@ -96,7 +96,7 @@ std::vector<Subject> language_models();
 std::vector<Subject> layers();
 std::vector<Subject> stored_otherwise();
 
-// All of them.
+// All models that the laws run on.
 inline const std::vector<Subject>& subjects() {
   static const std::vector<Subject> all = [] {
     std::vector<Subject> subjects = language_models();

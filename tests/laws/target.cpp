@@ -1,9 +1,9 @@
-// The laws must run on the target that they are said to run on.
+// Checks that the compiler flags select the Highway target that the test's name says.
 #include <catch2/catch.hpp>
 #include <krait.hpp>
 #include <string>
 
-TEST_CASE("the flags give the target they are meant to") {
+TEST_CASE("the compiler flags of this program select the Highway target named in WANTED_TARGET") {
   CAPTURE(krait::target_name(), krait::has_fma);
 #ifdef WANTED_TARGET
   CHECK(std::string(krait::target_name()) == WANTED_TARGET);

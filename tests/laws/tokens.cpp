@@ -1,4 +1,4 @@
-// Tokens of every integer type.
+// Token ids of every integer type, inside and outside the vocabulary.
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <krait.hpp>
@@ -56,8 +56,9 @@ void check_range() {
   }
 }
 
-TEMPLATE_TEST_CASE("a token inside the vocabulary is its row, one outside a row of zeros", "", std::int8_t, std::uint8_t,
-                   std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t, std::uint64_t) {
+TEMPLATE_TEST_CASE("Embedding gives its weight's row for a token id in the vocabulary, zeros for any other", "",
+                   std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t,
+                   std::uint64_t) {
   check_range<1, TestType>();
   check_range<100, TestType>();
   check_range<256, TestType>();
@@ -66,7 +67,7 @@ TEMPLATE_TEST_CASE("a token inside the vocabulary is its row, one outside a row 
 constexpr auto dims = krait::resolve({.vocab_size = 21, .d_model = 8, .n_layers = 1, .tied = false});
 using Model = krait::Mamba<dims>;
 
-TEST_CASE("a token outside the vocabulary gives a model the logits of an embedding row of zeros") {
+TEST_CASE("a token id outside the vocabulary gives the same logits as a token whose embedding is all zeros") {
   Model model{};
   krait::for_each_param(model, [i = std::uint64_t{0}](auto, auto& param) mutable {
     for (std::size_t row = 0; row < param.rows; ++row)

@@ -1,4 +1,4 @@
-"""Small wrong changes of include/krait: what is found by its text, what replaces it, and the suites that should notice."""
+"""The mutants of include/krait: for each, a text that occurs once, its wrong replacement, and the suites that should fail."""
 import dataclasses
 import pathlib
 
@@ -11,13 +11,13 @@ class Mutant:
     old: str
     new: str
     needs: str = ""  # a processor feature, as /proc/cpuinfo spells it
-    by_compiler: bool = False  # a static assertion or a compiler's error is what should notice it
-    equivalent: str = ""  # why no test can notice it
+    by_compiler: bool = False  # a compile error should reveal it
+    equivalent: str = ""  # the reason, if no test can detect it
     file: pathlib.Path = None  # where the text was found
 
 
 def group(suites, *changes, **facts):
-    """Changes for the same suites (names with ` + ` between): (old, new), or (old, new, other facts)."""
+    """Adds mutants, (old text, new text) or (old text, new text, other fields), for suites separated by ` + `."""
     for old, new, *more in changes:
         MUTANTS.append(Mutant(suites.split(" + "), old, new, **facts, **(more[0] if more else {})))
 
@@ -45,16 +45,22 @@ group("fail parameter_names_fit",
 group("fail step_token_is_no_bool",
       ("std::integral<T> && !std::same_as<std::remove_cv_t<T>, bool>", "std::integral<T>"))
 group("fail step_row_has_known_length",
-      ("float> && (extent<std::remove_cv_t<T>> > 0);", "float>;"))
+      ("float> &&\n                      (detail::extent<std::remove_cv_t<T>> > 0);", "float>;"))
 group("fail block_dt_rank_is_at_most_d_inner",
       ("consteval bool valid(const auto& dims) { return repaired(dims) == dims; }",
        "consteval bool valid(const auto&) { return true; }"))
 group("fail stack_behind_pooling_has_no_state",
       ("bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
-group("fail scratch_of_step_is_for_one_token",
-      ("if constexpr (of_model && one_token) {", "if constexpr (false && of_model && one_token) {"))
 group("fail state_has_the_models_type",
-      ("  return std::is_same_v<Found, Wanted>;", "  return true;"))
+      ("!std::is_same_v<std::remove_const_t<Found>, State<Model>>", "sizeof(Found) != sizeof(State<Model>)"))
+group("fail step_state_is_no_temporary", ("return std::is_lvalue_reference_v<S>;", "return true;"),
+      ("argument<Found>::template outlives_the_call<S>", "argument<Found>::template outlives_the_call<S&>"))
+group("fail step_output_is_no_temporary", ("!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found>", "false && detail::Contiguous<Found>"))
+group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()) return false;\n  else if constexpr (!input<Model, In>()) return false;",
+                                          "else if constexpr (!(input<Model, In>() & state<Model, S>())) return false;"))
+group("fail step_scratch_is_not_const",
+      ("\"krait: the fifth argument, scratch, must not be const, because the call writes it\");\n    return false;", "\"\");\n    return true;"))
+group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),
       by_compiler=True)
 group("bits",
@@ -118,14 +124,14 @@ group("unit/random",
       ("return 1.41421354f * opaque(p * u);", "return 1.41421354f * p;"))
 group("unit/sample_weights", ("return both.high ^ both.low;", "return both.high;"))
 group("noxton",
-      ("Key split(Key k, std::uint64_t i) { return threefry(k, i); }",
-       "Key split(Key k, std::uint64_t i) { return threefry(k, i + 1); }"),
+      ("Key split(Key k, std::uint64_t i) noexcept { return threefry(k, i); }",
+       "Key split(Key k, std::uint64_t i) noexcept { return threefry(k, i + 1); }"),
       ("{static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(seed)}",
        "{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}"),
       ("w = central ? w - 2.5f", "w = central ? w - 2.4999f"),
       ("fill_uniform(layer.bias, split(key, 1), limit)", "fill_uniform(layer.bias, split(key, 0), limit)"),
       ("static_cast<float>(i / Ssm::d_inner + 1)", "static_cast<float>(i % Ssm::d_state + 1)"),
-      ("detail::init_weight_and_bias(layer, key, dims.d_conv);", "detail::init_weight_and_bias(layer, key, dims.channels);"))
+      ("detail::init_weight_and_bias(key, dims.d_conv, layer);", "detail::init_weight_and_bias(key, dims.channels, layer);"))
 group("unit/init",
       ("return 0.02f * normal(k, i);", "return 0.2f * normal(k, i);"),
       ("static_cast<float>(dims.n_layers * dims.d_inner)", "static_cast<float>(dims.d_inner)"),
@@ -160,7 +166,7 @@ group("unit/load",
       ("safetensors::element_bits(*head, i) == safetensors::element_bits(*embedding, i)", "true"),
       ("storage == Storage::bf16 ? bf16_infinite_from", "storage == Storage::bf16 ? f16_infinite_from"))
 group("unit/file",
-      ("if (size == 0) return detail::file_problem", "if (false) return detail::file_problem"),
+      ("if (found == 0) return file_problem", "if (false) return detail::file_problem"),
       ("std::size_t cut = name.size() - room + 3;", "std::size_t cut = name.size() - room;"),
       ("(name[cut] & 0xC0) == 0x80; ++i) ++cut;", "false; ++i) ++cut;"),
       ("  std::filesystem::remove(beside, error);", ""),
@@ -308,7 +314,7 @@ group("bits",
       ("run<tokens>(backbone.layers[layer], state.layers[layer]", "run<tokens>(backbone.layers[0], state.layers[layer]"),
       ("gate_row(x[t], z[t], channels);", "gate_row(x[t], z[0], channels);"),
       ("    in = advance(in, now);", ""),
-      ("if (every_row) out = out.from(now);", ""))
+      ("if (every_output) out = out.from(now);", ""))
 group("laws/tokens",
       ("if (token < vocab_size) gather_row", "if (token <= vocab_size) gather_row"),
       ("gather_row(weights_of(layer.weight), padded(vocab_size)", "gather_row(weights_of(layer.weight), vocab_size"),
@@ -324,7 +330,15 @@ group("laws/session",
       ("krait::step(*model_, state_, x, output_, scratch_);",
        "State<Model> fresh{};\n      krait::step(*model_, fresh, x, output_, scratch_);"),
       ("krait::prefill(*model_, state_, xs, output_, scratch_);", "krait::prefill(*model_, state_, xs, no_output, scratch_);"),
-      ("krait::step(*model_, state_, x, no_output, scratch_);", "{}"))
+      ("krait::step(*model_, state_, x, no_output, scratch_);", "{}"),
+      ("return ++next_ < Model::n_layers;", "return ++next_ <= Model::n_layers;"),
+      ("if (next_ == Model::n_layers) return false;", ""),
+      ("KRAIT_INLINE void begin(Token token) noexcept {\n    while (advance()) {\n    }", "KRAIT_INLINE void begin(Token token) noexcept {"),
+      ("if constexpr (check::output<Model, Out>()) {\n      while (advance()) {\n      }", "if constexpr (check::output<Model, Out>()) {"),
+      ("(dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window{};", "(dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window;"),
+      ("Strips<dims.d_inner, dims.d_state> h{};", "Strips<dims.d_inner, dims.d_state> h;"),
+      ("    Strips<d_model> sum{};", "    Strips<d_model> sum;"),
+      ("std::uint32_t count = 0;", "std::uint32_t count;"))
 group("laws/stack",
       ("in_place[i] ? buffers[i - 1] : 1 - buffers[i - 1]", "buffers[i - 1]", {"by_compiler": True}),
       ("last ? out : scratch.between[Facts::buffers[i]].span()", "last ? out : scratch.between[0].span()"),
@@ -337,7 +351,7 @@ group("laws/stack",
 group("laws/layers",
       ("copy_padded(in[t], xy[t], dims.channels);", "copy_floats(in[t], xy[t], dims.channels);"),
       ("std::memset(to + n, 0, (padded(n) - n) * sizeof(float));", ""),
-      ("every_row && gives_one_row<Model>;", "false;"),
+      ("every_output && gives_one_row<Model>;", "false;"),
       ("n = std::min<std::size_t>(n, std::size(ys));", ";"),
       ("in[n - 1], d_model * sizeof(float)", "in[0], d_model * sizeof(float)"),
       ("    n = 1;\n    return emit", "    return emit"))

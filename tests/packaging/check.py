@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""The folders for other build systems are complete, and their files have the form they must have.
+"""Checks the folders that packaging/assemble writes for Zephyr, PlatformIO, ESP-IDF and Arduino.
 
   check.py
+
+Checks that each folder has all headers and licences and a valid manifest, that the headers compile for a board from the
+folder alone, and that a program compiles with the flags of the Zephyr module. Exit code 0: no faults; 1: faults, which are
+printed; 77: the board's compiler is not installed.
 """
 import json
 import os
@@ -24,8 +28,8 @@ FACTS = {
     "arduino": {"library.properties": []},
 }
 
-# What arduino-lint demands of library.properties, strictly: the ids of its rules, a field, the pattern of its whole value,
-# and a value that breaks the rules.
+# arduino-lint's strict rules for library.properties: ids of the rules, a field, the pattern that its value must match, and a
+# value that violates the rules.
 PROPERTY_RULES = [
     ("LP007 to LP016", "name", r"(?i)(?!.*(arduino|library))(?=.*[a-z])[a-z0-9][a-z0-9_.-]{0,31}", "Krait library"),
     ("LP019 to LP021", "version", r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9a-zA-Z.-]+)?", "0.1"),
@@ -36,12 +40,12 @@ PROPERTY_RULES = [
     ("LP037 to LP039", "category", "Display|Communication|Signal Input/Output|Sensors|Device Control|Timing|Data Storage|"
      "Data Processing|Other", "Uncategorized"),
     ("LP040, LP041, LP056", "url", r"https?://[\w-]+(\.[\w-]+)+(/\S*)?", "arxiv.org"),
-    # Not a rule of arduino-lint: the cores whose compilers are gcc 11 or newer, so neither * nor avr.
+    # Stricter than arduino-lint: only cores whose compiler is gcc 11 or newer, so neither * nor avr.
     ("LP043, LP044, LP046", "architectures", "(esp32|rp2040|stm32)(,(esp32|rp2040|stm32))*", "esp32, *"),
     ("LP051", "includes", ".+", ""),
 ]
 KNOWN_FIELDS = {field for _, field, _, _ in PROPERTY_RULES} | {"depends", "dot_a_linkage", "precompiled", "ldflags"}
-# And of the folder: the ids, what is wrong, and the paths with it, of the folder's files and its properties.
+# arduino-lint's rules for the folder: ids of the rules, the fault, and a function that returns the paths that have the fault.
 FOLDER_RULES = [
     ("LP001 to LP003", "no library.properties in the root", lambda files, _: [] if "library.properties" in files else ["."]),
     ("LP004", "a library.properties in a subfolder", lambda files, _: [f for f in files if f.endswith("/library.properties")]),
@@ -87,15 +91,15 @@ def read_properties(folder):
 
 
 def arduino_not_noticed(folder):
-    """Broken libraries that the rules accept though they must not."""
+    """Yields the known violations that the checks do not detect, as a test of the checks themselves."""
     good = read_properties(folder)
     for ids, field, _, bad in PROPERTY_RULES:
         broken = {**good, field: bad} if bad is not None else {key: value for key, value in good.items() if key != field}
         if not list(arduino_properties(broken)):
-            yield f"not noticed ({ids}): {field}={bad}"
+            yield f"not detected ({ids}): {field}={bad}"
     for broken in ({**good, "paragraph": good["sentence"]}, {**good, "licence": "BSL-1.0"}):
         if not list(arduino_properties(broken)):
-            yield f"not noticed: {broken}"
+            yield f"not detected: {broken}"
     spoiled = folder.parent / "spoiled"
     shutil.copytree(folder, spoiled)
     (spoiled / "utility").mkdir()
@@ -105,11 +109,11 @@ def arduino_not_noticed(folder):
         (spoiled / name).unlink()
     (spoiled / "link").symlink_to("src")
     found = "\n".join(arduino_folder(spoiled, {"name": "other", "includes": "other.hpp"}))
-    yield from (f"not noticed: {problem} ({ids})" for ids, problem, _ in FOLDER_RULES if problem not in found)
+    yield from (f"not detected: {problem} ({ids})" for ids, problem, _ in FOLDER_RULES if problem not in found)
 
 
 def licenses(system, folder):
-    """Missing licence texts, and manifests whose SPDX expression is not that of the texts."""
+    """Yields missing licence texts, and manifests whose SPDX expression does not match the texts."""
     for name, words in LICENSES.items():
         if not (folder / name).exists() or words not in " ".join((folder / name).read_text().split()):
             yield f"{system}: {name}: found no text of the {words}"
@@ -124,7 +128,7 @@ def licenses(system, folder):
 
 
 def newer_highway(board, folder):
-    """Highway from 1.0.6 on has a second licence: its text goes along, and the manifest names it."""
+    """Checks a folder with Highway 1.0.6 or later, which has a second licence: its text and its name in the manifest."""
     shutil.copytree(pathlib.Path(board.dependencies) / "hwy", folder / "include" / "hwy")
     for name in ("highway.h", "base.h"):
         path = folder / "include" / "hwy" / name
@@ -141,9 +145,9 @@ def complaints(system, folder, version):
         text = (folder / name).read_text()
         for word in words:
             if word not in text:
-                yield f"{system}: {name} does not say {word!r}"
+                yield f"{system}: {name} does not contain {word!r}"
         if "@" in text:
-            yield f"{system}: {name} is not filled in"
+            yield f"{system}: {name} contains an unreplaced @PLACEHOLDER@"
         if name == "library.json":
             manifest = json.loads(text)
             if manifest["name"] != "krait" or manifest["version"] != version or not (folder / "src" / manifest["headers"]).exists():
@@ -160,7 +164,7 @@ def complaints(system, folder, version):
     yield from licenses(system, folder)
 
 
-# As much of Zephyr as the module's CMakeLists.txt uses.
+# A CMake project that defines the parts of Zephyr that the module's CMakeLists.txt uses.
 ZEPHYR = """cmake_minimum_required(VERSION 3.21)
 project(app LANGUAGES CXX)
 set(CONFIG_KRAIT y)
@@ -180,7 +184,7 @@ target_link_libraries(app PRIVATE zephyr_interface)
 
 
 def zephyr_builds(board, module, folder):
-    """A program for a core with half precision compiles with the module's flags, by g++ and by clang."""
+    """Compiles a program for a core with half precision, with the Zephyr module's flags, with g++ and clang."""
     flags = [word for word in board.compile_args[1:] if word not in ("-idirafter", board.dependencies, "-mfp16-format=ieee")]
     said = run([board.compile_args[0], *flags, "-E", "-v", "-x", "c++", "/dev/null"])
     searched = said.split("search starts here:")[-1].split("End of search list")[0].split()
@@ -202,7 +206,7 @@ def zephyr_builds(board, module, folder):
 
 
 def compile_alone(board, folder, source):
-    """Compiles a program with every header, against the folder and the board's own C and C++ library."""
+    """Compiles a program that includes every header, using only the folder and the board's C and C++ libraries."""
     headers = sorted((folder / "src").glob("krait*.hpp")) + sorted((folder / "src" / "krait").rglob("*.hpp"))
     names = [str(path.relative_to(folder / "src")) for path in headers if not path.name.endswith("-inl.hpp")]
     source.write_text("".join(f"#include <{name}>\n" for name in names) + "int main() {}\n")
@@ -213,7 +217,7 @@ def compile_alone(board, folder, source):
 
 def main():
     board = Board("mps2-an386")
-    version = re.search(r"^project\(.* version: '([0-9.]+)'", (ROOT / "meson.build").read_text(), re.M)[1]
+    version = re.search(r'KRAIT_VERSION_STRING "([0-9.]+)"', (ROOT / "include" / "krait" / "version.hpp").read_text())[1]
     wrong = []
     with tempfile.TemporaryDirectory(prefix="krait_packaging_") as temporary:
         temporary = pathlib.Path(temporary)
@@ -222,10 +226,10 @@ def main():
             wrong += complaints(system, temporary / system, version)
         wrong += newer_highway(board, temporary / "newer")
         trees = {system: sorted(str(p.relative_to(temporary / system)) for p in (temporary / system / "src").rglob("*")) for system in FACTS}
-        wrong += [f"{system}: src/ is not zephyr's" for system in FACTS if trees[system] != trees["zephyr"]]
+        wrong += [f"{system}: src/ has other files than zephyr's" for system in FACTS if trees[system] != trees["zephyr"]]
         again = subprocess.run([ROOT / "packaging" / "assemble", "arduino", temporary / "arduino"], stderr=subprocess.PIPE, text=True)
         if again.returncode == 0 or "is there already" not in again.stderr:
-            wrong.append(f"a folder that is there is overwritten: {again.stderr}")
+            wrong.append(f"packaging/assemble overwrites an existing folder: {again.stderr}")
         if board.missing() is None:
             (temporary / "app").mkdir()
             zephyr_builds(Board("mps3-an547"), temporary / "zephyr", temporary / "app")

@@ -1,4 +1,4 @@
-// A safetensors file in parts, for tests that make one or damage one.
+// A safetensors file as header and data, for tests that build or damage one.
 #ifndef KRAIT_TESTS_UNIT_CONTAINER_HPP
 #define KRAIT_TESTS_UNIT_CONTAINER_HPP
 
@@ -26,7 +26,7 @@ struct Container {
     std::transform(data.begin(), data.end(), after_header, to_byte);
     return file;
   }
-  // Of bytes that are a container as far as the header's length goes; else all is data.
+  // Splits a file into header and data. If the file is shorter than its header length requires, all of it becomes data.
   static Container of(std::span<const std::byte> file) {
     std::uint64_t length = 0;
     for (std::size_t i = 0; i < 8 && i < file.size(); ++i) length |= std::to_integer<std::uint64_t>(file[i]) << 8 * i;
@@ -37,7 +37,7 @@ struct Container {
   }
 };
 
-// A checkpoint by names. The file has the tensors in the order of their names.
+// A checkpoint as a map from names to tensors. file_of writes the tensors in alphabetical order.
 struct StoredTensor {
   std::string dtype;
   std::vector<std::uint64_t> shape;
@@ -67,7 +67,7 @@ inline Bytes file_of(const Checkpoint& tensors) {
   return Container{header.dump(), data}.bytes();
 }
 
-// The bytes of numbers, little-endian.
+// Returns the numbers as little-endian bytes.
 template <class T>
 std::string little_endian_bytes(const std::vector<T>& numbers) {
   std::string bytes;

@@ -1,11 +1,11 @@
-// Loads files with NaN and infinities, compiled with -ffast-math: all must be refused and leave the layer unchanged. Each
-// number is made as bits, because with these flags a compiler may assume that no float is NaN or infinite.
+// Compiled with -ffast-math, loads files that contain NaN or infinities: load must reject each and leave the layer unchanged.
+// The numbers are written as bit patterns, because with these flags a compiler may assume that no float is NaN or infinite.
 #include <cstdio>
 #include <cstring>
 #include <string>
 
 #include "container.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "krait/nn/linear.hpp"
 
 namespace {
@@ -23,7 +23,7 @@ Number half(const char* title, const char* dtype, std::uint16_t bits) {
   return {title, dtype, little_endian_bytes(std::vector{bits})};
 }
 
-// A file whose only tensor is finite but for element `at`.
+// A file with one tensor. All of its elements are finite except element `at`.
 Bytes file_with(const Number& number, std::size_t at, const std::string& name, std::vector<std::uint64_t> shape) {
   std::string data(number.bytes.size() * count, '\0');
   data.replace(number.bytes.size() * at, number.bytes.size(), number.bytes);
@@ -37,7 +37,7 @@ void expect(bool accepted, const char* model_title, const Number& number, const 
   for (const std::size_t at : {std::size_t{0}, std::size_t{31}, count - 1}) {
     std::memset(static_cast<void*>(&before), 0x5A, sizeof(Model));
     std::memcpy(static_cast<void*>(&model), &before, sizeof(Model));
-    const krait::Status status = krait::load(model, file_with(number, at, name, shape));
+    const krait::Status status = krait::load(file_with(number, at, name, shape), model);
     const bool unchanged = std::memcmp(&model, &before, sizeof(Model)) == 0;
     if (bool(status) == accepted && unchanged != accepted &&
         (accepted || status.problem == krait::Problem::not_finite))

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""load refuses NaN and infinities in every storage type whatever floating-point flags it is compiled with.
+"""Checks that krait::load rejects NaN and infinities in every storage type, even if it is compiled with -ffast-math.
 
-  fast_math_test.py [COMPILER]...
+  fast_math_test.py [COMPILER]...     default: g++ and clang++-16
+
+Compiles and runs fast_math.cpp. Exit code 0: all such files were rejected; 1: one was not; 77: no compiler found.
 """
 import pathlib
 import sys

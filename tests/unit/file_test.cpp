@@ -1,35 +1,25 @@
 #include "krait/io/file.hpp"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <map>
+#include <memory>
+
+#include "folder.hpp"
+#include "krait/init.hpp"
+#include "krait/load.hpp"
+#include "krait/save.hpp"
 
 using krait::Problem;
-namespace fs = std::filesystem;
 
 namespace {
 
 using Bytes = std::vector<std::byte>;
 
-// A folder of its own for each test, empty at first and gone afterwards.
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "krait_XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~Folder() {
-    fs::permissions(path, fs::perms::owner_all);
-    fs::remove_all(path);
-  }
-  auto files() const { return std::distance(fs::directory_iterator(path), fs::directory_iterator()); }
-};
-
-// Without root's rights, for whom no file is unreadable.
+// Drops root's rights (effective user 65534) while in scope, because root may read and write every file.
 struct AsNobody {
   bool was_root = ::geteuid() == 0;
   AsNobody() { if (was_root) REQUIRE(::seteuid(65534) == 0); }
@@ -47,7 +37,7 @@ void cannot_read(const fs::path& path, const std::string& reason) {
   CHECK(read == bytes(3, 7));
 }
 void cannot_write(const fs::path& path, std::span<const std::byte> content, const std::string& reason) {
-  const krait::Status status = krait::write_file(path, content);
+  const krait::Status status = krait::write_file(content, path);
   CHECK(status.problem == Problem::cannot_write);
   CHECK(std::string(status.message()) ==
         path.string() + ": cannot be written: found " + reason + ", wanted a path that can be written");
@@ -55,46 +45,46 @@ void cannot_write(const fs::path& path, std::span<const std::byte> content, cons
 
 }  // namespace
 
-TEST_CASE("a file is read as it was written, and written over") {
+TEST_CASE("write_file replaces an existing file, and read_file returns the bytes that were written") {
   const Folder folder;
   Bytes all(256 * 257), read;
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // line ends among them
-  CHECK(krait::write_file(folder.path / "file", bytes(100'000, 1)));
-  CHECK(krait::write_file(folder.path / "file", all));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // with line ends
+  CHECK(krait::write_file(bytes(100'000, 1), folder.path / "file"));
+  CHECK(krait::write_file(all, folder.path / "file"));
   CHECK(krait::read_file(folder.path / "file", read));
   CHECK(read == all);
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("what is no readable file with something in it is refused in the system's words") {
+TEST_CASE("read_file fails with the system's error message for a missing, unreadable or empty file, folder or device") {
   const Folder folder;
   cannot_read(folder.path / "missing", "No such file or directory");
   cannot_read(folder.path / "missing" / "file", "No such file or directory");
   cannot_read(folder.path, "Is a directory");
-  CHECK(krait::write_file(folder.path / "empty", {}));
+  CHECK(krait::write_file({}, folder.path / "empty"));
   cannot_read(folder.path / "empty", "an empty file");
   cannot_read("/dev/zero", "Operation not supported");
-  CHECK(krait::write_file(folder.path / "secret", bytes(9, 9)));
+  CHECK(krait::write_file(bytes(9, 9), folder.path / "secret"));
   fs::permissions(folder.path, fs::perms(0555));
   fs::permissions(folder.path / "secret", fs::perms::none);
   const AsNobody nobody;
   cannot_read(folder.path / "secret", "Permission denied");
 }
 
-TEST_CASE("a file that holds fewer bytes than its size is refused") {
-  const fs::path page = "/sys/devices/system/cpu/online";  // Linux: a page by its size, a line by its content
+TEST_CASE("read_file fails for a file that has fewer bytes than the file system reports") {
+  const fs::path page = "/sys/devices/system/cpu/online";  // on Linux: its size is 4096, but it has one line
   std::error_code none;
   if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the file's size");
 }
 
-TEST_CASE("the end of a path too long for a message is shown") {
+TEST_CASE("an error message shows the end of a path that is too long, after \"...\"") {
   const fs::path path = fs::path(std::string(150, 'a')) / "model.safetensors";
   Bytes read;
   const krait::Status status = krait::read_file(path, read);
   CHECK(std::string(status.where) == "..." + std::string(96 - 3 - 18, 'a') + "/model.safetensors");
 }
 
-TEST_CASE("a path too long for a message is cut between two code points") {
+TEST_CASE("an error message cuts a path that is too long between two code points") {
   for (const std::string name : {"", "a", "ab", "abc"}) {
     std::string path = name;
     for (int i = 0; i < 60; ++i) path += "\xF0\x9F\x90\x8D";
@@ -104,7 +94,7 @@ TEST_CASE("a path too long for a message is cut between two code points") {
   }
 }
 
-TEST_CASE("what cannot be written is refused, and nothing is left behind") {
+TEST_CASE("write_file fails for a path that cannot be written, and leaves no temporary file") {
   const Folder folder;
   cannot_write(folder.path / "missing" / "file", bytes(9, 9), "No such file or directory");
   fs::create_directory(folder.path / "folder");
@@ -116,16 +106,16 @@ TEST_CASE("what cannot be written is refused, and nothing is left behind") {
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("a write that fails half way leaves the old file whole") {
+TEST_CASE("a write that fails half way (file too large) leaves the old file unchanged") {
   const Folder folder;
   const Bytes old = bytes(5000, 1);
-  REQUIRE(krait::write_file(folder.path / "file", old));
+  REQUIRE(krait::write_file(old, folder.path / "file"));
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit little{.rlim_cur = 10'000, .rlim_max = limit.rlim_max};
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &little) == 0);
-  const krait::Status status = krait::write_file(folder.path / "file", bytes(1'000'000, 2));
+  const krait::Status status = krait::write_file(bytes(1'000'000, 2), folder.path / "file");
   ::setrlimit(RLIMIT_FSIZE, &limit);
   std::signal(SIGXFSZ, handler);
   CHECK(std::string(status.found) == "File too large");
@@ -133,4 +123,36 @@ TEST_CASE("a write that fails half way leaves the old file whole") {
   CHECK(krait::read_file(folder.path / "file", read));
   CHECK(read == old);
   CHECK(folder.files() == 1);
+}
+
+TEST_CASE("load_file and save_file do in one call what load and save do with a file's bytes") {
+  using Model = krait::Mamba<krait::resolve({.vocab_size = 5, .d_model = 3, .n_layers = 2})>;
+  const Folder folder;
+  const fs::path path = folder.path / "model.safetensors";
+  const auto model = std::make_unique<Model>(krait::init<Model>(krait::key(2)));
+  const std::map<std::string, std::string> metadata{{"by", "a test"}};
+  REQUIRE(krait::save_file(*model, path, metadata).ok());
+  Bytes written;
+  REQUIRE(krait::read_file(path, written).ok());
+  CHECK(written == krait::save(*model, metadata));
+
+  const auto loaded = std::make_unique<Model>();
+  REQUIRE(krait::load_file(path, *loaded).ok());
+  CHECK(krait::save(*loaded) == krait::save(*model));
+  CHECK(krait::load_file(path, *loaded, {.prefix = "model."}).problem == Problem::missing);
+
+  CHECK(krait::load_file(folder.path / "absent", *loaded).problem == Problem::cannot_read);
+  CHECK(krait::save_file(*model, folder.path / "absent" / "file").problem == Problem::cannot_write);
+  CHECK(krait::save(*loaded) == krait::save(*model));
+}
+
+TEST_CASE("FileBytes are stored at a multiple of 64") {
+  const Folder folder;
+  std::vector<krait::FileBytes> all(20);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    REQUIRE(krait::write_file(bytes(1 + 37 * i, 3), folder.path / "file").ok());
+    REQUIRE(krait::read_file(folder.path / "file", all[i]).ok());
+    CHECK(reinterpret_cast<std::uintptr_t>(all[i].data()) % 64 == 0);
+    CHECK(all[i] == krait::FileBytes(1 + 37 * i, std::byte{3}));
+  }
 }

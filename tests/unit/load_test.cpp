@@ -1,4 +1,4 @@
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 
 #include <catch2/catch.hpp>
 #include <cfloat>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "container.hpp"
-#include "krait/io/save.hpp"
+#include "krait/save.hpp"
 #include "krait/nn/linear.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/stack.hpp"
@@ -26,7 +26,8 @@ using Untied = krait::Mamba<small_untied>;
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// Every parameter from all the floats up to a limit, the first of each from the rarer ones.
+// Fills every parameter with random floats of magnitude `limit` or less. The first elements of each are special numbers:
+// zeros, the limits, the smallest normal float and denormals.
 template <class Model>
 Model& filled(Model& model, float limit = FLT_MAX) {
   model = {};
@@ -54,19 +55,19 @@ void round_trip(float limit = FLT_MAX) {
   static Model model, loaded;
   filled(model, limit);
   const Bytes file = krait::save(model);
-  const krait::Status status = krait::load(marked(loaded), file);
+  const krait::Status status = krait::load(file, marked(loaded));
   CHECK(std::string(status.message()) == "no problem");
   CHECK(same_bytes(model, loaded));
   CHECK(krait::save(loaded) == file);
 }
 
-// The file is refused with these words, and the model keeps its bytes.
+// Checks that load rejects the file with exactly this message and leaves every byte of the model unchanged.
 template <class Model>
 void refused(const Bytes& file, Problem problem, const std::string& where, const std::string& found,
              const std::string& wanted, const krait::LoadOptions& options = {}) {
   static Model model, before;
   marked(before);
-  const krait::Status status = krait::load(marked(model), file, options);
+  const krait::Status status = krait::load(file, marked(model), options);
   CHECK_FALSE(status);
   CHECK(status.problem == problem);
   CHECK(std::string(status.message()) ==
@@ -103,7 +104,7 @@ struct Damage {
   std::string where, found, wanted;
 };
 
-// Of a tied language model's checkpoint.
+// Damages to the checkpoint of a language model with a tied head, each with the error that load must return.
 const Damage damages[] = {
     {"a bias missing", [](Checkpoint& c) { c.erase(mixer + "conv1d.bias"); },
      Problem::missing, mixer + "conv1d.bias", "no tensor of this name", "shape [2]"},
@@ -160,7 +161,7 @@ struct Parts {
 
 }  // namespace
 
-TEST_CASE("what is saved loads to the same bits, padding zero") {
+TEST_CASE("saving and loading a model gives the same bits, with all padding zero") {
   round_trip<Tied>();
 #ifndef LOAD_QUICK
   round_trip<Untied>();
@@ -175,7 +176,7 @@ TEST_CASE("what is saved loads to the same bits, padding zero") {
 }
 
 #ifndef LOAD_QUICK
-TEST_CASE("what is saved of rounded weights loads to the same bits") {
+TEST_CASE("saving and loading bf16, f16 and int8 weights gives the same bits") {
   constexpr auto odd = krait::resolve({.vocab_size = 67, .d_model = 7, .n_layers = 2, .d_state = 3, .tied = false});
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::bf16)>>(0x1.FEp127f);
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::f16)>>(65504.0f);
@@ -183,27 +184,27 @@ TEST_CASE("what is saved of rounded weights loads to the same bits") {
 }
 #endif
 
-TEST_CASE("a number that rounding would make infinite is refused") {
+TEST_CASE("load rejects a number that rounding to bf16 or f16 would make infinite") {
   using Bf16 = krait::Linear<krait::LinearDims{.d_in = 2, .d_out = 1, .storage = krait::Storage::bf16}>;
   using F16 = krait::Linear<krait::LinearDims{.d_in = 2, .d_out = 1, .storage = krait::Storage::f16}>;
   static Bf16 bf16;
   static F16 f16;
   const auto file = [](float value) { return file_of({{"weight", {"F32", {1, 2}, f32({1.0f, value})}}}); };
-  CHECK(krait::load(bf16, file(0x1.FEFFFEp127f)));
+  CHECK(krait::load(file(0x1.FEFFFEp127f), bf16));
   CHECK(bf16.weight.get(0, 1) == 0x1.FEp127f);
   const std::string found = "element [0, 1] is infinite once rounded";
   refused<Bf16>(file(0x1.FFp127f), Problem::not_finite, "weight", found, "finite numbers");
-  CHECK(krait::load(f16, file(-65519.0f)));
+  CHECK(krait::load(file(-65519.0f), f16));
   CHECK(f16.weight.get(0, 1) == -65504.0f);
   refused<F16>(file(-65520.0f), Problem::not_finite, "weight", found, "finite numbers");
 }
 
-TEST_CASE("rows of int8 whose scale is at the ends of float32 are finite, and the smallest are zero") {
+TEST_CASE("int8 weights near the largest float32 stay finite, and those of 1e-38 or less become about zero") {
   using Int8 = krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 4, .storage = krait::Storage::int8}>;
   static Int8 layer;
   const float tiny = 1e-38f, small_one = 1e-36f;
-  REQUIRE(krait::load(layer, file_of({{"weight", {"F32", {4, 3}, f32({FLT_MAX, -FLT_MAX, 1.0f, tiny, 0.0f, -tiny,
-      FLT_TRUE_MIN, 0.0f, 0.0f, small_one, -small_one / 2, 0.0f})}}})));
+  REQUIRE(krait::load(file_of({{"weight", {"F32", {4, 3}, f32({FLT_MAX, -FLT_MAX, 1.0f, tiny, 0.0f, -tiny,
+      FLT_TRUE_MIN, 0.0f, 0.0f, small_one, -small_one / 2, 0.0f})}}}), layer));
   const auto& weight = layer.weight;
   CHECK(weight.get(0, 0) == Approx(FLT_MAX));
   CHECK(weight.get(0, 0) == -weight.get(0, 1));
@@ -214,7 +215,7 @@ TEST_CASE("rows of int8 whose scale is at the ends of float32 are finite, and th
   CHECK(weight.get(3, 1) / small_one == Approx(-0.5f).margin(0.005f));
 }
 
-TEST_CASE("a damaged checkpoint is refused in plain words, and the model keeps its bytes") {
+TEST_CASE("load rejects every kind of damaged checkpoint, names the fault, and leaves the model unchanged") {
   for (const Damage& damage : damages) {
     INFO(damage.title);
     Checkpoint tensors = good_checkpoint<Tied>();
@@ -223,50 +224,50 @@ TEST_CASE("a damaged checkpoint is refused in plain words, and the model keeps i
   }
 }
 
-TEST_CASE("of a model with its own head, the head must be there") {
+TEST_CASE("load rejects a checkpoint without lm_head.weight if the model's head is not tied to the embedding") {
   Checkpoint tensors = good_checkpoint<Untied>();
   tensors.erase("lm_head.weight");
   refused<Untied>(file_of(tensors), Problem::missing, "lm_head.weight", "no tensor of this name", "shape [3, 2]");
 }
 
-TEST_CASE("Hugging Face's name of the embedding is as good as mamba-ssm's") {
+TEST_CASE("load accepts both names of the embedding: backbone.embedding (mamba-ssm) and backbone.embeddings (Hugging Face)") {
   static Tied model, loaded;
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));
   rename(tensors, "backbone.embedding.weight", "backbone.embeddings.weight");
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
-  tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // as mamba-ssm's checkpoints have it
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // mamba-ssm's checkpoints also contain a tied head
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
 }
 
-TEST_CASE("a tied model's file may hold the embedding as its head, and another head if that is ignored") {
+TEST_CASE("a tied model loads a file whose lm_head equals the embedding, or differs from it but is listed in `ignore`") {
   static Tied model, loaded;
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));
   tensors["lm_head.weight"] = tensors["backbone.embedding.weight"];
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
 
   put(tensors["lm_head.weight"], 0, not_a_number);
   const std::string_view ignore[] = {"lm_head.weight"};
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.ignore = ignore}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.ignore = ignore}));
   CHECK(same_bytes(model, loaded));
 }
 
-TEST_CASE("with a prefix, names begin with it, and tensors that do not are not looked at") {
+TEST_CASE("load with a prefix reads only tensors whose names start with it, and skips all other tensors") {
   static Tied model, loaded;
   filled(model);
   Checkpoint tensors{{"optimizer.step", {"I64", {}, std::string(8, '\1')}},
                      {"backbone.norm_f.weight", {"F32", {2}, f32({not_a_number, not_a_number})}}};
   for (const auto& [name, tensor] : checkpoint(krait::save(model))) tensors["model." + name] = tensor;
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.prefix = "model."}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.prefix = "model."}));
   CHECK(same_bytes(model, loaded));
 
   rename(tensors, "model.backbone.embedding.weight", "model.backbone.embeddings.weight");
   tensors["model.lm_head.weight"] = tensors["model.backbone.embeddings.weight"];
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.prefix = "model."}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.prefix = "model."}));
   CHECK(same_bytes(model, loaded));
 
   tensors["model.other"] = tensors["optimizer.step"];
@@ -274,7 +275,7 @@ TEST_CASE("with a prefix, names begin with it, and tensors that do not are not l
   const std::string_view without_prefix[] = {"other"}, with_prefix[] = {"nothing", "model.other"};
   refused<Tied>(file_of(tensors), Problem::unknown, "model.other", "shape []", unknown_wanted,
                 {"model.", without_prefix});
-  CHECK(krait::load(marked(loaded), file_of(tensors), {"model.", with_prefix}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {"model.", with_prefix}));
   CHECK(same_bytes(model, loaded));
 
   tensors.erase("model." + mixer + "D");
@@ -282,19 +283,19 @@ TEST_CASE("with a prefix, names begin with it, and tensors that do not are not l
                 {"model.", with_prefix});
 }
 
-TEST_CASE("to ignore a parameter's name does not excuse the parameter") {
+TEST_CASE("a parameter of the model must be in the file even if its name is listed in `ignore`") {
   static Tied model, loaded;
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));
   const std::string name = mixer + "D";
   const std::string_view ignore[] = {name};
-  CHECK(krait::load(marked(loaded), file_of(tensors), {.ignore = ignore}));
+  CHECK(krait::load(file_of(tensors), marked(loaded), {.ignore = ignore}));
   CHECK(same_bytes(model, loaded));
   tensors.erase(name);
   refused<Tied>(file_of(tensors), Problem::missing, name, "no tensor of this name", "shape [2]", {.ignore = ignore});
 }
 
-TEST_CASE("every finite F16 and BF16 loads exactly") {
+TEST_CASE("load converts every finite F16 and BF16 number to float32 exactly") {
   using Square = krait::Linear<krait::LinearDims{.d_in = 256, .d_out = 256}>;
   static Square half, single;
   for (const std::string dtype : {"F16", "BF16"}) {
@@ -302,20 +303,20 @@ TEST_CASE("every finite F16 and BF16 loads exactly") {
     std::vector<float> values(65536);
     const std::uint32_t exponents = dtype == "F16" ? 0x7C00 : 0x7F80;
     for (std::uint32_t i = 0; i < 65536; ++i) {
-      if ((i & exponents) == exponents) continue;  // not finite: 0 in its place
+      if ((i & exponents) == exponents) continue;  // NaN or infinite: replaced by 0
       halves[i] = static_cast<std::uint16_t>(i);
       const int exponent = static_cast<int>(i >> 10 & 31), mantissa = static_cast<int>(i & 1023);
       const double size = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
       values[i] = dtype == "BF16" ? std::bit_cast<float>(i << 16) : static_cast<float>(i < 32768 ? size : -size);
     }
-    REQUIRE(krait::load(marked(half), file_of({{"weight", {dtype, {256, 256}, little_endian_bytes(halves)}}})));
-    REQUIRE(krait::load(marked(single), file_of({{"weight", {"F32", {256, 256}, f32(values)}}})));
+    REQUIRE(krait::load(file_of({{"weight", {dtype, {256, 256}, little_endian_bytes(halves)}}}), marked(half)));
+    REQUIRE(krait::load(file_of({{"weight", {"F32", {256, 256}, f32(values)}}}), marked(single)));
     CHECK(same_bytes(half, single));
     CHECK(half.weight.get(1, 3) == values[259]);
   }
 }
 
-TEST_CASE("A_log may be infinite, and every A_log saved sets to the same bits again") {
+TEST_CASE("load accepts an infinite A_log, and saving and loading any A_log gives the same stored bits") {
   using Rates = krait::DecayRates<1, 4096>;
   struct Core { KRAIT_PARAMS(Core, (Rates, A_log)); };
   static Core core, loaded;
@@ -323,17 +324,17 @@ TEST_CASE("A_log may be infinite, and every A_log saved sets to the same bits ag
   const float ends[] = {infinity, -infinity, FLT_MAX, -FLT_MAX, 88.0f, 88.5f, 89.0f, -103.0f, -104.0f, -105.0f, -0.0f};
   for (std::size_t i = 0; i < 4096; ++i)
     core.A_log.set(0, i, i < std::size(ends) ? ends[i] : static_cast<float>(i) * 0.05f - 110.0f);
-  CHECK(krait::load(marked(loaded), krait::save(core)));
+  CHECK(krait::load(krait::save(core), marked(loaded)));
   CHECK(same_bytes(core, loaded));
 
   Checkpoint tensors = checkpoint(krait::save(core));
   put(tensors["A_log"], 0, infinity);
   put(tensors["A_log"], 1, -infinity);
-  CHECK(krait::load(marked(loaded), file_of(tensors)));
+  CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(core, loaded));
 }
 
-TEST_CASE("a saved file has aligned data, tensors in memory order, and the metadata given") {
+TEST_CASE("save writes tensors in memory order, aligns the data to 8 bytes and includes the given metadata") {
   static Tied model;
   const Bytes file = krait::save(filled(model), {{"dims", "{\"d_model\": 2}"}, {"by", "a \"test\"\n"}});
   krait::safetensors::File parsed;
@@ -349,7 +350,7 @@ TEST_CASE("a saved file has aligned data, tensors in memory order, and the metad
   CHECK((file.size() - at) % 8 == 0);
 }
 
-TEST_CASE("metadata that is no UTF-8 is saved with U+FFFD, and keys that become equal are one") {
+TEST_CASE("save replaces invalid UTF-8 in metadata by U+FFFD, and writes keys that become equal only once") {
   static Tied model;
   const Bytes file = krait::save(filled(model), {{"a\xFF", "b\xFF"}, {"a\xFE", "b"}});
   krait::safetensors::File parsed;

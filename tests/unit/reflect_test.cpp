@@ -7,7 +7,7 @@
 #include "krait/convert.hpp"
 #include "krait/nn/mamba.hpp"
 
-TEST_CASE("the walk names parameters as mamba-ssm's checkpoints do, in memory order") {
+TEST_CASE("for_each_param visits parameters in memory order, with the names of mamba-ssm's checkpoints") {
   static const krait::Mamba<krait::resolve({.vocab_size = 8, .d_model = 4, .n_layers = 12, .tied = false})> model{};
   std::vector<std::string> names;
   krait::for_each_param(model, [&](std::string_view name, const auto&) { names.emplace_back(name); });
@@ -23,7 +23,7 @@ TEST_CASE("the walk names parameters as mamba-ssm's checkpoints do, in memory or
   CHECK(names[122] == "lm_head.weight");
 }
 
-TEST_CASE("set writes through the walk and get reads back, A_log among them") {
+TEST_CASE("values written with set in for_each_param are read back with get, also from A_log") {
   static krait::MambaBlock<krait::resolve(krait::BlockDims{.d_model = 5})> block{};
   krait::for_each_param(block, [](std::string_view, auto& tensor) {
     for (std::size_t row = 0; row < tensor.rows; ++row)
@@ -34,7 +34,7 @@ TEST_CASE("set writes through the walk and get reads back, A_log among them") {
   CHECK(block.ssm.A_log.get(3, 2) == Approx(7 * 0.125f));
 }
 
-TEST_CASE("convert gives every parameter, those of each layer among them, rounded as its new storage type rounds") {
+TEST_CASE("convert copies every parameter of every layer, rounded to the new storage type") {
   constexpr auto dims = krait::resolve({.vocab_size = 8, .d_model = 4, .n_layers = 2});
   static krait::Mamba<dims> from{};
   static krait::Mamba<krait::with_storage(dims, krait::Storage::bf16)> to{};

@@ -5,14 +5,14 @@
 #include <cstring>
 
 #include "container.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 #include "krait/nn/linear.hpp"
 
 using krait::Problem;
 
 namespace {
 
-// A layer small enough for its file to be written out: weight [2, 3] and bias [2]. Headers here have ' for ".
+// A layer with weight [2, 3] and bias [2]. Headers in this file are written with ' in place of ", for legibility.
 using Layer = krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 2, .bias = true}>;
 const std::string good_header = "{'weight':{'dtype':'F32','shape':[2,3],'data_offsets':[0,24]},"
                                 "'bias':{'dtype':'F32','shape':[2],'data_offsets':[24,32]}}";
@@ -30,12 +30,12 @@ Bytes raw(const std::string& content) {
 
 Layer* marked(Layer* layer) { return std::memset(static_cast<void*>(layer), 0x5A, sizeof(Layer)), layer; }
 
-// The file is refused with these words, and the layer keeps its bytes.
+// Checks that load rejects the file with exactly this error and leaves every byte of the layer unchanged.
 void refused(std::span<const std::byte> file, Problem problem, const std::string& where, const std::string& found,
              const std::string& wanted) {
   alignas(Layer) static Layer layer, before;
   marked(&before);
-  const krait::Status status = krait::load(*marked(&layer), file);
+  const krait::Status status = krait::load(file, *marked(&layer));
   CHECK_FALSE(status);
   CHECK(status.problem == problem);
   CHECK(std::string(status.where) == where);
@@ -59,14 +59,14 @@ std::string repeated(const std::string& text, int times) {
   return all;
 }
 
-// What replaces what in good_header, and what is then said. An empty `part` stands for all of it.
+// A damage: `replacement` replaces `part` of good_header (all of it if `part` is empty), and load must return this error.
 struct Damage {
   std::string title, part, replacement;
   Problem problem;
   std::string where, found, wanted;
 };
 const Damage damages[] = {
-    // the header as a whole
+    // damages to the header as a whole
     {"no header", "", "", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
     {"a space first", "", " {}", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
     {"an array", "", "[]", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
@@ -86,7 +86,7 @@ const Damage damages[] = {
     {"a comma too many", "[2,3]", "[2,3,]", Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
     {"a comment", "[2,3]", "[2,/**/3]", Problem::header_not_json, "", "an error at character 37", "JSON in UTF-8"},
     {"no names", "", "{}", Problem::hole, "data", "32 bytes at the end", "none"},
-    // in the place of an entry
+    // damages to an entry of the header
     {"null for an entry", "", "{'weight':null}", Problem::header_form, "weight", "null", object_wanted},
     {"true for an entry", "", "{'weight':true}", Problem::header_form, "weight", "true or false", object_wanted},
     {"a string for an entry", "", "{'weight':'F32'}", Problem::header_form, "weight", "a string", object_wanted},
@@ -107,7 +107,7 @@ const Damage damages[] = {
     {"another field", "'dtype':", "'device':", Problem::header_form, "weight", "field device", fields_wanted},
     {"a field twice", "'dtype':", "'shape':[2,3],'dtype':",
      Problem::duplicate, "weight", "a second field shape", "one"},
-    // in the place of a dtype
+    // damages to a dtype
     {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string for dtype"},
     {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string for dtype"},
     {"an array for a dtype", "'F32'", "['F32']", Problem::header_form, "weight", "an array", "a string for dtype"},
@@ -140,7 +140,7 @@ const Damage damages[] = {
      Problem::bad_dtype, "bias", "F64", "F32, F16 or BF16"},
     {"a dtype of integers", "'F32','shape':[2,3]", "'I32','shape':[2,3]",
      Problem::bad_dtype, "weight", "I32", "F32, F16 or BF16"},
-    // in the place of a shape
+    // damages to a shape
     {"null for a shape", "[2,3]", "null", Problem::header_form, "weight", "null", arrays_wanted},
     {"a number for a shape", "[2,3]", "6", Problem::header_form, "weight", "a number", arrays_wanted},
     {"a string for a shape", "[2,3]", "'2,3'", Problem::header_form, "weight", "a string", arrays_wanted},
@@ -171,7 +171,7 @@ const Damage damages[] = {
     {"a shape transposed", "[2,3]", "[3,2]", Problem::bad_shape, "weight", "[3, 2]", "[2, 3]"},
     {"a shape flat", "[2,3]", "[6]", Problem::bad_shape, "weight", "[6]", "[2, 3]"},
     {"an axis too many", "[2,3]", "[2,3,1]", Problem::bad_shape, "weight", "[2, 3, 1]", "[2, 3]"},
-    // in the place of offsets
+    // damages to data_offsets
     {"a number for offsets", "[0,24]", "0", Problem::header_form, "weight", "a number", arrays_wanted},
     {"no number in offsets", "[0,24]", "[]", Problem::bad_offsets, "weight", "0 numbers", "2: begin and end"},
     {"one number in offsets", "[0,24]", "[0]", Problem::bad_offsets, "weight", "1 number", "2: begin and end"},
@@ -197,7 +197,7 @@ const Damage damages[] = {
      Problem::hole, "bias", "4 bytes before it", "none"},
     {"bytes over at the begin", "'F32','shape':[2,3],'data_offsets':[0,24]", "'F16','shape':[2,3],'data_offsets':[12,24]",
      Problem::hole, "weight", "12 bytes before it", "none"},
-    // names
+    // damages to names
     {"a name twice", "'bias'", "'weight'", Problem::duplicate, "weight", "a second entry", "one"},
     {"a name twice, spelled differently", "'bias'", "'w\\u0065ight'",
      Problem::duplicate, "weight", "a second entry", "one"},
@@ -206,7 +206,7 @@ const Damage damages[] = {
      Problem::unknown, "none", "shape [0]", "only the model's parameters: list others in LoadOptions::ignore"},
     {"an empty name", "'bias'", "'':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
      Problem::unknown, "", "shape [0]", "only the model's parameters: list others in LoadOptions::ignore"},
-    // metadata
+    // damages to __metadata__
     {"metadata twice", "{'weight'", "{'__metadata__':{},'__metadata__':{},'weight'",
      Problem::duplicate, "__metadata__", "a second entry", "one"},
     {"a key of metadata twice", "{'weight'", "{'__metadata__':{'a':'','a':''},'weight'",
@@ -223,19 +223,19 @@ const Damage damages[] = {
 
 }  // namespace
 
-TEST_CASE("the undamaged file loads, its entries in any order, with blanks and metadata") {
+TEST_CASE("load accepts a safetensors header with its entries in any order, with white space and with metadata") {
   static Layer layer;
   for (const std::string& header :
        {good_header, good_header + "   ",
         std::string("{ '__metadata__' : {'by':'hand', 'to':''},\n'bias':{'data_offsets':[24,32],'shape':[2],'dtype':'F32'},\t"
                     "'weight':{'shape':[2,3],'dtype':'F32','data_offsets':[0,24]} }")}) {
     CAPTURE(header);
-    CHECK(krait::load(*marked(&layer), container(header).bytes()));
+    CHECK(krait::load(container(header).bytes(), *marked(&layer)));
     CHECK(layer.weight.values == decltype(layer.weight.values){});
   }
 }
 
-TEST_CASE("a damaged header is refused in plain words, and the model keeps its bytes") {
+TEST_CASE("load rejects every kind of damaged safetensors header, names the fault, and leaves the layer unchanged") {
   for (const Damage& damage : damages) {
     std::string header = good_header;
     const std::size_t at = damage.part.empty() ? 0 : header.find(damage.part);
@@ -246,7 +246,7 @@ TEST_CASE("a damaged header is refused in plain words, and the model keeps its b
   }
 }
 
-TEST_CASE("a size of 2^64 bits is refused, and an extent of 0 makes any size 0, in every order of the extents") {
+TEST_CASE("parse rejects a tensor of 2^64 bits or more, but accepts any shape that contains a 0, as a tensor of 0 bytes") {
   using Shape = std::vector<std::uint64_t>;
   const auto file = [](const Shape& shape, std::size_t data_bytes) {
     return file_of({{"other", {"U8", shape, std::string(data_bytes, '\0')}}});
@@ -273,7 +273,7 @@ TEST_CASE("a size of 2^64 bits is refused, and an extent of 0 makes any size 0, 
   CHECK(problem_of(file({half / 2, half - 1}, 1)) == Problem::bad_offsets);
 }
 
-TEST_CASE("a tensor that is ignored or outside the prefix may have any dtype of safetensors, or an unknown one") {
+TEST_CASE("a tensor that is listed in `ignore` or does not start with the prefix may have any dtype, even an unknown one") {
   struct Size {
     std::string dtype;
     std::uint64_t elements, bytes;
@@ -289,20 +289,20 @@ TEST_CASE("a tensor that is ignored or outside the prefix may have any dtype of 
     CAPTURE(size.dtype);
     Checkpoint tensors{{"other", {size.dtype, {size.elements}, std::string(size.bytes, '\xFF')}},
                        {"bias", {"F32", {2}, std::string(8, '\0')}}, {"weight", {"F32", {2, 3}, std::string(24, '\0')}}};
-    CHECK(krait::load(layer, file_of(tensors), {.ignore = ignore}));
-    CHECK(krait::load(layer, file_of(tensors)).problem == Problem::unknown);
+    CHECK(krait::load(file_of(tensors), layer, {.ignore = ignore}));
+    CHECK(krait::load(file_of(tensors), layer).problem == Problem::unknown);
     Checkpoint inside{{"other", tensors["other"]}};
     for (const std::string name : {"bias", "weight"}) inside["layer." + name] = tensors[name];
-    CHECK(krait::load(layer, file_of(inside), {.prefix = "layer."}));
+    CHECK(krait::load(file_of(inside), layer, {.prefix = "layer."}));
     if (std::none_of(std::begin(krait::safetensors::dtypes), std::end(krait::safetensors::dtypes),
                      [&](const auto& dtype) { return dtype.name == size.dtype; }))
       continue;
     tensors["other"].data += '\0';
-    CHECK(krait::load(layer, file_of(tensors), {.ignore = ignore}).problem == Problem::bad_offsets);
+    CHECK(krait::load(file_of(tensors), layer, {.ignore = ignore}).problem == Problem::bad_offsets);
   }
 }
 
-TEST_CASE("files of other formats are called by their names") {
+TEST_CASE("the error for a PyTorch pickle, GGUF or HDF5 file names its format") {
   const std::string save = "a file from safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
                     ours = "a safetensors file", zip = "a PyTorch pickle of torch.save, or another zip archive",
                     legacy = "a PyTorch pickle of torch.save in the legacy format";
@@ -316,15 +316,15 @@ TEST_CASE("files of other formats are called by their names") {
     refused(raw(begin + std::string(100, 'a')), Problem::other_format, "", found, wanted);
   }
   refused(raw("PK\3"), Problem::truncated, "header length", "3 bytes", "8 bytes");
-  // A header of 0x04034B50 bytes has a length that begins like a zip archive.
+  // The length field of a header of 0x04034B50 bytes starts with the same bytes as a zip archive.
   std::string text = good_header;
   std::replace(text.begin(), text.end(), '\'', '"');
   text.resize(0x04034B50, ' ');
   static Layer layer;
-  CHECK(krait::load(*marked(&layer), Container{text, std::string(32, '\0')}.bytes()));
+  CHECK(krait::load(Container{text, std::string(32, '\0')}.bytes(), *marked(&layer)));
 }
 
-TEST_CASE("a message is printable ASCII, with one ? for each other code point or invalid byte") {
+TEST_CASE("an error message is printable ASCII: a ? replaces each other code point and each invalid byte") {
   const auto shown = [](std::string_view where) {
     const std::string text(krait::Status{Problem::missing, where, "a", "b"}.message());
     return text.substr(0, text.find(": parameter is missing: found a, wanted b"));
@@ -335,16 +335,16 @@ TEST_CASE("a message is printable ASCII, with one ? for each other code point or
   }
   CHECK(shown("\u00E4\u20AC\U0001F40D\u007F\u0080\u07FF\u0800\uFFFF\U00010000\U0010FFFF") == std::string(10, '?'));
   CHECK(shown("a\xC3+") == "a?+");
-  CHECK(shown("\xE2\x82+") == "??+");          // the third byte missing
-  CHECK(shown("\xC0\xAF\xE0\x80\xAF+") == "?????+");  // longer than the shortest form
-  CHECK(shown("\xED\xA0\x80+") == "???+");      // a surrogate
+  CHECK(shown("\xE2\x82+") == "??+");          // the third byte is missing
+  CHECK(shown("\xC0\xAF\xE0\x80\xAF+") == "?????+");  // overlong encodings
+  CHECK(shown("\xED\xA0\x80+") == "???+");      // a UTF-16 surrogate
   CHECK(shown("\xF4\x90\x80\x80+") == "????+");  // above U+10FFFF
   CHECK(shown("\xF8\x88\x80\x80\x80\xFE\xFF+") == "???????+");
   const krait::Status status{Problem::bad_dtype, "w", "F\u00E4\n", "b\xFF"};
   CHECK(std::string(status.message()) == "w: dtype is not supported: found F??, wanted b?");
 }
 
-TEST_CASE("a file cut off anywhere is refused") {
+TEST_CASE("load rejects a safetensors file truncated at any byte") {
   const Bytes file = container(good_header).bytes();
   const std::size_t data_begin = file.size() - 32;
   for (std::size_t size = 0; size < file.size(); ++size) {
@@ -361,11 +361,11 @@ TEST_CASE("a file cut off anywhere is refused") {
   }
 }
 
-TEST_CASE("a byte more than the header accounts for is refused") {
+TEST_CASE("load rejects a file with a byte after the last tensor") {
   refused(container(good_header, 33).bytes(), Problem::hole, "data", "1 byte at the end", "none");
 }
 
-TEST_CASE("a header length beyond the limit or the file is refused before anything is read") {
+TEST_CASE("load rejects a header length above 100,000,000 bytes or beyond the end of the file") {
   Bytes file = container(good_header).bytes();
   const auto with_length = [&](std::uint64_t length) {
     for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<std::byte>(length >> 8 * i & 0xFF);
@@ -377,7 +377,7 @@ TEST_CASE("a header length beyond the limit or the file is refused before anythi
           "100000000 bytes");
 }
 
-TEST_CASE("a refused file leaves the File of an earlier parse as it was") {
+TEST_CASE("a failed parse leaves the safetensors::File of an earlier parse unchanged") {
   krait::safetensors::File file;
   const Bytes good = container(good_header).bytes(), bad = container("{'weight':0}").bytes();
   REQUIRE(krait::safetensors::parse(good, file));
@@ -388,7 +388,7 @@ TEST_CASE("a refused file leaves the File of an earlier parse as it was") {
   CHECK(file.find("weights") == nullptr);
 }
 
-TEST_CASE("a name too long for a message is cut between two characters, and control characters are shown as ?") {
+TEST_CASE("an error message cuts a long tensor name between two characters, and shows control characters as ?") {
   const std::string long_name = std::string(95, 'a') + "\xC3\xA4";
   refused(container("{'" + long_name + "':0}").bytes(), Problem::header_form, std::string(95, 'a'), "a number",
           object_wanted);
@@ -412,7 +412,7 @@ Bytes all_halves_file(const std::string& dtype) {
 }
 }  // namespace
 
-TEST_CASE("every F16 is read exactly") {
+TEST_CASE("safetensors::element converts all 65,536 F16 numbers exactly") {
   const Bytes file = all_halves_file("F16");
   const auto entry = all_halves(file);
   for (std::uint32_t i = 0; i < 65536; ++i) {
@@ -426,7 +426,7 @@ TEST_CASE("every F16 is read exactly") {
   }
 }
 
-TEST_CASE("every BF16 is the upper half of the F32 it is read as") {
+TEST_CASE("safetensors::element converts a BF16 number to the float32 whose upper 16 bits it is, for all 65,536") {
   const Bytes file = all_halves_file("BF16");
   const auto entry = all_halves(file);
   for (std::uint32_t i = 0; i < 65536; ++i)

@@ -1,4 +1,4 @@
-// krait::sample against the softmax in float64: which tokens may be drawn, with which weights, and by which random words.
+// Compares krait::sample with the softmax in float64: which tokens can be drawn, with which weights, for which random words.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -22,10 +22,10 @@ std::string text(const krait::Sampling& how) {
          ", top_p " + std::to_string(how.top_p) + ", min_p " + std::to_string(how.min_p);
 }
 
-// The n-th of 2^32 random words, by the counter alone.
+// Returns the n-th 32-bit random word of a fixed key.
 std::uint32_t random_word(std::uint64_t n) { return krait::random_bits(krait::key(99), n); }
 
-// Probabilities relative to the largest: -infinity and NaN have 0. All are 0 if no other logit is left.
+// Returns each token's probability divided by the largest probability. Logits of -infinity and NaN have probability 0.
 std::vector<double> relative_probabilities(const Row& logits, float temperature) {
   double most = -std::numeric_limits<double>::infinity();
   for (const float x : logits)
@@ -38,9 +38,10 @@ std::vector<double> relative_probabilities(const Row& logits, float temperature)
 
 double sum(const std::vector<double>& p) { return std::accumulate(p.begin(), p.end(), 0.0); }
 
-// The filters in float64, by sorting. `close`: a share is so near to its limit that float32 may decide otherwise.
+// The result of the filters (top_k, top_p, min_p), computed in float64 by sorting. `close` is true if a probability is so near
+// to a filter's limit that float32 arithmetic may decide differently.
 struct Kept {
-  std::vector<double> p;  // 0: not kept
+  std::vector<double> p;  // 0 if a filter drops the token
   bool close = false;
 };
 Kept filter(const Row& logits, const krait::Sampling& how) {
@@ -58,7 +59,7 @@ Kept filter(const Row& logits, const krait::Sampling& how) {
       reached += kept.p[order[n++]];
       kept.close |= std::abs(reached - how.top_p * total) < 1e-5 * total;
     }
-    // Different logits whose weights are nearly equal may be taken for equals.
+    // In float32, different logits may have equal weights if these are nearly equal in float64.
     const std::size_t last = order[n - 1];
     for (const std::size_t i : order)
       kept.close |= n < order.size() && logits[i] != logits[last] && std::abs(kept.p[i] - kept.p[last]) < 1e-5 * kept.p[last];
@@ -79,7 +80,7 @@ Row logits_of(std::size_t size, float spread, std::uint64_t seed) {
   return row;
 }
 
-// Overwrites about the given share of the row, but at least one element stays.
+// Overwrites about the given share of the logits with `with`, but leaves at least one logit unchanged.
 void mask(Row& row, float with, double share, std::uint64_t seed) {
   const std::size_t stays = random_word(seed) % row.size();
   for (std::size_t i = 0; i < row.size(); ++i)
@@ -92,22 +93,22 @@ constexpr krait::Sampling filters[] = {
 constexpr float temperatures[] = {1, 0.7f, 2, 1e-45f, 1e-39f, 1e-6f, 100, 1e30f, 1e38f, std::numeric_limits<float>::max()};
 constexpr float masks[] = {-infinity, not_a_number, -1e9f, most_negative};
 
-// Draws of key 0 whose random word is as small and as large as there is.
+// Counters at which the random word of key 0 is 0 (word_of_zeros) and 2^32 - 1 (word_of_ones).
 constexpr std::size_t word_of_zeros = 981642904, word_of_ones = 1995598000;
 
 }  // namespace
 
-TEST_CASE("the draws with extreme random words are what the tests below take them for") {
+TEST_CASE("the random words at the two counters that the sampling tests use are 0 and 2^32 - 1") {
   CHECK(krait::random_bits(krait::key(0), word_of_zeros) == 0);
   CHECK(krait::random_bits(krait::key(0), word_of_ones) == 0xFFFFFFFFu);
 }
 
-TEST_CASE("the extreme random words never draw a token of probability below 2^-126") {
+TEST_CASE("the smallest and the largest random word never draw a token of probability below 2^-126") {
   for (const std::size_t size : {1u, 2u, 3u, 7u, 8u, 31u, 4096u, 50280u})
     for (const float masked : masks)
       for (const float temperature : {1.0f, 1e-39f, 0.7f})
         for (const bool equal : {true, false}) {
-          if (size > 31 && (temperature != 1 || !equal)) continue;  // large rows take long
+          if (size > 31 && (temperature != 1 || !equal)) continue;  // test large vocabularies less: they take long
           Row row = logits_of(size, equal ? 0.0f : 5.0f, size);
           mask(row, masked, 0.9, size + 1);
           row.front() = row.back() = masked;
@@ -124,7 +125,7 @@ TEST_CASE("the extreme random words never draw a token of probability below 2^-1
         }
 }
 
-TEST_CASE("a million draws from masked rows: no token of probability below 2^-126, none that a filter drops") {
+TEST_CASE("of a million draws from partly masked logits, none is a filtered token or has a probability below 2^-126") {
   std::size_t draws = 0;
   for (std::uint64_t seed = 0; draws < 1'000'000; ++seed) {
     const std::size_t size = seed % 997 == 500 ? 4096 : 1 + random_word(4 * seed) % (seed % 50 == 7 ? 100 : 6);
@@ -153,17 +154,17 @@ TEST_CASE("a million draws from masked rows: no token of probability below 2^-12
   }
 }
 
-TEST_CASE("the row becomes the float64 weights of the tokens kept, in multiples of 2^-31") {
+TEST_CASE("sample overwrites the logits with weights that match the float64 softmax, rounded to multiples of 2^-31") {
   std::size_t compared = 0;
   for (const std::size_t size : {1u, 2u, 3u, 8u, 17u, 40u, 101u})
     for (krait::Sampling how : filters)
       for (const float temperature : temperatures)
         for (const bool ties : {false, true}) {
           how.temperature = temperature;
-          // Spreads in proportion to the temperature, or all would be equal or nothing but the largest left.
+          // The logits' spread is proportional to the temperature. Otherwise all weights would be equal, or all but one zero.
           const float spread = temperature < 1e-37f ? 3e-39f : temperature > 1e30f ? 1e37f : 3 * std::min(temperature, 1e36f);
           Row row = logits_of(size, spread, size + 7);
-          if (ties)  // a few values, each many times
+          if (ties)  // round to a few values, so that each occurs many times
             for (float& x : row) x = spread * std::round(x / spread);
           if (size > 3) row[1] = -infinity, row[2] = not_a_number;
           const Kept kept = filter(row, how);
@@ -173,7 +174,7 @@ TEST_CASE("the row becomes the float64 weights of the tokens kept, in multiples 
           krait::sample(weights, sampler);
           for (std::size_t i = 0; i < size; ++i) {
             const double units = double{weights[i]} * 0x1p31, wanted = kept.p[i] * 0x1p31;
-            // 0.5 for rounding, 1e-5 for the arithmetic in float32 (without FMA)
+            // The tolerance: 0.5 for rounding, and 1e-5 of the weight for float32 arithmetic without FMA.
             const bool right = units == std::floor(units) && std::abs(units - wanted) <= 0.5 + 1e-5 * wanted;
             ++compared;
             if (right) continue;
@@ -184,7 +185,7 @@ TEST_CASE("the row becomes the float64 weights of the tokens kept, in multiples 
   CHECK(compared > 20'000);
 }
 
-TEST_CASE("filters keep the first of equals") {
+TEST_CASE("of tokens with equal logits, top_k and top_p keep the first ones") {
   const auto kept = [](krait::Sampling how, Row row) {
     krait::Sampler sampler{how, krait::key(0)};
     krait::sample(row, sampler);
@@ -199,22 +200,23 @@ TEST_CASE("filters keep the first of equals") {
   CHECK(kept({.top_p = 0.5f}, {2, 2, 2, 2}) == "xx..");
   CHECK(kept({.top_p = 0.75f}, {2, 2, 2, 2}) == "xxx.");
   CHECK(kept({.top_p = 0.7500001f}, {2, 2, 2, 2}) == "xxxx");
-  CHECK(kept({.top_k = 4, .top_p = 0.5f}, {2, not_a_number, 2, 2, 2, 2}) == "x.x...");  // half of what top_k kept
+  CHECK(kept({.top_k = 4, .top_p = 0.5f}, {2, not_a_number, 2, 2, 2, 2}) == "x.x...");  // top_p: half of top_k's 4
   CHECK(kept({.min_p = 1}, {2, 2, 1, 2}) == "xx.x");
-  // Weights that are equal in float32; the logits are not.
+  // Different logits whose weights are equal in float32: the larger logits are kept.
   CHECK(kept({.top_k = 1}, {0, 1e-9f}) == ".x");
   CHECK(kept({.top_k = 2}, {1, 1 + 1e-6f, 1 + 2e-6f, 0, 1 + 1e-6f}) == ".xx..");
   CHECK(kept({.top_p = 0}, {0, 1e-9f}) == ".x");
   CHECK(kept({.temperature = 1e6f, .top_k = 2}, {0, 1e-3f, 2e-3f, 3e-3f}) == "..xx");
 }
 
-TEST_CASE("every draw inverts the cumulative softmax at its random word") {
+TEST_CASE("sample returns the token at which the cumulative softmax reaches the random word / 2^32") {
   struct Case {
     const char* name;
     Row row;
     std::size_t draws;
   };
-  Row tail_behind(50'001, static_cast<float>(std::log(1e-8))), tail_before = tail_behind;  // 1 + 50,000 * 1e-8
+  // One token of weight 1, and 50,000 tokens of weight 1e-8 after it or before it.
+  Row tail_behind(50'001, static_cast<float>(std::log(1e-8))), tail_before = tail_behind;
   tail_behind.front() = tail_before.back() = 0;
   Row masked = logits_of(4096, 2, 3);
   mask(masked, -infinity, 0.5, 4);
@@ -223,7 +225,7 @@ TEST_CASE("every draw inverts the cumulative softmax at its random word") {
   for (const auto& [name, row, draws] : cases) {
     const std::vector<double> p = relative_probabilities(row, 1);
     const double total = sum(p);
-    // Words from all the range, and of them some at either end: of the tail of weight 0.0005.
+    // Half of the words are from the whole range, and half from its ends, which draw from the tail of total weight 0.0005.
     std::vector<std::size_t> counters;
     for (std::size_t n = 0; counters.size() < draws; ++n) {
       const double u = random_word(n) * 0x1p-32;
@@ -236,7 +238,7 @@ TEST_CASE("every draw inverts the cumulative softmax at its random word") {
       const double u = random_word(n) * 0x1p-32;
       const double below = std::accumulate(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(token), 0.0) / total;
       CAPTURE(name, n, token, u, below, p[token] / total);
-      const double tolerance = 2e-6 + static_cast<double>(row.size()) * 0x1p-32;  // float32 logits; half a unit each
+      const double tolerance = 2e-6 + static_cast<double>(row.size()) * 0x1p-32;  // rounding of logits, and of each weight
       CHECK(p[token] > 0);
       CHECK(u >= below - tolerance);
       CHECK(u <= below + p[token] / total + tolerance);
@@ -244,7 +246,7 @@ TEST_CASE("every draw inverts the cumulative softmax at its random word") {
   }
 }
 
-TEST_CASE("frequencies follow the softmax: chi-square below its critical value at 1e-6") {
+TEST_CASE("the frequencies of drawn tokens pass a chi-square test against the softmax at significance 1e-6") {
   Row tail(120, -9);
   tail[60] = 0;
   Row masked{1, -infinity, 0, not_a_number, 0.5f, -1e9f, 0, most_negative};
@@ -271,14 +273,14 @@ TEST_CASE("frequencies follow the softmax: chi-square below its critical value a
       chi_square += (seen - expected) * (seen - expected) / expected;
       ++bins;
     };
-    for (std::size_t i = 0; i < row.size(); ++i) {  // bins of fewer than 40 are filled up with their neighbours
+    for (std::size_t i = 0; i < row.size(); ++i) {  // neighbouring tokens share a bin until it expects 40 draws
       rest_expected += static_cast<double>(draws) * p[i] / sum(p);
       rest_found += static_cast<double>(found[i]);
       if (rest_expected < 40 && i + 1 < row.size()) continue;
       if (rest_expected > 1) add(rest_expected, rest_found);
       rest_expected = rest_found = 0;
     }
-    // Wilson and Hilferty's approximation of the quantile; 4.753 is the normal distribution's at 1e-6.
+    // Wilson and Hilferty's approximation of the chi-square quantile. 4.753 is the normal distribution's quantile for 1e-6.
     const double freedom = bins - 1, spread = 2 / (9 * freedom);
     const double critical = freedom * std::pow(1 - spread + 4.753 * std::sqrt(spread), 3);
     CAPTURE(name, bins, chi_square, critical);
@@ -287,7 +289,7 @@ TEST_CASE("frequencies follow the softmax: chi-square below its critical value a
   }
 }
 
-TEST_CASE("nothing left gives 0 and a row of zeros, in any order and mode") {
+TEST_CASE("if every logit is NaN or -infinity, sample returns 0 and sets all weights to 0, with every filter and temperature") {
   for (const Row& row : {Row{not_a_number, -infinity}, Row{-infinity, not_a_number}, Row{not_a_number, not_a_number, -infinity, -infinity}, Row{not_a_number},
                          Row{-infinity}, Row{-infinity, not_a_number, -infinity}, Row(19, not_a_number), Row(4096, -infinity)})
     for (const float temperature : {1.0f, 0.0f, -1.0f, 1e-39f, 1e38f, infinity, not_a_number})
@@ -300,7 +302,7 @@ TEST_CASE("nothing left gives 0 and a row of zeros, in any order and mode") {
       }
 }
 
-TEST_CASE("the first infinity is drawn") {
+TEST_CASE("if any logit is +infinity, sample returns the first such token") {
   for (const float temperature : {1.0f, 0.0f, 1e-39f, infinity})
     for (krait::Sampling how : filters) {
       how.temperature = temperature;
@@ -311,7 +313,7 @@ TEST_CASE("the first infinity is drawn") {
     }
 }
 
-TEST_CASE("a temperature of 0, less than 0 or NaN takes the first of the largest and gives it all the weight") {
+TEST_CASE("with a temperature of 0, below 0 or NaN, sample returns the first largest logit's token and sets its weight to 1") {
   for (const float temperature : {0.0f, -0.0f, -1.0f, -infinity, not_a_number}) {
     krait::Sampler sampler{{.temperature = temperature}, krait::key(0), word_of_ones};
     Row row{not_a_number, -1, 2, -infinity, 2, -3};
@@ -320,7 +322,7 @@ TEST_CASE("a temperature of 0, less than 0 or NaN takes the first of the largest
   }
 }
 
-TEST_CASE("an infinite temperature makes all finite logits equal") {
+TEST_CASE("with an infinite temperature, all tokens with finite logits have equal weights") {
   krait::Sampler sampler{{.temperature = infinity}, krait::key(0)};
   Row row{3, -infinity, most_negative, not_a_number, std::numeric_limits<float>::max()};
   krait::sample(row, sampler);

@@ -1,4 +1,5 @@
-// On a machine with an operating system: no step takes more stack than krait::step_stack_bytes. The stack of a thread is painted.
+// Checks on the host that step uses at most krait::step_stack_bytes of stack. It fills the stack of a thread with a pattern,
+// calls step, and looks for the lowest byte that changed.
 #include <pthread.h>
 
 #include <cstddef>
@@ -15,10 +16,10 @@ namespace {
 constexpr std::size_t stack_size = 1 << 20;
 alignas(4096) unsigned char stack[stack_size];
 constexpr unsigned char paint = 0xA5;
-constexpr std::size_t spared = 192;  // below a frame, for the function that paints
+constexpr std::size_t spared = 192;  // bytes below the frame that are not filled: paint_below's own frame
 bool good = true;
 
-// Everything from the bottom of the thread's stack up to its caller's frame.
+// Fills the thread's stack with the pattern, from its lowest address up to the caller's frame.
 [[gnu::noinline]] void paint_below(const unsigned char* frame) {
   std::memset(stack, paint, static_cast<std::size_t>(frame - stack) - spared);
 }
@@ -26,7 +27,7 @@ bool good = true;
 template <class F>
 [[gnu::noinline]] std::size_t painted_stack(F& f) {
   const auto* const frame = static_cast<const unsigned char*>(__builtin_frame_address(0));
-  f();  // the dynamic linker's frames are larger than a step's
+  f();  // a first call, not measured, in which the dynamic linker resolves symbols on the same stack
   paint_below(frame);
   f();
   const unsigned char* lowest = stack;
@@ -64,6 +65,6 @@ int main() {
   pthread_t thread;
   if (pthread_attr_init(&attributes) != 0 || pthread_attr_setstack(&attributes, stack, stack_size) != 0 ||
       pthread_create(&thread, &attributes, run, nullptr) != 0 || pthread_join(thread, nullptr) != 0)
-    return std::puts("found no thread"), 1;
+    return std::puts("cannot create a thread with its own stack"), 1;
   return good ? 0 : 1;
 }

@@ -8,7 +8,7 @@
 #include "krait/layout/params.hpp"
 
 namespace {
-// Every logical element has a place of its own within the padded array.
+// Checks that every element (row, col) has a different offset, and that all offsets are within the padded array.
 template <class Matrix>
 void check_places() {
   std::set<std::size_t> places;
@@ -19,7 +19,7 @@ void check_places() {
 }
 }  // namespace
 
-TEST_CASE("no two elements of a matrix in panels share a place") {
+TEST_CASE("no two elements of a matrix stored in panels have the same offset") {
   check_places<krait::Matrix<krait::plain(1), 1>>();
   check_places<krait::Matrix<krait::plain(40), 256>>();
   check_places<krait::Matrix<krait::plain(80), 7>>();
@@ -29,7 +29,7 @@ TEST_CASE("no two elements of a matrix in panels share a place") {
   check_places<krait::Strips<23, 7>>();
 }
 
-TEST_CASE("a matrix of 80 rows has a panel of 64 and one of 16, not two of 64") {
+TEST_CASE("a weight matrix of 80 rows is stored as a panel of 64 rows and one of 16, not as two panels of 64") {
   using Matrix = krait::Matrix<krait::plain(80), 5>;
   CHECK(sizeof(Matrix) == 80 * 5 * sizeof(float));
   CHECK(Matrix::offset(0, 1) == 64);
@@ -37,7 +37,7 @@ TEST_CASE("a matrix of 80 rows has a panel of 64 and one of 16, not two of 64") 
   CHECK(Matrix::offset(64, 1) == 64 * 5 + 16);
 }
 
-TEST_CASE("in_proj's z rows begin at a whole block") {
+TEST_CASE("in_proj's rows for z are stored from a multiple of 16 on (row 32 for 23 channels)") {
   constexpr krait::RowLayout order{.groups = 2, .channels = 23};
   CHECK(order.rows() == 46);
   CHECK(order.padded_rows() == 64);
@@ -45,7 +45,7 @@ TEST_CASE("in_proj's z rows begin at a whole block") {
   CHECK(order.place(23) == 32);
 }
 
-TEST_CASE("an A_log that was stored comes back as one that stores the same bits") {
+TEST_CASE("A_log converted to the stored decay rate and back to A_log gives the same stored bits again") {
   for (int i = -2000; i <= 2000; ++i) {
     const float A_log = static_cast<float>(i) * 0.0731f;
     const float rate = krait::DecayRates<1, 1>::stored(A_log);
@@ -53,7 +53,7 @@ TEST_CASE("an A_log that was stored comes back as one that stores the same bits"
   }
 }
 
-TEST_CASE("a decay rate saturates where A_log leaves float32's range") {
+TEST_CASE("the stored decay rate saturates at -FLT_MAX and -0 if exp(A_log) is outside the range of float32") {
   using Rates = krait::DecayRates<1, 1>;
   const float infinity = std::numeric_limits<float>::infinity();
   CHECK(Rates::stored(1e4f) == -FLT_MAX);
@@ -64,12 +64,12 @@ TEST_CASE("a decay rate saturates where A_log leaves float32's range") {
   CHECK(std::isnan(Rates::stored(std::numeric_limits<float>::quiet_NaN())));
 }
 
-TEST_CASE("a NaN in A_log comes back as NaN") {
+TEST_CASE("a NaN in A_log is still NaN after storing and reading it back") {
   using Rates = krait::DecayRates<1, 1>;
   CHECK(std::isnan(Rates::recovered(Rates::stored(std::numeric_limits<float>::quiet_NaN()))));
 }
 
-TEST_CASE("a Tensor is a range of its rows, and a row of its elements") {
+TEST_CASE("range-based for loops iterate over a Tensor's rows and over a row's elements") {
   krait::Tensor<float, 2, 3> x{{{{{1, 2, 3}}, {{4, 5, 6}}}}};
   for (auto& row : x)
     for (float& element : row) element *= 2;
@@ -80,14 +80,14 @@ TEST_CASE("a Tensor is a range of its rows, and a row of its elements") {
   CHECK(sum == 42);
 }
 
-TEST_CASE("set replaces the value that was there") {
+TEST_CASE("setting an element of a bf16 matrix a second time replaces the first value") {
   krait::Matrix<krait::plain(2), 3, krait::Storage::bf16> matrix{};
   for (const float value : {-1.5f, 0.75f})
     for (std::size_t col = 0; col < 3; ++col) matrix.set(1, col, value);
   for (std::size_t col = 0; col < 3; ++col) CHECK(matrix.get(1, col) == 0.75f);
 }
 
-TEST_CASE("a Tensor's shape is in its type") {
+TEST_CASE("a Tensor's size and shape follow from its type, and it has no other members than its elements") {
   const krait::Tensor<float, 2, 3> x{{{{{1, 2, 3}}, {{4, 5, 6}}}}};
   CHECK(x[1][2] == 6);
   CHECK(x.size() == 2);

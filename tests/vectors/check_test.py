@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""What `check` must say of good files, of damaged ones and of nonsense.
+"""Tests the script `check`: its result for good reference vectors, for wrong values and for invalid files.
 
-  check_test.py [--compiler C]           the files of odd/, a damaged one, and every kind of nonsense
-  check_test.py [--compiler C] --fresh   all of odd_vectors.py's cases, freshly drawn; skipped (77) without numpy
+  check_test.py [--compiler C]           the files of odd/, files with a wrong value, and every kind of invalid file
+  check_test.py [--compiler C] --fresh   all cases of odd_vectors.py, with new random weights; needs numpy (77 without it)
+
+Exit code 0: check behaved as expected; 1: it did not.
 """
 import argparse
 import json
@@ -18,7 +20,7 @@ REFERENCE = HERE.parent / "data" / "reference"
 
 
 def check(compiler, files):
-    """check's exit code, and the line it prints for each file, by the file's name."""
+    """Runs check and returns its exit code and a dictionary: file name -> the line that check printed for it."""
     done = subprocess.run([HERE / "check", "--compiler", compiler, "--flags", "-march=native -O0", *files],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout, end="")
@@ -31,7 +33,7 @@ def check(compiler, files):
 
 
 def changed(source, path, change):
-    """A copy of a safetensors file. change(header, data) alters both, and may give other bytes for the whole file."""
+    """Writes a changed copy of a safetensors file. change(header, data) modifies the two, or returns the whole file's bytes."""
     content = source.read_bytes()
     (size,) = struct.unpack_from("<Q", content)
     header, data = json.loads(content[8 : 8 + size]), bytearray(content[8 + size :])
@@ -42,7 +44,7 @@ def changed(source, path, change):
 
 
 def damage_output(header, data):
-    """The last expected value, off by a thousandth."""
+    """Adds 1e-3 to the last expected output."""
     at = header["output"]["data_offsets"][1] - 4
     (value,) = struct.unpack_from("<f", data, at)
     struct.pack_into("<f", data, at, value + 1e-3)
@@ -83,7 +85,7 @@ def not_a_number(header, data):
     struct.pack_into("<f", data, header["D"]["data_offsets"][0] + 4, float("nan"))
 
 
-# A copy of which file, changed how; and what must be said of it.
+# Invalid files. Name -> (the reference vector to copy, the change to the copy, the words that check must print).
 NONSENSE = {
     "text": ("ssm_plain", lambda header, data: b"once upon a time", "not a safetensors file: its first 8 bytes are a header length"),
     "short": ("ssm_plain", lambda header, data: b"once", "not a safetensors file: found 4 bytes"),

@@ -5,8 +5,9 @@
 #include <string>
 #include <string_view>
 
-// Loads weights from a safetensors file, in which the tensors `ignore` are not parameters. Returns what was refused; empty if they
-// are loaded. Defined in the unit that loads (load_weights-inl.hpp), which has other flags, so it returns no krait::Status.
+// Loads a model's weights from a safetensors file and skips the tensors listed in `ignore`. Returns an empty string, or the
+// error message. It is defined in a translation unit of its own (load_weights-inl.hpp), compiled once with other flags than the
+// callers; therefore it returns a string and not a krait::Status, whose type depends on the flags.
 template <class Model>
 std::string load_weights(Model& model, const char* file, std::span<const std::string_view> ignore);
 

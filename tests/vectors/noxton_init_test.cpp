@@ -1,4 +1,4 @@
-// init against the seed's own weights, as its files hold them.
+// Compares krait::init with the weights that noxton draws for the same key, from reference files.
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -9,14 +9,14 @@
 #include "krait.hpp"
 #include "krait/init.hpp"
 #include "krait/io/file.hpp"
-#include "krait/io/load.hpp"
+#include "krait/load.hpp"
 
 namespace {
 
 constexpr auto key0 = krait::noxton({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 constexpr auto key7_small = krait::noxton({.vocab_size = 30, .d_model = 20, .n_layers = 2, .d_conv = 3});
 
-// The values of the parameter of that name, row by row.
+// Returns the values of the parameter of that name, row by row.
 template <class Model>
 std::vector<float> values_of(const Model& model, std::string_view name) {
   std::vector<float> values;
@@ -37,14 +37,14 @@ void compare(const std::string& file_name, std::uint64_t seed) {
   REQUIRE(krait::safetensors::parse(bytes, file));
   const auto theirs = std::make_unique<Model>();
   const std::string_view others[] = {"tokens", "logits", "noxton_logits"};
-  REQUIRE(krait::load(*theirs, file, {.ignore = others}));
+  REQUIRE(krait::load(file, *theirs, {.ignore = others}));
   const auto ours = std::make_unique<Model>();
-  krait::init(*ours, krait::key(seed));
+  krait::init(krait::key(seed), *ours);
 
   krait::for_each_param(*ours, [&](std::string_view name, const auto&) {
     CAPTURE(name);
     const auto drawn = values_of(*ours, name), wanted = values_of(*theirs, name);
-    if (name == "backbone.embedding.weight" || name.ends_with("A_log")) {  // through erf_inv and log
+    if (name == "backbone.embedding.weight" || name.ends_with("A_log")) {  // computed with erf_inv or log
       for (std::size_t i = 0; i < wanted.size(); ++i)
         REQUIRE(std::fabs(drawn[i] - wanted[i]) <= 1e-6f * std::fabs(wanted[i]));
     } else {
@@ -68,10 +68,10 @@ void compare(const std::string& file_name, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("init draws noxton's weights at PRNGKey(0), and its logits follow") {
+TEST_CASE("init with key 0 gives the weights that noxton draws from PRNGKey(0), and the same logits within 1e-5") {
   compare<key0, 5>("noxton_key0.safetensors", 0);
 }
 
-TEST_CASE("init draws noxton's weights at PRNGKey(7) for odd dims, and its logits follow") {
+TEST_CASE("init with key 7 and odd dims gives the weights that noxton draws from PRNGKey(7), and the same logits within 1e-5") {
   compare<key7_small, 8>("noxton_key7_small.safetensors", 7);
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes reference vectors of unusual dims, by ../data/reference/mamba_reference.py: one for each line of CASES.
+"""Writes reference vectors with unusual dims and random weights, one for each case of CASES, with mamba_reference.py's outputs.
 
-  odd_vectors.py FOLDER [--seed N] [NAME]...
+  odd_vectors.py FOLDER [--seed N] [NAME]...     default: all cases, seed 1
 
-The files in odd/ are those named SMALL, of seed 1, written with numpy 2.4.
+The files in odd/ are the cases listed in SMALL with seed 1, written with numpy 2.4.
 """
 import argparse
 import json
@@ -17,9 +17,12 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "data" / "reference"))
 import mamba_reference as reference
 
-# name: component, steps, sizes, and what else is unusual:
-#   bias  the layers that have one       dtype  of the weights         names  whose checkpoint
-#   head  tied, own, or copy (a tied head that stands in the file)     metadata  False: there is none
+# Name -> (model type, number of tokens, sizes, options). The options:
+#   bias      the layers that have a bias
+#   dtype     of the weights in the file
+#   names     whose parameter names the file has; "hf" for Hugging Face's
+#   head      tied, own, or copy (tied, and the file contains a copy of the embedding as head)
+#   metadata  False: the file has no metadata
 CASES = {
     "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),
     "ssm_full_rank": ("SelectiveStateSpaceModel", 65, dict(d_inner=17, d_state=3, dt_rank=17),
@@ -69,7 +72,7 @@ SMALL = ["ssm_ones", "sss_odd", "block_long_taps", "block_narrow", "residual_all
 
 
 def mixer_weights(component, sizes, biased, draw):
-    """Weights of one mixer, by name. draw(shape, spread): normal numbers."""
+    """Returns one mixer's weights by name. draw(shape, spread) returns normal random numbers of standard deviation spread."""
     def layer(name, outputs, inputs, shape=None):
         weights[f"{name}.weight"] = draw(shape or (outputs, inputs), inputs**-0.5)
         if name in biased:
@@ -111,7 +114,7 @@ def model_weights(sizes, biased, draw, names, head):
 
 
 def encode(value, dtype):
-    """The bytes of a float array, and what numbers they stand for."""
+    """Returns a float array as bytes of the dtype, and the float64 values of these bytes."""
     if dtype == "BF16":
         high = (value.astype("<f4").view("<u4") >> 16).astype("<u2")
         return high.tobytes(), (high.astype("<u4") << 16).view("<f4").astype(np.float64)
@@ -120,7 +123,7 @@ def encode(value, dtype):
 
 
 def write(path, tensors, metadata):
-    """tensors: name to (dtype, shape, bytes)."""
+    """Writes a safetensors file. `tensors` maps names to (dtype, shape, bytes)."""
     header, at = ({"__metadata__": metadata} if metadata else {}), 0
     for name, (dtype, shape, content) in tensors.items():
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, at + len(content)]}

@@ -1,5 +1,5 @@
-// Models with weights of every storage type, from files of plain numbers, and what they store and answer, to files of plain
-// numbers. `storage_test.py` writes the program around it.
+// Reads weights and inputs from files of raw numbers, and writes the stored weights and the outputs of a model to such files,
+// for every storage type. storage_test.py generates the program that includes this header, and compares the files.
 #ifndef KRAIT_TESTS_STORAGE_HPP
 #define KRAIT_TESTS_STORAGE_HPP
 
@@ -29,7 +29,7 @@ void write_numbers(const std::string& path, const std::vector<T>& numbers) {
   file.write(reinterpret_cast<const char*>(numbers.data()), static_cast<std::streamsize>(numbers.size() * sizeof(T)));
 }
 
-// The numbers that a tensor's elements stand for, row by row.
+// Writes the values of a tensor's elements, row by row, as float32.
 template <class T>
 void write_stored(const std::string& path, const T& tensor) {
   std::vector<float> values;
@@ -37,7 +37,7 @@ void write_stored(const std::string& path, const T& tensor) {
     for (std::size_t col = 0; col < T::cols; ++col) values.push_back(tensor.get(row, col));
   write_numbers(path, values);
 }
-// int8: the whole numbers, then the bits of the scales.
+// Writes an int8 matrix: first the integers, row by row, as int32, then the bits of the rows' float32 scales.
 template <krait::RowLayout order, std::size_t d_in>
 void write_stored(const std::string& path, const krait::Matrix<order, d_in, krait::Storage::int8>& matrix) {
   std::vector<std::int32_t> values;
@@ -49,14 +49,15 @@ void write_stored(const std::string& path, const krait::Matrix<order, d_in, krai
   write_numbers(path, values);
 }
 
-// FOLDER/NAME.f32 is each parameter and `input` the rows or tokens; written are FOLDER/NAME.STORAGE and FOLDER/output.STORAGE.
+// Reads each parameter from FOLDER/NAME.f32 and the inputs (vectors or token ids) from FOLDER/input. Writes the stored weights
+// to FOLDER/NAME.STORAGE and the outputs of single steps to FOLDER/output.STORAGE.
 template <class Model>
 void run_storage(const std::string& folder, const std::string& storage) {
   const auto model = std::make_unique<Model>();
   krait::for_each_param(*model, [&]<class T>(std::string_view name, T& tensor) {
     const std::string path = folder + "/" + std::string(name);
     const auto values = read_numbers<float>(path + ".f32");
-    if (values.size() != T::rows * T::cols) std::printf("of another size: %s\n", path.c_str()), std::exit(1);
+    if (values.size() != T::rows * T::cols) std::printf("wrong number of elements: %s\n", path.c_str()), std::exit(1);
     krait::assign(tensor, [&](std::size_t row, std::size_t col) { return values[row * T::cols + col]; });
     write_stored(path + "." + storage, tensor);
   });
@@ -68,7 +69,8 @@ void run_storage(const std::string& folder, const std::string& storage) {
   write_numbers(folder + "/output." + storage, outputs);
 }
 
-// The same of a layer without state, by prefills of 1, 2, 3, ... rows as well.
+// Runs run_storage for an int8 Linear layer, then runs the same inputs by prefills of 1, 2, 3, ... tokens and writes these
+// outputs to FOLDER/output.prefill.
 template <class Layer>
 void run_linear(const std::string& folder) {
   run_storage<Layer>(folder, "int8");
@@ -90,7 +92,7 @@ void run_linear(const std::string& folder) {
   write_numbers(folder + "/output.prefill", outputs);
 }
 
-// FOLDER/floats becomes FOLDER/floats.bf16 and FOLDER/floats.f16, as bits.
+// Rounds the float32 numbers of FOLDER/floats to bf16 and f16. Writes the bits to FOLDER/floats.bf16 and FOLDER/floats.f16.
 inline void round_floats(const std::string& folder) {
   std::vector<std::uint16_t> bf16, f16;
   for (const float value : read_numbers<float>(folder + "/floats")) {

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Weights of the storage types bf16, f16 and int8, and what models with them give, against ../data/reference/quantised.py.
+"""Compares bf16, f16 and int8 weights, and the outputs of models with them, with the numpy code of quantised.py.
 
   storage_test.py [--compiler C] [--flags=FLAGS] [--include DIR] [--cases NAME,...]
 
-Of every model in CASES: the stored weights are the quantiser's to the bit, and the outputs are within TOLERANCES of the
-float64 reference with these weights. Of 16-bit numbers: every number, every tie between two and their neighbours, every kind
-of NaN. Of int8 layers: outputs to the bit, with ties in weights and in inputs, and inputs around 2^-100. Exit code 77: no
-numpy, or no compiler.
+For every model in CASES, the stored weights must equal quantised.py's to the bit, and the outputs must be within TOLERANCES of
+the float64 reference with these weights. Rounding to 16 bits is tested with every bf16 and f16 number, every tie between two
+neighbours, the floats next to these, and every kind of NaN. Outputs of int8 layers must be equal to the bit, also with ties in
+weights and inputs and with inputs around 2^-100. Exit code 0: all agree; 1: not all; 77: numpy or the compiler is missing.
 """
 import argparse
 import pathlib
@@ -28,14 +28,14 @@ except ImportError as error:
 import quantised  # noqa: E402
 from checkpoint import File, component_of, dims_of, dims_text  # noqa: E402
 
-# Those of all storage types that compile in a few seconds each; name: norm_eps where it is not the default's.
+# The models, which compile in a few seconds each. Name of the reference vector -> norm_eps, or None for the default.
 CASES = {"block_odd_all_biases": None, "block_conv2_no_bias": None, "ssm_odd_biases": None, "mamba_tied": None,
          "mamba_untied_odd": 0.25}
-# Of the largest output. int8: a float32 input that is near the middle between two whole numbers may be rounded to the other
-# than the float64 one is. That changes it by 1 / 32639 of its row's largest, so three of those: found are 1.0e-5 for mamba_tied,
-# 300 tokens, and 2.5e-7 at most where no input is so near.
+# Largest errors, relative to the largest output. With int8, float32 and float64 may round an input near the middle of two
+# integers differently, which changes it by 1 / 32639 of the largest input of its token. The tolerance is three such
+# differences. Measured: 1.0e-5 for mamba_tied (300 tokens), and at most 2.5e-7 if no input is so close to the middle.
 TOLERANCES = {"bf16": 1e-5, "f16": 1e-5, "int8": 1e-4}
-# d_in, d_out, bias: odd numbers of inputs, narrow and several panels.
+# The int8 layers: d_in, d_out, bias. The inputs have odd sizes; the outputs fill narrow panels and several panels.
 LINEARS = [(3, 20, False), (8, 16, True), (77, 150, True), (601, 33, False)]
 problems = []
 
@@ -47,7 +47,7 @@ def check(good, text):
 
 
 class Case:
-    """A file of tests/data/reference: its weights and input as float32."""
+    """A reference vector. Writes its weights and inputs as files for the C++ program, and checks the files that it writes."""
 
     def __init__(self, name, eps, folder):
         self.name, self.folder = name, folder / name
@@ -93,11 +93,11 @@ def check_stored(path, weight, storage, name):
     else:
         round_to, widened = (quantised.bf16, quantised.widened_bf16) if storage == "bf16" else (quantised.f16, quantised.widened_f16)
         wanted, found = widened(round_to(weight)).astype(np.float32).view(np.uint32).ravel(), np.fromfile(path, np.uint32)
-    check(np.array_equal(found, wanted), f"{name}: {storage} weights are not the quantiser's")
+    check(np.array_equal(found, wanted), f"{name}: {storage} weights differ from quantised.py's")
 
 
 def hostile_floats():
-    """Every number of both formats, the middles between neighbours, what is next to either, and every kind of NaN."""
+    """Returns as float32 every bf16 and f16 number, the middles between neighbours, the floats next to these, and NaNs."""
     halves = np.arange(1 << 15, dtype=np.uint32)
     numbers = []
     with np.errstate(all="ignore"):
@@ -117,15 +117,15 @@ def hostile_floats():
 def judge_floats(folder, floats):
     for name, round_to, infinity in (("bf16", quantised.bf16, 0x7F80), ("f16", quantised.f16, 0x7C00)):
         found, wanted = np.fromfile(folder / f"floats.{name}", np.uint16), round_to(floats)
-        nan = np.isnan(floats)  # which NaN is not said, but its sign is
+        nan = np.isnan(floats)  # any NaN is accepted if its sign is kept
         is_nan = ((found & 0x7FFF) > infinity) & (found >> 15 == np.signbit(floats))
         wrong = np.flatnonzero(np.where(nan, ~is_nan, found != wanted))
-        check(wrong.size == 0, f"{name}: {wrong.size} of {floats.size} numbers are rounded otherwise, the first "
+        check(wrong.size == 0, f"{name}: {wrong.size} of {floats.size} numbers are rounded wrongly; float, found, wanted: "
               f"{[(floats[i], hex(found[i]), hex(wanted[i])) for i in wrong[:1]]}")
 
 
 class LinearCase:
-    """An int8 layer whose every output bit follows from the definitions."""
+    """An int8 Linear layer. numpy computes its outputs to the bit, because the definition fixes every rounding."""
 
     def __init__(self, d_in, d_out, bias, folder, random):
         self.name = f"linear_{d_in}_{d_out}"
@@ -133,7 +133,7 @@ class LinearCase:
         dims = dims_text("Linear", {"d_in": d_in, "d_out": d_out, "bias": bias}, "krait::Storage::int8")
         self.type = f"krait::Linear<{dims}>"
         self.weight = random.uniform(-1, 1, (d_out, d_in)).astype(np.float32)
-        # A largest of 127 makes every weight its own whole number: ties, of both signs.
+        # In rows whose largest weight is 127 the scale is 1, so weights of n + 0.5 are ties, here of both signs.
         self.weight[0::3] = random.integers(-100, 100, (len(self.weight[0::3]), d_in)) + np.float32(0.5)
         self.weight[0::3, 0] = 127
         self.weight[4] = 0
@@ -145,7 +145,7 @@ class LinearCase:
         tie = random.integers(-300, 300, d_in) + 0.5
         tie[-1] = most
         rows += [tie, -tie, np.zeros(d_in), np.full(d_in, 1.0), -np.full(d_in, 1.0)]
-        for exponent in (-104, -101, -100, -99, -96):  # rows just below, at and just above, and with others beside them
+        for exponent in (-104, -101, -100, -99, -96):  # largest inputs just below, at and just above 2^exponent
             for factor in (1 - 2**-24, 1, 1 + 2**-23, 1.37):
                 row = random.uniform(-1, 1, d_in)
                 row[d_in // 2] = -1
@@ -164,7 +164,7 @@ class LinearCase:
         sums = (q.astype(np.int64) @ whole.T.astype(np.int64)).astype(np.float32)
         factor = (scales * step).astype(np.float32)
         bias = 0 if self.bias is None else self.bias.astype(np.longdouble)
-        # One rounding of a product and a sum: longdouble holds the product, and the sum but for what cannot matter here.
+        # A fused multiply-add rounds once. longdouble holds the product exactly, and the sum closely enough to round the same.
         wanted = (sums.astype(np.longdouble) * factor.astype(np.longdouble) + bias).astype(np.float32)
         for verb in ("int8", "prefill"):
             found = np.fromfile(self.folder / f"output.{verb}", np.float32).reshape(wanted.shape)
@@ -176,9 +176,9 @@ class LinearCase:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compiler", default="g++")
-    parser.add_argument("--flags", default="-march=native", help="--flags=..., of the compiler")
+    parser.add_argument("--flags", default="-march=native", help="compiler flags, written as --flags=...")
     parser.add_argument("--include", default=str(HERE / "../../include"))
-    parser.add_argument("--cases", default=",".join(CASES), help="names with commas between; the int8 layers always run")
+    parser.add_argument("--cases", default=",".join(CASES), help="comma-separated names; the int8 layers always run")
     options = parser.parse_args()
     if not shutil.which(options.compiler):
         print(f"skipped: the compiler {options.compiler} is not here")

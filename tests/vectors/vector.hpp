@@ -1,6 +1,6 @@
-// Runs a reference vector: a model's weights from its file, its input through forward, prefill and step, and how far
-// the answers are from the expected ones. `check` writes the program around it: a unit that loads, compiled once, and
-// one that runs, compiled for each target.
+// Runs a reference vector: loads a model's weights from its file, runs the input through forward, prefill and step, and prints
+// how far the outputs are from the expected ones. The script `check` generates the program that includes this header. The
+// program has two translation units: one that loads, compiled once, and one that runs, compiled for each target.
 #ifndef KRAIT_TESTS_VECTOR_HPP
 #define KRAIT_TESTS_VECTOR_HPP
 
@@ -24,16 +24,17 @@
 
 // The program's arguments: NUMBER WEIGHTS NUMBERS [NAME]...
 struct Arguments {
-  int number;                            // which of the program's vectors
+  int number;                            // the index of the vector among those compiled into the program
   const char* weights;                   // the safetensors file
-  const char* numbers;                   // input (int32 or float32), answers, final state if any (both float64)
-  std::vector<std::string_view> ignore;  // names of tensors that are no parameters
+  const char* numbers;                   // a file: input (int32 or float32), then expected outputs and final state (float64)
+  std::vector<std::string_view> ignore;  // names of tensors in the file that are not parameters
 
   Arguments(int argc, char** argv)
       : number(std::atoi(argv[1])), weights(argv[2]), numbers(argv[3]), ignore(argv + 4, argv + argc) {}
 };
 
-// The largest difference, relative to the largest wanted value. Infinities and NaN are wanted as such.
+// Returns the largest difference, divided by the largest wanted magnitude. Where an infinity or NaN is wanted, anything else
+// found gives infinity.
 inline double relative_error(std::span<const float> found, std::span<const double> wanted) {
   double error = 0, largest = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -48,7 +49,7 @@ inline double relative_error(std::span<const float> found, std::span<const doubl
   return error == 0 ? 0 : error / largest;
 }
 
-// h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state].
+// Appends the SSM state h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state].
 template <class S>
 void collect_h(const S& state, std::vector<float>& h) {
   if constexpr (requires { state.layers; }) {
@@ -66,7 +67,7 @@ inline int fail(std::string_view message) {
   return 1;
 }
 
-// Prints a line for each figure. Everything long is on the heap.
+// Runs one vector and prints one line for each error: its name and value. Large objects are allocated on the heap.
 template <class Model, std::size_t length>
 int run_vector(const Arguments& arguments) {
   using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, length>,
@@ -80,7 +81,7 @@ int run_vector(const Arguments& arguments) {
   stream.read(reinterpret_cast<char*>(input.get()), sizeof(Input));
   std::vector<double> wanted(length * Model::d_out);
   stream.read(reinterpret_cast<char*>(wanted.data()), static_cast<std::streamsize>(wanted.size() * sizeof(double)));
-  if (!stream) return fail("the numbers end too early");
+  if (!stream) return fail("the file of input and expected numbers is too short");
 
   std::vector<float> h;
   collect_h(krait::State<Model>{}, h);
@@ -103,7 +104,7 @@ int run_vector(const Arguments& arguments) {
   const auto output = std::make_unique<Output>();
   const auto state = std::make_unique<krait::State<Model>>();
   const auto scratch = std::make_unique<krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())>>();
-  krait::prefill(*model, *state, *input, *output, *scratch);  // forward's chunk: the program is smaller so
+  krait::prefill(*model, *state, *input, *output, *scratch);  // the chunk size of forward, so that fewer templates are compiled
   print("prefill", *output, state.get());
   *output = {};
   *state = {};

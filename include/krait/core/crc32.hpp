@@ -32,7 +32,7 @@ inline constexpr std::array crc_remainders = crc_table();
 namespace krait::inline KRAIT_BUILD {
 
 // crc32(bytes, before): that of `bytes` behind what `before` is the CRC-32 of.
-constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) {
+constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
   std::uint32_t remainder = ~before;
   for (const std::byte byte : bytes) {
     remainder ^= std::to_integer<std::uint32_t>(byte);

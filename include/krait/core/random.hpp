@@ -24,12 +24,12 @@ struct Key {
 namespace krait::inline KRAIT_BUILD {
 
 // jax.random.PRNGKey(seed).
-constexpr Key key(std::uint64_t seed) {
+constexpr Key key(std::uint64_t seed) noexcept {
   return {static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(seed)};
 }
 
 // threefry2x32 with 20 rounds of the counter (high, low) under a key.
-constexpr Key threefry(Key k, std::uint64_t counter) {
+constexpr Key threefry(Key k, std::uint64_t counter) noexcept {
   const std::array<std::uint32_t, 3> ks{k.high, k.low, k.high ^ k.low ^ 0x1BD11BDAu};
   constexpr std::array<int, 8> rotations{13, 15, 26, 6, 17, 29, 16, 24};
   auto x0 = static_cast<std::uint32_t>(counter >> 32) + ks[0];
@@ -46,16 +46,16 @@ constexpr Key threefry(Key k, std::uint64_t counter) {
 }
 
 // jax.random.split(k, n)[i], for any n.
-constexpr Key split(Key k, std::uint64_t i) { return threefry(k, i); }
+constexpr Key split(Key k, std::uint64_t i) noexcept { return threefry(k, i); }
 
 // The i-th 32 random bits of a key's stream.
-constexpr std::uint32_t random_bits(Key k, std::uint64_t i) {
+constexpr std::uint32_t random_bits(Key k, std::uint64_t i) noexcept {
   const Key both = threefry(k, i);
   return both.high ^ both.low;
 }
 
 // The i-th uniform draw in [lo, hi): jax.random.uniform(k, shape, minval=lo, maxval=hi)[i], bit for bit.
-inline float uniform(Key k, std::uint64_t i, float lo = 0.0f, float hi = 1.0f) {
+inline float uniform(Key k, std::uint64_t i, float lo = 0.0f, float hi = 1.0f) noexcept {
   const float unit = __builtin_bit_cast(float, (random_bits(k, i) >> 9) | 0x3F800000u) - 1.0f;
   const float scaled = __builtin_fmaf(unit, hi - lo, lo);
   return scaled > lo ? scaled : lo;
@@ -63,7 +63,7 @@ inline float uniform(Key k, std::uint64_t i, float lo = 0.0f, float hi = 1.0f) {
 
 // The i-th standard normal draw: sqrt(2) erfinv(u), u uniform in (-1, 1), within 1e-6 relative of jax.random.normal's.
 // erfinv by M. Giles, "Approximating the erfinv function" (2010), single precision.
-inline float normal(Key k, std::uint64_t i) {
+inline float normal(Key k, std::uint64_t i) noexcept {
   const float u = uniform(k, i, -0x1.fffffep-1f, 1.0f);
   float w = -__builtin_log1pf(-u * u);
   const bool central = w < 5.0f;

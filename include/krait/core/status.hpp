@@ -11,7 +11,7 @@
 namespace krait::inline KRAIT_BUILD {
 
 // The number of bytes of the UTF-8 code point at the start of `text`, which must not be empty; 1 if it is not valid UTF-8.
-constexpr std::size_t code_point_bytes(std::string_view text) {
+constexpr std::size_t code_point_bytes(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(text[i])}; };
   const std::size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC0 ? 2 : 1;
   if (size == 1 || text.size() < size) return 1;
@@ -52,31 +52,33 @@ enum class Problem {
   other_model,       // an image or snapshot of another model
 };
 
-// Converts to true if there is no problem. Otherwise `where` names the tensor, parameter or file, `found` is the content
-// that was refused, and `wanted` is the content that would have been accepted. message() is one sentence with all three.
+// ok(), and the conversion to bool, return true if there is no problem. Otherwise `where` names the tensor, parameter or file,
+// `found` is the content that was refused, and `wanted` is the content that would have been accepted. message() is one sentence
+// with all three: std::puts(status.message().c_str()).
 struct [[nodiscard]] Status {
   Problem problem = Problem::none;
   Text<96> where{};
   Text<80> found{};
   Text<80> wanted{};
 
-  constexpr explicit operator bool() const { return problem == Problem::none; }
+  [[nodiscard]] constexpr bool ok() const noexcept { return problem == Problem::none; }
+  constexpr explicit operator bool() const noexcept { return ok(); }
 
   // Printable ASCII only: a '?' replaces each control character, each other code point outside ASCII and each byte that is
   // not valid UTF-8.
-  constexpr Text<320> message() const {
+  [[nodiscard]] constexpr Text<320> message() const noexcept {
     Text<320> text;
-    if (problem == Problem::none) return text += what(problem);
+    if (ok()) return text += what(problem);
     if (where.size > 0) (text += where) += ": ";
     ((((text += what(problem)) += ": found ") += found) += ", wanted ") += wanted;
     const Text<320> raw = text;
-    text.size = 0;
+    text.clear();
     for (std::string_view rest = raw; !rest.empty(); rest.remove_prefix(code_point_bytes(rest)))
       text += std::string_view(rest[0] >= ' ' && rest[0] <= '~' ? rest.data() : "?", 1);
     return text;
   }
 
-  static constexpr std::string_view what(Problem problem) {
+  static constexpr std::string_view what(Problem problem) noexcept {
     switch (problem) {
       case Problem::none: return "no problem";
       case Problem::cannot_read: return "cannot be read";

@@ -7,37 +7,43 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "krait/core/platform.hpp"
 
 namespace krait::inline KRAIT_BUILD {
 
-// What does not fit is cut off between two code points of UTF-8. A code point has at most three continuation bytes, so other text
-// loses at most three bytes more.
+// Up to `capacity` bytes, always followed by a zero byte. Longer text is cut between two code points of UTF-8. A code point has
+// at most three continuation bytes, so text that is not UTF-8 loses at most three bytes more.
 template <std::size_t capacity>
 struct Text {
-  std::array<char, capacity> characters{};
-  std::size_t size = 0;
+  static constexpr std::size_t max_size = capacity;
+  std::array<char, capacity + 1> characters{};
+  std::conditional_t<(capacity < 0xFFFF), std::uint16_t, std::uint32_t> size = 0;  // without the zero byte
 
   constexpr Text() = default;
   template <std::convertible_to<std::string_view> T>
-  constexpr Text(const T& text) {
+  constexpr Text(const T& text) noexcept {
     *this += std::string_view(text);
   }
 
-  constexpr operator std::string_view() const { return {characters.data(), size}; }
-  constexpr Text& operator+=(std::string_view more) {
+  constexpr operator std::string_view() const noexcept { return {characters.data(), size}; }
+  // Zero-terminated. Points into this object.
+  constexpr const char* c_str() const noexcept { return characters.data(); }
+  constexpr void clear() noexcept { *this = {}; }
+
+  constexpr Text& operator+=(std::string_view more) noexcept {
     std::size_t fits = more.size() < capacity - size ? more.size() : capacity - size;
     if (fits < more.size())
       for (int back = 0; back < 3 && fits > 0 && (more[fits] & 0xC0) == 0x80; ++back) --fits;
     for (std::size_t i = 0; i < fits; ++i) characters[size++] = more[i];
     return *this;
   }
-  constexpr Text& operator+=(std::unsigned_integral auto number) {
+  constexpr Text& operator+=(std::unsigned_integral auto number) noexcept {
     if (number >= 10) *this += number / 10u;
     return *this += std::string_view(&"0123456789"[number % 10u], 1);
   }
-  constexpr Text operator+(const auto& more) const { return Text(*this) += more; }
+  constexpr Text operator+(const auto& more) const noexcept { return Text(*this) += more; }
 };
 
 }  // namespace krait::inline KRAIT_BUILD

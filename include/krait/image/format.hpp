@@ -93,7 +93,8 @@ inline Status check_image(std::span<const std::byte> bytes, std::string_view str
   if (bytes.size() < sizeof(header))
     return {Problem::truncated, "image", count(bytes.size(), " bytes"), count(sizeof(header), " bytes of header")};
   if (const auto beyond = reinterpret_cast<std::uintptr_t>(bytes.data()) % image_alignment; beyond != 0)
-    return {Problem::misaligned, "image", count(beyond, " bytes behind a multiple of 64"), "a multiple of 64"};
+    return {Problem::misaligned, "image", count(beyond, " bytes after a multiple of 64"),
+            "a multiple of 64: use krait::ImageFile, krait::FileBytes or alignas(64)"};
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (Status status = check_format("image", header.format, ImageHeader::wanted); !status) return status;
 

@@ -1,4 +1,4 @@
-// Whole files, read and written.
+// Reads and writes whole files.
 #ifndef KRAIT_IO_FILE_HPP
 #define KRAIT_IO_FILE_HPP
 
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,9 +22,28 @@
 #include "krait/core/status.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
+
+// Allocates memory that starts at a multiple of `alignment`.
+template <class T, std::size_t alignment>
+struct AlignedAllocator {
+  using value_type = T;
+  template <class Other>
+  struct rebind {
+    using other = AlignedAllocator<Other, alignment>;
+  };
+  AlignedAllocator() = default;
+  template <class Other>
+  AlignedAllocator(const AlignedAllocator<Other, alignment>&) noexcept {}
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{alignment}));
+  }
+  void deallocate(T* data, std::size_t) noexcept { ::operator delete(data, std::align_val_t{alignment}); }
+  bool operator==(const AlignedAllocator&) const = default;
+};
+
 inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
   std::string name = path.string();
-  if (const std::size_t room = Status{}.where.characters.size(); name.size() > room) {  // the end says most
+  if (const std::size_t room = decltype(Status::where)::max_size; name.size() > room) {  // the end identifies the file
     std::size_t cut = name.size() - room + 3;
     for (int i = 0; i < 3 && (name[cut] & 0xC0) == 0x80; ++i) ++cut;  // not within a code point
     name.replace(0, cut, "...");
@@ -35,31 +55,43 @@ inline Status file_problem(Problem problem, const std::filesystem::path& path, s
 inline std::string stream_reason() {
   return errno == 0 ? "input or output failed" : std::generic_category().message(errno);
 }
+// The size of a regular file that is not empty.
+inline Status file_size(const std::filesystem::path& path, std::size_t& size) {
+  std::error_code error;
+  const std::uintmax_t found = std::filesystem::file_size(path, error);
+  if (error) return file_problem(Problem::cannot_read, path, error.message());
+  if (found == 0) return file_problem(Problem::cannot_read, path, "an empty file");
+  size = static_cast<std::size_t>(found);
+  if (size != found) return file_problem(Problem::cannot_read, path, "a file larger than the address space");
+  return {};
+}
 }  // namespace krait::detail::inline KRAIT_BUILD
 
 namespace krait::inline KRAIT_BUILD {
 
-// read_file(path, bytes): all bytes of a regular file. A file that is missing, empty, a directory or unreadable is
-// refused, and `bytes` is unchanged. Allocates the file's size.
-inline Status read_file(const std::filesystem::path& path, std::vector<std::byte>& bytes) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) return detail::file_problem(Problem::cannot_read, path, error.message());
-  if (size == 0) return detail::file_problem(Problem::cannot_read, path, "an empty file");
+// A file's bytes, stored at a multiple of 64 as view_image() requires.
+using FileBytes = std::vector<std::byte, detail::AlignedAllocator<std::byte, 64>>;
+
+// read_file(path, bytes): reads all bytes of a regular file into FileBytes or another std::vector<std::byte>. Refuses a file that
+// is missing, empty, a directory or unreadable; `bytes` is then unchanged. Allocates the file's size.
+template <class Allocator>
+Status read_file(const std::filesystem::path& path, std::vector<std::byte, Allocator>& bytes) {
+  std::size_t size = 0;
+  if (Status status = detail::file_size(path, size); !status) return status;
   errno = 0;
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return detail::file_problem(Problem::cannot_read, path, detail::stream_reason());
-  std::vector<std::byte> read(static_cast<std::size_t>(size));
+  std::vector<std::byte, Allocator> read(size);
   if (!stream.read(reinterpret_cast<char*>(read.data()), static_cast<std::streamsize>(size)))
     return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the file's size");
   bytes = std::move(read);
   return {};
 }
 
-// write_file(path, bytes): writes beside the path first and renames when all is there, so that a file of that name is
-// either the old or the new one, whole. A symbolic link is replaced, and the permissions are a new file's. Whether the
-// bytes outlive a loss of power is the file system's matter.
-inline Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+// write_file(bytes, path): writes a file beside the path and renames it when it is complete, so a file of that name is always
+// either the old or the new one. Replaces a symbolic link, and gives a new file's permissions. Whether the bytes survive a loss of
+// power depends on the file system.
+inline Status write_file(std::span<const std::byte> bytes, const std::filesystem::path& path) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
   std::filesystem::path beside = path;
   beside += "." + std::to_string(now) + ".partial";

@@ -27,6 +27,7 @@ struct Conv1dFacts {
   // The last d_conv - 1 inputs, oldest first.
   struct State {
     Strips<dims.channels, (dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window{};  // [channels, d_conv - 1]
+    KRAIT_INLINE constexpr State() = default;
   };
   template <std::size_t tokens>
   struct Scratch {

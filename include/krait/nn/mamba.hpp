@@ -37,7 +37,8 @@ struct ModelFacts {
       dims.n_layers * Block::multiply_adds + dims.d_model + Head::multiply_adds;
 
   struct State {
-    std::array<typename Block::State, dims.n_layers> layers;
+    std::array<typename Block::State, dims.n_layers> layers{};
+    KRAIT_INLINE constexpr State() = default;
   };
   template <std::size_t tokens>
   struct Scratch {

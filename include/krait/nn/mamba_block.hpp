@@ -36,6 +36,7 @@ struct MambaBlock {
   struct State {
     typename Conv::State conv_state;  // [d_inner, d_conv - 1]
     typename Ssm::State ssm_state;    // [d_inner, d_state]
+    KRAIT_INLINE constexpr State() = default;
   };
   template <std::size_t tokens>
   struct Scratch {

@@ -37,6 +37,7 @@ struct MeanPool : detail::PoolFacts<d_model> {
     Strips<d_model> sum{};
     std::uint32_t count = 0;
     std::array<std::uint32_t, 15> padding{};  // explicit, so that equal states have equal bytes
+    KRAIT_INLINE constexpr State() = default;
   };
 };
 

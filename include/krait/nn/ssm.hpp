@@ -26,6 +26,7 @@ struct SsmFacts {
 
   struct State {
     Strips<dims.d_inner, dims.d_state> h{};  // [d_inner, d_state]
+    KRAIT_INLINE constexpr State() = default;
   };
   // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
   template <std::size_t tokens>

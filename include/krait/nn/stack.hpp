@@ -21,16 +21,19 @@ namespace detail {
 template <std::size_t i, class T>
 struct Slot {
   T object{};
+  KRAIT_INLINE constexpr Slot() = default;
 };
 template <std::size_t i, class T>
   requires std::is_empty_v<T>
 struct Slot<i, T> {};
 
-// One object of each type, as a trivially copyable aggregate, which std::tuple is not.
+// One object of each type. Trivially copyable, which std::tuple is not.
 template <class Places, class... Ts>
 struct Slots;
 template <std::size_t... i, class... Ts>
-struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts>... {};
+struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts>... {
+  KRAIT_INLINE constexpr Slots() = default;
+};
 
 // The storage of one object of any of the types, which must be trivially default-constructible.
 template <class... Ts>
@@ -93,6 +96,7 @@ struct StackLayer {
 
   struct State {
     Slots<std::index_sequence_for<Members...>, typename Members::State...> members;
+    KRAIT_INLINE constexpr State() = default;
   };
   template <std::size_t tokens>
   struct Scratch {

@@ -1,7 +1,8 @@
-"""The storage types in numpy, and the reference's forward pass with weights of each: from docs/design.md#storage-types.
+"""The storage types bf16, f16 and int8 in numpy, and the reference's forward pass with such weights.
 
-A quantiser gives what is stored and the numbers that it stands for. float32 operations are named where the stored bits
-depend on them; all else is float64.
+docs/design.md#storage-types defines them.
+A quantiser returns the stored bits; the widened values are computed from these. Arithmetic is float64, except where the stored
+bits depend on float32 operations.
 """
 import numpy as np
 
@@ -12,7 +13,7 @@ LINEAR_WEIGHTS = ("in_proj.weight", "x_proj.weight", "dt_proj.weight", "out_proj
 
 
 def nearest_of(table, x):
-    """For each x the index of the nearest entry of an ascending table; of two equally near ones that with even index."""
+    """Returns, for each x, the index of the nearest entry of an ascending table; in a tie, the even index."""
     above = np.clip(np.searchsorted(table, x), 1, len(table) - 1)
     below = above - 1
     to_below, to_above = x - table[below], table[above] - x
@@ -21,8 +22,11 @@ def nearest_of(table, x):
 
 
 def sixteen_bits(x, mantissa_bits):
-    """float32 numbers to the bits of a format with a sign, 15 - mantissa_bits of exponent and mantissa_bits. The table holds
-    every finite magnitude and, in place of infinity, the power of two that would follow; NaN keeps its sign."""
+    """Converts float32 numbers to the bits of a 16-bit float format, rounding to nearest, ties to even.
+
+    The format has a sign bit, 15 - mantissa_bits exponent bits and mantissa_bits. `table` contains every finite magnitude and,
+    in place of infinity, the next power of two. NaN keeps its sign.
+    """
     bias = (1 << (14 - mantissa_bits)) - 1
     bits = np.arange(((2 * bias + 1) << mantissa_bits) + 1)
     exponent, mantissa = bits >> mantissa_bits, bits & ((1 << mantissa_bits) - 1)
@@ -36,7 +40,7 @@ def sixteen_bits(x, mantissa_bits):
 
 
 def bf16(x):
-    """float32 numbers to bits."""
+    """Converts float32 numbers to the bits of bf16."""
     return sixteen_bits(x, 7)
 
 
@@ -53,9 +57,11 @@ def widened_f16(bits):
 
 
 def int8(weight):
-    """float32 [N, K] to whole numbers [N, K] within +-127, and float32 scales [N]: each row's largest magnitude / 127.
-    A product with 127 / largest, both in float32, is rounded to the nearest whole number, ties to even. A row below 2^-120
-    is zeros, and no scale is one of which 127 are infinite."""
+    """Quantises float32 weights [N, K] to integers [N, K] of -127 to 127 and float32 scales [N].
+
+    A row's scale is its largest magnitude / 127. An integer is weight * (127 / largest), in float32, rounded to nearest, ties
+    to even. Rows whose magnitudes are all below 2^-120 become zeros. Scales are limited so that 127 * scale is finite.
+    """
     largest = np.abs(weight).max(axis=1).astype(np.float32)
     holds = largest >= np.float32(2.0**-120)
     with np.errstate(divide="ignore", over="ignore"):
@@ -63,12 +69,12 @@ def int8(weight):
     whole = np.rint(weight * inverse[:, None])
     scales = np.where(holds, np.minimum(largest / np.float32(127), largest_scale()), np.float32(0))
     exact = weight.astype(np.float64) * np.where(holds, 127 / np.where(holds, largest.astype(np.float64), 1), 0)[:, None]
-    assert np.abs(whole - exact).max() <= 0.5 + 1e-4  # it is the nearest, but for float32's rounding
+    assert np.abs(whole - exact).max() <= 0.5 + 1e-4  # it is the nearest integer, apart from float32 rounding
     return whole.astype(np.int32), scales.astype(np.float32)
 
 
 def largest_scale():
-    """The largest float32 of which 127 are finite."""
+    """Returns the largest float32 scale for which 127 * scale is finite."""
     scale = np.float32(2.0**128 / 127)
     with np.errstate(over="ignore"):
         while not np.isfinite(scale * np.float32(127)):
@@ -77,8 +83,11 @@ def largest_scale():
 
 
 def rounded_inputs(x):
-    """Rows of inputs of an int8 layer: whole numbers, and each row's step. Magnitudes below 2^-100 count as 2^-100 for
-    the step. In x's own precision: float32 gives the bits that a layer works on."""
+    """Quantises the inputs [tokens, K] of an int8 layer to integers, and returns these and each token's step.
+
+    The step is the token's largest magnitude (at least 2^-100), divided by the largest integer. Arithmetic has x's precision:
+    with float32, the results are the exact bits that a layer computes.
+    """
     number = x.dtype.type
     most = number(min(127 * 256 + 127, (2**31 - 1) // (127 * x.shape[-1])))
     largest = np.maximum(np.abs(x).max(axis=-1, keepdims=True), number(2.0**-100))
@@ -86,7 +95,7 @@ def rounded_inputs(x):
 
 
 def with_storage(weights, storage):
-    """The numbers that a model's weights become."""
+    """Returns a model's weights as float64, rounded to a storage type."""
     def one(name, weight):
         if not name.endswith(LINEAR_WEIGHTS):
             return weight.astype(np.float64)
@@ -99,7 +108,7 @@ def with_storage(weights, storage):
 
 
 def forward(component, x, weights, storage, eps=1e-5):
-    """The reference's output for weights of a storage type."""
+    """Returns the reference's output of a model whose weights are rounded to a storage type."""
     def linear_of_rounded(x, weight, bias=None):
         whole, step = rounded_inputs(x)
         return plain_linear(whole * step, weight, bias)

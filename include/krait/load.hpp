@@ -1,6 +1,8 @@
-// Weights from a safetensors file into a model.
-#ifndef KRAIT_IO_LOAD_HPP
-#define KRAIT_IO_LOAD_HPP
+// Loads a model's weights from a safetensors file. Host only: it allocates.
+//
+//   if (krait::Status status = krait::load_file("model.safetensors", model); !status.ok()) std::puts(status.message().c_str());
+#ifndef KRAIT_LOAD_HPP
+#define KRAIT_LOAD_HPP
 
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
@@ -10,6 +12,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +22,8 @@
 #include "krait/core/half.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/status.hpp"
+#include "krait/io/file.hpp"
+#include "krait/io/names.hpp"
 #include "krait/io/safetensors.hpp"
 #include "krait/layout/params.hpp"
 
@@ -47,14 +52,6 @@ constexpr std::uint32_t infinite_from(const Panels<order, columns, width, storag
   return storage == Storage::bf16 ? bf16_infinite_from : storage == Storage::f16 ? f16_infinite_from : 0x7F800000u;
 }
 constexpr std::uint32_t infinite_from(const void*) { return 0x7F800000u; }
-
-inline constexpr std::string_view embedding_name = "backbone.embedding.weight";
-inline constexpr std::string_view head_name = "lm_head.weight";
-
-// Hugging Face's name of a parameter, if it differs from mamba-ssm's.
-inline std::string_view hugging_face_name(std::string_view name) {
-  return name == embedding_name ? "backbone.embeddings.weight" : name;
-}
 
 // Finds the tensor of each parameter, in the order of for_each_param, and keeps the first problem.
 class Match {
@@ -149,7 +146,7 @@ class Match {
 
 namespace krait::inline KRAIT_BUILD {
 
-// load(model, file): writes every parameter of the model from the tensors of a parsed safetensors file, and zeros to the
+// load(file, model): writes every parameter of the model from the tensors of a parsed safetensors file, and zeros to the
 // padding. Values are exact for f32 storage and rounded for others. Tensors have mamba-ssm's names (for_each_param's) or
 // Hugging Face's and exactly the parameter's shape. Their dtype is F32, F16 or BF16. NaN and values that round to an infinity
 // are refused, and infinities are refused except in A_log; this holds with -ffast-math, too. A tied model's file may contain
@@ -157,7 +154,7 @@ namespace krait::inline KRAIT_BUILD {
 // checked before anything is written: if the Status is not ok, the model is unchanged. Works on any byte order. Allocates a
 // few words for each tensor.
 template <class Model>
-Status load(Model& model, const safetensors::File& file, const LoadOptions& options = {}) {
+Status load(const safetensors::File& file, Model& model, const LoadOptions& options = {}) {
   detail::Match match(file, options);
   for_each_param(std::as_const(model), [&]<class T>(std::string_view name, const T&) {
     match.template parameter<T>(name);
@@ -177,12 +174,20 @@ Status load(Model& model, const safetensors::File& file, const LoadOptions& opti
   return {};
 }
 
-// load(model, bytes): parses the bytes of a safetensors file and loads it. The bytes are not trusted.
+// load(bytes, model): parses the bytes of a safetensors file and loads it. The bytes are not trusted.
 template <class Model>
-Status load(Model& model, std::span<const std::byte> bytes, const LoadOptions& options = {}) {
+Status load(std::span<const std::byte> bytes, Model& model, const LoadOptions& options = {}) {
   safetensors::File file;
   if (Status status = safetensors::parse(bytes, file); !status) return status;
-  return load(model, file, options);
+  return load(file, model, options);
+}
+
+// load_file(path, model): reads a safetensors file and loads it. Allocates the file's size.
+template <class Model>
+Status load_file(const std::filesystem::path& path, Model& model, const LoadOptions& options = {}) {
+  FileBytes bytes;
+  if (Status status = read_file(path, bytes); !status) return status;
+  return load(bytes, model, options);
 }
 
 }  // namespace krait::inline KRAIT_BUILD

@@ -1,6 +1,6 @@
-// A model's weights as a safetensors file.
-#ifndef KRAIT_IO_SAVE_HPP
-#define KRAIT_IO_SAVE_HPP
+// Saves a model's weights as a safetensors file. Host only: it allocates.
+#ifndef KRAIT_SAVE_HPP
+#define KRAIT_SAVE_HPP
 
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,6 +16,8 @@
 #include <vector>
 
 #include "krait/core/reflect.hpp"
+#include "krait/core/status.hpp"
+#include "krait/io/file.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
 inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t value, int count) {
@@ -26,9 +29,9 @@ namespace krait::inline KRAIT_BUILD {
 
 // save(model): the bytes of a safetensors file with every parameter as F32 under for_each_param's name, in memory order.
 // The same model and metadata give the same bytes on every machine. Loading them gives the same model to the bit, if its
-// values came in by load(), assign() or set() and are such as load takes: neither NaN nor, outside A_log, infinity. A_log is recovered from
-// what rests in the model, so it may differ from what was loaded, but sets to the same bits. Metadata that is no UTF-8
-// has U+FFFD in place of what is none. Allocates the file's size and the header's.
+// values were written by load(), assign() or set() and are values that load accepts: neither NaN nor, outside A_log, infinity.
+// The model stores a function of A_log, so a saved A_log may differ from the loaded one, but loads to the same bits. In metadata,
+// U+FFFD replaces bytes that are not UTF-8. Allocates the file's size and the header's.
 template <class Model>
 std::vector<std::byte> save(const Model& model, const std::map<std::string, std::string>& metadata = {}) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();  // in the order of insertion
@@ -55,6 +58,12 @@ std::vector<std::byte> save(const Model& model, const std::map<std::string, std:
         detail::append_little_endian(file, __builtin_bit_cast(std::uint32_t, tensor.get(row, col)), 4);
   });
   return file;
+}
+
+// save_file(model, path): writes the file, or leaves the file of that name unchanged if it cannot be written.
+template <class Model>
+Status save_file(const Model& model, const std::filesystem::path& path, const std::map<std::string, std::string>& metadata = {}) {
+  return write_file(save(model, metadata), path);
 }
 
 }  // namespace krait::inline KRAIT_BUILD
