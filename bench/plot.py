@@ -28,6 +28,7 @@ COUNTERS = ("per second", "bytes", "multiply-adds")
 US = {"ns": 1e-3, "us": 1, "ms": 1e3, "s": 1e6}
 
 COLORS = {"S": "#1f6feb", "M": "#bf5b17"}
+MARKERS = {"f32": "o", "bf16": "s", "f16": "^", "int8": "D"}
 OTHER, LINE = "#9aa4b2", "#57606a"
 plt.rcParams.update({
     "svg.fonttype": "none", "svg.hashsalt": "krait", "font.family": "sans-serif", "font.size": 9,
@@ -60,35 +61,39 @@ def record(source, kept_in):
     kept_in.write_text(json.dumps(kept, indent=1) + "\n")
 
 
+def plain(axis):
+    """Numbers of a logarithmic axis as 10 or 1,000, not as powers."""
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,.10g}"))
+
+
 def roofline(speed):
+    """Every line and point is named in the legend, so that no label covers another."""
     benchmarks = speed["benchmarks"]
-    figure, axes = plt.subplots(figsize=(6.6, 3.6))
+    figure, axes = plt.subplots(figsize=(8.2, 3.8), layout="constrained")
     left, right = 0.3, 90
     peak = 2 * benchmarks["f32 multiply-adds"]["per second"] / 1e9
-    rates = {label: benchmarks[f"bytes read, of KB/{kilobytes}"]["per second"] / 1e9
-             for kilobytes, label in ((2048, "read 2 MB"), (524288, "read 512 MB"))}
-    for label, rate in rates.items():
-        axes.plot([left, peak / rate], [rate * left, peak], color=LINE, linewidth=1)
-        axes.annotate(f"{label}: {rate:.0f} GB/s", (left, rate * left), xytext=(2, 5), textcoords="offset points",
-                      fontsize=7, color=LINE, rotation=43, rotation_mode="anchor")
-    axes.plot([peak / max(rates.values()), right], [peak, peak], color=LINE, linewidth=1)
-    axes.annotate(f"f32 multiply-add: {peak:.0f} GFLOP/s", (right, peak * 1.05), fontsize=7, ha="right", color=LINE)
+    axes.plot([left, right], [peak, peak], color=LINE, linewidth=1, label=f"f32 multiply-add: {peak:.0f} GFLOP/s")
+    for kilobytes, label, style in ((2048, "read 2 MB", "--"), (524288, "read 512 MB", ":")):
+        rate = benchmarks[f"bytes read, of KB/{kilobytes}"]["per second"] / 1e9
+        axes.plot([left, peak / rate], [rate * left, peak], style, color=LINE, linewidth=1.2, label=f"{label}: {rate:.0f} GB/s")
     lowest = peak
     for name, found in benchmarks.items():
         if "multiply-adds" not in found:
             continue
-        model, storage, verb = name.split(" ")
-        if verb != "decode" and storage != "f32":  # the machine's limit is that of f32
+        model, storage, call = name.split(" ")
+        if call != "decode" and storage != "f32":  # the arithmetic limit is f32's
             continue
         at = 2 * found["multiply-adds"] / found["bytes"], 2 * found["multiply-adds"] / found["min_us"] / 1e3
         lowest = min(lowest, at[1])
-        axes.plot(*at, "o" if model == "S" else "s", color=COLORS[model], markersize=5,
-                  fillstyle="full" if storage == "f32" else "none")
-        below = -11 if model == "S" and verb == "prefill/512" else -7 if storage == "f16" else -3
-        axes.annotate(f"{model} {storage} {verb.replace('/', ' ')}", at, xytext=(5, below), textcoords="offset points",
-                      fontsize=7, color=COLORS[model])
-    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(lowest / 1.8, peak * 1.5), ylabel="GFLOP/s, one core",
-             xlabel="FLOP for each byte of weights and state, read once for each chunk of tokens")
+        marker = {"prefill/128": "<", "prefill/512": ">"}.get(call, MARKERS[storage])
+        axes.plot(*at, marker, color=COLORS[model], markersize=5.5, fillstyle="full" if call == "decode" else "none",
+                  linestyle="none", label=f"{model} {storage} {call.replace('/', ' of ')}")
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(lowest / 1.8, peak * 1.5),
+             ylabel="GFLOP/s on one core (logarithmic)",
+             xlabel="FLOP for each byte of weights and state, read once for each chunk of tokens (logarithmic)")
+    axes.xaxis.label.set_size(8)
+    plain(axes.xaxis), plain(axes.yaxis)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
@@ -98,7 +103,8 @@ def peers(compare):
         model, measure = result["model"], result["measure"]
         if model == "M" or not measure.endswith("last logits"):
             rows.setdefault(f"{model}: {measure}", {})[result["program"]] = result["min_us"]
-    figure, grid = plt.subplots(-(-len(rows) // 3), 3, figsize=(8.6, 1.9 * -(-len(rows) // 3)), layout="constrained")
+    lines = -(-len(rows) // 3)
+    figure, grid = plt.subplots(lines, 3, figsize=(9.6, 2.2 * lines), layout="constrained")
     for axes in grid.flatten()[len(rows):]:
         axes.remove()
     for axes, (title, times) in zip(grid.flatten(), rows.items()):
@@ -109,15 +115,16 @@ def peers(compare):
                           (time / krait, i), xytext=(2, 0), textcoords="offset points", va="center", fontsize=7)
         axes.set_title(title, fontsize=8, loc="left")
         axes.set(xscale="log", xlim=(0.5, 12 * max(times.values()) / krait))
-        axes.xaxis.set_visible(False)
-        axes.tick_params(labelsize=7, length=0)
-        axes.spines[:].set_visible(False)
+        plain(axes.xaxis)
+        axes.tick_params(labelsize=7)
+        axes.tick_params(axis="y", length=0)
+    figure.supxlabel("best time as a multiple of Krait's (logarithmic axis, from 0.5; shorter is better)", fontsize=8)
     return figure
 
 
 def scaling(run):
     benchmarks = run["benchmarks"]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.4), layout="constrained")
 
     def line(axes, name, color, label, tokens):
         found = sorted((int(bench.split("/")[1]), one["min_us"]) for bench, one in benchmarks.items()
@@ -126,18 +133,21 @@ def scaling(run):
         axes.plot(at, times, "o-", color=color, markersize=4, linewidth=1.2, label=label)
         return at, times
 
-    line(left, "decode by tokens", COLORS["S"], "decode, behind so many tokens", lambda x: 1)
-    line(left, "prefill by tokens", COLORS["M"], "prefill of so many tokens", lambda x: x)
-    left.set(ylim=0, xlabel="tokens (d_model 128, 4 layers)", ylabel="µs a token")
-    widths, times = line(right, "decode by d_model", COLORS["S"], "decode", lambda x: 1)
+    line(left, "decode by tokens", COLORS["S"], "a step after this many tokens", lambda x: 1)
+    line(left, "prefill by tokens", COLORS["M"], "a prefill of this many tokens", lambda x: x)
+    left.set(ylim=0, xlabel="tokens (logarithmic); d_model 128, 4 layers", ylabel="µs a token")
+    widths, times = line(right, "decode by d_model", COLORS["S"], "step", lambda x: 1)
     line(right, "prefill by d_model", COLORS["M"], "prefill of 128 tokens", lambda x: 128)
-    right.plot(widths, [times[2] * (w / widths[2]) ** 2 for w in widths], ":", color=OTHER, label="square of d_model")
-    right.set(yscale="log", xlabel="d_model (4 layers, d_state 16)", ylabel="µs a token")
-    for axes in (left, right):
+    right.plot(widths, [times[2] * (w / widths[2]) ** 2 for w in widths], ":", color=OTHER, label="proportional to d_model²")
+    right.set(yscale="log", xlabel="d_model (logarithmic); 4 layers, d_state 16", ylabel="µs a token (logarithmic)")
+    plain(right.yaxis)
+    for axes, ticks in ((left, [1, 32, 1024, 32768, 1048576]), (right, widths)):
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:.0f}"))
+        axes.set_xticks(ticks)
+        plain(axes.xaxis)
         axes.minorticks_off()
-        axes.legend(fontsize=7)
+        axes.tick_params(labelsize=8)
+        axes.legend(fontsize=7, loc="lower left" if axes is left else "upper left")
     return figure
 
 

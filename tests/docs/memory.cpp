@@ -1,4 +1,4 @@
-// Prints the rows of README.md's memory table from the library's constants (krait::flash_bytes and others).
+// Prints the rows of docs/memory.md's table from the constants of the types.
 #include <cstddef>
 #include <cstdio>
 

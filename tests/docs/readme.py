@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Checks that README.md and docs/ agree with the repository.
+"""Checks README and the pages of docs: code blocks equal the files that they name, links lead to files and headings, the
+memory table equals the constants, the speed tables equal bench/results, tests/run installs what README installs, and scripts
+given as commands are executable. README has at most 900 words and no table of more than 12 rows.
 
   readme.py MEMORY_PROGRAM
-
-Checks that code blocks are in the files that they name, that links have targets, that the memory table equals the output of
-MEMORY_PROGRAM and the speed tables those of bench/results, that tests/run installs the packages that README.md installs, and
-that scripts given as commands are executable. Exit code 0: all agree; 1: some do not.
 """
 import json
 import os
@@ -21,11 +19,14 @@ sys.path.insert(0, str(ROOT / "bench" / "compare"))
 import compare
 
 README = ROOT / "README.md"
+MOST_WORDS, MOST_ROWS = 900, 12  # of README
 
 
 def code_blocks(text):
-    """Returns (file, code) for each ```cpp block that follows a line with a file name, such as `path/name.cpp`."""
-    return re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
+    """Returns (file, code) for each ```cpp block that follows a line with a file name, such as `path/name.cpp`. Files in board/
+    are left out: the page itself creates them, and guide.py checks them."""
+    found = re.findall(r"^[^\n]*`([\w./-]+\.[ch]pp)`[^\n]*\n+```cpp\n(.*?)^```$", text, re.M | re.S)
+    return [(file, code) for file, code in found if not file.startswith("board/")]
 
 
 def anchors(text):
@@ -55,11 +56,21 @@ def wrong_links(path, text):
             yield f"{path.relative_to(ROOT)}: {link}: no such heading"
 
 
-def wrong_table(name, text, rows):
+def wrong_table(page, text, rows):
     lines = text.splitlines()
     for row in rows:
         if row not in lines:
-            yield f"README.md: the {name} table does not contain the row: {row}"
+            yield f"{page}: found no line {row}"
+
+
+def wrong_size(name, text):
+    words = len(text.split())
+    if words > MOST_WORDS:
+        yield f"{name}: found {words} words, wanted at most {MOST_WORDS}"
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        rows = table.count("\n") - 2
+        if rows > MOST_ROWS:
+            yield f"{name}: found a table of {rows} rows, wanted at most {MOST_ROWS}: {table.splitlines()[0]}"
 
 
 def wrong_packages(text, run):
@@ -92,25 +103,29 @@ def not_noticed():
         "a link to no file": wrong_links(README, "[x](docs/no.md)"),
         "a link to no heading": wrong_links(README, "[x](README.md#no-such-heading)"),
         "another row of a table": wrong_table("x", "| a | 1 |", ["| a | 2 |"]),
+        "too many words": wrong_size("x", "word " * (MOST_WORDS + 1)),
+        "too many rows": wrong_size("x", "| a |\n| --- |\n" + "| b |\n" * (MOST_ROWS + 1)),
         "a command that is not executable": command,
-        "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package", (ROOT / "tests/run").read_text()),
+        "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package",
+                                                         (ROOT / "tests/run").read_text()),
     }
     return [f"not detected: {what}" for what, found in checks.items() if not list(found)]
 
 
 def main():
     rows = subprocess.run([sys.argv[1]], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    text = README.read_text()
+    readme, memory, speed = (path.read_text() for path in (README, ROOT / "docs/memory.md", ROOT / "docs/speed.md"))
     wrong = not_noticed()
-    if not code_blocks(text) or not rows:
+    if not code_blocks(readme) or not rows:
         wrong.append("README.md quotes no file, or the memory program prints nothing")
     reports = sorted(ROOT.glob("bench/results/*/compare.json"))
     if not reports:
         wrong.append("no bench/results/*/compare.json")
     for report in reports:
-        wrong += wrong_table(f"speed ({report.parent.name})", text, compare.summary(json.loads(report.read_text())))
-    wrong += [*wrong_table("memory", text, rows), *wrong_packages(text, (ROOT / "tests/run").read_text())]
-    for path in [README, *sorted(ROOT.glob("docs/**/*.md")), ROOT / "bench/compare/README.md"]:
+        wrong += wrong_table(f"docs/speed.md ({report.parent.name})", speed, compare.summary(json.loads(report.read_text())))
+    wrong += [*wrong_table("docs/memory.md", memory, rows), *wrong_size("README.md", readme),
+              *wrong_packages(readme, (ROOT / "tests/run").read_text())]
+    for path in [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), ROOT / "bench/compare/README.md"]:
         text = path.read_text()
         wrong += [*wrong_code(path.name, text), *wrong_links(path, text), *wrong_commands(path.name, text)]
     print(*wrong, sep="\n", end="\n" if wrong else "")
