@@ -20,7 +20,7 @@ struct Functions {
   using Out = krait::Tensor<float, d_out>;
   using State = krait::State<Model>;
   static_assert(std::is_trivially_copyable_v<Model> && std::is_aggregate_v<Model>);
-  static_assert(std::is_trivially_copyable_v<State> && std::is_aggregate_v<State>);
+  static_assert(std::is_trivially_copyable_v<State>);
 
   template <class T>
   static T& as(std::byte* p) { return *std::launder(reinterpret_cast<T*>(p)); }
