@@ -11,7 +11,7 @@ from compilers import INCLUDE
 
 # A header or folder of headers -> the folders and headers of the library that it may include.
 MAY_INCLUDE = {
-    "krait.hpp": ["krait/calls/", "krait/core/", "krait/nn/", "krait/ops/"],
+    "krait.hpp": ["krait/version.hpp", "krait/calls/", "krait/core/", "krait/nn/", "krait/ops/"],
     "krait/version.hpp": [],
     "krait/init.hpp": ["krait/core/", "krait/nn/"],
     "krait/load.hpp": ["krait/core/", "krait/layout/", "krait/io/"],

@@ -361,7 +361,8 @@ group("laws/storage",
 
 # Drawing tokens.
 group("unit/sample + unit/sample_weights",
-      ("if (logits.empty()) return 0;", ""),
+      ("if (logits.empty()) return 0;\n  const Peak peak = find_peak(logits, temperature);",
+       "const Peak peak = find_peak(logits, temperature);"),
       ("row[i] > most && rank(row[i]) > rank(most)", "row[i] >= most"),
       ("if (magnitude > infinity_bits) return 0;", ""),
       ("((mantissa >> (shift - 1)) + 1) >> 1", "(mantissa >> (shift - 1)) >> 1"),
@@ -372,13 +373,13 @@ group("unit/sample + unit/sample_weights",
       ("if (place > cut) continue;", "if (place >= cut) continue;"),
       ("temperature > 0x1p64f ? 0x1p-64f : 1.0f", "1.0f"),
       ("temperature < 0x1p-64f ? 0x1p64f : 1.0f", "1.0f"),
-      ("store(hn::And(hn::BitCast(Tag{}, hn::VecFromMask(int_tag, is_finite)), weight), &logits[i]);",
-       "store(weight, &logits[i]);",
+      ("return hn::And(hn::BitCast(Tag{}, hn::VecFromMask(int_tag, is_finite)), weight);",
+       "return weight;",
        {"equivalent": "the weight of -infinity is e^-87.3 and that of NaN is NaN, both of which round to 0"}),
       ("  logits[best] = 0.0f;  //", "  //"),
       ("left >= whole(logits[token])", "left > whole(logits[token])"),
       ("random_bits(sampler.seed, sampler.draws++)", "random_bits(sampler.seed, sampler.draws)"),
-      ("rank(how.temperature) <= detail::rank_of_zero", "rank(how.temperature) < detail::rank_of_zero",
+      ("rank(temperature) <= rank_of_zero", "rank(temperature) < rank_of_zero",
        {"equivalent": "at temperature 0 all weights but the first of the largest are e^-87.3 or NaN, and round to 0"}))
 
 # kernels: Cortex-M, on emulated boards.
