@@ -11,6 +11,7 @@ import concurrent.futures
 import json
 import pathlib
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -24,6 +25,7 @@ REFERENCE = HERE.parent / "data" / "reference"
 PACK = ROOT / "tools" / "krait-pack"
 IGNORE_VECTORS = ["--ignore", "tokens", "--ignore", "*logits"]
 STORAGES = ["f32", "bf16", "f16", "int8"]
+SECTION = ".krait_flash"
 
 PROGRAM = """// Compares what krait-pack wrote with the checkpoint, loaded. Arguments: for each case CHECKPOINT and IMAGE.
 #include <cstdio>
@@ -34,7 +36,6 @@ PROGRAM = """// Compares what krait-pack wrote with the checkpoint, loaded. Argu
 #include <vector>
 
 #include <krait.hpp>
-#include <krait/io/file.hpp>
 #include <krait/load.hpp>
 
 {includes}
@@ -59,9 +60,8 @@ bool holds(bool fact, const char* name, const char* sentence) {{
 template <class Model>
 bool check(const char* name, const Model& packed, std::uint32_t fingerprint, const char* checkpoint, const char* image_file) {{
   static constexpr std::string_view ignore[] = {{"tokens", "logits", "noxton_logits", "input"}};
-  std::vector<std::byte> file;
   const auto loaded = std::make_unique<Model>();
-  if (!holds(bool(krait::read_file(checkpoint, file)) && bool(krait::load(file, *loaded, {{.ignore = ignore}})), name,
+  if (!holds(krait::load_file(checkpoint, *loaded, {{.ignore = ignore}}).ok(), name,
              "the checkpoint loads as the header's Model"))
     return false;
   const auto image = std::make_unique<krait::Image<Model>>();
@@ -161,6 +161,7 @@ def check_packed(test):
     small = REFERENCE / "noxton_key7_small.safetensors"
     cases = {"small": (small, IGNORE_VECTORS),
              "untied": (REFERENCE / "mamba_untied_odd.safetensors", [*IGNORE_VECTORS, "--type", "bf16"]),
+             "placed": (small, [*IGNORE_VECTORS, "--section", SECTION]),
              "stack": (stack, ["--ignore", "input", "--ignore", "logits", "--type", "int8", "--pool", "last", "--report", test.folder / "stack.svg"])}
     if test.quick:
         del cases["untied"]
@@ -204,6 +205,28 @@ def check_packed(test):
     test.expect(code != 0 and said.count("error: ") == 1 and "the packed model has another" in said, f"other dims: {said}")
 
 
+def check_section(test):
+    """--section places the weights, and only them, in a section; units that include the header share one copy."""
+    header = (test.folder / "placed.hpp").read_text()
+    (test.folder / "placed_too.hpp").write_text(header.replace("KRAIT_PACKED_PLACED_HPP", "KRAIT_PACKED_TOO_HPP"))
+    for unit, source in {"one": "const void* one() { return &placed::model(); }\n",
+                         "two": "const void* one();\nint main() { return one() != &placed::model(); }\n"}.items():
+        code, said = test.compile("-O0", "-x", "c++", "-c", "-", "-o", test.folder / f"{unit}.o", source=f'#include "placed.hpp"\n{source}')
+        test.expect(code == 0, f"a header with a section does not compile: {said}")
+    program = test.folder / "placed"
+    code, said = test.compile(test.folder / "one.o", test.folder / "two.o", "-o", program)
+    test.expect(code == 0, f"two units with the weights in a section do not link: {said}")
+    test.expect(code == 0 and subprocess.run([program]).returncode == 0, "two units have two copies of the weights")
+    sections = subprocess.run(["objdump", "-h", program], stdout=subprocess.PIPE, text=True).stdout
+    found = re.search(rf"{re.escape(SECTION)} +(\w+) .* 2\*\*(\d+)\n *(.*)", sections)
+    asserted, said = test.compile("-fsyntax-only", "-x", "c++", "-", source='#include "placed.hpp"\n'
+                                  f"static_assert(sizeof(placed::Model) == {int(found[1], 16) if found else 0});\n")
+    test.expect(found and asserted == 0 and int(found[2]) >= 6 and "READONLY" in found[3], f"not in {SECTION}: {sections} {said}")
+    # g++ would make one linker group of two models' weights.
+    code, said = test.compile("-fsyntax-only", "-x", "c++", "-", source='#include "placed.hpp"\n#include "placed_too.hpp"\n')
+    test.expect(code != 0 and f"section {SECTION} has another model's weights in this unit" in said, f"two models: {said}")
+
+
 def check_firmware(test):
     """Checks, for a Cortex-M4, that a packed header's weights are constants in flash and that no code runs before main."""
     compiler = "arm-none-eabi-g++"
@@ -217,7 +240,8 @@ def check_firmware(test):
     done = subprocess.run([compiler, "--specs=picolibcpp.specs", "-mcpu=cortex-m4", "-mthumb", "-std=c++20", "-O0", "-fno-exceptions",
                            "-fno-rtti", f"-I{ROOT / 'include'}", "-isystem", link_dependencies(test.folder / "dependencies"),
                            f"-I{test.folder}", "-x", "c++", "-c", "-", "-o", built], text=True, stderr=subprocess.PIPE,
-                          input='#include "stack.hpp"\nconst void* where() { return &stack::model(); }\n')
+                          input='#include "stack.hpp"\n#include "placed.hpp"\nconst void* where() { return &stack::model(); }\n'
+                                'const void* placed_at() { return &placed::model(); }\n')
     test.expect(done.returncode == 0, done.stderr)
     if done.returncode == 0:
         symbols = subprocess.run(["arm-none-eabi-nm", "-C", built], stdout=subprocess.PIPE, text=True).stdout
@@ -225,6 +249,7 @@ def check_firmware(test):
         test.expect(words and words[0] in "RrVu", f"the weights are in no section of constants: {symbols}")
         test.expect("_GLOBAL__" not in symbols and "guard" not in symbols, f"something runs before main: {symbols}")
         sections = subprocess.run(["arm-none-eabi-objdump", "-h", built], stdout=subprocess.PIPE, text=True).stdout
+        test.expect(any(SECTION in line and "2**6" in line for line in sections.splitlines()), f"not in {SECTION}: {sections}")
         test.expect(any(".rodata" in line and "2**6" in line for line in sections.splitlines()), f"not aligned: {sections}")
 
 
@@ -244,6 +269,9 @@ def check_refused(test):
     test.refuses("found no 'no-such-compiler' on this machine", small, "--compiler", "no-such-compiler")
     test.refuses("wanted a C++ name for a namespace", small, "--name", "1st")
     test.refuses("wanted a number between 0 and 1", small, "--norm-eps", "-1")
+    test.refuses("--section: found '.a b', wanted letters, digits and _ . $ ,", small, "--section", ".a b")
+    code, _, complaint = test.pack(small, "--section", SECTION, "--image", test.folder / "refused.image")
+    test.expect(code != 0 and "--section: found no --header, wanted one" in complaint, complaint)
     test.refuses("no order of its layers fits: a 5 to 9, b 8 to 3", stack_of("seam", {"a.weight": [9, 5], "b.weight": [3, 8]}))
     loops = {"b.weight": [4, 4], "a.weight": [4, 4], "c.weight": [4, 3], "d.weight": [5, 4]}
     test.refuses("several orders of its layers fit: choose with --order NAME,NAME,..., for example c,b,a,d",
@@ -304,6 +332,8 @@ def main():
         test = Test(args.compiler, args.quick, pathlib.Path(folder))
         check_refused(test)
         check_packed(test)
+        if not test.wrong:
+            check_section(test)
         check_firmware(test)
     print(*test.wrong, sep="\n", end="\n" if test.wrong else "")
     return 1 if test.wrong else 0
