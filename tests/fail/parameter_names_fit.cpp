@@ -1,6 +1,6 @@
 // A member whose parameter NAME.weight has a name of 97 characters; of 96 it fits.
-// expect: a parameter's name
-// expect: not be longer than 96 characters
+// expect: the name of a parameter
+// expect: must not exceed 96 characters
 #include "given.hpp"
 
 #ifdef RIGHT
