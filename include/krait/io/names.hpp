@@ -2,6 +2,9 @@
 #ifndef KRAIT_IO_NAMES_HPP
 #define KRAIT_IO_NAMES_HPP
 
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
 #include <string_view>
 
 #include "krait/core/platform.hpp"
@@ -17,5 +20,8 @@ constexpr std::string_view hugging_face_name(std::string_view name) noexcept {
 }
 
 }  // namespace krait::detail::inline KRAIT_BUILD
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
 
 #endif

@@ -11,6 +11,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <type_traits>
 
@@ -269,7 +270,7 @@ std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
     if constexpr (std::is_same_v<std::remove_cvref_t<AnySampler>, Sampler>) {
       return detail::draw(row, sampler.temperature, bits);
     } else {
-      std::copy(row.begin(), row.end(), sampler.weights.begin());
+      std::memcpy(sampler.weights.data(), row.data(), row.size() * sizeof(float));
       return detail::draw_filtered(sampler.weights, {sampler.temperature, sampler.top_k, sampler.top_p, sampler.min_p}, bits);
     }
   } else {
