@@ -122,7 +122,8 @@ HWY_INLINE void weigh(std::span<const float> logits, const Softmax& softmax, flo
 HWY_INLINE auto whole_vector(V weight) {
   const hn::RebindToSigned<Tag> int_tag;
   const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float that an int holds, 2^31 - 128
-  const V scaled = hn::Mul(weight, hn::Set(Tag{}, 0x1p31f)), below = hn::Min(scaled, limit);
+  const V scaled = hn::Mul(weight, hn::Set(Tag{}, 0x1p31f));
+  const V below = hn::IfThenElse(hn::Lt(scaled, limit), scaled, limit);  // Highway's Min needs isnan, which newlib's C++ hides
   const auto integer = hn::ConvertTo(int_tag, below);
   const auto round_up = hn::Ge(hn::Sub(below, hn::ConvertTo(Tag{}, integer)), hn::Set(Tag{}, 0.5f));
   const auto plus_one = hn::And(hn::BitCast(int_tag, hn::VecFromMask(Tag{}, round_up)), hn::Set(int_tag, 1));

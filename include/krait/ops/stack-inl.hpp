@@ -69,8 +69,9 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
   if constexpr (Pooling<MemberFacts>) {
     n = 1;
     return emit != Emit::nothing;
+  } else {
+    return true;
   }
-  return true;
 }
 
 template <std::size_t tokens, class Parts, class In>
