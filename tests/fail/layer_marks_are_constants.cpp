@@ -1,15 +1,13 @@
 // A mark as a type.
 // expect: krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment are constants
-#include "given.hpp"
+#include "gain.hpp"
 
 namespace mine {
 struct Gain {
   static constexpr std::size_t d_in = 4;
   static constexpr std::size_t d_out = 4;
-#ifdef RIGHT
   static constexpr std::size_t multiply_adds = 4;
-#else
-  static constexpr std::size_t multiply_adds = 4;
+#ifndef RIGHT
   using works_in_place = void;
 #endif
   using State = krait::NoState;
@@ -17,11 +15,5 @@ struct Gain {
   using Scratch = krait::NoScratch<tokens>;
   KRAIT_PARAMS(Gain, (krait::Vector<krait::plain(4)>, gain));
 };
-template <std::size_t tokens>
-void run(const Gain& layer, krait::State<Gain>&, krait::Scratch<Gain, tokens>&, krait::TokenSpan<const float> in,
-         krait::TokenSpan<float> out, std::size_t n) {
-  for (std::size_t t = 0; t < n; ++t)
-    for (std::size_t i = 0; i < 4; ++i) out[t][i] = layer.gain.get(i) * in[t][i];
-}
 static_assert(krait::check_layer<Gain>());
 }  // namespace mine

@@ -1,6 +1,6 @@
 // Weights that load would leave out.
 // expect: krait::check_layer: the layer must name its members with KRAIT_PARAMS
-#include "given.hpp"
+#include "gain.hpp"
 
 namespace mine {
 struct Gain {
@@ -16,11 +16,5 @@ struct Gain {
   krait::Vector<krait::plain(4)> gain;
 #endif
 };
-template <std::size_t tokens>
-void run(const Gain& layer, krait::State<Gain>&, krait::Scratch<Gain, tokens>&, krait::TokenSpan<const float> in,
-         krait::TokenSpan<float> out, std::size_t n) {
-  for (std::size_t t = 0; t < n; ++t)
-    for (std::size_t i = 0; i < 4; ++i) out[t][i] = layer.gain.get(i) * in[t][i];
-}
 static_assert(krait::check_layer<Gain>());
 }  // namespace mine

@@ -1,6 +1,6 @@
 // A scratch that shrinks with the number of tokens.
 // expect: krait::check_layer: Scratch<1> must not be larger than Scratch<4>
-#include "given.hpp"
+#include "gain.hpp"
 
 namespace mine {
 struct Gain {
@@ -20,11 +20,5 @@ struct Gain {
 #endif
   KRAIT_PARAMS(Gain, (krait::Vector<krait::plain(4)>, gain));
 };
-template <std::size_t tokens>
-void run(const Gain& layer, krait::State<Gain>&, krait::Scratch<Gain, tokens>&, krait::TokenSpan<const float> in,
-         krait::TokenSpan<float> out, std::size_t n) {
-  for (std::size_t t = 0; t < n; ++t)
-    for (std::size_t i = 0; i < 4; ++i) out[t][i] = layer.gain.get(i) * in[t][i];
-}
 static_assert(krait::check_layer<Gain>());
 }  // namespace mine
