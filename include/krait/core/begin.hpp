@@ -253,9 +253,6 @@
 #elif defined(Sampler)
 #error "krait: `Sampler` is defined as a macro: #undef it before including krait"
 #define KRAIT_REFUSED
-#elif defined(Sampling)
-#error "krait: `Sampling` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
 #elif defined(Scratch)
 #error "krait: `Scratch` is defined as a macro: #undef it before including krait"
 #define KRAIT_REFUSED

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "krait/core/half.hpp"
 #include "krait/core/platform.hpp"
 
 namespace krait::detail {
@@ -25,13 +26,15 @@ struct state_type {
 template <class T>
 KRAIT_INLINE constexpr bool all_finite(const T& part) noexcept {
   if constexpr (std::is_same_v<T, float>) {
-    return (__builtin_bit_cast(std::uint32_t, part) & 0x7F800000u) != 0x7F800000u;
+    const auto bits = __builtin_bit_cast(std::uint32_t, part);
+    return !bits_are_nan(bits) && !bits_are_infinite(bits);
   } else if constexpr (std::is_empty_v<T>) {
     return true;
   } else if constexpr (HasIsFinite<T>) {
     return part.is_finite();
   } else {
-    static_assert(state_type<T>::has_is_finite, "krait::is_finite: a layer's State must have a function bool is_finite() const");
+    static_assert(state_type<T>::has_is_finite,
+                  "krait::is_finite: a layer's State must have a function bool is_finite() const");
     return false;
   }
 }
@@ -46,8 +49,8 @@ KRAIT_INLINE constexpr bool all_finite(const std::array<T, n>& parts) noexcept {
 
 namespace krait::inline KRAIT_BUILD {
 
-// is_finite(state) returns false if a number in the state of a model or layer is NaN or infinite, also with -ffast-math. A NaN stays
-// in a state until `state = {}`. Reads the state once. Allocates nothing, throws nothing.
+// is_finite(state) returns false if a number in the state of a model or layer is NaN or infinite, also with -ffast-math. A NaN
+// stays in a state until `state = {}`. Reads the state once. Allocates nothing, throws nothing.
 template <class State>
 [[nodiscard]] constexpr bool is_finite(const State& state) noexcept {
   return detail::all_finite(state);
