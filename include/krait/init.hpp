@@ -1,4 +1,4 @@
-// Fresh weights: the seed's, draw for draw as JAX and Equinox make them, and mamba-ssm's for training.
+// Initial weights: noxton's, equal to those that JAX and Equinox draw, and mamba-ssm's for training.
 #ifndef KRAIT_INIT_HPP
 #define KRAIT_INIT_HPP
 
@@ -42,8 +42,8 @@ void init_weight_and_bias(Key key, std::size_t fan_in, L& layer) noexcept {
 
 namespace krait::inline KRAIT_BUILD {
 
-// init(key, layer): weights as the seed (noxton on JAX) draws them from that key: uniform ones bit for bit, normal ones
-// within 1e-6 relative. A_log is the seed's too: log of 1 to d_state, each repeated d_inner times, laid row by row into
+// init(key, layer): weights as noxton on JAX draws them from that key: uniform ones bit for bit, normal ones
+// within 1e-6 relative. A_log is noxton's too: log of 1 to d_state, each repeated d_inner times, laid row by row into
 // [d_inner, d_state], so that it is not S4D-real. Everything that the layer held is overwritten.
 template <LinearDims dims, RowLayout order>
 void init(Key key, Linear<dims, order>& layer) noexcept {
@@ -113,7 +113,7 @@ template <class L, std::size_t n>
 void init(Key key, std::array<L, n>& layers) noexcept {
   for (std::size_t i = 0; i < n; ++i) init(split(key, i), layers[i]);
 }
-// A stack has no model in the seed: its members take split(key, 0), split(key, 1), ...
+// noxton has no stack: the members of one take split(key, 0), split(key, 1), ...
 template <class Parts>
 void init(Key key, Stack<Parts>& stack) noexcept {
   std::uint64_t i = 0;

@@ -4,8 +4,8 @@
   guide.py PAGE.md
 
 A code block after a paragraph whose last line names `folder/file` and ends with ":" is that file. A block of sh is run in a
-folder that has the repository's folders in it. The next block of text is its output: * stands for any characters of a line,
-and a line of three dots for any lines. Blocks of console are for the reader alone.
+temporary folder with links to the repository's folders. The next block of text is its output: * stands for any characters of
+a line, and a line of three dots for any lines. Blocks of console are for the reader alone.
 """
 import os
 import pathlib

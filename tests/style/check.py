@@ -21,7 +21,7 @@ BINARY = {".safetensors", ".png"}
 
 
 def expanded(pattern):
-    """The patterns that a pattern with {a,b} stands for."""
+    """Expands {a,b} in a pattern: returns one pattern for each alternative."""
     group = re.search(r"\{([^{}]*)\}", pattern)
     if not group:
         return [pattern]

@@ -1,6 +1,6 @@
 // What compile-time messages are made of. Values made visible: got<48>::wants<64> appears in the error with both numbers
 // in it. And one misuse, one message: what is wrong is said by a function, for a class in which an assertion fails drags
-// others down with it (clang), and layers of wrong dims are then formed with mended ones, so that nothing else fails.
+// others down with it (clang), and layers of wrong dims are then formed with repaired ones, so that nothing else fails.
 #ifndef KRAIT_CORE_CHECK_HPP
 #define KRAIT_CORE_CHECK_HPP
 

@@ -89,8 +89,8 @@ inline constexpr bool gives_one_row = Summarising<T> && !requires { T::vocab_siz
 // Which outputs a model that summarises writes.
 enum class Emit { nothing, last, all };
 
-// Passed in the place of the output to a model that summarises: the state is advanced, and what only the output needs is not
-// computed (a language model's head; a stack's layers after the pooling one).
+// The type of no_output. Passed in the place of an output, it advances the state without computing the output: a language model
+// skips its head, and a stack that pools skips the layers after the pooling layer.
 struct NoOutput {};
 inline constexpr NoOutput no_output{};
 
