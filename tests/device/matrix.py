@@ -41,7 +41,8 @@ NS_PER_TICK = {"mps2-an386": 40, "mps2-an500": 40, "mps2-an505": 50, "mps3-an547
 FRAMES = 30               # number of the recording's frames that are run
 # Modes of the FPU as values of its register FPSCR: rounding, flush-to-zero (FZ), default NaN (DN).
 KEEPS_BITS = {"nearest", "FZ", "DN", "FZ and DN"}
-FPU_MODES = {"nearest": 0, "up": 1 << 22, "down": 2 << 22, "to zero": 3 << 22, "FZ": 1 << 24, "DN": 1 << 25, "FZ and DN": 3 << 24}
+FPU_MODES = {"nearest": 0, "up": 1 << 22, "down": 2 << 22, "to zero": 3 << 22, "FZ": 1 << 24, "DN": 1 << 25,
+             "FZ and DN": 3 << 24}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -84,7 +84,8 @@ float use(const Layer& layer) {
   if constexpr (krait::Summarising<Layer>) sum += chunked.prefill(xs)[0];
   chunked.reset();
   krait::Sampler sampler{.temperature = 0.7f, .seed = krait::key(1)};
-  krait::FilteredSampler<Layer::d_out> filtered{.temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
+  krait::FilteredSampler<Layer::d_out> filtered{
+      .temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
   const std::array recent{1, 2};
   krait::apply_penalties(y, recent, {.repetition = 1.1f});
   sum += krait::log_probability(y, 0) + static_cast<float>(krait::is_finite(state));

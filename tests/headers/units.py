@@ -53,7 +53,8 @@ def main():
         (folder / "one.cpp").write_text(UNIT)
         (folder / "main.cpp").write_text(MAIN)
         objects = [str(folder / f"{name}.o") for name in ("one", "other", "main")]
-        for command in (compiler + FLAGS + [f"-I{INCLUDE}", f"-I{HERE}", f"-I{folder}", "-c", str(folder / "one.cpp"), "-o", objects[0]],
+        for command in (compiler + FLAGS +
+                        [f"-I{INCLUDE}", f"-I{HERE}", f"-I{folder}", "-c", str(folder / "one.cpp"), "-o", objects[0]],
                         # The other unit differs in the name of its function only, so it is not compiled again.
                         ["objcopy", "--redefine-sym", "_Z3onev=_Z5otherv", objects[0], objects[1]],
                         compiler + ["-c", str(folder / "main.cpp"), "-o", objects[2]],

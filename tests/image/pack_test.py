@@ -162,7 +162,8 @@ def check_packed(test):
     cases = {"small": (small, IGNORE_VECTORS),
              "untied": (REFERENCE / "mamba_untied_odd.safetensors", [*IGNORE_VECTORS, "--type", "bf16"]),
              "placed": (small, [*IGNORE_VECTORS, "--section", SECTION]),
-             "stack": (stack, ["--ignore", "input", "--ignore", "logits", "--type", "int8", "--pool", "last", "--report", test.folder / "stack.svg"])}
+             "stack": (stack, ["--ignore", "input", "--ignore", "logits", "--type", "int8", "--pool", "last", "--report",
+                               test.folder / "stack.svg"])}
     if test.quick:
         del cases["untied"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -211,7 +212,8 @@ def check_section(test):
     (test.folder / "placed_too.hpp").write_text(header.replace("KRAIT_PACKED_PLACED_HPP", "KRAIT_PACKED_TOO_HPP"))
     for unit, source in {"one": "const void* one() { return &placed::model(); }\n",
                          "two": "const void* one();\nint main() { return one() != &placed::model(); }\n"}.items():
-        code, said = test.compile("-O0", "-x", "c++", "-c", "-", "-o", test.folder / f"{unit}.o", source=f'#include "placed.hpp"\n{source}')
+        code, said = test.compile("-O0", "-x", "c++", "-c", "-", "-o", test.folder / f"{unit}.o",
+                                  source=f'#include "placed.hpp"\n{source}')
         test.expect(code == 0, f"a header with a section does not compile: {said}")
     program = test.folder / "placed"
     code, said = test.compile(test.folder / "one.o", test.folder / "two.o", "-o", program)
@@ -221,7 +223,8 @@ def check_section(test):
     found = re.search(rf"{re.escape(SECTION)} +(\w+) .* 2\*\*(\d+)\n *(.*)", sections)
     asserted, said = test.compile("-fsyntax-only", "-x", "c++", "-", source='#include "placed.hpp"\n'
                                   f"static_assert(sizeof(placed::Model) == {int(found[1], 16) if found else 0});\n")
-    test.expect(found and asserted == 0 and int(found[2]) >= 6 and "READONLY" in found[3], f"not in {SECTION}: {sections} {said}")
+    test.expect(found and asserted == 0 and int(found[2]) >= 6 and "READONLY" in found[3],
+                f"not in {SECTION}: {sections} {said}")
     # g++ would make one linker group of two models' weights.
     code, said = test.compile("-fsyntax-only", "-x", "c++", "-", source='#include "placed.hpp"\n#include "placed_too.hpp"\n')
     test.expect(code != 0 and f"section {SECTION} has another model's weights in this unit" in said, f"two models: {said}")

@@ -18,7 +18,8 @@ static_assert(krait::noxton({.vocab_size = 30, .d_model = 20}).vocab_size == 32)
 
 template <class T>
 constexpr bool plain_aggregate = std::is_aggregate_v<T> && std::is_trivially_copyable_v<T>;
-static_assert(plain_aggregate<Model> && std::is_trivially_copyable_v<krait::State<Model>> && plain_aggregate<krait::Scratch<Model>>);
+static_assert(plain_aggregate<Model> && plain_aggregate<krait::Scratch<Model>>);
+static_assert(std::is_trivially_copyable_v<krait::State<Model>>);
 static_assert(sizeof(Model) % 64 == 0 && alignof(Model) == 64);
 
 // A layer whose dims have `bias` false has no member of that name.

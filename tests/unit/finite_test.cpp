@@ -15,9 +15,11 @@ constexpr float infinity = std::numeric_limits<float>::infinity(), not_a_number 
 
 constexpr auto block_dims = krait::resolve(krait::BlockDims{.d_model = 6, .d_state = 3});
 struct Inner {
-  KRAIT_PARAMS(Inner, (krait::Linear<krait::LinearDims{.d_in = 6, .d_out = 6}>, linear), (krait::MambaBlock<block_dims>, mixer));
+  KRAIT_PARAMS(Inner, (krait::Linear<krait::LinearDims{.d_in = 6, .d_out = 6}>, linear),
+                      (krait::MambaBlock<block_dims>, mixer));
 };
 using Blocks = std::array<krait::ResidualBlock<block_dims>, 2>;
+using BlockStates = std::array<krait::State<krait::ResidualBlock<block_dims>>, 2>;
 struct Parts {
   KRAIT_PARAMS(Parts, (krait::Stack<Inner>, inner), (Blocks, layers), (krait::MeanPool<6>, pool));
 };
@@ -66,7 +68,7 @@ TEST_CASE("is_finite reads the floats in the states of nested stacks, and nothin
   std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // padding, and the count of the pool, in NaN's bits
   auto& inner = static_cast<krait::detail::Slot<0, krait::State<krait::Stack<Inner>>>&>(state->members).object;
   auto& mixer = static_cast<krait::detail::Slot<1, krait::State<krait::MambaBlock<block_dims>>>&>(inner.members).object;
-  auto& layers = static_cast<krait::detail::Slot<1, std::array<krait::State<krait::ResidualBlock<block_dims>>, 2>>&>(state->members).object;
+  auto& layers = static_cast<krait::detail::Slot<1, BlockStates>&>(state->members).object;
   auto& pool = static_cast<krait::detail::Slot<2, krait::State<krait::MeanPool<6>>>&>(state->members).object;
   CHECK(!krait::is_finite(*state));
   for (auto* const block : {&mixer, &layers[0], &layers[1]}) block->conv_state = {}, block->ssm_state = {};

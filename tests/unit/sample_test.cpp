@@ -118,7 +118,7 @@ TEST_CASE("logits of every kind give the same draw and stay unchanged") {
   CHECK(tensor == kept);
 }
 
-TEST_CASE("what Session::step returns is sampled") {
+TEST_CASE("sample accepts the result of Session::step") {
   using Model = krait::Mamba<krait::resolve({.vocab_size = 9, .d_model = 4, .n_layers = 1})>;
   static const Model model = krait::init<Model>(krait::key(1));
   krait::Session session{model};
@@ -133,7 +133,8 @@ TEST_CASE("seeds draw these tokens") {
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = 3 * krait::normal(krait::key(5), i);
   const std::span<const float, 50'280> logits(row);
   krait::Sampler plain{.seed = krait::key(1)};
-  static krait::FilteredSampler<50'280> filtered{.temperature = 0.8f, .top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .seed = krait::key(1)};
+  static krait::FilteredSampler<50'280> filtered{
+      .temperature = 0.8f, .top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .seed = krait::key(1)};
   std::vector<std::size_t> tokens;
   for (int i = 0; i < 6; ++i) tokens.push_back(krait::sample(logits, plain));
   for (int i = 0; i < 6; ++i) tokens.push_back(krait::sample(logits, filtered));

@@ -24,7 +24,8 @@ struct Sampling {
   float top_p = 1.0f, min_p = 0.0f;
 };
 
-// Draws a token and replaces the row with the weights. Without filters, a Sampler, which keeps no weights, must draw the same token.
+// Draws a token and replaces the row with the weights. Without filters, a Sampler, which keeps no weights, must draw the same
+// token.
 std::size_t draw(Row& row, const Sampling& how, krait::Key seed, std::size_t number = 0) {
   krait::Sampler sampler{.temperature = how.temperature, .seed = seed, .draws = number};
   const std::size_t plain = krait::sample(row, sampler);

@@ -68,7 +68,8 @@ TEST_CASE("penalties follow their formulas in float64") {
   const Row before = logits_of(40, 3);
   std::vector<std::int64_t> recent{3, 5, 3, 39, 0, -1, 40, 5, 3, 1'000'000'000'000};
   for (const krait::Penalties& penalties :
-       {krait::Penalties{}, {.repetition = 1.2f}, {.frequency = 0.7f}, {.presence = 0.4f}, {1.3f, 0.2f, 0.5f}, {0.9f, -0.2f, -0.5f}}) {
+       {krait::Penalties{}, {.repetition = 1.2f}, {.frequency = 0.7f}, {.presence = 0.4f}, {1.3f, 0.2f, 0.5f},
+         {0.9f, -0.2f, -0.5f}}) {
     Row logits = before;
     krait::apply_penalties(logits, recent, penalties);
     for (std::size_t i = 0; i < logits.size(); ++i) {

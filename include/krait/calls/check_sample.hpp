@@ -25,19 +25,25 @@ consteval bool check_sample() {
   constexpr bool is_sampler = std::is_same_v<Plain, Sampler> || vocab_size > 0;
   constexpr bool is_variable = std::is_lvalue_reference_v<AnySampler> && !std::is_const_v<std::remove_reference_t<AnySampler>>;
   if constexpr (!are_floats) {
-    static_assert(are_floats, "krait::sample(logits, sampler): logits must be floats side by side, such as the output of step");
+    static_assert(are_floats,
+                  "krait::sample(logits, sampler): logits must be floats side by side, such as the output of step");
     return false;
   } else if constexpr (!is_sampler) {
-    static_assert(is_sampler, "krait::sample(logits, sampler): sampler must be a krait::Sampler or a krait::FilteredSampler<vocab_size>");
+    static_assert(is_sampler,
+                  "krait::sample(logits, sampler): sampler must be a krait::Sampler or a krait::FilteredSampler<vocab_size>");
     return false;
   } else if constexpr (!is_variable) {
-    static_assert(is_variable, "krait::sample(logits, sampler): sampler must be a variable that is not const: a draw advances it");
+    static_assert(is_variable,
+                  "krait::sample(logits, sampler): sampler must be a variable that is not const: a draw advances it");
     return false;
   } else if constexpr (vocab_size > 0 && found == 0) {
-    static_assert(found > 0, "krait::sample(logits, sampler): a FilteredSampler<vocab_size> takes logits of a length known at compile time: pass std::span<const float, vocab_size>(logits)");
+    static_assert(found > 0,
+                  "krait::sample(logits, sampler): a FilteredSampler<vocab_size> takes logits of a length known at "
+                  "compile time: pass std::span<const float, vocab_size>(logits)");
     return false;
   } else if constexpr (vocab_size > 0) {
-    static_assert(got<found>::template wants<vocab_size>, "krait::sample(logits, sampler): a FilteredSampler<vocab_size> takes vocab_size logits");
+    static_assert(got<found>::template wants<vocab_size>,
+                  "krait::sample(logits, sampler): a FilteredSampler<vocab_size> takes vocab_size logits");
     return found == vocab_size;
   }
   return true;

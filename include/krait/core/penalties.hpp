@@ -23,8 +23,8 @@ struct Penalties {
 namespace krait::inline KRAIT_BUILD {
 
 // apply_penalties(logits, recent, penalties): lowers the logits of the tokens in `recent`, the latest tokens of the text as
-// integers in any order. Call it before sample(). Integers outside the vocabulary are ignored. Takes time in proportion to the square
-// of recent's length. Allocates nothing, throws nothing.
+// integers in any order. Call it before sample(). Integers outside the vocabulary are ignored. Takes time in proportion to the
+// square of recent's length. Allocates nothing, throws nothing.
 template <class Logits, class Tokens>
 void apply_penalties(Logits& logits, const Tokens& recent, const Penalties& penalties) noexcept {
   const std::span<float> row(logits);

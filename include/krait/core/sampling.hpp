@@ -1,4 +1,5 @@
-// Defines Sampler and FilteredSampler, the settings and the random number sequence of krait::sample, which draws a token from logits.
+// Defines Sampler and FilteredSampler, the settings and the random number sequence of krait::sample, which draws a token from
+// logits.
 #ifndef KRAIT_CORE_SAMPLING_HPP
 #define KRAIT_CORE_SAMPLING_HPP
 
@@ -9,17 +10,17 @@
 
 namespace krait {
 
-// Sampler draws tokens from logits in a seeded sequence. Draw n uses the 32 random bits krait::random_bits(seed, n), and no other
-// state. Tokens less than 2^-32 times as likely as the most likely token are never drawn.
+// Sampler draws tokens from logits in a seeded sequence. Draw n uses the 32 random bits krait::random_bits(seed, n), and no
+// other state. Tokens less than 2^-32 times as likely as the most likely token are never drawn.
 struct Sampler {
   float temperature = 1.0f;  // divides the logits; 0, negative or NaN draws the first of the largest logits (greedy)
   Key seed{};
   std::size_t draws = 0;  // the index of the next draw, which krait::sample increments
 };
 
-// FilteredSampler draws as Sampler does, from the tokens that its filters keep. It contains the memory that the filters need: one
-// float for each token of the vocabulary. The filters top_k, top_p and min_p apply in this order, each to the tokens that the
-// previous filter kept. They always keep the most likely token, and of equally likely tokens the first ones.
+// FilteredSampler draws as Sampler does, from the tokens that its filters keep. It contains the memory that the filters need:
+// one float for each token of the vocabulary. The filters top_k, top_p and min_p apply in this order, each to the tokens that
+// the previous filter kept. They always keep the most likely token, and of equally likely tokens the first ones.
 template <std::size_t vocab_size>
 struct FilteredSampler {
   float temperature = 1.0f;  // as in Sampler

@@ -13,9 +13,9 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Text<capacity> contains at most `capacity` bytes of UTF-8 and a terminating zero. Appending more text than fits truncates it after a complete code
-// point. Text that is not UTF-8 loses at most three bytes more than necessary, because a code point has at most three
-// continuation bytes.
+// Text<capacity> contains at most `capacity` bytes of UTF-8 and a terminating zero. Appending more text than fits truncates it
+// after a complete code point. Text that is not UTF-8 loses at most three bytes more than necessary, because a code point has
+// at most three continuation bytes.
 template <std::size_t capacity>
 struct Text {
   static constexpr std::size_t max_size = capacity;

@@ -175,8 +175,8 @@ HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K,
   return {next, static_cast<std::size_t>(next - from) / std::max<std::size_t>(tiles * W::rounds(K), 1)};
 }
 
-// Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. The few sums of a
-// one-vector tile wait for the latency of FMA: with it, a prefill with d_model 128 takes 1.03 times as long on AVX2, because
+// Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. The few sums of
+// a one-vector tile wait for the latency of FMA: with it, a prefill with d_model 128 takes 1.03 times as long on AVX2, because
 // x_proj has five vectors of outputs. int8 tiles have enough sums at any width.
 inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t outputs, std::size_t accumulators) {
   const bool wider_with_fewer = most > 2 && tile_vectors(most, outputs, 1) == 1 && tile_vectors(most - 1, outputs, 1) > 1;

@@ -15,8 +15,8 @@ struct StepStack {
   std::size_t base, member, level;
 };
 
-// Upper bounds of the painted stacks that tests/device/matrix.py measures, the largest of -O1, -Os, -O2 and -O3, which macros do
-// not distinguish. Frames depend on the target and the compiler, and not on the dims of a model.
+// Upper bounds of the painted stacks that tests/device/matrix.py measures, the largest of -O1, -Os, -O2 and -O3, which macros
+// do not distinguish. Frames depend on the target and the compiler, and not on the dims of a model.
 inline constexpr StepStack step_stack =
 #if defined(__unix__) || defined(__APPLE__) || defined(_WIN32)
 #ifdef __OPTIMIZE__

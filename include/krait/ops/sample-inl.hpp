@@ -146,7 +146,8 @@ HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
   return {best, most, none, none || rank(most) == rank(infinity) || rank(temperature) <= rank_of_zero};
 }
 
-// Calls f(begin, weights) for the weights of up to 64 neighbouring tokens at a time, in multiples of 2^-31, until f returns false.
+// Calls f(begin, weights) for the weights of up to 64 neighbouring tokens at a time, in multiples of 2^-31, until f returns
+// false.
 template <class F>
 HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
   const Softmax softmax(peak.logit, temperature);
@@ -214,7 +215,8 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
     for (const float w : logits) total += whole(w);
     const std::uint32_t share = how.top_p > 0.0f ? static_cast<std::uint32_t>(how.top_p * 0x1p32f) : 0;
     const std::uint64_t wanted = share > 0 ? total - share_of(total, 0 - share) : 0;
-    keep_largest(logits, wanted > one ? wanted - one : 0, 0.0f, [](float w) { return __builtin_bit_cast(std::uint32_t, w); }, whole);
+    const auto bits_of = [](float w) { return __builtin_bit_cast(std::uint32_t, w); };
+    keep_largest(logits, wanted > one ? wanted - one : 0, 0.0f, bits_of, whole);
   }
   std::uint64_t total = one;
   for (float& w : logits) {
@@ -258,11 +260,11 @@ inline float log_probability(std::span<const float> logits, std::size_t token) {
 }  // namespace detail
 
 // Draws a token, returns its index in `logits` and advances `sampler` by one draw.
-//   logits   floats side by side, such as the output of step; unchanged. For a FilteredSampler<vocab_size>, of a length known at
-//            compile time: a Tensor, an array or a span<const float, vocab_size>
+//   logits   floats side by side, such as the output of step; unchanged. For a FilteredSampler<vocab_size>, of a length known
+//            at compile time: a Tensor, an array or a span<const float, vocab_size>
 //   sampler  a Sampler or a FilteredSampler<vocab_size>
-// Never draws a token whose logit is -infinity or NaN; if there is no other, returns 0. Draws the first of infinite logits. Returns
-// the same token on every target with FMA. Allocates nothing, throws nothing.
+// Never draws a token whose logit is -infinity or NaN; if there is no other, returns 0. Draws the first of infinite logits.
+// Returns the same token on every target with FMA. Allocates nothing, throws nothing.
 template <class Logits, class AnySampler>
 std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
   if constexpr (check::check_sample<Logits, AnySampler>()) {
@@ -279,9 +281,10 @@ std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
   }
 }
 
-// The natural logarithm of a token's probability, with an absolute error below 1e-6 of the logits' largest distance or 1e-6: the
-// log-softmax, in which NaN counts as -infinity. The first of infinite logits has probability 1. -infinity for a token outside the
-// vocabulary. Summed over a text and divided by ln 2, it is the text's length in bits. Allocates nothing, throws nothing.
+// The natural logarithm of a token's probability, with an absolute error below 1e-6 of the logits' largest distance or 1e-6:
+// the log-softmax, in which NaN counts as -infinity. The first of infinite logits has probability 1. -infinity for a token
+// outside the vocabulary. Summed over a text and divided by ln 2, it is the text's length in bits. Allocates nothing, throws
+// nothing.
 template <class Logits>
 float log_probability(const Logits& logits, std::size_t token) noexcept {
   return detail::log_probability(std::span<const float>(logits), token);
