@@ -179,25 +179,19 @@ struct RejectedStack {
   using Scratch = NoScratch<tokens>;
 };
 
-template <class Members>
-struct StackOf;
-template <class... Members>
-struct StackOf<std::tuple<Members...>> {
-  template <std::size_t... i>
-  static constexpr auto layer(std::index_sequence<i...>) {
-    if constexpr (sizeof...(Members) == 0 || !(check_member<std::remove_reference_t<Members>>() && ...)) {
-      return std::type_identity<RejectedStack>{};
-    } else if constexpr (!(check_seam<i, MemberFacts<std::remove_reference_t<Members>>...>() && ...)) {
-      return std::type_identity<RejectedStack>{};
-    } else {
-      return std::type_identity<StackLayer<MemberFacts<std::remove_reference_t<Members>>...>>{};
-    }
-  }
-};
+// The members of Parts as types; none if Parts was rejected.
+template <class Indices, class Members>
+struct MemberList {};
 template <class Parts>
-constexpr auto stack_layer() {
-  if constexpr (check_parts<Parts>()) return StackOf<MemberTuple<Parts>>::layer(MemberIndices<Parts>{});
-  else return std::type_identity<RejectedStack>{};
+constexpr auto list_members() {
+  if constexpr (check_parts<Parts>()) return MemberList<MemberIndices<Parts>, MemberTuple<Parts>>{};
+  else return MemberList<std::index_sequence<>, std::tuple<>>{};
+}
+template <std::size_t... i, class... Members>
+constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Members&...>>) {
+  if constexpr (sizeof...(Members) == 0 || !(check_member<Members>() && ...)) return std::type_identity<RejectedStack>{};
+  else if constexpr (!(check_seam<i, MemberFacts<Members>...>() && ...)) return std::type_identity<RejectedStack>{};
+  else return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
 }
 
 }  // namespace detail
@@ -209,7 +203,7 @@ constexpr auto stack_layer() {
 //   using Keyword = krait::Stack<Parts>;
 // With a pooling member it makes one row of a sequence, the summary so far; without, a row for every row.
 template <class Parts>
-struct Stack : Parts, decltype(detail::stack_layer<Parts>())::type {};
+struct Stack : Parts, decltype(detail::stack_layer(detail::list_members<Parts>()))::type {};
 
 }  // namespace krait
 
