@@ -19,9 +19,10 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 #ifdef __ARM_FEATURE_MVE
 // Returns the sum over k of q[k] w[k][o] for four neighbouring outputs o, computed with Helium instructions. It is not inlined,
-// because inlining makes the stack frame of a step 84 bytes larger.
-HWY_NOINLINE inline std::array<std::int32_t, 4> sum_products(const std::int16_t* w, std::size_t group_stride,
-                                                             const std::int16_t* q, const std::int16_t* q_end) {
+// because inlining makes the stack frame of a step 84 bytes larger, and returns a register: an array would be written to and
+// read from the stack.
+HWY_NOINLINE inline int32x4_t sum_products_mve(const std::int16_t* w, std::size_t group_stride, const std::int16_t* q,
+                                               const std::int16_t* q_end) {
   std::int32_t a = 0, b = 0, c = 0, d = 0;
   for (; q != q_end; w += group_stride, q += int8_group) {
     const int16x8_t in = vld1q_s16(q), ab = vld1q_s16(w), cd = vld1q_s16(w + int8_group);
@@ -30,7 +31,13 @@ HWY_NOINLINE inline std::array<std::int32_t, 4> sum_products(const std::int16_t*
     c = vmladavaq_s16(c, vmovlbq_s8(vreinterpretq_s8_s16(cd)), in);
     d = vmladavaq_s16(d, vrshrq_n_s16(cd, 8), in);
   }
-  return {a, b, c, d};
+  return int32x4_t{a, b, c, d};
+}
+HWY_INLINE std::array<std::int32_t, 4> sum_products(const std::int16_t* w, std::size_t group_stride, const std::int16_t* q,
+                                                    const std::int16_t* q_end) {
+  std::array<std::int32_t, 4> sums;
+  vst1q_s32(sums.data(), sum_products_mve(w, group_stride, q, q_end));
+  return sums;
 }
 #else
 // Returns the sum over k of q[k] w[k][o] for four neighbouring outputs o, computed with scalar instructions.

@@ -32,8 +32,10 @@ inline constexpr StepStack step_stack =
 #endif
 #elif defined(__clang__)
     {640, 8, 100};
-#elif defined(__ARM_FEATURE_FMA)  // Cortex-M with an FPU
+#elif defined(__ARM_FEATURE_MVE)  // Cortex-M with Helium
     {864, 8, 140};
+#elif defined(__ARM_FEATURE_FMA)  // Cortex-M with an FPU
+    {800, 8, 140};
 #elif defined(__riscv)
     {760, 8, 140};
 #elif defined(__thumb2__)  // Cortex-M3 and others without an FPU
