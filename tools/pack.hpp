@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,45 +21,25 @@ inline bool done(const krait::Status& status) {
   return status.ok();
 }
 
-// A parameter of a model: its name, its shape, and its offset and size in bytes within the model.
-struct Param {
-  std::string name;
-  std::vector<std::size_t> shape;
-  std::size_t offset;
-  std::size_t bytes;
-};
-// A model's memory in bytes, its multiply-adds per step and its parameters.
-struct Sizes {
-  std::size_t flash, state, scratch, multiply_adds, parameters;
-  std::vector<Param> params;
-};
-
+// Prints a model's memory in bytes, its multiply-adds per step and its parameters: a line of names and numbers, and then a line
+// "param NAME OFFSET EXTENT..." for each parameter, where OFFSET is its position within the model in bytes.
 template <class Model>
-Sizes sizes() {
-  Sizes all{krait::flash_bytes<Model>, krait::state_bytes<Model>, krait::scratch_bytes<Model>,
-            krait::multiply_adds_per_step<Model>, krait::parameter_count<Model>, {}};
+void print_sizes(std::string_view storage) {
+  std::printf("%.*s flash %zu state %zu scratch %zu multiply_adds %zu parameters %zu\n", static_cast<int>(storage.size()),
+              storage.data(), krait::flash_bytes<Model>, krait::state_bytes<Model>, krait::scratch_bytes<Model>,
+              krait::multiply_adds_per_step<Model>, krait::parameter_count<Model>);
   const auto model = std::make_unique<Model>();
   krait::for_each_param(*model, [&]<class T>(std::string_view name, const T& tensor) {
     const auto offset = reinterpret_cast<const std::byte*>(&tensor) - reinterpret_cast<const std::byte*>(model.get());
-    all.params.push_back({std::string(name), {T::shape.begin(), T::shape.end()}, static_cast<std::size_t>(offset), sizeof(T)});
+    std::printf("param %.*s %td", static_cast<int>(name.size()), name.data(), offset);
+    for (const std::size_t extent : T::shape) std::printf(" %zu", extent);
+    std::puts("");
   });
-  return all;
 }
 
-inline nlohmann::ordered_json as_json(const Sizes& sizes) {
-  auto params = nlohmann::ordered_json::array();
-  for (const Param& param : sizes.params)
-    params.push_back({{"name", param.name}, {"shape", param.shape}, {"offset", param.offset}, {"bytes", param.bytes}});
-  return {{"flash", sizes.flash},
-          {"state", sizes.state},
-          {"scratch", sizes.scratch},
-          {"multiply_adds", sizes.multiply_adds},
-          {"parameters", sizes.parameters},
-          {"params", params}};
-}
-
-// The main function. Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Loads CHECKPOINT, writes IMAGE, and prints a JSON object
-// with the image's fingerprint and format version, and the model's sizes with every storage type.
+// The main function. Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Loads CHECKPOINT, writes IMAGE, and prints the image's
+// fingerprint and format version, the offset of its model in bytes, and the model's sizes with every storage type. The output
+// is words and numbers, because nlohmann-json's writer would double the time that this program takes to compile.
 template <template <krait::Storage> class Packed, krait::Storage storage>
 int run(int argc, char** argv) {
   using Model = typename Packed<storage>::Model;
@@ -71,15 +49,13 @@ int run(int argc, char** argv) {
   krait::write_image(image->model, *image);
   if (!done(krait::write_file(image->bytes(), argv[2]))) return 1;
 
-  nlohmann::ordered_json all{{"fingerprint", image->header.fingerprint},
-                             {"version", krait::ImageHeader::wanted.version},
-                             {"model_at", sizeof(*image) - sizeof(Model)}};
+  std::printf("image fingerprint %lu version %u model_at %zu\n", static_cast<unsigned long>(image->header.fingerprint),
+              unsigned{krait::ImageHeader::wanted.version}, sizeof(*image) - sizeof(Model));
   using enum krait::Storage;
-  all["f32"] = as_json(sizes<typename Packed<f32>::Model>());
-  all["bf16"] = as_json(sizes<typename Packed<bf16>::Model>());
-  all["f16"] = as_json(sizes<typename Packed<f16>::Model>());
-  all["int8"] = as_json(sizes<typename Packed<int8>::Model>());
-  std::puts(all.dump().c_str());
+  print_sizes<typename Packed<f32>::Model>("f32");
+  print_sizes<typename Packed<bf16>::Model>("bf16");
+  print_sizes<typename Packed<f16>::Model>("f16");
+  print_sizes<typename Packed<int8>::Model>("int8");
   return 0;
 }
 
