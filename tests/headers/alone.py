@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that every header of include/ compiles alone and if included twice, without warnings, with exceptions and RTTI off.
 
-  alone.py --compiler COMMAND [--jobs N] [HEADER]...     default: all headers
+  alone.py --compiler COMMAND [--public] [--jobs N] [HEADER]...     default: all headers; --public: those that users include
 
 Exit code 0: all compile; 1: some do not; 77: the compiler is not installed.
 """
@@ -28,13 +28,15 @@ def complaint(compiler, header):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--public", action="store_true", help="only krait.hpp and the headers in krait/ itself and krait/nn/")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("headers", nargs="*", type=lambda path: pathlib.Path(path).resolve(), help="all, if none is given")
     args = parser.parse_args()
     if not present(args.compiler):
         print(f"skipped: no {args.compiler} on this machine")
         return SKIPPED
-    headers = args.headers or sorted(INCLUDE.rglob("*.hpp"))
+    folders = ["*.hpp", "krait/*.hpp", "krait/nn/*.hpp"] if args.public else ["**/*.hpp"]
+    headers = args.headers or sorted(path for folder in folders for path in INCLUDE.glob(folder))
     start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         found = [text for text in pool.map(lambda header: complaint(args.compiler, header), headers) if text]

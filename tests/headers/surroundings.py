@@ -54,7 +54,7 @@ def complaints(compiler):
             yield f"behind a macro {name}: {found[:3]}"
     for flags, words in ((["-std=c++17"], "C++20 is required"), (["-std=c++11"], "C++20 is required"), (["-ffast-math"], "-ffast-math"),
                          (["-Ofast"], "-ffast-math"), (["-ffinite-math-only"], "-ffinite-math-only"), *ONLY_GCC.get(compiler.command[0], [])):
-        found = compiler.errors(INCLUDES, *flags)
+        found = compiler.errors(INCLUDES if flags == ["-ffast-math"] else "#include <krait.hpp>\n", *flags)
         if len(found) != 1 or words not in found[0]:
             yield f"with {' '.join(flags)}: {len(found)} errors: {found[:3]}"
     yield from (f"insisting on -ffast-math: {line}" for line in compiler.errors(INCLUDES, "-ffast-math", "-DKRAIT_ALLOW_FAST_MATH"))
