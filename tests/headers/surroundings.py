@@ -41,7 +41,7 @@ class Compiler:
 
 def complaints(compiler):
     set_aside = re.findall(r"^#undef (\w+)", (INCLUDE / "krait" / "core" / "begin.hpp").read_text(), re.M)
-    refused = re.findall(r"defined\((\w+)\)\n#error", (INCLUDE / "krait" / "core" / "begin.hpp").read_text())
+    refused = re.findall(r"defined\((\w+)\)\n#error", (INCLUDE / "krait" / "core" / "refused_names.hpp").read_text())
     for title, macros in (("the macros of boards", BOARD_MACROS), ("each name as an object", [f"{name} 5" for name in set_aside]),
                           ("each name as a function", [f"{name}(a) 5" for name in set_aside])):
         source = "".join(f"#define {macro}\n" for macro in macros) + INCLUDES

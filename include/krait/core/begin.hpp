@@ -207,118 +207,33 @@
 #undef sq
 #pragma push_macro("unlikely")
 #undef unlikely
+#pragma push_macro("Matrix")
+#undef Matrix
+#pragma push_macro("Pooling")
+#undef Pooling
+#pragma push_macro("Text")
+#undef Text
+#pragma push_macro("Vector")
+#undef Vector
+#pragma push_macro("assign")
+#undef assign
+#pragma push_macro("crc32")
+#undef crc32
+#pragma push_macro("normal")
+#undef normal
+#pragma push_macro("opaque")
+#undef opaque
+#pragma push_macro("packed")
+#undef packed
+#pragma push_macro("padded")
+#undef padded
+#pragma push_macro("plain")
+#undef plain
+#pragma push_macro("split")
+#undef split
+#pragma push_macro("uniform")
+#undef uniform
 
-// Macros with names of the public API cannot be undefined, because users write these names after the header and end.hpp
-// restores macros. The first such macro causes an error that names it.
-#ifndef KRAIT_REFUSED
-#if defined(Conv1d)
-#error "krait: `Conv1d` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Embedding)
-#error "krait: `Embedding` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Image)
-#error "krait: `Image` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Key)
-#error "krait: `Key` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Layer)
-#error "krait: `Layer` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(LastPool)
-#error "krait: `LastPool` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Linear)
-#error "krait: `Linear` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Mamba)
-#error "krait: `Mamba` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(MambaBlock)
-#error "krait: `MambaBlock` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(MeanPool)
-#error "krait: `MeanPool` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Problem)
-#error "krait: `Problem` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(ResidualBlock)
-#error "krait: `ResidualBlock` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(RmsNorm)
-#error "krait: `RmsNorm` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Sampler)
-#error "krait: `Sampler` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Scratch)
-#error "krait: `Scratch` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Session)
-#error "krait: `Session` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Snapshot)
-#error "krait: `Snapshot` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Stack)
-#error "krait: `Stack` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(State)
-#error "krait: `State` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Status)
-#error "krait: `Status` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Storage)
-#error "krait: `Storage` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(Tensor)
-#error "krait: `Tensor` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(convert)
-#error "krait: `convert` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(forward)
-#error "krait: `forward` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(init)
-#error "krait: `init` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(key)
-#error "krait: `key` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(load)
-#error "krait: `load` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(no_output)
-#error "krait: `no_output` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(noxton)
-#error "krait: `noxton` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(prefill)
-#error "krait: `prefill` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(read_file)
-#error "krait: `read_file` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(resolve)
-#error "krait: `resolve` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(sample)
-#error "krait: `sample` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(save)
-#error "krait: `save` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(step)
-#error "krait: `step` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#elif defined(write_file)
-#error "krait: `write_file` is defined as a macro: #undef it before including krait"
-#define KRAIT_REFUSED
-#endif
-#endif
+
+#include "krait/core/refused_names.hpp"
 #endif

@@ -100,6 +100,19 @@
 #pragma pop_macro("small")
 #pragma pop_macro("sq")
 #pragma pop_macro("unlikely")
+#pragma pop_macro("Matrix")
+#pragma pop_macro("Pooling")
+#pragma pop_macro("Text")
+#pragma pop_macro("Vector")
+#pragma pop_macro("assign")
+#pragma pop_macro("crc32")
+#pragma pop_macro("normal")
+#pragma pop_macro("opaque")
+#pragma pop_macro("packed")
+#pragma pop_macro("padded")
+#pragma pop_macro("plain")
+#pragma pop_macro("split")
+#pragma pop_macro("uniform")
 
 #pragma GCC diagnostic pop
 #endif

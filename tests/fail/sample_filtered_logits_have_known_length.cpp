@@ -1,0 +1,14 @@
+// A std::vector of logits for a FilteredSampler, whose length is part of its type.
+// expect: takes logits of a length known at compile time
+#include "given.hpp"
+
+extern const std::vector<float> some;
+extern krait::FilteredSampler<256> sampler;
+
+std::size_t use() {
+#ifdef RIGHT
+  return krait::sample(std::span<const float, 256>(some), sampler);
+#else
+  return krait::sample(some, sampler);
+#endif
+}

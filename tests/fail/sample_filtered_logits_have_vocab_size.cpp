@@ -1,0 +1,14 @@
+// A FilteredSampler for another vocabulary than the logits'.
+// expect: a FilteredSampler<vocab_size> takes vocab_size logits
+#include "given.hpp"
+
+extern krait::FilteredSampler<256> right;
+extern krait::FilteredSampler<128> sampler;
+
+std::size_t use() {
+#ifdef RIGHT
+  return krait::sample(logits, right);
+#else
+  return krait::sample(logits, sampler);
+#endif
+}

@@ -1,0 +1,15 @@
+// Logits that are a vector of doubles.
+// expect: logits must be floats side by side
+#include "given.hpp"
+
+extern const std::vector<float> some;
+extern const std::vector<double> doubles;
+extern krait::Sampler sampler;
+
+std::size_t use() {
+#ifdef RIGHT
+  return krait::sample(some, sampler);
+#else
+  return krait::sample(doubles, sampler);
+#endif
+}

@@ -1,0 +1,13 @@
+// The sampler before the logits.
+// expect: logits must be floats side by side
+#include "given.hpp"
+
+extern krait::Sampler sampler;
+
+std::size_t use() {
+#ifdef RIGHT
+  return krait::sample(logits, sampler);
+#else
+  return krait::sample(sampler, logits);
+#endif
+}
