@@ -31,7 +31,7 @@ inline constexpr StepStack step_stack =
     {1900, 130, 384};
 #endif
 #elif defined(__clang__)
-    {640, 8, 100};
+    {632, 8, 100};
 #elif defined(__ARM_FEATURE_MVE)  // Cortex-M with Helium
     {864, 8, 140};
 #elif defined(__ARM_FEATURE_FMA)  // Cortex-M with an FPU
