@@ -134,22 +134,17 @@ consteval bool is_packed() {
   constexpr bool same = std::is_same_v<Found, Packed>;
   if constexpr (have_dims && !same) {
     constexpr ModelDims found = Found::model_dims, packed = Packed::model_dims;
-    if constexpr (found.vocab_size != packed.vocab_size)
-      static_assert(got<found.vocab_size>::template wants<packed.vocab_size>,
-                    "krait::packed<Model>(model): the packed model has another vocab_size than Model");
-    else if constexpr (found.d_model != packed.d_model)
-      static_assert(got<found.d_model>::template wants<packed.d_model>,
-                    "krait::packed<Model>(model): the packed model has another d_model than Model");
-    else if constexpr (found.n_layers != packed.n_layers)
-      static_assert(got<found.n_layers>::template wants<packed.n_layers>,
-                    "krait::packed<Model>(model): the packed model has another n_layers than Model");
-    else if constexpr (found.d_inner != packed.d_inner)
-      static_assert(got<found.d_inner>::template wants<packed.d_inner>,
-                    "krait::packed<Model>(model): the packed model has another d_inner than Model");
-    else if constexpr (found.d_state != packed.d_state)
-      static_assert(got<found.d_state>::template wants<packed.d_state>,
-                    "krait::packed<Model>(model): the packed model has another d_state than Model");
-    else
+#define KRAIT_SAME(dim)                                                                             \
+  if constexpr (found.dim != packed.dim)                                                            \
+    static_assert(got<found.dim>::template wants<packed.dim>,                                       \
+                  "krait::packed<Model>(model): the packed model has another " #dim " than Model"); \
+  else
+    KRAIT_SAME(vocab_size)
+    KRAIT_SAME(d_model)
+    KRAIT_SAME(n_layers)
+    KRAIT_SAME(d_inner)
+    KRAIT_SAME(d_state)
+#undef KRAIT_SAME
       static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the packed model has other dims than Model");
   } else {
     static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): Model must be the packed model's type");

@@ -15,6 +15,28 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // multiply_add computes y[o] = start[o] + x[0] w[0][o] + x[1] w[1][o] + ... for 16 or 4 neighbouring outputs o, with k
 // ascending. w is [K][outputs + skip]: `skip` floats separate the last weight of a column from the first weight of the next.
+// KRAIT_COLUMNS(outputs, inputs, input, four_columns, one_column, clobbered registers...) is the body of multiply_add. It keeps
+// the sums in the registers `outputs`, loads inputs x[k] into the registers `inputs`, four at a time, and the last ones into
+// `input`, one at a time, and executes the instructions `four_columns` or `one_column` for them.
+#define KRAIT_COLUMNS(outputs, inputs, input, four_columns, one_column, ...)        \
+  std::size_t fours = K / 4, rest = K % 4;                                          \
+  asm volatile(".syntax unified\n"                                                  \
+               "vldmia %[start], {" outputs "}\n"                                   \
+               "cmp %[fours], #0\n beq 2f\n"                                        \
+               "1:\n"                                                               \
+               "vldmia %[x]!, {" inputs "}\n" four_columns                          \
+               "subs %[fours], %[fours], #1\n bne 1b\n"                             \
+               "2:\n"                                                               \
+               "cmp %[rest], #0\n beq 4f\n"                                         \
+               "3:\n"                                                               \
+               "vldmia %[x]!, {" input "}\n" one_column                             \
+               "subs %[rest], %[rest], #1\n bne 3b\n"                               \
+               "4:\n"                                                               \
+               "vstmia %[y], {" outputs "}\n"                                       \
+               : [x] "+&r"(x), [w] "+&r"(w), [fours] "+&r"(fours), [rest] "+&r"(rest) \
+               : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))   \
+               : __VA_ARGS__, "cc", "memory")
+
 // KRAIT_COLUMN multiplies and accumulates one column, whose input x[k] is in register xk; one instruction loads up to eight
 // weights.
 #define KRAIT_COLUMN(xk)                                                                                            \
@@ -27,25 +49,8 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
   "add %[w], %[w], %[skip]\n"
 HWY_NOINLINE inline void multiply_add(std::integral_constant<std::size_t, 16>, const float* start, const float* x,
                                       const float* w, std::size_t skip, std::size_t K, float* y) {
-  std::size_t fours = K / 4, rest = K % 4;
-  asm volatile(".syntax unified\n"
-               "vldmia %[start], {s0-s15}\n"
-               "cmp %[fours], #0\n beq 2f\n"
-               "1:\n"
-               "vldmia %[x]!, {s24-s27}\n"
-               KRAIT_COLUMN("s24") KRAIT_COLUMN("s25") KRAIT_COLUMN("s26") KRAIT_COLUMN("s27")
-               "subs %[fours], %[fours], #1\n bne 1b\n"
-               "2:\n"
-               "cmp %[rest], #0\n beq 4f\n"
-               "3:\n"
-               "vldmia %[x]!, {s24}\n" KRAIT_COLUMN("s24")
-               "subs %[rest], %[rest], #1\n bne 3b\n"
-               "4:\n"
-               "vstmia %[y], {s0-s15}\n"
-               : [x] "+&r"(x), [w] "+&r"(w), [fours] "+&r"(fours), [rest] "+&r"(rest)
-               : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))
-               : KRAIT_FLOATS_0_TO_15,
-                 KRAIT_FLOATS_16_TO_31, "cc", "memory");
+  KRAIT_COLUMNS("s0-s15", "s24-s27", "s24", KRAIT_COLUMN("s24") KRAIT_COLUMN("s25") KRAIT_COLUMN("s26") KRAIT_COLUMN("s27"),
+                KRAIT_COLUMN("s24"), KRAIT_FLOATS_0_TO_15, KRAIT_FLOATS_16_TO_31);
 }
 #undef KRAIT_COLUMN
 #define KRAIT_COLUMN(xk)                               \
@@ -53,26 +58,11 @@ HWY_NOINLINE inline void multiply_add(std::integral_constant<std::size_t, 16>, c
   "vfma.f32 s0, " xk ", s8\n vfma.f32 s1, " xk ", s9\n vfma.f32 s2, " xk ", s10\n vfma.f32 s3, " xk ", s11\n"
 HWY_NOINLINE inline void multiply_add(std::integral_constant<std::size_t, 4>, const float* start, const float* x,
                                       const float* w, std::size_t skip, std::size_t K, float* y) {
-  std::size_t fours = K / 4, rest = K % 4;
-  asm volatile(".syntax unified\n"
-               "vldmia %[start], {s0-s3}\n"
-               "cmp %[fours], #0\n beq 2f\n"
-               "1:\n"
-               "vldmia %[x]!, {s4-s7}\n"
-               KRAIT_COLUMN("s4") KRAIT_COLUMN("s5") KRAIT_COLUMN("s6") KRAIT_COLUMN("s7")
-               "subs %[fours], %[fours], #1\n bne 1b\n"
-               "2:\n"
-               "cmp %[rest], #0\n beq 4f\n"
-               "3:\n"
-               "vldmia %[x]!, {s4}\n" KRAIT_COLUMN("s4")
-               "subs %[rest], %[rest], #1\n bne 3b\n"
-               "4:\n"
-               "vstmia %[y], {s0-s3}\n"
-               : [x] "+&r"(x), [w] "+&r"(w), [fours] "+&r"(fours), [rest] "+&r"(rest)
-               : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))
-               : KRAIT_FLOATS_0_TO_15, "cc", "memory");
+  KRAIT_COLUMNS("s0-s3", "s4-s7", "s4", KRAIT_COLUMN("s4") KRAIT_COLUMN("s5") KRAIT_COLUMN("s6") KRAIT_COLUMN("s7"),
+                KRAIT_COLUMN("s4"), KRAIT_FLOATS_0_TO_15);
 }
 #undef KRAIT_COLUMN
+#undef KRAIT_COLUMNS
 
 // Computes the causal convolution of one token for four neighbouring channels in place, and shifts the window by one token:
 //   y = start + taps[0] window[0] + ... + taps[past - 1] window[past - 1] + taps[past] x     oldest input first
