@@ -385,7 +385,7 @@ group("unit/sample + unit/sample_weights",
 # kernels: Cortex-M, on emulated boards.
 group("cortex-m4",
       (' vfma.f32 s3, " xk ", s11\\n"', ' vfma.f32 s3, " xk ", s10\\n"'),
-      ('"vldmia %[x]!, {s24}\\n" KRAIT_COLUMN("s24")', '"vldmia %[x], {s24}\\n" KRAIT_COLUMN("s24")'),
+      ('"vldmia %[x]!, {" input "}', '"vldmia %[x], {" input "}'),
       ('vfma.f32 s15, s13, " f1 "', 'vfma.f32 s15, s12, " f1 "'),
       ("ssat r6, #8, r6", "ssat r6, #7, r6"),
       ('vfma.f32 s27, " C ", s11', 'vfma.f32 s27, " C ", s10'),
