@@ -87,8 +87,14 @@ float use(const Layer& layer) {
   krait::FilteredSampler<Layer::d_out> filtered{
       .temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
   const std::array recent{1, 2};
-  krait::apply_penalties(y, recent, {.repetition = 1.1f});
+  const krait::Penalties penalties{.repetition = 1.1f};
+  krait::apply_penalties(y, recent, penalties);
   sum += krait::log_probability(y, 0) + static_cast<float>(krait::is_finite(state));
+  static_assert(noexcept(krait::step(layer, state, xs[0], y)) && noexcept(krait::step(layer, state, xs[0], y, scratch)) &&
+                noexcept(krait::prefill(layer, state, xs, ys, scratch)) && noexcept(krait::forward(layer, xs)) &&
+                noexcept(session.step(xs[1])) && noexcept(krait::sample(y, sampler)) && noexcept(krait::sample(y, filtered)) &&
+                noexcept(krait::log_probability(y, 0)) && noexcept(krait::apply_penalties(y, recent, penalties)) &&
+                noexcept(krait::is_finite(state)));
   return sum + static_cast<float>(krait::sample(y, sampler) + krait::sample(y, filtered));
 }
 
