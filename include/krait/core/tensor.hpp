@@ -33,15 +33,15 @@ struct Tensor {
   static constexpr std::size_t rank = 1 + sizeof...(rest);
   std::array<Element, extent> values;
 
-  KRAIT_INLINE constexpr Element& operator[](std::size_t i) { return values[i]; }
-  KRAIT_INLINE constexpr const Element& operator[](std::size_t i) const { return values[i]; }
-  KRAIT_INLINE constexpr Element* data() { return values.data(); }
-  KRAIT_INLINE constexpr const Element* data() const { return values.data(); }
-  KRAIT_INLINE static constexpr std::size_t size() { return extent; }
-  KRAIT_INLINE constexpr auto begin() { return values.begin(); }
-  KRAIT_INLINE constexpr auto begin() const { return values.begin(); }
-  KRAIT_INLINE constexpr auto end() { return values.end(); }
-  KRAIT_INLINE constexpr auto end() const { return values.end(); }
+  KRAIT_INLINE constexpr Element& operator[](std::size_t i) noexcept { return values[i]; }
+  KRAIT_INLINE constexpr const Element& operator[](std::size_t i) const noexcept { return values[i]; }
+  KRAIT_INLINE constexpr Element* data() noexcept { return values.data(); }
+  KRAIT_INLINE constexpr const Element* data() const noexcept { return values.data(); }
+  KRAIT_INLINE static constexpr std::size_t size() noexcept { return extent; }
+  KRAIT_INLINE constexpr auto begin() noexcept { return values.begin(); }
+  KRAIT_INLINE constexpr auto begin() const noexcept { return values.begin(); }
+  KRAIT_INLINE constexpr auto end() noexcept { return values.end(); }
+  KRAIT_INLINE constexpr auto end() const noexcept { return values.end(); }
   KRAIT_INLINE bool operator==(const Tensor&) const = default;
 };
 
