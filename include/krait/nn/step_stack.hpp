@@ -33,7 +33,7 @@ inline constexpr StepStack step_stack =
 #elif defined(__clang__)
     {632, 8, 100};
 #elif defined(__ARM_FEATURE_MVE)  // Cortex-M with Helium
-    {864, 8, 140};
+    {912, 8, 140};
 #elif defined(__ARM_FEATURE_FMA)  // Cortex-M with an FPU
     {800, 8, 140};
 #elif defined(__riscv)
