@@ -62,7 +62,7 @@ consteval bool state() {
   } else {
     static_assert(argument<Found>::template outlives_the_call<S>,
                   "krait: the second argument, state, must not be a temporary: name it and pass it to the next call as well");
-    return std::is_lvalue_reference_v<S>;
+    return true;
   }
 }
 
