@@ -53,7 +53,8 @@ group("fail stack_behind_pooling_has_no_state",
       ("bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
 group("fail state_has_the_models_type",
       ("!std::is_same_v<std::remove_const_t<Found>, State<Model>>", "sizeof(Found) != sizeof(State<Model>)"))
-group("fail step_state_is_no_temporary", ("argument<Found>::template outlives_the_call<S>", "argument<Found>::template outlives_the_call<S&>"))
+group("fail step_state_is_no_temporary",
+      ("argument<Found>::template outlives_the_call<S>", "argument<Found>::template outlives_the_call<S&>"))
 group("fail step_output_is_no_temporary", ("!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found>", "false && detail::Contiguous<Found>"))
 group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()) return false;\n  else if constexpr (!input<Model, In>()) return false;",
                                           "else if constexpr (!(input<Model, In>() & state<Model, S>())) return false;"))
