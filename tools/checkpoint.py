@@ -170,6 +170,8 @@ def dims_of(file, component, prefix=""):
     if block is not None:
         dims["norm_bias"] = block + "norm.bias" in file.tensors
         dims["norm_eps"] = float(file.metadata.get("norm_eps", file.metadata.get("eps", 1e-5)))
+    if component != "SelectiveStateSpace" and "dt_b_c_eps" in file.metadata:
+        dims["dt_b_c_eps"] = float(file.metadata["dt_b_c_eps"])
     if component == "Mamba":
         dims["tied"] = flag(file.metadata.get("tied", file.is_tied(embedding)))
     return dims
@@ -184,11 +186,11 @@ KINDS = {"Linear": "LinearDims", "RmsNorm": "NormDims", "Conv1d": "Conv1dDims", 
          "SelectiveStateSpaceModel": "SsmDims"}
 FIELDS = {"LinearDims": ["d_in", "d_out", "bias"], "NormDims": ["d_model", "bias", "eps"],
           "Conv1dDims": ["channels", "d_conv", "bias"],
-          "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias"],
+          "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias", "dt_b_c_eps"],
           "BlockDims": ["d_model", "d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias",
-                        "out_bias", "norm_bias", "norm_eps"],
+                        "out_bias", "norm_bias", "dt_b_c_eps", "norm_eps"],
           "ModelDims": ["vocab_size", "d_model", "n_layers", "d_state", "d_conv", "d_inner", "dt_rank", "in_bias",
-                        "conv_bias", "x_bias", "dt_bias", "out_bias", "norm_bias", "tied", "norm_eps"]}
+                        "conv_bias", "x_bias", "dt_bias", "out_bias", "norm_bias", "dt_b_c_eps", "tied", "norm_eps"]}
 
 
 def dims_text(component, dims, storage=None):

@@ -203,6 +203,16 @@ TEST_CASE("view_image accepts an image that is followed by other bytes") {
   CHECK(view<Small>(room.first(sizeof(krait::Image<Small>))));
 }
 
+TEST_CASE("a model's structure text has the eps of the norms of dt, B and C, and nothing about them without such norms") {
+  constexpr krait::BlockDims dims{.d_model = 2, .d_state = 1, .d_inner = 1, .dt_rank = 1};
+  constexpr krait::BlockDims normed{.d_model = 2, .d_state = 1, .d_inner = 1, .dt_rank = 1, .dt_b_c_eps = 1e-6};
+  const std::string without(std::string_view(krait::structure<krait::MambaBlock<dims>>));
+  const std::string with(std::string_view(krait::structure<krait::MambaBlock<normed>>));
+  CHECK_THAT(with, Catch::Contains(" dt, B, C eps 1000000e-12\n"));
+  CHECK_THAT(without, !Catch::Contains("eps"));
+  CHECK(with.size() == without.size() + std::string(" dt, B, C eps 1000000e-12\n").size());
+}
+
 TEST_CASE("view_image rejects an image if any single bit of its header or structure text is flipped") {
   Room<Small> room(image_of<Small>(1));
   const std::size_t before_model = sizeof(krait::Image<Small>) - sizeof(Small);

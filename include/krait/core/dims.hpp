@@ -67,6 +67,7 @@ struct SsmDims {
   bool x_bias = false;
   bool dt_bias = false;
   bool out_bias = false;     // whether out_proj has a bias; only SelectiveStateSpace has an out_proj
+  Real dt_b_c_eps = 0;       // as in BlockDims; 0 in SelectiveStateSpace
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
@@ -83,7 +84,8 @@ struct SsmDims {
   bool x_bias = false;                                                                                                \
   bool dt_bias = true;                                                                                                \
   bool out_bias = false;                                                                                              \
-  bool norm_bias = false;
+  bool norm_bias = false;                                                                                             \
+  Real dt_b_c_eps = 0;        /* eps of RMS norms without weights of dt, B and C (FalconMamba: 1e-6); 0: no norms */
 
 // BlockDims are the dims of MambaBlock and of ResidualBlock, which consists of a norm and a MambaBlock.
 struct BlockDims {
@@ -158,12 +160,12 @@ constexpr ModelDims noxton(ModelDims dims) {
 constexpr BlockDims block_dims(const ModelDims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .dt_rank = m.dt_rank, .in_bias = m.in_bias, .conv_bias = m.conv_bias, .x_bias = m.x_bias,
-          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .norm_eps = m.norm_eps,
-          .storage = m.storage};
+          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .dt_b_c_eps = m.dt_b_c_eps,
+          .norm_eps = m.norm_eps, .storage = m.storage};
 }
 constexpr SsmDims ssm_dims(const BlockDims& b) {
   return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias,
-          .storage = b.storage};
+          .dt_b_c_eps = b.dt_b_c_eps, .storage = b.storage};
 }
 constexpr NormDims norm_dims(const BlockDims& b) { return {.d_model = b.d_model, .bias = b.norm_bias, .eps = b.norm_eps}; }
 

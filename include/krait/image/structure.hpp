@@ -48,7 +48,9 @@ constexpr void describe_model(Sink& sink) {
       describe_tensor<Part>(line);
       sink += line += "\n";
     } else if constexpr (Reflected<Part>) {
-      if constexpr (requires { Part::eps; })
+      if constexpr (requires { requires Part::dt_b_c_eps > 0.0f; })
+        sink += ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(double{Part::dt_b_c_eps} * 1e12 + 0.5)) += "e-12\n";
+      else if constexpr (requires { Part::eps; })
         sink += ((line += " eps ") += static_cast<std::uint64_t>(double{Part::eps} * 1e12 + 0.5)) += "e-12\n";
     } else if constexpr (requires { std::tuple_size<Part>::value; }) {
       sink += ((line += " array of ") += std::tuple_size_v<Part>) += "\n";

@@ -19,6 +19,7 @@ struct SsmFacts {
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t dt_rank = dims.dt_rank;
   static constexpr std::size_t d_in = dims.d_inner;
+  static constexpr float dt_b_c_eps = dims.dt_b_c_eps;
   using XProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = x_order.rows(), .bias = dims.x_bias,
                                   .storage = dims.storage}, x_order>;
   using DtProj = Linear<LinearDims{.d_in = dims.dt_rank, .d_out = dims.d_inner, .bias = dims.dt_bias,
@@ -49,6 +50,8 @@ struct SsmFacts {
 
 // The core (arXiv 2312.00752, algorithm 2; reference: selective_state_space_model). x [d_inner] to y [d_inner]:
 //   dt, B, C = x_proj(x);  delta = softplus(dt_proj(dt))
+// If dims.dt_b_c_eps is above 0, each of dt, B and C is first divided by its root mean square, as in FalconMamba (arXiv
+// 2410.05355): dt / sqrt(mean(dt^2) + dt_b_c_eps), and B and C likewise.
 //   h = exp(delta A) h + delta B x;  y = C . h + D x
 template <SsmDims dims>
 struct SelectiveStateSpaceModel
@@ -95,6 +98,8 @@ constexpr RowLayout per_channel_order(const SsmDims& dims) {
 // x [d_inner] to [d_model].
 template <SsmDims dims>
 struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(dims)> {
+  static_assert(!(dims.dt_b_c_eps > 0.0f),
+                "krait::SelectiveStateSpace<dims>: dt_b_c_eps must be 0: only blocks norm dt, B and C");
   using Facts = detail::SsmFacts<dims, detail::per_channel_order(dims)>;
   using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias,
                                     .storage = dims.storage}>;

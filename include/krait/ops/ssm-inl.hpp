@@ -6,6 +6,7 @@
 #define KRAIT_OPS_SSM_INL_HPP
 #endif
 
+#include "krait/kernels/rms_norm-inl.hpp"
 #include "krait/kernels/scan-inl.hpp"
 #include "krait/nn/ssm.hpp"
 #include "krait/ops/linear-inl.hpp"
@@ -24,6 +25,13 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
   const TokenSpan<float> delta = scratch.delta.span();
   constexpr std::size_t x_outputs = ceil_div(Ssm::C_start + C_rows, lanes) * lanes;
   apply_linear<tokens, x_outputs>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, n);
+  if constexpr (Ssm::dt_b_c_eps > 0.0f) {
+    for (std::size_t t = 0; t < n; ++t) {
+      rms_norm_in_place(x_dbl[t], Ssm::dt_b_c_eps, Ssm::dt_rank);
+      rms_norm_in_place(x_dbl[t] + Ssm::B_start, Ssm::dt_b_c_eps, Ssm::d_state);
+      rms_norm_in_place(x_dbl[t] + Ssm::C_start, Ssm::dt_b_c_eps, Ssm::d_state);
+    }
+  }
   apply_linear<tokens, Ssm::DtProj::padded_out>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
   selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
