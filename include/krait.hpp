@@ -14,6 +14,7 @@
 #include "krait/core/penalties.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
+#include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"

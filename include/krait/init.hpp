@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "krait/core/random.hpp"
+#include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
@@ -105,6 +106,8 @@ void init(Key key, Mamba<dims>& model) noexcept {
   init(key, model.backbone.norm_f);
   if constexpr (!dims.tied) init(split(key, dims.n_layers + 2), model.lm_head);
 }
+template <ActivationFunction function, std::size_t d_model>
+void init(Key, Activation<function, d_model>&) noexcept {}
 template <std::size_t d_model>
 void init(Key, MeanPool<d_model>&) noexcept {}
 template <std::size_t d_model>

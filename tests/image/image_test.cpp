@@ -328,6 +328,18 @@ TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's
         "pool: belongs to another model: found layer [9] with a state of 128 bytes, wanted layer [9] with a state of 0 bytes");
 }
 
+template <class Layer>
+struct Between {
+  KRAIT_PARAMS(Between, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>, a), (Layer, b));
+};
+
+TEST_CASE("layers of one shape that compute different functions have different structure texts") {
+  CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::Relu<9>>>>) ==
+        "model [5] to [9]\na.weight f32 [9, 5]\nb relu layer [9] with a state of 0 bytes\n");
+  CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::GeluTanh<9>>>>) ==
+        "model [5] to [9]\na.weight f32 [9, 5]\nb gelu_tanh layer [9] with a state of 0 bytes\n");
+}
+
 TEST_CASE("view_image rejects a header with a valid checksum but the wrong size of the model") {
   Room<Small> room(image_of<Small>(1));
   auto& image = *reinterpret_cast<krait::Image<Small>*>(room.bytes.data());

@@ -32,6 +32,13 @@ struct Real {
 //   int8  integers within +-127, with one float32 scale for each output; a layer's inputs are rounded to 16-bit integers
 enum class Storage : unsigned char { f32, bf16, f16, int8 };
 
+// ActivationFunction is the function that an Activation layer applies to each channel. PyTorch's names; erf and tanh are the
+// exact and the approximate form of GELU, x Phi(x), where Phi is the normal distribution.
+//   relu       max(x, 0)                  gelu_erf    x (1 + erf(x / sqrt(2))) / 2
+//   silu       x / (1 + e^-x)             gelu_tanh   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+//   sigmoid    1 / (1 + e^-x)             tanh        tanh(x)
+enum class ActivationFunction : unsigned char { relu, silu, gelu_erf, gelu_tanh, tanh, sigmoid };
+
 // LinearDims are the dims of Linear: y = W x + bias, where x is [d_in], y is [d_out] and the bias is optional.
 struct LinearDims {
   std::size_t d_in = 0;

@@ -37,6 +37,12 @@ constexpr void describe_tensor(StructureLine& line) {
   describe_order(line, tensor);
 }
 
+// " gelu_tanh": what a layer computes, where its parameters, state and eps do not distinguish it from another layer's.
+template <class Part>
+constexpr void describe_kind(StructureLine& line) {
+  if constexpr (requires { Part::structure_kind; }) (line += " ") += Part::structure_kind;
+}
+
 // Writes a line for everything in a model that decides what its bytes mean. The elements of an array are described once.
 template <class Model, class Sink>
 constexpr void describe_model(Sink& sink) {
@@ -55,6 +61,7 @@ constexpr void describe_model(Sink& sink) {
     } else if constexpr (requires { std::tuple_size<Part>::value; }) {
       sink += ((line += " array of ") += std::tuple_size_v<Part>) += "\n";
     } else if constexpr (Layer<Part>) {
+      describe_kind<Part>(line);
       sink += ((((line += " layer [") += Part::d_out) += "] with a state of ") += state_bytes<Part>) += " bytes\n";
     }
   };

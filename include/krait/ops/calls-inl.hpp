@@ -7,7 +7,7 @@
 //   Embedding        ops/embedding-inl.hpp     Mamba                                  ops/mamba-inl.hpp
 //   MeanPool         ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
 //   LastPool         ops/pooling-inl.hpp       a layer of the user's                  in the layer's namespace
-//   MambaBlock       ops/mamba_block-inl.hpp
+//   MambaBlock       ops/mamba_block-inl.hpp   Activation (Relu, Silu, Gelu, ...)     ops/activation-inl.hpp
 #if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_CALLS_INL_HPP
 #undef KRAIT_OPS_CALLS_INL_HPP
@@ -26,6 +26,7 @@
 #include "krait/calls/check_calls.hpp"
 #include "krait/calls/check_layer.hpp"
 #include "krait/nn/layer.hpp"
+#include "krait/ops/activation-inl.hpp"
 #include "krait/ops/conv1d-inl.hpp"
 #include "krait/ops/embedding-inl.hpp"
 #include "krait/ops/linear-inl.hpp"
