@@ -49,7 +49,7 @@ struct Image {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Zeros, as which fingerprint() counts padding.
+// Zeros that fingerprint() reads in place of padding.
 inline constexpr std::array<std::byte, image_alignment> no_bytes{};
 
 // Calls f(offset, bytes) for the values of every parameter, in memory order. The bytes between them are padding, whose content
