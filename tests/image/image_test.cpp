@@ -252,7 +252,7 @@ TEST_CASE("view_image rejects an image truncated at any byte; the error gives th
     const auto number = [](std::size_t n) { return std::to_string(n); };
     const std::string said = size < 64            ? number(size) + " bytes, wanted 64 bytes of header"
                              : size < before_model ? number(size - 64) + " bytes of structure, wanted " +
-                                                         number(krait::structure<Small>.size) + " and zeros up to a whole 64"
+                                                         number(krait::structure<Small>.size) + " padded to a multiple of 64"
                                                    : number(size - before_model) + " bytes of model, wanted " +
                                                          number(sizeof(Small)) + " bytes of model";
     REQUIRE(refusal<Small>(room.first(size)) == "image: ends too early: found " + said);
@@ -312,7 +312,7 @@ TEST_CASE("view_image rejects an image with a parameter that the model does not 
   using Untied = krait::Mamba<with([](auto& d) { d.tied = false; })>;
   const Room<Untied> room(image_of<Untied>(1));
   CHECK(refusal<Small>(room.bytes) ==
-        "behind the last parameter: belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
+        "after the last parameter: belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
 }
 
 TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's stack has LastPool") {

@@ -1,4 +1,4 @@
-// The selective state space core and its per-channel sister.
+// Runs SelectiveStateSpaceModel and SelectiveStateSpace.
 #if defined(KRAIT_OPS_SSM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_SSM_INL_HPP
 #undef KRAIT_OPS_SSM_INL_HPP
@@ -14,7 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Replaces x by y in place, for both kinds of layer, in vectors of whole strips. The caller applies an output projection.
+// Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. Each token has its
+// channels padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
 template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, TokenSpan<float> xy,
