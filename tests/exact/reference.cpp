@@ -1,5 +1,5 @@
-// The activation functions in double precision. This file is compiled with -ffast-math, apart from the library's kernels, so that
-// the compiler vectorises the loops.
+// The activation functions in double precision. This file is compiled with -ffast-math, apart from the library's kernels, so
+// that the compiler vectorises the loops.
 #include <cmath>
 #include <cstddef>
 

@@ -138,7 +138,8 @@ TEST_CASE("an activation layer applies its function to every channel; NaN gives 
   check_activation<krait::Relu>([](double x) { return std::fmax(x, 0.0); });
   check_activation<krait::Silu>([&](double x) { return x * sigmoid(x); });
   check_activation<krait::Gelu>([](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
-  check_activation<krait::GeluTanh>([](double x) { return x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) / 2; });
+  check_activation<krait::GeluTanh>(
+      [](double x) { return x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) / 2; });
   check_activation<krait::Tanh>([](double x) { return std::tanh(x); });
   check_activation<krait::Sigmoid>(sigmoid);
 }

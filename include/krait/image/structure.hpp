@@ -38,8 +38,8 @@ constexpr void describe_tensor(StructureLine& line) {
   describe_order(line, tensor);
 }
 
-// Appends the name of what a layer computes, such as " gelu_tanh", if its parameters, state and eps do not distinguish the layer
-// from others.
+// Appends the name of what a layer computes, such as " gelu_tanh", if the layer has a structure_kind because its parameters,
+// state and eps do not distinguish it from others.
 template <class Part>
 constexpr void describe_kind(StructureLine& line) {
   if constexpr (requires { Part::structure_kind; }) (line += " ") += Part::structure_kind;

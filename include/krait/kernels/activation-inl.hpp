@@ -1,4 +1,5 @@
-// Computes exp, SiLU, softplus, sigmoid, tanh and GELU by polynomials, without branches or tables, so that every target gives the same bits.
+// Computes exp, SiLU, softplus, sigmoid, tanh and GELU by polynomials, without branches or tables, so that every target gives
+// the same bits.
 #if defined(KRAIT_KERNELS_ACTIVATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ACTIVATION_INL_HPP
 #undef KRAIT_KERNELS_ACTIVATION_INL_HPP
@@ -143,7 +144,8 @@ inline constexpr float gelu_limit = 13.14f, gelu_slope = 0.35f;
 inline constexpr float gelu_c[9] = {-0.029110174626111984f, 0.1437939703464508f,  -0.2553384602069855f,
                                     0.15873394906520844f,   -0.022798340767621994f, 0.10537213832139969f,
                                     0.11986841261386871f,   0.13985678553581238f,   0.13962170481681824f};
-inline constexpr float minus_half_log2e_hi = -0.721347511f, minus_half_log2e_lo = -9.62981517e-9f;  // the sum of both is -log2(e) / 2
+// The sum of both is -log2(e) / 2.
+inline constexpr float minus_half_log2e_hi = -0.721347511f, minus_half_log2e_lo = -9.62981517e-9f;
 template <class A>
 HWY_INLINE A gelu_erf(const A& x) {
   const auto one = constant<A>(1.0f);
