@@ -221,15 +221,19 @@ group("laws/decay",
       ("clamp_below(constant<A>(-127.0f), t)", "clamp_below(constant<A>(-126.0f), t)"),
       ("clamp_below(constant<A>(0.0f), x));", "x);"))
 group("laws/stack",
-      ("bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w)", "mul(scaled, w)"),
+      ("bias ? mul_add(v, w, load_vector(bias + i)) : mul(v, w)", "mul(v, w)"),
       ("square_root(opaque(mean + eps))", "square_root(opaque(mean + 1e-5f))"),
       ("bias_of(layer), dims.eps, out[t]", "bias_of(layer), 1e-5f, out[t]"),
-      ("for (std::size_t p = 0; i + p < n; ++p) {", "for (std::size_t p = 1; i + p < n; ++p) {"),
+      ("for (std::size_t p = 0; i + p < n; ++p)", "for (std::size_t p = 1; i + p < n; ++p)"),
+      ("div(squares, count) + eps", "div(squares, count) + 1e-5f"),
+      ("sub(in, hn::Set(hn::DFromV<decltype(in)>{}, mean))", "in"),
+      ("hn::IfThenElse(hn::Eq(old, old), larger, old)", "larger"),
+      ("clamp_below(old, load(x + i))", "load(x + i)"),
       ("std::memcpy(to, all, left * sizeof(float));", "std::memcpy(to, all, (left - 1) * sizeof(float));"),
       ("store(div(load(a + i), by), y + i);", "store(mul(load(a + i), by), y + i);"),
       ("state.count += static_cast<std::uint32_t>(n);", "state.count = static_cast<std::uint32_t>(n);"))
 group("vectors",
-      ("partial[p] = hn::GetLane(mul_add(in, in, hn::Set(OneTag{}, partial[p])));", "partial[p] = hn::GetLane(mul(in, in));"))
+      ("accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p]))", "accumulate(hn::Zero(OneTag{}), hn::Set(OneTag{}, x[i + p]))"))
 
 # kernels: linear layers.
 group("bits",

@@ -90,7 +90,8 @@ consteval bool input() {
 template <class Model, class In>
 consteval bool inputs() {
   if constexpr (TakesTokens<Model>) {
-    static_assert(argument<In>::is_token_id_sequence, "krait: xs, the token ids, must be an array, vector or span of integers, not of char: bytes of text are unsigned char");
+    static_assert(argument<In>::is_token_id_sequence,
+                  "krait: xs, the token ids, must be an array, vector or span of integers, not of char: bytes of text are unsigned char");
     return TokenIdSequence<In>;
   } else if constexpr (!VectorSequence<In>) {
     static_assert(argument<In>::is_vector_sequence,
