@@ -51,7 +51,7 @@ group("fail block_dt_rank_is_at_most_d_inner",
       ("consteval bool valid(const auto& dims) { return repaired(dims) == dims; }",
        "consteval bool valid(const auto&) { return true; }"))
 group("fail stack_behind_pooling_has_no_state",
-      ("bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
+      ("bool rows_suffice = !has_one_row || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
 group("fail state_has_the_models_type",
       ("!std::is_same_v<std::remove_const_t<Found>, State<Model>>", "sizeof(Found) != sizeof(State<Model>)"))
 group("fail step_state_is_no_temporary",
@@ -233,7 +233,8 @@ group("laws/stack",
       ("store(div(load(a + i), by), y + i);", "store(mul(load(a + i), by), y + i);"),
       ("state.count += static_cast<std::uint32_t>(n);", "state.count = static_cast<std::uint32_t>(n);"))
 group("vectors",
-      ("accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p]))", "accumulate(hn::Zero(OneTag{}), hn::Set(OneTag{}, x[i + p]))"))
+      ("accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p]))",
+       "accumulate(hn::Zero(OneTag{}), hn::Set(OneTag{}, x[i + p]))"))
 
 # kernels: linear layers.
 group("bits",
