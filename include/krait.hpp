@@ -1,7 +1,8 @@
-// Krait: a whole Mamba model as a compile-time type. Include this and use krait::forward, krait::prefill, krait::step.
+// The main header of Krait, a library that runs Mamba models whose dims are compile-time constants. It defines the models and
+// layers, and the functions krait::step, krait::prefill, krait::forward and krait::sample.
 //
-// The kernels are compiled for what this translation unit's flags allow (Highway's static target: krait::target_name).
-// For one binary that chooses at run time, see examples/dynamic_dispatch.
+// The kernels are compiled for the instruction set that the compiler's flags select (Highway's static target;
+// krait::target_name returns its name). examples/dynamic_dispatch shows a program that chooses the instruction set at run time.
 #ifndef KRAIT_HPP
 #define KRAIT_HPP
 
@@ -14,6 +15,7 @@
 #include "krait/core/penalties.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
+#include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
@@ -24,7 +26,7 @@
 
 #if defined(__FMA__) && HWY_ARCH_X86 && HWY_STATIC_TARGET > HWY_AVX2 && !defined(HWY_COMPILE_ONLY_SCALAR) && \
     !defined(HWY_COMPILE_ONLY_EMU128) && !defined(KRAIT_QUIET)
-#pragma message("krait: these flags allow FMA but leave Highway on a target without it, several times slower: add -maes -mpclmul (and -mbmi -mbmi2 -mf16c -mlzcnt), or use -march=native; -DKRAIT_QUIET silences this")
+#pragma message("krait: with these flags, Highway uses a target without FMA, which is several times slower: add -maes -mpclmul (and -mbmi -mbmi2 -mf16c -mlzcnt), or use -march=native; -DKRAIT_QUIET disables this message")
 #endif
 
 namespace krait::inline KRAIT_BUILD {
@@ -37,9 +39,10 @@ using HWY_NAMESPACE::run_layer;
 using HWY_NAMESPACE::sample;
 using HWY_NAMESPACE::step;
 
-// Whether this target rounds a multiply-add once. Where it does not, results are within a tolerance of the others', not
-// the same bits.
+// True if the target has fused multiply-add, which rounds once. Targets with it give the same bits. Results of other targets
+// differ from these by rounding errors.
 inline constexpr bool has_fma = HWY_NAMESPACE::has_fma;
+// Returns the name of the instruction set that the kernels are compiled for, such as "AVX2".
 inline const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace krait::inline KRAIT_BUILD

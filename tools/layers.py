@@ -22,7 +22,7 @@ ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "gelu": "Gelu", "gelu_tanh": "Gel
 POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
 # Layers of --order that this version of the library does not have.
-LACKING = {"Relu", "Silu", "Gelu", "GeluTanh", "Tanh", "Sigmoid", "MaxPool", "LayerNorm", "Residual", "PositionalEmbedding"}
+LACKING = {"MaxPool", "LayerNorm", "Residual", "PositionalEmbedding"}
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
@@ -37,7 +37,7 @@ FIELDS = {
     "LinearDims": ["d_in", "d_out", "bias"],
     "NormDims": ["d_model", "bias", "eps"],
     "Conv1dDims": ["channels", "d_conv", "bias"],
-    "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias"],
+    "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias", "dt_b_c_eps"],
     "BlockDims": [
         "d_model",
         "d_state",
@@ -50,6 +50,7 @@ FIELDS = {
         "dt_bias",
         "out_bias",
         "norm_bias",
+        "dt_b_c_eps",
         "norm_eps",
     ],
     "ModelDims": [
@@ -66,6 +67,7 @@ FIELDS = {
         "dt_bias",
         "out_bias",
         "norm_bias",
+        "dt_b_c_eps",
         "tied",
         "norm_eps",
     ],
@@ -197,13 +199,16 @@ def mamba_dims(group, component):
     return dims
 
 
-def mamba_layer(group):
-    """A MambaBlock, or a selective state space without its projections."""
+def mamba_layer(group, dt_b_c_eps=None):
+    """A MambaBlock, or a selective state space without its projections. dt_b_c_eps: of FalconMamba's norms of dt, B and C."""
     first = group.first()
     component = (
         "MambaBlock" if "in_proj" in first else "SelectiveStateSpace" if "out_proj" in first else "SelectiveStateSpaceModel"
     )
-    return Layer(group.path, component, mamba_dims(group, component), group.tensors)
+    dims = mamba_dims(group, component)
+    if dt_b_c_eps is not None and component != "SelectiveStateSpace":
+        dims["dt_b_c_eps"] = dt_b_c_eps
+    return Layer(group.path, component, dims, group.tensors)
 
 
 def residual_block(path, norm, mixer):

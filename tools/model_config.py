@@ -57,7 +57,7 @@ SIZES = {
     "time_step_rank": "dt_rank",
     "dt_rank": "dt_rank",
 }
-MODEL_TYPES = ("mamba",)
+MODEL_TYPES = ("mamba", "falcon_mamba")
 
 
 class Config:
@@ -94,11 +94,6 @@ class Config:
             self.refuse(key, value, " or ".join(map(repr, wanted)) or "no such key")
 
     def check_type(self):
-        if self.content.get("model_type") == "falcon_mamba":
-            raise Problem(
-                f"{self.name}: model_type is not supported: found 'falcon_mamba', whose blocks have RMS norms on dt, B and C, "
-                "which Krait's do not, wanted 'mamba'"
-            )
         self.require("model_type", MODEL_TYPES)
         self.require("hidden_act", ("silu", "swish"))
         self.require("quantization_config", ())
@@ -113,15 +108,20 @@ class Config:
         if self.ssm.get("layer", "Mamba1") != "Mamba1":
             self.refuse("ssm_cfg.layer", self.ssm["layer"], "'Mamba1'")
 
+    def eps(self, key, default=None):
+        """A number between 0 and 1, or `default` if the key is absent."""
+        value = self.take(key, default)
+        if value is not None and (type(value) not in (int, float) or not 0 < value < 1):
+            self.refuse(key, value, "a number between 0 and 1")
+        return value if value is None else float(value)
+
     def norm_eps(self):
         """The eps of the norms, or None."""
-        key = "layer_norm_epsilon" if "layer_norm_epsilon" in self.content else "norm_epsilon"
-        value = self.take(key)
-        if value is None:
-            return None
-        if type(value) not in (int, float) or not 0 < value < 1:
-            self.refuse(key, value, "a number between 0 and 1")
-        return float(value)
+        return self.eps("layer_norm_epsilon" if "layer_norm_epsilon" in self.content else "norm_epsilon")
+
+    def dt_b_c_eps(self):
+        """The eps of FalconMamba's norms of dt, B and C, or None for other models."""
+        return self.eps("mixer_rms_eps", 1e-6) if self.content.get("model_type") == "falcon_mamba" else None
 
     def is_headless(self):
         """Whether the file is a model without a head: True, False, or None if config.json has no architecture."""

@@ -73,8 +73,8 @@ def check_numbers(path, numbers):
 class Order:
     """Makes layers of tensors as --order says."""
 
-    def __init__(self, tensors, eps, norm_kind, notes):
-        self.tensors, self.eps, self.norm_kind, self.notes = tensors, eps, norm_kind, notes
+    def __init__(self, tensors, eps, dt_b_c_eps, norm_kind, notes):
+        self.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes = tensors, eps, dt_b_c_eps, norm_kind, notes
         self.used = set()
 
     def group(self, path):
@@ -161,7 +161,7 @@ class Order:
         first, tensors = group.first(), group.tensors
         self.used.update(map(group.name, tensors))
         if "A_log" in first and kind is None:
-            return mamba_layer(group)
+            return mamba_layer(group, self.dt_b_c_eps)
         rank = len(tensors["weight"].shape) if "weight" in tensors else None
         bias = "bias" in tensors
         norm_names = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}

@@ -10,6 +10,7 @@
 
 #include "krait/image.hpp"
 #include "krait/load.hpp"
+#include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"

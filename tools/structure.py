@@ -51,6 +51,9 @@ class Model:
         except ValueError:
             raise Problem(f"metadata: found eps {given!r}, wanted a number") from None
         self.eps_is_assumed = given is None
+        self.dt_b_c_eps = self.config.dt_b_c_eps()
+        if self.dt_b_c_eps is None and "dt_b_c_eps" in self.checkpoint.metadata:
+            self.dt_b_c_eps = float(self.checkpoint.metadata["dt_b_c_eps"])
 
     def note_assumptions(self, blocks):
         """Prints what a file without config.json does not contain."""
@@ -81,7 +84,7 @@ class Model:
             order.norm_kind = order.norm_kind or "rms_norm"
             (layer,) = order.of_group(group)
         else:
-            layer = mamba_layer(group)
+            layer = mamba_layer(group, self.dt_b_c_eps)
             self.notes.append(f"a {layer.component} alone: no norm and no residual")
         self.layers, self.component = [layer], layer.component
         self.tensors = {name: tensor for name, tensor in layer.params.items()}
@@ -90,7 +93,7 @@ class Model:
         self.note_assumptions(layer.component == "ResidualBlock")
 
     def new_order(self):
-        return Order(self.checkpoint.tensors, self.eps, self.options.norm, self.notes)
+        return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.options.norm, self.notes)
 
     def make_language_model(self):
         """Embedding, blocks, norm and head, under any of the names that language models have."""
@@ -122,9 +125,9 @@ class Model:
         layers = whole.sub("backbone").sub("layers").first()
         if layers != set(map(str, range(len(layers)))):
             raise Problem(f"found layers {', '.join(sorted(layers, key=int))}, wanted them numbered from 0 on")
-        mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"))
+        mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"), self.dt_b_c_eps)
         for number in range(1, len(layers)):
-            other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"))
+            other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.dt_b_c_eps)
             if other.dims != mixer.dims:
                 raise Problem(f"layers.{number}: found {other.describe()}, wanted layers.0's {mixer.describe()}")
         norm_bias = any(name.endswith("norm.bias") or name.endswith("norm_f.bias") for name in renamed)
@@ -161,7 +164,9 @@ class Model:
                 "assumed: the head is the embedding's weight, because there is no lm_head.weight; else --head none"
             )
         if not self.config and "component" not in self.checkpoint.metadata:
-            self.notes.append("assumed: Mamba, and not FalconMamba, whose tensors have the same names: no config.json")
+            self.notes.append(
+                "assumed: Mamba, and not FalconMamba, whose tensors have the same names; else --config config.json"
+            )
 
     def is_without_head(self):
         """Whether a checkpoint without lm_head gives hidden states."""

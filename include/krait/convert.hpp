@@ -1,4 +1,4 @@
-// The same weights in another storage type.
+// Defines convert, which converts a model's weights to another storage type.
 #ifndef KRAIT_CONVERT_HPP
 #define KRAIT_CONVERT_HPP
 
@@ -10,15 +10,16 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// convert(from, to): every parameter of `to` becomes that of `from`, rounded as to's storage type rounds. Both are models
-// of the same make; a Mamba's other type is Mamba<with_storage(dims, Storage::int8)>. Allocates nothing.
+// convert(from, to) copies every parameter of the model `from` to the model `to`, and rounds it to the storage type of `to`.
+// The models may differ in their storage types only. For example, Mamba<with_storage(dims, Storage::int8)> is the type of
+// Mamba<dims> with int8 weights. Allocates nothing.
 template <class From, class To>
 void convert(const From& from, To& to) noexcept {
   static_assert(parameter_count<From> == parameter_count<To>,
-                "krait::convert(from, to): models must have the same dims but for their storage");
+                "krait::convert(from, to): the dims of both models must be equal, except for storage");
   const auto copy = [](detail::NoPath, const auto& source, auto& target) {
     static_assert(std::remove_cvref_t<decltype(source)>::shape == std::remove_cvref_t<decltype(target)>::shape,
-                  "krait::convert(from, to): models must have the same dims but for their storage");
+                  "krait::convert(from, to): the dims of both models must be equal, except for storage");
     assign(target, [&](std::size_t row, std::size_t col) { return source.get(row, col); });
   };
   detail::visit_parameters(detail::NoPath{}, copy, from, to);

@@ -1,11 +1,12 @@
-// A model as bytes that are viewed in place: in flash, in a mapped file, linked in. No heap, no streams, no copy.
+// Defines Image, a packed model: bytes from which a model is used without a copy, in flash, in a mapped file or linked into the
+// program. Uses no heap and no streams.
 //
 //   krait::write_image(model, image);             // Image<Model>; image.bytes() go to a file or to flash
 //   const krait::Image<Model>* image = nullptr;
 //   if (krait::Status status = krait::view_image(bytes, image); !status) ...
 //   krait::step(image->model, state, token, logits);
 //
-// docs/images.md has the bytes in a table.
+// docs/images.md specifies the format.
 #ifndef KRAIT_IMAGE_HPP
 #define KRAIT_IMAGE_HPP
 
@@ -31,11 +32,11 @@
 
 namespace krait {
 
-// A packed model. The same model gives the same bytes on every machine of one byte order.
+// Image<Model> is a packed model with its header. Machines of the same byte order produce the same bytes from the same model.
 template <Layer Model>
 struct Image {
   static_assert(alignof(Model) == image_alignment, "krait::Image<Model>: Model must have parameters");
-  static_assert(sizeof(Model) <= 0xFFFFFFFF, "krait::Image<Model>: Model must take less than 4 GiB");
+  static_assert(sizeof(Model) <= 0xFFFFFFFF, "krait::Image<Model>: Model must be smaller than 4 GiB");
 
   ImageHeader header;
   std::array<char, ceil_div(structure<Model>.size, image_alignment) * image_alignment> text;
@@ -48,9 +49,11 @@ struct Image {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
+// Zeros that fingerprint() reads in place of padding.
 inline constexpr std::array<std::byte, image_alignment> no_bytes{};
 
-// f(offset, bytes) for all that a model says, in memory order: what lies between is padding, which may hold anything.
+// Calls f(offset, bytes) for the values of every parameter, in memory order. The bytes between them are padding, whose content
+// is unspecified.
 template <class Model, class F>
 void for_each_run(const Model& model, F f) {
   const auto run = [&](const auto& values) {
@@ -68,8 +71,8 @@ void for_each_run(const Model& model, F f) {
 
 namespace krait::inline KRAIT_BUILD {
 
-// fingerprint(model): a number that is another for other weights or another structure, and the same on every machine of
-// one byte order. Reads the whole model; an image has it in its header.
+// fingerprint(model) returns a CRC-32 of a model's structure and weights, which identifies the model. Machines of the same byte
+// order return the same number. Reads the whole model; the header of an image contains the same number.
 template <Layer Model>
 [[nodiscard]] std::uint32_t fingerprint(const Model& model) noexcept {
   std::uint32_t crc = crc32(detail::as_bytes(structure<Model>));
@@ -89,8 +92,8 @@ template <Layer Model>
   return crc;
 }
 
-// write_image(model, image): every byte of the image, its padding zero. `model` may be image.model itself: then nothing
-// is copied. Allocates nothing.
+// write_image(model, image) writes every byte of an image, including its padding, which is zero. `model` may be image.model;
+// then the weights are not copied. Allocates nothing.
 template <Layer Model>
 void write_image(const Model& model, Image<Model>& image) noexcept {
   auto* const to = reinterpret_cast<std::byte*>(&image.model);
@@ -113,10 +116,11 @@ void write_image(const Model& model, Image<Model>& image) noexcept {
   image.header.checksum = detail::header_checksum(image.header, std::as_bytes(std::span(image.text)));
 }
 
-// view_image(bytes, image): makes `image` point to the bytes, which may be any bytes at all, if they are an image of this
-// very model: nothing is copied, and they must stay where they are. Checked once: alignment, size, magic, byte order,
-// version, checksums, structure (names, shapes, storage). What lies behind the image is not looked at, so the bytes may be
-// a whole flash partition. Where the Status is not ok, `image` is as it was. Allocates nothing; reads the model once.
+// view_image(bytes, image) checks that `bytes` are an image of the type Model and makes `image` point to them. Nothing is
+// copied, so the bytes must outlive the use of `image`. `bytes` may have any content. The function checks alignment, size,
+// magic bytes, byte order, version, checksums and structure (names, shapes and storage types). It ignores bytes after the
+// image, so `bytes` may be a whole flash partition. If the Status is not ok, `image` is unchanged. Allocates nothing and reads
+// the model once.
 template <Layer Model>
 Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) noexcept {
   Status status = detail::check_image(bytes, structure<Model>, sizeof(Model));
@@ -127,7 +131,8 @@ Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) 
 }  // namespace krait::inline KRAIT_BUILD
 
 namespace krait::check {
-// What is to be said where a program's model is not the packed one: the first dim that differs, or else both types.
+// Checks that a program's model type is the type of a packed model. Otherwise the compile error has the first dim that differs,
+// or both types.
 template <class Found, class Packed>
 consteval bool is_packed() {
   constexpr bool have_dims = requires { Found::model_dims; Packed::model_dims; };
@@ -137,7 +142,7 @@ consteval bool is_packed() {
 #define KRAIT_SAME(dim)                                                                             \
   if constexpr (found.dim != packed.dim)                                                            \
     static_assert(got<found.dim>::template wants<packed.dim>,                                       \
-                  "krait::packed<Model>(model): the packed model has another " #dim " than Model"); \
+                  "krait::packed<Model>(model): " #dim " of the packed model differs from Model's"); \
   else
     KRAIT_SAME(vocab_size)
     KRAIT_SAME(d_model)
@@ -145,7 +150,7 @@ consteval bool is_packed() {
     KRAIT_SAME(d_inner)
     KRAIT_SAME(d_state)
 #undef KRAIT_SAME
-      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the packed model has other dims than Model");
+      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the dims of the packed model differ from Model's");
   } else {
     static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): Model must be the packed model's type");
   }
@@ -155,11 +160,12 @@ consteval bool is_packed() {
 
 namespace krait::inline KRAIT_BUILD {
 
-// packed<Model>(model): the same model, if it is of the type that the program is written for; else it does not compile.
+// packed<Model>(model) returns a reference to its argument, a packed model. It does not compile if the argument is not of the
+// type Model that the program expects.
 template <class Model, class Packed>
 constexpr const Model& packed(const Packed& model) noexcept {
   if constexpr (check::is_packed<Model, Packed>()) return model;
-  else return reinterpret_cast<const Model&>(model);  // so that nothing else fails
+  else return reinterpret_cast<const Model&>(model);  // avoids further compile errors
 }
 
 }  // namespace krait::inline KRAIT_BUILD

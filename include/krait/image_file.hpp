@@ -1,4 +1,5 @@
-// Opens a packed model by its path. Host only: it uses the file system and, without mmap, the heap.
+// Defines ImageFile, which opens an image (a packed model) by its path. For hosts only, because it uses the file system and,
+// where there is no mmap, the heap.
 //
 //   krait::ImageFile<Model> file;
 //   if (krait::Status status = file.open("model.image"); !status.ok()) std::puts(status.message().c_str());
@@ -20,14 +21,14 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// An image file that is viewed in place. Maps the file on POSIX, so several processes share one copy of the weights, and reads it
-// elsewhere. While it is mapped, the file must not become shorter; write_file() is safe, because it replaces the file. Can be
-// moved; references to the model stay valid.
+// ImageFile<Model> opens an image file and gives access to its model without a copy. On POSIX systems it maps the file, so that
+// processes share one copy of the weights; on others it reads the file into memory. A mapped file must not be truncated;
+// write_file() is safe, because it replaces the file. Moving an ImageFile does not invalidate references to its model.
 template <Layer Model>
 class ImageFile {
  public:
-  // Maps or reads the file, and checks it as view_image() does. If the Status is not ok, this object is unchanged. Otherwise
-  // references to the previous model become invalid.
+  // Maps or reads an image file and checks it as view_image() does. If the Status is not ok, this object is unchanged.
+  // Otherwise, references to the model of a file opened before become invalid.
   Status open(const std::filesystem::path& path) {
     detail::FileView file;
     if (Status status = file.open(path); !status) return status;
@@ -38,7 +39,7 @@ class ImageFile {
   }
 
   [[nodiscard]] bool is_open() const noexcept { return !file_.bytes().empty(); }
-  // These two require is_open().
+  // model() and fingerprint() require is_open().
   const Model& model() const noexcept { return image().model; }
   std::uint32_t fingerprint() const noexcept { return image().header.fingerprint; }
 

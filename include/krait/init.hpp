@@ -1,4 +1,4 @@
-// Initial weights: noxton's, equal to those that JAX and Equinox draw, and mamba-ssm's for training.
+// Defines init, which draws the same initial weights as noxton on JAX, and init_for_training, which follows mamba-ssm.
 #ifndef KRAIT_INIT_HPP
 #define KRAIT_INIT_HPP
 
@@ -9,14 +9,14 @@
 #include <cmath>
 
 #include "krait/core/random.hpp"
+#include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/stack.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-
-// Draws fill a tensor row by row, as the checkpoint shapes it.
+// Sets element i of a tensor to draw(i), where i counts the elements in row-major order of the tensor's shape in checkpoints.
 template <Parameter T, class Draw>
 void fill(T& tensor, Draw draw) {
   assign(tensor, [&](std::size_t row, std::size_t col) { return draw(std::uint64_t{row} * T::cols + col); });
@@ -30,7 +30,8 @@ void fill_constant(T& tensor, float value) {
   fill(tensor, [&](std::uint64_t) { return value; });
 }
 
-// Equinox's Linear and Conv1d: weight and bias uniform in +-1 / sqrt(inputs of one output).
+// Initialises a layer as Equinox does for Linear and Conv1d: weight and bias uniform in +-1 / sqrt(fan_in), where fan_in is the
+// number of inputs of one output.
 template <class L>
 void init_weight_and_bias(Key key, std::size_t fan_in, L& layer) noexcept {
   const float limit = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(fan_in)));
@@ -42,9 +43,10 @@ void init_weight_and_bias(Key key, std::size_t fan_in, L& layer) noexcept {
 
 namespace krait::inline KRAIT_BUILD {
 
-// init(key, layer): weights as noxton on JAX draws them from that key: uniform ones bit for bit, normal ones
-// within 1e-6 relative. A_log is noxton's too: log of 1 to d_state, each repeated d_inner times, laid row by row into
-// [d_inner, d_state], so that it is not S4D-real. Everything that the layer held is overwritten.
+// init(key, layer) sets every weight of a layer or model to the value that noxton on JAX draws with the same key. Uniform
+// values are equal bit for bit, and normal values have a relative error of at most 1e-6. A_log equals noxton's as well: log(1)
+// to log(d_state), each repeated d_inner times, fill the array [d_inner, d_state] in row-major order. It therefore differs from
+// mamba-ssm's A_log (S4D-real), which is log(1) to log(d_state) for every channel.
 template <LinearDims dims, RowLayout order>
 void init(Key key, Linear<dims, order>& layer) noexcept {
   detail::init_weight_and_bias(key, dims.d_in, layer);
@@ -105,6 +107,8 @@ void init(Key key, Mamba<dims>& model) noexcept {
   init(key, model.backbone.norm_f);
   if constexpr (!dims.tied) init(split(key, dims.n_layers + 2), model.lm_head);
 }
+template <ActivationFunction function, std::size_t d_model>
+void init(Key, Activation<function, d_model>&) noexcept {}
 template <std::size_t d_model>
 void init(Key, MeanPool<d_model>&) noexcept {}
 template <std::size_t d_model>
@@ -113,14 +117,15 @@ template <class L, std::size_t n>
 void init(Key key, std::array<L, n>& layers) noexcept {
   for (std::size_t i = 0; i < n; ++i) init(split(key, i), layers[i]);
 }
-// noxton has no stack: the members of one take split(key, 0), split(key, 1), ...
+// Initialises the members of a stack in order with split(key, 0), split(key, 1), and so on. noxton has no stack.
 template <class Parts>
 void init(Key key, Stack<Parts>& stack) noexcept {
   std::uint64_t i = 0;
   std::apply([&](auto&... members) { (init(split(key, i++), members), ...); }, detail::tie_members(static_cast<Parts&>(stack)));
 }
 
-// The same, returned: auto model = krait::init<Model>(krait::key(0)).
+// init<Model>(key) returns a model with the weights that init(key, model) sets, as in auto model =
+// krait::init<Model>(krait::key(0)).
 template <class Model>
 [[nodiscard]] Model init(Key key) noexcept {
   Model model{};
@@ -128,11 +133,12 @@ template <class Model>
   return model;
 }
 
-// Initial weights for training a model, after mamba-ssm (state-spaces/mamba, mamba_simple.py and mixer_seq_simple.py):
-// linear and convolution layers uniform in +-1 / sqrt(fan_in) with out_proj divided by sqrt(n_layers); linear biases 0;
-// A_log = log(1 .. d_state) for every channel (S4D-real); D 1; dt_proj uniform in +-dt_rank^-1/2 with a bias that makes
-// softplus(bias) log-uniform in [1e-3, 1e-1]; norms 1; the embedding normal with deviation 0.02, a head of its own as a
-// linear layer.
+// init_for_training(key, model) sets the initial weights for training, as mamba-ssm does (state-spaces/mamba, mamba_simple.py
+// and mixer_seq_simple.py):
+//   - linear layers and conv1d: weights uniform in +-1 / sqrt(fan_in), out_proj's divided by sqrt(n_layers); linear biases 0
+//   - dt_proj: weights uniform in +-1 / sqrt(dt_rank); biases such that softplus(bias) is log-uniform in [1e-3, 1e-1]
+//   - A_log: log(1) to log(d_state) for every channel (S4D-real); D: 1; norm weights: 1
+//   - embedding: normal with standard deviation 0.02; a head that is not tied: as a linear layer
 template <ModelDims dims>
 void init_for_training(Key key, Mamba<dims>& model) noexcept {
   init(key, model);
@@ -152,12 +158,13 @@ void init_for_training(Key key, Mamba<dims>& model) noexcept {
     if constexpr (dims.dt_bias)
       detail::fill(mixer.ssm.dt_proj.bias, [draw = split(k, 1)](std::uint64_t i) {
         const float dt = std::max(__builtin_expf(uniform(draw, i, __builtin_logf(1e-3f), __builtin_logf(1e-1f))), 1e-4f);
-        return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus
+        return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus: x with softplus(x) = dt
       });
     const float limit = 1.0f / __builtin_sqrtf(static_cast<float>(dims.n_layers * dims.d_inner));
     detail::fill_uniform(mixer.out_proj.weight, split(split(split(key, layer + 1), 4), 0), limit);
   }
 }
+// init_for_training<Model>(key) returns a model with the weights that init_for_training(key, model) sets.
 template <class Model>
 [[nodiscard]] Model init_for_training(Key key) noexcept {
   Model model{};

@@ -1,4 +1,4 @@
-// Loads a model's weights from a safetensors file. Host only: it allocates.
+// Defines load and load_file, which load a model's weights from a safetensors file. For hosts only, because they allocate.
 //
 //   if (krait::Status status = krait::load_file("model.safetensors", model); !status.ok()) std::puts(status.message().c_str());
 #ifndef KRAIT_LOAD_HPP
@@ -29,10 +29,11 @@
 
 namespace krait {
 
+// LoadOptions are the optional settings of load.
 struct LoadOptions {
-  // The prefix of each parameter's name in the file. Tensors without this prefix are ignored.
+  // The text before the name of each parameter in the file, such as "model.". Tensors without this prefix are ignored.
   std::string_view prefix{};
-  // Names (prefix included) of tensors to ignore unless they are parameters. An ignored tensor may have any dtype.
+  // Names, including the prefix, of tensors to ignore unless they are parameters. An ignored tensor may have any dtype.
   std::span<const std::string_view> ignore{};
 };
 
@@ -40,20 +41,20 @@ struct LoadOptions {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Which parameters may hold infinities: only A_log, where they have a meaning (see DecayRates).
+// True for the type of A_log, the only parameter that may have infinite elements: they mean that a state is kept or forgotten.
 template <class T>
 inline constexpr bool takes_infinity = false;
 template <std::size_t d_inner, std::size_t d_state>
 inline constexpr bool takes_infinity<DecayRates<d_inner, d_state>> = true;
 
-// The smallest magnitude, as the bits of a float32, that a tensor of this type stores as an infinity.
+// Returns the bits of the smallest float32 that the tensor's storage type rounds to infinity.
 template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
 constexpr std::uint32_t infinite_from(const Panels<order, columns, width, storage>*) {
   return storage == Storage::bf16 ? bf16_infinite_from : storage == Storage::f16 ? f16_infinite_from : 0x7F800000u;
 }
 constexpr std::uint32_t infinite_from(const void*) { return 0x7F800000u; }
 
-// Finds the tensor of each parameter, in the order of for_each_param, and keeps the first problem.
+// Match finds and checks the tensor of each parameter, in the order of for_each_param. It keeps the first problem in `status`.
 class Match {
  public:
   Status status;
@@ -62,6 +63,7 @@ class Match {
   Match(const safetensors::File& file, const LoadOptions& options)
       : file_(file), options_(options), used_(file.entries.size()) {}
 
+  // Finds the tensor of a parameter of type T and checks it.
   template <class T>
   void parameter(std::string_view name) {
     if (!status) return;
@@ -75,7 +77,7 @@ class Match {
       entries.push_back(entry);
   }
 
-  // A tied model's file may contain a head if its bits are the embedding's.
+  // Checks the output head in the file of a model with a tied head, which must have the same bits as the embedding.
   void tied_head(std::span<const std::size_t> shape) {
     const safetensors::Entry* head = status ? find(head_name) : nullptr;
     if (!head || ignored(*head) || !check(*head, shape, false, infinite_from(nullptr))) return;
@@ -90,12 +92,13 @@ class Match {
     }
   }
 
+  // Checks that the file has no tensor that is not a parameter and is not ignored.
   void nothing_else() {
     for (std::size_t i = 0; status && i < used_.size(); ++i) {
       const safetensors::Entry& entry = file_.entries[i];
       if (used_[i] || !entry.name.starts_with(options_.prefix) || ignored(entry)) continue;
       status = {Problem::unknown, entry.name, Text<80>("shape ") += safetensors::shape_text(entry.shape),
-                "only the model's parameters: list others in LoadOptions::ignore"};
+                "only the model's parameters: list other names in LoadOptions::ignore"};
     }
   }
 
@@ -109,13 +112,14 @@ class Match {
   bool ignored(const safetensors::Entry& entry) const {
     return std::find(options_.ignore.begin(), options_.ignore.end(), entry.name) != options_.ignore.end();
   }
-  // "element [2, 3]" of the i-th.
+  // Returns the position of element i of a tensor as text, such as "element [2, 3]".
   static Text<80> place(std::size_t i, std::span<const std::size_t> shape) {
     std::vector<std::size_t> at(shape.size());
     for (std::size_t axis = shape.size(); axis-- > 0; i /= shape[axis]) at[axis] = i % shape[axis];
     return Text<80>("element ") += safetensors::shape_text(at);
   }
 
+  // Checks the dtype, shape and values of a tensor. `infinity` allows infinite elements.
   bool check(const safetensors::Entry& entry, std::span<const std::size_t> shape, bool infinity,
              std::uint32_t first_infinite) {
     used_[static_cast<std::size_t>(&entry - file_.entries.data())] = true;
@@ -146,13 +150,15 @@ class Match {
 
 namespace krait::inline KRAIT_BUILD {
 
-// load(file, model): writes every parameter of the model from the tensors of a parsed safetensors file, and zeros to the
-// padding. Values are exact for f32 storage and rounded for others. Tensors have mamba-ssm's names (for_each_param's) or
-// Hugging Face's and exactly the parameter's shape. Their dtype is F32, F16 or BF16. NaN and values that round to an infinity
-// are refused, and infinities are refused except in A_log; this holds with -ffast-math, too. A tied model's file may contain
-// lm_head.weight if its bits are the embedding's. Any other tensor is refused unless options.ignore names it. All of this is
-// checked before anything is written: if the Status is not ok, the model is unchanged. Works on any byte order. Allocates a
-// few words for each tensor.
+// load(file, model, options) sets every parameter of a model from a parsed safetensors file, and sets the padding to 0.
+//   - Values are exact with f32 storage, and rounded with other storage types.
+//   - Each tensor must have the name that mamba-ssm (for_each_param) or Hugging Face gives the parameter, the shape of the
+//     parameter, and the dtype F32, F16 or BF16.
+//   - NaN, values that round to infinity and, except in A_log, infinities are refused, also with -ffast-math.
+//   - The file of a model with a tied head may contain lm_head.weight if it has the same bits as the embedding.
+//   - Any other tensor is refused unless options.ignore contains its name.
+// Everything is checked first: if the Status is not ok, the model is unchanged. Works on machines of any byte order. Allocates
+// a few words for each tensor.
 template <class Model>
 Status load(const safetensors::File& file, Model& model, const LoadOptions& options = {}) {
   detail::Match match(file, options);
@@ -174,7 +180,7 @@ Status load(const safetensors::File& file, Model& model, const LoadOptions& opti
   return {};
 }
 
-// load(bytes, model): parses the bytes of a safetensors file and loads it. The bytes are not trusted.
+// load(bytes, model, options) parses the bytes of a safetensors file and loads the model. `bytes` may have any content.
 template <class Model>
 Status load(std::span<const std::byte> bytes, Model& model, const LoadOptions& options = {}) {
   safetensors::File file;
@@ -182,7 +188,7 @@ Status load(std::span<const std::byte> bytes, Model& model, const LoadOptions& o
   return load(file, model, options);
 }
 
-// load_file(path, model): reads a safetensors file and loads it. Allocates the file's size.
+// load_file(path, model, options) reads a safetensors file and loads the model. Allocates as many bytes as the file has.
 template <class Model>
 Status load_file(const std::filesystem::path& path, Model& model, const LoadOptions& options = {}) {
   FileBytes bytes;

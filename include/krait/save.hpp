@@ -1,4 +1,4 @@
-// Saves a model's weights as a safetensors file. Host only: it allocates.
+// Defines save and save_file, which save a model's weights as a safetensors file. For hosts only, because they allocate.
 #ifndef KRAIT_SAVE_HPP
 #define KRAIT_SAVE_HPP
 
@@ -20,6 +20,7 @@
 #include "krait/io/file.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
+// Appends the `count` low bytes of `value` in little-endian order.
 inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t value, int count) {
   for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::byte>(value >> 8 * i & 0xFF));
 }
@@ -27,17 +28,20 @@ inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t va
 
 namespace krait::inline KRAIT_BUILD {
 
-// save(model): the bytes of a safetensors file with every parameter as F32 under for_each_param's name, in memory order.
-// The same model and metadata give the same bytes on every machine. Loading them gives the same model to the bit, if its
-// values were written by load(), assign() or set() and are values that load accepts: neither NaN nor, outside A_log, infinity.
-// The model stores a function of A_log, so a saved A_log may differ from the loaded one, but loads to the same bits. In metadata,
-// U+FFFD replaces bytes that are not UTF-8. Allocates the file's size and the header's.
+// save(model, metadata) returns the bytes of a safetensors file that contains every parameter as F32, under the name that
+// for_each_param gives it, in memory order. The same model and metadata give the same bytes on every machine.
+//   - Loading the bytes gives the same model, bit for bit, if load(), assign() or set() wrote its values and load() accepts them:
+//     no NaN and, except in A_log, no infinity.
+//   - A saved A_log may differ from the one that was loaded, because the model stores a function of A_log, but it loads to the
+//     same bits.
+//   - In metadata, U+FFFD replaces bytes that are not valid UTF-8.
+// Allocates memory for the file and for its header.
 template <class Model>
 std::vector<std::byte> save(const Model& model, const std::map<std::string, std::string>& metadata = {}) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();  // in the order of insertion
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();  // keeps the order in which keys are added
   if (!metadata.empty()) {
     const auto utf8 = nlohmann::json(metadata).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    header["__metadata__"] = nlohmann::json::parse(utf8);  // which leaves one of keys that have become equal
+    header["__metadata__"] = nlohmann::json::parse(utf8);  // removes duplicates of keys that have become equal
   }
   std::uint64_t data_bytes = 0;
   for_each_param(model, [&]<class T>(std::string_view name, const T&) {
@@ -46,7 +50,7 @@ std::vector<std::byte> save(const Model& model, const std::map<std::string, std:
     header[std::string(name)] = {{"dtype", "F32"}, {"shape", T::shape}, {"data_offsets", {begin, data_bytes}}};
   });
   std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // spaces align the data to 8 bytes
 
   std::vector<std::byte> file;
   file.reserve(8 + text.size() + static_cast<std::size_t>(data_bytes));
@@ -60,7 +64,7 @@ std::vector<std::byte> save(const Model& model, const std::map<std::string, std:
   return file;
 }
 
-// save_file(model, path): writes the file, or leaves the file of that name unchanged if it cannot be written.
+// save_file(model, path, metadata) saves a model as a safetensors file. If writing fails, an existing file is unchanged.
 template <class Model>
 Status save_file(const Model& model, const std::filesystem::path& path, const std::map<std::string, std::string>& metadata = {}) {
   return write_file(save(model, metadata), path);

@@ -1,4 +1,4 @@
-// Session: one object for one sequence.
+// Defines Session, an object that contains the memory for running a model on one sequence.
 #ifndef KRAIT_SESSION_HPP
 #define KRAIT_SESSION_HPP
 
@@ -9,7 +9,7 @@
 
 namespace krait {
 
-// Rejects a model that is no layer.
+// The primary template rejects a type that is not a layer or model.
 template <class Model, std::size_t chunk = 1>
 class Session {
   static_assert(check::session_model<Model>());
@@ -20,18 +20,18 @@ class Session {
   check::Rejected prefill(const auto&...);
 };
 
-// A model by reference, and what one sequence needs: state, scratch and the last output.
+// Session runs a model on one sequence. It contains the state, the scratch and the last output, and refers to the model.
 //   krait::Session session{model};
 //   const auto& logits = session.step(token);
-// `chunk` is the number of tokens its scratch holds: with more than 1, prefill is faster and needs more memory.
-// The model must outlive the session. Its size is state_bytes + scratch_bytes + one output; it allocates nothing.
+// `chunk` is the number of tokens that prefill processes at a time; a larger number is faster and needs a larger scratch. The
+// model must outlive the session. The size of a session is state_bytes + scratch_bytes + one output. It allocates nothing.
 template <Layer Model, std::size_t chunk>
 class Session<Model, chunk> {
  public:
   using Output = Tensor<float, Model::d_out>;
 
   KRAIT_INLINE explicit Session(const Model& model) noexcept : model_(&model) {}
-  explicit Session(Model&&) = delete;  // the session would keep a reference to a destroyed temporary
+  explicit Session(Model&&) = delete;  // a session must not refer to a temporary model
 
   // Processes one token and returns its output, which is valid until the next call.
   template <class In>
@@ -40,20 +40,21 @@ class Session<Model, chunk> {
     return output_;
   }
 
-  // Processes one token without computing its output, if the model summarises; output() does not change.
+  // Processes one token without computing an output, so output() does not change. For models that summarise.
   template <class In>
   KRAIT_INLINE void step(const In& x, NoOutput) noexcept {
     krait::step(*model_, state_, x, no_output, scratch_);
   }
 
-  // Processes any number of tokens and returns the output of the last, if the model summarises. An empty xs changes nothing.
+  // Processes any number of tokens and returns the output of the last one. For models that summarise. If xs is empty, nothing
+  // changes.
   template <class In>
   KRAIT_INLINE const Output& prefill(const In& xs) noexcept {
     if constexpr (check::session_prefill<Model>()) krait::prefill(*model_, state_, xs, output_, scratch_);
     return output_;
   }
 
-  // Rejects calls with other arguments.
+  // Reject calls of step and prefill with other numbers of arguments.
   template <class... Arguments>
     requires(sizeof...(Arguments) != 1)
   check::Rejected step(const Arguments&...) noexcept {
@@ -68,7 +69,7 @@ class Session<Model, chunk> {
     return {};
   }
 
-  // Back to a fresh sequence.
+  // Starts a new sequence: sets the state and the output to their initial values.
   KRAIT_INLINE void reset() noexcept {
     state_ = {};
     output_ = {};

@@ -1,10 +1,10 @@
-// A sequence broken off and taken up again, on this machine or another: the state of a model as bytes that know which
-// model they belong to.
+// Defines Snapshot, the bytes of a model's state with a header that identifies the model. A snapshot continues a sequence
+// later, on this machine or on another one.
 //
 //   krait::save_state(state, krait::fingerprint(model), snapshot);  // Snapshot<State<Model>>; snapshot.bytes()
 //   if (krait::Status status = krait::restore_state(bytes, krait::fingerprint(model), state); !status) ...
 //
-// The fingerprint is a constant of the model: compute it once, or take it from an image's header.
+// The fingerprint of a model is constant, so it is sufficient to compute it once or to read it from the header of an image.
 #ifndef KRAIT_SNAPSHOT_HPP
 #define KRAIT_SNAPSHOT_HPP
 
@@ -24,16 +24,18 @@
 
 namespace krait {
 
+// SnapshotHeader is the header of a snapshot. The bytes of the state follow.
 struct SnapshotHeader {
-  // The version grows whenever states come to lie otherwise.
+  // The version is incremented when the memory layout of any state changes.
   static constexpr FormatHeader wanted{{'K', 'R', 'S', 'T', 'A', 'T', 'E', '\x1A'}, native_order, 1};
 
   FormatHeader format;
-  std::uint32_t fingerprint;  // the model's
+  std::uint32_t fingerprint;  // the fingerprint of the model, see krait::fingerprint
   std::uint32_t state_bytes;
-  std::uint32_t checksum;  // CRC-32 of all of the above and then the state
+  std::uint32_t checksum;  // CRC-32 of the members above followed by the state
 };
 
+// Snapshot<State> is a saved state with its header.
 template <class State>
 struct Snapshot {
   SnapshotHeader header;
@@ -46,10 +48,12 @@ struct Snapshot {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
+// Returns the value of SnapshotHeader::checksum for a header and a state.
 inline std::uint32_t snapshot_checksum(const SnapshotHeader& header, std::span<const std::byte> state) noexcept {
   return crc32(state, crc32(std::as_bytes(std::span(&header, 1)).first(offsetof(SnapshotHeader, checksum))));
 }
 
+// Checks that `bytes` are a complete and undamaged snapshot of the model with this fingerprint.
 inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fingerprint, std::size_t state_bytes) noexcept {
   SnapshotHeader header;
   if (bytes.size() < sizeof(header))
@@ -71,7 +75,7 @@ inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fin
 
 namespace krait::inline KRAIT_BUILD {
 
-// save_state(state, fingerprint, snapshot): writes every byte of the snapshot. Allocates nothing.
+// save_state(state, fingerprint, snapshot) writes a state and the fingerprint of its model to a snapshot. Allocates nothing.
 template <class State>
 void save_state(const State& state, std::uint32_t fingerprint, Snapshot<State>& snapshot) noexcept {
   static_assert(std::is_trivially_copyable_v<State>);
@@ -80,8 +84,9 @@ void save_state(const State& state, std::uint32_t fingerprint, Snapshot<State>& 
   snapshot.header.checksum = detail::snapshot_checksum(snapshot.header, snapshot.state);
 }
 
-// restore_state(bytes, fingerprint, state): the state that was saved, to the bit, from bytes of any alignment that may be
-// any bytes at all. Where the Status is not ok, `state` is as it was. Allocates nothing.
+// restore_state(bytes, fingerprint, state) checks that `bytes` are a snapshot of the model with this fingerprint and copies its
+// state to `state`. The bytes may be unaligned and have any content. If the Status is not ok, `state` is unchanged. Allocates
+// nothing.
 template <class State>
 Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint, State& state) noexcept {
   static_assert(std::is_trivially_copyable_v<State>);

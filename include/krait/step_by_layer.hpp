@@ -1,4 +1,4 @@
-// StepByLayer: a step of a language model in parts, for cooperative schedulers.
+// Defines StepByLayer, which divides a step of a language model into one call for each layer, for cooperative schedulers.
 #ifndef KRAIT_STEP_BY_LAYER_HPP
 #define KRAIT_STEP_BY_LAYER_HPP
 
@@ -9,22 +9,24 @@
 
 namespace krait {
 
-// A step of a krait::Mamba, one layer a call, so that other work can run between two layers. Logits and state equal those of
-// krait::step, bit for bit.
+// StepByLayer runs a step of a krait::Mamba one layer at a time, so that a program can do other work between two layers. Logits
+// and state equal those of krait::step, bit for bit.
 //   krait::StepByLayer by_layer{model, state};
 //   by_layer.begin(token);
 //   while (by_layer.advance()) other_work();
 //   by_layer.finish(logits);
-// The longest part is one layer, or finish, whose head multiplies vocab_size * d_model weights. Between begin and finish, part
-// of the state belongs to the previous token: do not save it or pass it to another call. Model and state must outlive the
-// object, which holds one scratch: scratch_bytes<Model>. Allocates nothing, throws nothing.
+// The longest call is either one layer or finish(), where the output head takes vocab_size * d_model multiply-adds. Between
+// begin() and finish(), the state is partly that of the previous token, so it must not be saved or passed to another call.
+// Model and state must outlive the object, which contains a scratch of scratch_bytes<Model> bytes. Allocates nothing, throws
+// nothing.
 template <class Model>
   requires requires { Model::model_dims; }
 class StepByLayer {
  public:
   KRAIT_INLINE StepByLayer(const Model& model, State<Model>& state) noexcept : model_(&model), state_(&state) {}
 
-  // Starts a token: reads its embedding. If a token is in progress, its remaining layers run first, so that the state has it.
+  // Starts a token by reading its embedding. If the layers of the previous token have not all run, runs them first, so that the
+  // state contains that token.
   template <TokenId Token>
   KRAIT_INLINE void begin(Token token) noexcept {
     while (advance()) {
@@ -35,7 +37,7 @@ class StepByLayer {
     next_ = 0;
   }
 
-  // Runs the next layer. Returns whether layers remain; false without any effect if none did.
+  // Runs the next layer, if there is one. Returns true if more layers are to be run.
   KRAIT_INLINE bool advance() noexcept {
     if (next_ == Model::n_layers) return false;
     const TokenSpan<float> x = scratch_.x.span();
@@ -43,8 +45,8 @@ class StepByLayer {
     return ++next_ < Model::n_layers;
   }
 
-  // Ends the token: runs the layers that remain, then writes vocab_size logits, unless they are krait::no_output. Requires
-  // one begin for each finish that writes logits.
+  // Ends a token: runs the remaining layers, then writes vocab_size logits, or nothing for krait::no_output. Requires a call of
+  // begin() before each finish() that writes logits.
   template <class Out>
   KRAIT_INLINE void finish(Out&& logits) noexcept {
     if constexpr (check::output<Model, Out>()) {

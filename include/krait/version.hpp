@@ -1,4 +1,4 @@
-// The library's version. meson.build, CMakeLists.txt and packaging/assemble read it from this file.
+// Defines the version of the library. meson.build, CMakeLists.txt and packaging/assemble read it from this file.
 #ifndef KRAIT_VERSION_HPP
 #define KRAIT_VERSION_HPP
 
@@ -7,7 +7,7 @@
 #define KRAIT_VERSION_PATCH 0
 #define KRAIT_VERSION_STRING "0.2.0"
 
-// Grows with every version: 0.2.0 is 200.
+// The version as one number that increases with every version; 200 for version 0.2.0.
 #define KRAIT_VERSION (KRAIT_VERSION_MAJOR * 10000 + KRAIT_VERSION_MINOR * 100 + KRAIT_VERSION_PATCH)
 
 #endif

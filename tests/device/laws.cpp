@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include <krait.hpp>
 #include <krait/convert.hpp>
@@ -96,6 +97,15 @@ void show_functions() {
     row = y;
     if (i % 4 < d_state)
       for (std::size_t c = 0; c < channels; ++c) row.set(c, 0, h.get(c, i % 4));
+  }));
+  // The activation layers take turns. Each exponent has 8 rows, so each of the 6 functions gets floats of every exponent.
+  print("activations", hash_over_floats([](Row& row, std::uint32_t i) {
+    [&]<std::size_t... function>(std::index_sequence<function...>) {
+      const auto apply = [&]<std::size_t f>() {
+        if (i % 6 == f) kernels::activation_row<static_cast<krait::ActivationFunction>(f)>(row.data(), row.data(), channels);
+      };
+      (apply.template operator()<function>(), ...);
+    }(std::make_index_sequence<6>{});
   }));
   std::uint32_t products = 0;
   bits::HWY_NAMESPACE::int8_products([&](const auto& rows) { products = 31 * products + hash(&rows, sizeof(rows)); });

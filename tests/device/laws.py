@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks on emulated boards, with every storage type, that forward, prefill and step give the same bits.
 
-On cores with fused multiply-add, these must be the host's bits, also those of SiLU, softplus and the recurrence's decay for
-floats of every magnitude. On cores without it, the outputs must be within a tolerance of the host's.
+On cores with fused multiply-add, these must be the host's bits, also those of the activation functions and of the
+recurrence's decay for floats of every magnitude. On cores without it, the outputs must be within a tolerance of the host's.
 
   laws.py [--quick] [--boards NAME,...] [--headers DIR]
 """
@@ -63,7 +63,7 @@ def answers(board, folder, headers, *flags):
 def judge(board, answer, right, models):
     """Compares a board's results with the host's, prints a summary and yields the differences."""
     (fused, found, functions), (_, expected, right_functions) = answer, right
-    if len(functions) != 5 or (fused and functions != right_functions):
+    if len(functions) != 6 or (fused and functions != right_functions):
         yield f"{board.name}: functions {functions}, the host has {right_functions}"
     if found.keys() != expected.keys() or len(found) != models:
         yield f"{board.name}: answers for {', '.join(found)}, wanted {', '.join(expected)}"

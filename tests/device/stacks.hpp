@@ -45,6 +45,7 @@ struct ManyParts {
     (krait::MambaBlock<plain_block<storage>>, j),
     (Linear<32, 37, storage>, k),
     (Linear<37, 50, storage>, l),
+    (krait::Gelu<50>, gelu),
     (krait::MeanPool<50>, m),
     (Linear<50, 67, storage>, n),
     (Linear<67, 3, storage>, o));

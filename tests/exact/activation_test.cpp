@@ -1,4 +1,4 @@
-// Compares exp, SiLU and softplus with double precision. Arguments: [STEP [TARGET]]; tests every STEP-th float32 (default:
+// Compares exp and the activation functions with double precision. Arguments: [STEP [TARGET]]; tests every STEP-th float32 (default:
 // every one), and fails if the program is not compiled for Highway's TARGET. Prints the largest errors, and fails if one
 // exceeds the bound that the function's comment states.
 #include <bit>
@@ -23,8 +23,11 @@ struct Case {
   void (*reference)(const float* x, double* y, std::size_t n);
   bool negative_only;
   bool nan_goes_through;
-  double relative_bound;  // for x >= -87.3
-  double absolute_bound;  // for x < -87.3
+  double relative_bound;  // for x >= cut
+  double absolute_bound;  // for x < cut
+  double cut = -87.3;
+  double at_infinity = std::numeric_limits<double>::infinity();  // the results for +infinity and, about, for -infinity
+  double at_minus_infinity = 0;
 };
 
 template <class F>
@@ -41,6 +44,10 @@ void silu_ours(const float* x, float* y, std::size_t n) {
 void softplus_ours(const float* x, float* y, std::size_t n) {
   apply(x, y, n, [](kernels::V v) { return kernels::softplus(v); });
 }
+template <krait::ActivationFunction function>
+void layer_ours(const float* x, float* y, std::size_t n) {
+  kernels::activation_row<function>(x, y, n);
+}
 
 // An error of up to half of the smallest denormal is unavoidable rounding if the result is denormal, so it is not counted.
 constexpr double no_error = 0x1p-150;
@@ -51,12 +58,12 @@ bool all_finite(const float* x, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) other |= std::fabs(x[i]) <= std::numeric_limits<float>::max() ? 0 : 1;
   return other == 0;
 }
-bool any_worse(const float* x, const float* y, const double* want, std::size_t n, double relative, double absolute) {
+bool any_worse(const float* x, const float* y, const double* want, std::size_t n, float cut, double relative, double absolute) {
   std::uint64_t any = 0;  // 64 bits, as a double: with another width the loop is not vectorised
   for (std::size_t i = 0; i < n; ++i) {
     const double error = std::fabs(static_cast<double>(y[i]) - want[i]);
     const double least = relative * std::fabs(want[i]);
-    const double allowed = x[i] >= -87.3f ? (least > no_error ? least : no_error) : absolute;
+    const double allowed = x[i] >= cut ? (least > no_error ? least : no_error) : absolute;
     any |= error <= allowed ? 0 : 1;
   }
   return any != 0;
@@ -65,6 +72,7 @@ bool any_worse(const float* x, const float* y, const double* want, std::size_t n
 bool sweep(const Case& c, std::uint64_t step) {
   constexpr std::size_t n = 4096;
   constexpr double infinity = std::numeric_limits<double>::infinity();
+  const float cut = static_cast<float>(c.cut);
   std::vector<float> x(n), y(n);
   std::vector<double> want(n);
   double worst_relative = 0, worst_absolute = 0;
@@ -79,19 +87,19 @@ bool sweep(const Case& c, std::uint64_t step) {
     if (!all_finite(x.data(), n)) {
       for (std::size_t i = 0; i < n; ++i) {
         if (std::isfinite(x[i])) continue;
-        // NaN must give NaN, +infinity must give +infinity, and -infinity about 0.
+        // NaN must give NaN, and the infinities the function's limits.
         const bool good = std::isnan(x[i]) ? !c.nan_goes_through || std::isnan(y[i])
-                          : x[i] > 0       ? y[i] == x[i]
-                                           : std::fabs(y[i]) <= c.absolute_bound;
+                          : x[i] > 0       ? static_cast<double>(y[i]) == c.at_infinity
+                                           : std::fabs(static_cast<double>(y[i]) - c.at_minus_infinity) <= c.absolute_bound;
         if (!good) ++lost;
-        x[i] = -1e30f, y[i] = 0;  // excluded from the errors below
+        x[i] = -1e30f, y[i] = static_cast<float>(c.at_minus_infinity);  // excluded from the errors below
       }
     }
     c.reference(x.data(), want.data(), n);
-    if (!any_worse(x.data(), y.data(), want.data(), n, worst_relative, worst_absolute)) continue;
+    if (!any_worse(x.data(), y.data(), want.data(), n, cut, worst_relative, worst_absolute)) continue;
     for (std::size_t i = 0; i < n; ++i) {
       const double error = std::fabs(static_cast<double>(y[i]) - want[i]);
-      if (x[i] >= -87.3f) {
+      if (x[i] >= cut) {
         if (error <= worst_relative * std::fabs(want[i]) || error <= no_error) continue;
         worst_relative = std::isnan(error) ? infinity : want[i] == 0 ? error : error / std::fabs(want[i]);
         at_relative = x[i];
@@ -101,8 +109,8 @@ bool sweep(const Case& c, std::uint64_t step) {
     }
   }
   const bool good = worst_relative <= c.relative_bound && worst_absolute <= c.absolute_bound && lost == 0;
-  std::printf("%-8s %10llu floats: relative error %.3g at %.9g (bound %.3g); below -87.3 absolute %.3g at %.9g (bound %.3g)%s\n",
-              c.name, static_cast<unsigned long long>(checked), worst_relative, at_relative, c.relative_bound,
+  std::printf("%-12s %10llu floats: relative error %.3g at %.9g (bound %.3g); below %g absolute %.3g at %.9g (bound %.3g)%s\n",
+              c.name, static_cast<unsigned long long>(checked), worst_relative, at_relative, c.relative_bound, c.cut,
               worst_absolute, at_absolute, c.absolute_bound, good ? "" : "  FAILED");
   if (lost != 0) std::printf("%s: %llu wrong results for NaN or infinity\n", c.name, static_cast<unsigned long long>(lost));
   return good;
@@ -120,5 +128,11 @@ int main(int argc, char** argv) {
   bool good = sweep({"exp", exp_ours, exp_reference, true, false, fma ? 1.9e-7 : 3e-6, 1.3e-38}, step);
   good &= sweep({"SiLU", silu_ours, silu_reference, false, true, fma ? 2.4e-7 : 3e-6, 1.1e-36}, step);
   good &= sweep({"softplus", softplus_ours, softplus_reference, false, true, fma ? 2.8e-7 : 3e-6, 1.3e-38}, step);
+  using enum krait::ActivationFunction;
+  good &= sweep({"ReLU", layer_ours<relu>, relu_reference, false, true, 0, 0}, step);
+  good &= sweep({"sigmoid", layer_ours<sigmoid>, sigmoid_reference, false, true, fma ? 2.4e-7 : 3e-6, 1.3e-38, -87.3, 1}, step);
+  good &= sweep({"tanh", layer_ours<tanh>, tanh_reference, false, true, fma ? 2.6e-7 : 3e-6, 3e-8, -9.1, 1, -1}, step);
+  good &= sweep({"GELU", layer_ours<gelu_erf>, gelu_erf_reference, false, true, fma ? 5e-7 : 8e-6, 1.3e-38, -13.1}, step);
+  good &= sweep({"GELU (tanh)", layer_ours<gelu_tanh>, gelu_tanh_reference, false, true, fma ? 2.8e-7 : 3e-6, 6e-8, -1}, step);
   return good ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// exp, SiLU and softplus in double precision. This file is compiled with -ffast-math, apart from the library's kernels, so that
-// the compiler vectorises the loops.
+// The activation functions in double precision. This file is compiled with -ffast-math, apart from the library's kernels, so
+// that the compiler vectorises the loops.
 #include <cmath>
 #include <cstddef>
 
@@ -23,5 +23,27 @@ void softplus_reference(const float* x, double* y, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
     const double v = x[i];
     y[i] = (v > 0 ? v : 0) + std::log1p(exp_within(-std::fabs(v)));
+  }
+}
+void relu_reference(const float* x, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = x[i] > 0 ? x[i] : 0;
+}
+void sigmoid_reference(const float* x, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = 1.0 / (1.0 + exp_within(-static_cast<double>(x[i])));
+}
+void tanh_reference(const float* x, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = std::tanh(static_cast<double>(x[i]));
+}
+void gelu_erf_reference(const float* x, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const double v = x[i];
+    y[i] = 0.5 * v * std::erfc(-v / std::sqrt(2.0));
+  }
+}
+void gelu_tanh_reference(const float* x, double* y, std::size_t n) {
+  const double twice = 2.0 * std::sqrt(2.0 / std::acos(-1.0));
+  for (std::size_t i = 0; i < n; ++i) {
+    const double v = x[i];
+    y[i] = v / (1.0 + exp_within(-twice * (v + 0.044715 * v * v * v)));  // (1 + tanh(u)) / 2 = 1 / (1 + e^-2u)
   }
 }

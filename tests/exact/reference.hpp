@@ -5,3 +5,8 @@
 void exp_reference(const float* x, double* y, std::size_t n);
 void silu_reference(const float* x, double* y, std::size_t n);
 void softplus_reference(const float* x, double* y, std::size_t n);
+void relu_reference(const float* x, double* y, std::size_t n);
+void sigmoid_reference(const float* x, double* y, std::size_t n);
+void tanh_reference(const float* x, double* y, std::size_t n);
+void gelu_erf_reference(const float* x, double* y, std::size_t n);
+void gelu_tanh_reference(const float* x, double* y, std::size_t n);

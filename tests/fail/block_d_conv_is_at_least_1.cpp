@@ -1,5 +1,5 @@
 // A convolution without taps.
-// expect: d_conv must be at least 1
+// expect: d_conv, the number of taps of the convolution, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

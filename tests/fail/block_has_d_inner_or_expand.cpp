@@ -1,5 +1,5 @@
 // Both the inner width and its ratio.
-// expect: expand must be 0 where d_inner is given
+// expect: expand must be 0 if d_inner is given
 // expect: not both
 // expect: got<2>::wants<0>
 #include "given.hpp"

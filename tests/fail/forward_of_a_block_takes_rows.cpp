@@ -1,5 +1,5 @@
 // Tokens to a layer that takes rows.
-// expect: xs must be a sequence of float vectors
+// expect: xs, the tokens, must be a sequence of float vectors
 #include "given.hpp"
 
 void use() {

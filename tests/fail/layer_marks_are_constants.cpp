@@ -1,5 +1,5 @@
 // A mark as a type.
-// expect: krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment are constants
+// expect: krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment must be constants
 #include "gain.hpp"
 
 namespace mine {

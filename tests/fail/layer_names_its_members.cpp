@@ -1,5 +1,5 @@
 // Weights that load would leave out.
-// expect: krait::check_layer: the layer must name its members with KRAIT_PARAMS
+// expect: krait::check_layer: the layer must declare its data members with KRAIT_PARAMS
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // A scratch with initialisers.
-// expect: krait::check_layer: Scratch must be trivial
+// expect: krait::check_layer: Scratch must be a trivial type
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // A recurrence without a state, in a model.
-// expect: d_state must be at least 1
+// expect: d_state, the number of states of each channel, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

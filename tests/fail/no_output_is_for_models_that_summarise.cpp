@@ -1,6 +1,6 @@
 // A block told to leave out an output that it computes for nothing else.
 // expect: krait::no_output
-// expect: only a language model or a stack that pools
+// expect: only with a language model or a stack that pools
 #include "given.hpp"
 
 void use() {

@@ -1,6 +1,6 @@
 // One row for the many that a block gives.
 // expect: krait::prefill
-// expect: ys must be a sequence of float vectors, one for each of xs
+// expect: ys must be a sequence of float vectors, one for each token of xs
 #include "given.hpp"
 
 void use() {

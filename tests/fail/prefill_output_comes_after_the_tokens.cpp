@@ -1,5 +1,5 @@
 // Output and tokens in each other's place.
-// expect: tokens must be an array, vector or span of integers
+// expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // Rows on the heap, each of its own length.
-// expect: xs must be a sequence of float vectors of known length
+// expect: xs, the tokens, must be a sequence of float vectors whose length is known at compile time
 #include "given.hpp"
 
 void use() {

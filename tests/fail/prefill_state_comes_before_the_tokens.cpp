@@ -1,5 +1,5 @@
 // Tokens and state in each other's place.
-// expect: the second argument, state, must be a krait::State<Model> of this very model
+// expect: the second argument, state, must be a krait::State<Model> of this model
 #include "given.hpp"
 
 void use() {

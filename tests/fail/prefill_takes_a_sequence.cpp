@@ -1,5 +1,5 @@
 // One row where a sequence of rows belongs.
-// expect: xs must be a sequence of float vectors
+// expect: xs, the tokens, must be a sequence of float vectors
 #include "given.hpp"
 
 void use() {

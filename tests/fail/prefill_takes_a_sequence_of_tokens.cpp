@@ -1,5 +1,5 @@
 // One token where a sequence of tokens belongs.
-// expect: tokens must be an array, vector or span of integers
+// expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 
 void use() {

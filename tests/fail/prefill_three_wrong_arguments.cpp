@@ -1,5 +1,5 @@
 // Three wrong arguments: the first of them is reported.
-// expect: the second argument, state, must be a krait::State<Model> of this very model
+// expect: the second argument, state, must be a krait::State<Model> of this model
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // A std::vector of logits for a FilteredSampler, whose length is part of its type.
-// expect: takes logits of a length known at compile time
+// expect: FilteredSampler needs logits of constant length
 #include "given.hpp"
 
 extern const std::vector<float> some;

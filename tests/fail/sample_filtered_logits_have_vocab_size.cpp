@@ -1,5 +1,5 @@
 // A FilteredSampler for another vocabulary than the logits'.
-// expect: a FilteredSampler<vocab_size> takes vocab_size logits
+// expect: logits must have vocab_size elements
 #include "given.hpp"
 
 extern krait::FilteredSampler<256> right;

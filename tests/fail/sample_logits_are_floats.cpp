@@ -1,5 +1,5 @@
 // Logits that are a vector of doubles.
-// expect: logits must be floats side by side
+// expect: logits must be a contiguous range of floats
 #include "given.hpp"
 
 extern const std::vector<float> some;

@@ -1,5 +1,5 @@
 // The sampler before the logits.
-// expect: logits must be floats side by side
+// expect: logits must be a contiguous range of floats
 #include "given.hpp"
 
 extern krait::Sampler sampler;

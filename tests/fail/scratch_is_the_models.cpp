@@ -1,5 +1,5 @@
 // The scratch of a model with other dims.
-// expect: scratch, must be a krait::Scratch<Model, n> of this very model
+// expect: scratch, must be a krait::Scratch<Model, n> of this model
 #include "given.hpp"
 
 void use() {

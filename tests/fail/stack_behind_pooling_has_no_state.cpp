@@ -1,7 +1,6 @@
 // A block behind the pooling layer, where one row is left.
 // expect: krait::Stack<Parts>
-// expect: behind a pooling layer
-// expect: without state
+// expect: a layer with state must come before the pooling layer
 #include "given.hpp"
 
 #ifdef RIGHT

@@ -1,7 +1,6 @@
 // An embedding in the middle, where rows arrive.
 // expect: krait::Stack<Parts>
-// expect: tokens
-// expect: first
+// expect: only the first member may take token ids
 #include "given.hpp"
 
 #ifdef RIGHT

@@ -1,6 +1,6 @@
 // The first member gives 32, the second takes 64.
 // expect: krait::Stack<Parts>
-// expect: must take what the one before it gives
+// expect: d_in of each member must equal d_out of the member before it
 // expect: got<64>::wants<32>
 #include "given.hpp"
 

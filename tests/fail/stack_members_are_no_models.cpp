@@ -1,6 +1,6 @@
 // A language model as a member.
 // expect: krait::Stack<Parts>
-// expect: a member must give a row for every row
+// expect: a member must give one output for every input
 // expect: Mamba
 #include "given.hpp"
 

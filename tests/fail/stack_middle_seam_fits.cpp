@@ -1,6 +1,6 @@
 // The block gives 64, the pooling layer behind it takes 128.
 // expect: krait::Stack<Parts>
-// expect: must take what the one before it gives
+// expect: d_in of each member must equal d_out of the member before it
 // expect: got<128>::wants<64>
 #include "given.hpp"
 

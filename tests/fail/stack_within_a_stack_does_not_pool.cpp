@@ -1,6 +1,6 @@
 // A stack that pools as a member of another.
 // expect: krait::Stack<Parts>
-// expect: a member must give a row for every row
+// expect: a member must give one output for every input
 // expect: pools
 #include "given.hpp"
 

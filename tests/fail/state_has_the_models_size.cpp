@@ -1,5 +1,5 @@
 // The state of a model with other dims.
-// expect: state, must be a krait::State<Model> of this very model
+// expect: state, must be a krait::State<Model> of this model
 // expect: ::wants<
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // The state of another model that happens to have the same size.
-// expect: state, must be a krait::State<Model> of this very model
+// expect: state, must be a krait::State<Model> of this model
 // expect: got_type<
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // Scratch and state in each other's place.
-// expect: state, must be a krait::State<Model> of this very model
+// expect: state, must be a krait::State<Model> of this model
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // Token and state in each other's place.
-// expect: the second argument, state, must be a krait::State<Model> of this very model
+// expect: the second argument, state, must be a krait::State<Model> of this model
 // expect: got_type<int>
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // A pointer to the state.
-// expect: the second argument, state, must be a krait::State<Model> of this very model
+// expect: the second argument, state, must be a krait::State<Model> of this model
 #include "given.hpp"
 
 void use() {

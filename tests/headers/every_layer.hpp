@@ -45,6 +45,7 @@ void for_each_layer(F f) {
   f.template operator()<krait::Mamba<int8_dims>>();
   f.template operator()<krait::MeanPool<16>>();
   f.template operator()<krait::LastPool<16>>();
+  f.template operator()<krait::Gelu<16>>();
   f.template operator()<krait::Stack<Parts>>();
   f.template operator()<krait::Stack<RowParts>>();
   f.template operator()<krait::Stack<NestedParts>>();

@@ -230,7 +230,9 @@ def check_config(test):
         "no config.json", language_model(), layers="Mamba", notes=["eps is 1e-5", "with SiLU", "not FalconMamba"]
     )
     test.takes("keys without an effect", language_model(), config={**CONFIG, "new_key": 3}, notes=["does not use: new_key"])
-    for kind in ("mamba2", "bamba", "jamba", "zamba", "falcon_mamba", "falcon_h1", "gpt2"):
+    model = test.takes("FalconMamba", language_model(), config={**CONFIG, "model_type": "falcon_mamba", "mixer_rms_eps": 1e-4})
+    test.expect(model and model.layers[0].dims["dt_b_c_eps"] == 1e-4, "FalconMamba: eps")
+    for kind in ("mamba2", "bamba", "jamba", "zamba", "falcon_h1", "gpt2"):
         test.refuses(
             kind, f"model_type is not supported: found '{kind}'", language_model(), config={**CONFIG, "model_type": kind}
         )
@@ -369,6 +371,14 @@ def check_orders(test):
         "proj,layers,norm_f,mean,head.0,identity,head.3",
         layers="Linear ResidualBlockx2 RmsNorm MeanPool Linear Linear",
     )
+    model = test.takes(
+        "relu",
+        head,
+        "--order",
+        "proj,silu,layers,norm_f,mean,head.0,relu,head.3",
+        layers="Linear Activation ResidualBlockx2 RmsNorm MeanPool Linear Activation Linear",
+    )
+    test.expect(model and "(krait::Relu<8>, relu)" in model.declarations("constexpr", "storage")[-2], "relu: declarations")
     bare = {**linear("proj", 6, 4), **norm("norm", False), **mixer("mamba."), **linear("head", 4, 3)}
     test.refuses(
         "a block beside a norm", ["residual(norm,mamba)", "plain(norm,mamba)"], bare, "--order", "proj,norm,mamba,mean,head"

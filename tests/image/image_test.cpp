@@ -203,6 +203,16 @@ TEST_CASE("view_image accepts an image that is followed by other bytes") {
   CHECK(view<Small>(room.first(sizeof(krait::Image<Small>))));
 }
 
+TEST_CASE("a model's structure text has the eps of the norms of dt, B and C, and nothing about them without such norms") {
+  constexpr krait::BlockDims dims{.d_model = 2, .d_state = 1, .d_inner = 1, .dt_rank = 1};
+  constexpr krait::BlockDims normed{.d_model = 2, .d_state = 1, .d_inner = 1, .dt_rank = 1, .dt_b_c_eps = 1e-6};
+  const std::string without(std::string_view(krait::structure<krait::MambaBlock<dims>>));
+  const std::string with(std::string_view(krait::structure<krait::MambaBlock<normed>>));
+  CHECK_THAT(with, Catch::Contains(" dt, B, C eps 1000000e-12\n"));
+  CHECK_THAT(without, !Catch::Contains("eps"));
+  CHECK(with.size() == without.size() + std::string(" dt, B, C eps 1000000e-12\n").size());
+}
+
 TEST_CASE("view_image rejects an image if any single bit of its header or structure text is flipped") {
   Room<Small> room(image_of<Small>(1));
   const std::size_t before_model = sizeof(krait::Image<Small>) - sizeof(Small);
@@ -242,7 +252,7 @@ TEST_CASE("view_image rejects an image truncated at any byte; the error gives th
     const auto number = [](std::size_t n) { return std::to_string(n); };
     const std::string said = size < 64            ? number(size) + " bytes, wanted 64 bytes of header"
                              : size < before_model ? number(size - 64) + " bytes of structure, wanted " +
-                                                         number(krait::structure<Small>.size) + " and zeros up to a whole 64"
+                                                         number(krait::structure<Small>.size) + " padded to a multiple of 64"
                                                    : number(size - before_model) + " bytes of model, wanted " +
                                                          number(sizeof(Small)) + " bytes of model";
     REQUIRE(refusal<Small>(room.first(size)) == "image: ends too early: found " + said);
@@ -302,7 +312,7 @@ TEST_CASE("view_image rejects an image with a parameter that the model does not 
   using Untied = krait::Mamba<with([](auto& d) { d.tied = false; })>;
   const Room<Untied> room(image_of<Untied>(1));
   CHECK(refusal<Small>(room.bytes) ==
-        "behind the last parameter: belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
+        "after the last parameter: belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
 }
 
 TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's stack has LastPool") {
@@ -316,6 +326,18 @@ TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's
   const Room<krait::Stack<Mean>> room(image_of<krait::Stack<Mean>>(1));
   CHECK(refusal<krait::Stack<Last>>(room.bytes) ==
         "pool: belongs to another model: found layer [9] with a state of 128 bytes, wanted layer [9] with a state of 0 bytes");
+}
+
+template <class Layer>
+struct Between {
+  KRAIT_PARAMS(Between, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>, a), (Layer, b));
+};
+
+TEST_CASE("layers of one shape that compute different functions have different structure texts") {
+  CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::Relu<9>>>>) ==
+        "model [5] to [9]\na.weight f32 [9, 5]\nb relu layer [9] with a state of 0 bytes\n");
+  CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::GeluTanh<9>>>>) ==
+        "model [5] to [9]\na.weight f32 [9, 5]\nb gelu_tanh layer [9] with a state of 0 bytes\n");
 }
 
 TEST_CASE("view_image rejects a header with a valid checksum but the wrong size of the model") {

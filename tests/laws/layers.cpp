@@ -31,6 +31,7 @@ constexpr auto block_odd = resolve(BlockDims{.d_model = 10, .d_state = 7, .d_con
                                              .in_bias = true, .x_bias = true, .out_bias = true});
 constexpr auto block_bare = resolve(BlockDims{.d_model = 8, .d_state = 1, .d_conv = 2, .d_inner = 8, .dt_rank = 1,
                                               .conv_bias = false, .dt_bias = false});
+constexpr auto block_normed = resolve(BlockDims{.d_model = 9, .d_state = 5, .d_inner = 21, .dt_rank = 3, .dt_b_c_eps = 1e-6});
 constexpr auto block_one_tap = resolve(BlockDims{.d_model = 33, .d_state = 2, .d_conv = 1, .d_inner = 67, .dt_rank = 1});
 
 // A classifier of feature vectors: Linear, two residual blocks, the mean over all tokens, Linear to 9 classes.
@@ -57,7 +58,7 @@ std::vector<Subject> layers() {
   std::vector<Subject> all;
   add<Core, ssm_usual, ssm_odd, ssm_wide, ssm_one>(all, "SelectiveStateSpaceModel");
   add<PerChannel, own_usual, own_odd, own_one>(all, "SelectiveStateSpace");
-  add<Block, block_usual, block_odd, block_bare, block_one_tap>(all, "MambaBlock");
+  add<Block, block_usual, block_odd, block_bare, block_normed, block_one_tap>(all, "MambaBlock");
   add<Residual, block_usual, block_odd>(all, "ResidualBlock");
   all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <krait.hpp>
+#include <limits>
 #include <vector>
 
 namespace {
@@ -114,6 +115,33 @@ TEST_CASE("RmsNorm divides by sqrt(mean square + eps), with the eps of its own d
   check_norm<NormDims{.d_model = 12}>(xs);
   check_norm<NormDims{.d_model = 12, .eps = 0.5}>(xs);
   check_norm<NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(xs);
+}
+
+template <template <std::size_t> class Layer, class F>
+void check_activation(F wanted) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const auto xs = drawn_rows<21>(6.0f);
+  const auto ys = through(Layer<21>{}, xs);
+  for (std::size_t i = 0; i < length * 21; ++i)
+    CHECK(std::fabs(double{ys[i / 21][i % 21]} - wanted(double{xs[i / 21][i % 21]})) < 1e-6);
+  krait::NoState none;
+  krait::Tensor<float, 3> y;
+  krait::step(Layer<3>{}, none, krait::Tensor<float, 3>{{std::nanf(""), infinity, -infinity}}, y);
+  CHECK(std::isnan(y[0]));
+  const double at_infinity = wanted(1e30), at_minus_infinity = wanted(-20.0);
+  CHECK(double{y[1]} == (at_infinity > 1 ? double{infinity} : at_infinity));
+  CHECK(std::fabs(double{y[2]} - at_minus_infinity) < 1e-7);
+}
+
+TEST_CASE("an activation layer applies its function to every channel; NaN gives NaN, and an infinity the function's limit") {
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  check_activation<krait::Relu>([](double x) { return std::fmax(x, 0.0); });
+  check_activation<krait::Silu>([&](double x) { return x * sigmoid(x); });
+  check_activation<krait::Gelu>([](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
+  check_activation<krait::GeluTanh>(
+      [](double x) { return x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) / 2; });
+  check_activation<krait::Tanh>([](double x) { return std::tanh(x); });
+  check_activation<krait::Sigmoid>(sigmoid);
 }
 
 TEST_CASE("MeanPool gives, at every step, the mean of all vectors so far") {

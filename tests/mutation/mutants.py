@@ -24,6 +24,7 @@ def group(suites, *changes, **facts):
 
 # core: dims, checks and the walk, most of it at compile time.
 group("unit/dims",
+      (".dt_b_c_eps = m.dt_b_c_eps,", ""), (".dt_b_c_eps = b.dt_b_c_eps,", ""),
       ("return (a + b - 1) / b;", "return (a + b) / b;"),
       ("if (dims.dt_rank == 0) dims.dt_rank = ceil_div(dims.d_model, 16);",
        "if (dims.dt_rank == 0) dims.dt_rank = dims.d_model / 16;"),
@@ -53,7 +54,7 @@ group("fail stack_behind_pooling_has_no_state",
       ("bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
 group("fail state_has_the_models_type",
       ("!std::is_same_v<std::remove_const_t<Found>, State<Model>>", "sizeof(Found) != sizeof(State<Model>)"))
-group("fail step_state_is_no_temporary", ("return std::is_lvalue_reference_v<S>;", "return true;"),
+group("fail step_state_is_no_temporary",
       ("argument<Found>::template outlives_the_call<S>", "argument<Found>::template outlives_the_call<S&>"))
 group("fail step_output_is_no_temporary", ("!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found>", "false && detail::Contiguous<Found>"))
 group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()) return false;\n  else if constexpr (!input<Model, In>()) return false;",
@@ -66,10 +67,10 @@ group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "stati
 group("bits",
       ("dims.in_bias = dims.conv_bias = dims.out_bias = dims.norm_bias = true;",
        "dims.in_bias = dims.conv_bias = dims.norm_bias = true;"),
-      (".x_bias = b.x_bias, .dt_bias = b.dt_bias,\n          .storage = b.storage",
-       ".x_bias = b.dt_bias, .dt_bias = b.x_bias,\n          .storage = b.storage"))
+      (".x_bias = b.x_bias, .dt_bias = b.dt_bias,\n          .dt_b_c_eps",
+       ".x_bias = b.dt_bias, .dt_bias = b.x_bias,\n          .dt_b_c_eps"))
 group("storage",
-      (".norm_bias = m.norm_bias, .norm_eps = m.norm_eps,", ".norm_bias = m.norm_bias,"),
+      (".norm_eps = m.norm_eps, .storage = m.storage};", ".storage = m.storage};"),
       (".bias = b.norm_bias, .eps = b.norm_eps}", ".bias = b.norm_bias}"))
 group("unit/reflect",
       ('return {name + std::string_view(".") + index};', 'return {name + std::string_view(".") + (index + 1)};'),

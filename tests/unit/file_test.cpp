@@ -74,7 +74,7 @@ TEST_CASE("read_file fails with the system's error message for a missing, unread
 TEST_CASE("read_file fails for a file that has fewer bytes than the file system reports") {
   const fs::path page = "/sys/devices/system/cpu/online";  // on Linux: its size is 4096, but it has one line
   std::error_code none;
-  if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the file's size");
+  if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the size of the file");
 }
 
 TEST_CASE("an error message shows the end of a path that is too long, after \"...\"") {

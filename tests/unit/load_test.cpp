@@ -95,7 +95,7 @@ void rename(Checkpoint& tensors, const std::string& from, const std::string& to)
 }
 
 const std::string mixer = "backbone.layers.0.mixer.", embedding = "backbone.embedding.weight";
-const std::string unknown_wanted = "only the model's parameters: list others in LoadOptions::ignore";
+const std::string unknown_wanted = "only the model's parameters: list other names in LoadOptions::ignore";
 
 struct Damage {
   std::string title;

@@ -203,9 +203,9 @@ const Damage damages[] = {
      Problem::duplicate, "weight", "a second entry", "one"},
     {"a name misspelled", "'bias'", "'bia'", Problem::missing, "bias", "no tensor of this name", "shape [2]"},
     {"a name more", "'bias'", "'none':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
-     Problem::unknown, "none", "shape [0]", "only the model's parameters: list others in LoadOptions::ignore"},
+     Problem::unknown, "none", "shape [0]", "only the model's parameters: list other names in LoadOptions::ignore"},
     {"an empty name", "'bias'", "'':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
-     Problem::unknown, "", "shape [0]", "only the model's parameters: list others in LoadOptions::ignore"},
+     Problem::unknown, "", "shape [0]", "only the model's parameters: list other names in LoadOptions::ignore"},
     // damages to __metadata__
     {"metadata twice", "{'weight'", "{'__metadata__':{},'__metadata__':{},'weight'",
      Problem::duplicate, "__metadata__", "a second entry", "one"},

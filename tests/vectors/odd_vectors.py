@@ -22,6 +22,7 @@ import mamba_reference as reference
 #   dtype     of the weights in the file
 #   names     whose parameter names the file has; "hf" for Hugging Face's
 #   head      tied, own, or copy (tied, and the file contains a copy of the embedding as head)
+#   eps, dt_b_c_eps   members norm_eps and dt_b_c_eps of the dims
 #   metadata  False: the file has no metadata
 CASES = {
     "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),
@@ -64,11 +65,18 @@ CASES = {
     "mamba_2000_steps": ("Mamba", 2000,
         dict(vocab_size=20, n_layers=1, d_model=6, d_inner=12, d_state=4, dt_rank=1, d_conv=4),
         dict(bias="conv1d dt_proj")),
+    "ssm_dt_b_c_norms": ("SelectiveStateSpaceModel", 40, dict(d_inner=19, d_state=5, dt_rank=3),
+        dict(bias="x_proj dt_proj", dt_b_c_eps=1e-2)),
+    "block_dt_b_c_norms": ("MambaBlock", 70, dict(d_model=9, d_inner=18, d_state=17, dt_rank=2, d_conv=4),
+        dict(bias="conv1d dt_proj", dt_b_c_eps=1e-6)),
+    "mamba_dt_b_c_norms": ("Mamba", 30,
+        dict(vocab_size=30, n_layers=2, d_model=16, d_inner=32, d_state=16, dt_rank=1, d_conv=4),
+        dict(bias="conv1d dt_proj", dt_b_c_eps=1e-6)),
     "mamba_deep": ("Mamba", 12, dict(vocab_size=9, n_layers=11, d_model=8, d_inner=16, d_state=2, dt_rank=1, d_conv=4),
         dict(bias="conv1d dt_proj", metadata=False)),
 }
-SMALL = ["ssm_ones", "sss_odd", "block_long_taps", "block_narrow", "residual_all_biases", "residual_eps",
-         "mamba_own_head", "mamba_bf16"]
+SMALL = ["block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps", "block_narrow",
+         "residual_all_biases", "residual_eps", "mamba_own_head", "mamba_bf16"]
 
 
 def mixer_weights(component, sizes, biased, draw):
@@ -135,7 +143,7 @@ def write(path, tensors, metadata):
 
 def make(path, seed, component, steps, sizes, options):
     random = np.random.default_rng(seed)
-    dtype, eps = options.get("dtype", "F32"), options.get("eps", 1e-5)
+    dtype, eps, dt_b_c_eps = options.get("dtype", "F32"), options.get("eps", 1e-5), options.get("dt_b_c_eps", 0)
     biased = options.get("bias", "").split()
 
     def draw(shape, spread):
@@ -153,24 +161,28 @@ def make(path, seed, component, steps, sizes, options):
     if component == "Mamba":
         tokens = random.integers(sizes["vocab_size"], size=steps).astype("<i4")
         tensors["tokens"] = ("I32", tokens.shape, tokens.tobytes())
-        results = {"logits": reference.mamba(tokens, exact, eps)}
+        results = {"logits": reference.mamba(tokens, exact, eps, dt_b_c_eps)}
     else:
         d_in = sizes["d_inner" if component.startswith("Selective") else "d_model"]
         content, x = encode(draw((steps, d_in), 1.0), "F32")
         tensors["input"] = ("F32", x.shape, content)
         if component == "SelectiveStateSpaceModel":
-            results = dict(zip(("output", "final_state"), reference.selective_state_space_model(x, exact)))
+            y, state = reference.selective_state_space_model(x, exact, dt_b_c_eps=dt_b_c_eps)
+            results = {"output": y, "final_state": state}
         elif component == "ResidualBlock":
-            results = {"output": reference.residual_block(x, exact, eps)}
+            results = {"output": reference.residual_block(x, exact, eps, dt_b_c_eps)}
+        elif component == "MambaBlock":
+            results = {"output": reference.mamba_block(x, exact, dt_b_c_eps)}
         else:
-            function = {"SelectiveStateSpace": reference.selective_state_space, "MambaBlock": reference.mamba_block}
-            results = {"output": function[component](x, exact)}
+            results = {"output": reference.selective_state_space(x, exact)}
     for name, value in results.items():
         tensors[name] = ("F32", value.shape, encode(value, "F32")[0])
 
     metadata = {"component": component, "seq_len": str(steps)} | {name: str(size) for name, size in sizes.items()}
     if eps != 1e-5:
         metadata["norm_eps"] = str(eps)
+    if dt_b_c_eps:
+        metadata["dt_b_c_eps"] = str(dt_b_c_eps)
     write(path, tensors, metadata if options.get("metadata", True) else None)
 
 

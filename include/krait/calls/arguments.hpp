@@ -1,4 +1,4 @@
-// Which types count as inputs and outputs of step, prefill and forward.
+// Defines the types that step, prefill and forward accept as inputs and outputs.
 #ifndef KRAIT_CALLS_ARGUMENTS_HPP
 #define KRAIT_CALLS_ARGUMENTS_HPP
 
@@ -16,7 +16,7 @@ namespace krait {
 
 namespace detail {
 
-// The number of elements in the type T; 0 if the type does not fix it.
+// extent<T> is the number of elements of an array, std::array, Tensor or span type T, or 0 if the type does not determine it.
 template <class T>
 inline constexpr std::size_t extent = 0;
 template <class T, std::size_t n>
@@ -28,14 +28,15 @@ inline constexpr std::size_t extent<Tensor<T, n, rest...>> = n;
 template <class T, std::size_t n>
 inline constexpr std::size_t extent<std::span<T, n>> = n == std::dynamic_extent ? 0 : n;
 
-// The same for a type that may be const or a reference.
+// length_of<T> is extent<T> for a type that may be const or a reference.
 template <class T>
 inline constexpr std::size_t length_of = extent<std::remove_cvref_t<T>>;
 
+// The type of the elements of a contiguous range T.
 template <class T>
 using element = std::remove_reference_t<decltype(*std::data(std::declval<T&>()))>;
 
-// Contiguous elements with a size: arrays, vectors, spans, Tensors.
+// A contiguous range that has a size, such as an array, vector, span or Tensor.
 template <class T>
 concept Contiguous = requires(T& range) {
   std::data(range);
@@ -44,20 +45,21 @@ concept Contiguous = requires(T& range) {
 
 }  // namespace detail
 
-// An integer that names a token of a vocabulary. bool is not one.
+// An integer type, for the index of a token in the vocabulary. bool is not accepted.
 template <class T>
 concept TokenId = std::integral<T> && !std::same_as<std::remove_cv_t<T>, bool>;
 
-// Token ids side by side in memory: an array, vector or span of integers.
+// A contiguous range of token ids, such as an array, vector or span of integers.
 template <class T>
 concept TokenIdSequence = detail::Contiguous<T> && TokenId<detail::element<T>>;
 
-// Floats whose number is part of the type: krait::Tensor<float, n>, std::array<float, n>, float[n], std::span<float, n>.
+// A contiguous range of floats whose length is part of its type: krait::Tensor<float, n>, std::array<float, n>, float[n],
+// std::span<float, n>.
 template <class T>
 concept FloatVector = detail::Contiguous<T> && std::same_as<std::remove_cv_t<detail::element<T>>, float> &&
                       (detail::extent<std::remove_cv_t<T>> > 0);
 
-// Any number of float vectors, side by side in memory: krait::Tensor<float, L, n>, or an array, vector or span of
+// A contiguous range of float vectors of equal length: krait::Tensor<float, L, n>, or an array, vector or span of
 // krait::Tensor<float, n>.
 template <class T>
 concept VectorSequence = detail::Contiguous<T> && FloatVector<detail::element<T>> &&
@@ -65,10 +67,12 @@ concept VectorSequence = detail::Contiguous<T> && FloatVector<detail::element<T>
 
 namespace detail {
 
+// True for the type of krait::no_output.
 template <class Out>
 inline constexpr bool is_no_output = std::is_same_v<std::remove_cvref_t<Out>, NoOutput>;
 
-// Which outputs to compute, deduced from the type of the output argument.
+// The outputs that a call computes, deduced from the type of its output argument: all for a sequence of vectors, the last for
+// one vector, none for krait::no_output.
 template <class Out>
 inline constexpr Emit emit_for = VectorSequence<std::remove_reference_t<Out>> ? Emit::all
                                  : is_no_output<Out>                          ? Emit::nothing

@@ -1,7 +1,7 @@
-// The compile-time diagnostics of step, prefill, forward and Session.
+// Checks the arguments of step, prefill, forward and Session at compile time.
 //
-// One mistake gives one error of one sentence. Each function below returns true if its argument is right; otherwise it
-// fails one static assertion and returns false, and the caller checks nothing else. Arguments are checked from left to right.
+// One mistake causes one error of one sentence. Each function below returns true if its argument is valid. Otherwise it causes
+// one failed static assertion and returns false, and no other argument is checked. Arguments are checked from left to right.
 #ifndef KRAIT_CALLS_CHECK_CALLS_HPP
 #define KRAIT_CALLS_CHECK_CALLS_HPP
 
@@ -14,7 +14,7 @@
 
 namespace krait::check {
 
-// The type of an argument, visible in messages: argument<int>::is_layer.
+// argument<Found> makes the type of an argument appear in error messages, as in argument<int>::is_layer.
 template <class Found>
 struct argument {
   static constexpr bool is_layer = Layer<Found>;
@@ -30,7 +30,8 @@ struct argument {
   static constexpr bool outlives_the_call = std::is_lvalue_reference_v<Passed>;
 };
 
-// The result of a rejected call. It converts to every type, so that the code around the call gives no further error.
+// Rejected is the result type of a call that was rejected. It converts to every type, so that the code around the call causes
+// no further errors.
 struct Rejected {
   template <class T>
   operator T() const;
@@ -40,7 +41,8 @@ struct Rejected {
   std::size_t size() const;
 };
 
-// false without an error for a rejected Stack: its error was given where the type was formed.
+// Checks that `Model` is a layer or model. Returns false without an error for a Stack that was rejected, because its type has
+// caused an error already.
 template <class Model>
 consteval bool model() {
   if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
@@ -48,25 +50,25 @@ consteval bool model() {
   return Layer<Model>;
 }
 
-// S is an lvalue reference unless the state is a temporary.
+// Checks the argument `state`, of type S. S is an lvalue reference unless the argument is a temporary.
 template <class Model, class S>
 consteval bool state() {
   using Found = std::remove_reference_t<S>;
   if constexpr (!std::is_same_v<std::remove_const_t<Found>, State<Model>>) {
     static_assert(got_type<Found>::template wants<State<Model>>,
-                  "krait: the second argument, state, must be a krait::State<Model> of this very model: (model, state, x, y[, scratch])");
+                  "krait: the second argument, state, must be a krait::State<Model> of this model: (model, state, x, y[, scratch])");
     return false;
   } else if constexpr (std::is_const_v<Found>) {
     static_assert(argument<Found>::is_writable, "krait: the second argument, state, must not be const, because the call advances it");
     return false;
   } else {
     static_assert(argument<Found>::template outlives_the_call<S>,
-                  "krait: the second argument, state, must not be a temporary: name it and pass it to the next call as well");
-    return std::is_lvalue_reference_v<S>;
+                  "krait: the second argument, state, must not be a temporary: the next call needs it");
+    return true;
   }
 }
 
-// A step's x: a token id, or a float vector of d_in elements.
+// Checks the argument x of step: a token id, or a vector of d_in floats.
 template <class Model, class In>
 consteval bool input() {
   if constexpr (TakesTokens<Model>) {
@@ -84,15 +86,15 @@ consteval bool input() {
   }
 }
 
-// The xs of a prefill or forward: token ids, or float vectors of d_in elements.
+// Checks the argument xs of prefill and forward: a sequence of token ids, or of vectors of d_in floats.
 template <class Model, class In>
 consteval bool inputs() {
   if constexpr (TakesTokens<Model>) {
-    static_assert(argument<In>::is_token_id_sequence, "krait: tokens must be an array, vector or span of integers");
+    static_assert(argument<In>::is_token_id_sequence, "krait: xs, the token ids, must be an array, vector or span of integers");
     return TokenIdSequence<In>;
   } else if constexpr (!VectorSequence<In>) {
     static_assert(argument<In>::is_vector_sequence,
-                  "krait: xs must be a sequence of float vectors of known length: krait::Tensor<float, L, n>, or an array, vector or span of krait::Tensor<float, n>");
+                  "krait: xs, the tokens, must be a sequence of float vectors whose length is known at compile time: krait::Tensor<float, L, n>, or an array, vector or span of krait::Tensor<float, n>");
     return false;
   } else {
     static_assert(got<detail::length_of<detail::element<In>>>::template wants<Model::d_in>,
@@ -101,7 +103,7 @@ consteval bool inputs() {
   }
 }
 
-// One float vector to write.
+// Checks that an output is a writable vector of d_out floats.
 template <class Model, class Found>
 consteval bool output_vector() {
   if constexpr (!FloatVector<Found>) {
@@ -118,32 +120,33 @@ consteval bool output_vector() {
   }
 }
 
-// A step's y: krait::no_output if the model summarises, or a float vector that exists after the call (std::span is a view of one).
-// several: a prefill's ys, which may also be a sequence of float vectors, and must be one if the model does not summarise.
+// Checks the argument y of step or, if `several` is true, ys of prefill. A vector of d_out floats is accepted unless it is a
+// temporary (a temporary std::span is accepted, because it refers to memory that exists after the call). krait::no_output is
+// accepted only for models that summarise. prefill also accepts a sequence of vectors, and requires one for other models.
 template <class Model, class Out, bool several = false>
 consteval bool output() {
   using Found = std::remove_reference_t<Out>;
   if constexpr (detail::is_no_output<Found>) {
     static_assert(argument<Model>::computes_something_for_its_output_alone,
-                  "krait::no_output: only a language model or a stack that pools computes something for its output alone");
+                  "krait::no_output saves time only with a language model or a stack that pools: pass a vector for the output of other layers");
     return Summarising<Model>;
   } else if constexpr (!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found> &&
                        !std::ranges::enable_borrowed_range<std::remove_cv_t<Found>>) {
     static_assert(argument<Found>::template outlives_the_call<Out>,
-                  "krait: the fourth argument, the output, must not be a temporary, because it would be lost: name it");
+                  "krait: the fourth argument, the output, must not be a temporary: its values would be lost");
     return false;
   } else if constexpr (several && VectorSequence<Found>) {
     return output_vector<Model, detail::element<Found>>();
   } else if constexpr (several && FloatVector<Found> && !Summarising<Model>) {
     static_assert(argument<Found>::is_vector_sequence,
-                  "krait::prefill(layer, state, xs, ys[, scratch]): ys must be a sequence of float vectors, one for each of xs");
+                  "krait::prefill(layer, state, xs, ys[, scratch]): ys must be a sequence of float vectors, one for each token of xs");
     return false;
   } else {
     return output_vector<Model, Found>();
   }
 }
 
-// Any krait::Scratch<Model, n>; a temporary is accepted.
+// Checks the argument scratch: a krait::Scratch<Model, n> of any n, which may be a temporary.
 template <class Model, class Borrowed>
 consteval bool scratch() {
   using Found = std::remove_reference_t<Borrowed>;
@@ -155,12 +158,12 @@ consteval bool scratch() {
     return false;
   } else {
     static_assert(got_type<Found>::template wants<Scratch<Model, Found::chunk>>,
-                  "krait: the fifth argument, scratch, must be a krait::Scratch<Model, n> of this very model");
+                  "krait: the fifth argument, scratch, must be a krait::Scratch<Model, n> of this model");
     return std::is_same_v<Found, Scratch<Model, Found::chunk>>;
   }
 }
 
-// The arguments of step and of prefill, in their order. `Borrowed` is the scratch, or nothing.
+// step and prefill check all arguments of a call in order. `Borrowed` is the type of the scratch if the caller passes one.
 template <class Model, class S, class In, class Out, class... Borrowed>
 consteval bool step() {
   if constexpr (!model<Model>()) return false;
@@ -183,7 +186,7 @@ consteval bool forward() {
     return false;
   } else if constexpr (detail::Contiguous<In> && detail::length_of<In> == 0) {
     static_assert(argument<In>::has_known_length,
-                  "krait::forward(model, xs): xs must have a length known at compile time, other than 0: use krait::prefill for others");
+                  "krait::forward(model, xs): xs must have a length known at compile time and must not be empty; otherwise use krait::prefill");
     return false;
   } else {
     return inputs<Model, In>();
@@ -199,11 +202,11 @@ consteval bool session_model() {
 template <class Model>
 consteval bool session_prefill() {
   static_assert(argument<Model>::computes_something_for_its_output_alone,
-                "krait::Session::prefill(xs): the model must be a language model or a stack that pools; others give an output for each token: use krait::prefill");
+                "krait::Session::prefill(xs): the model must be a language model or a stack that pools; for other models, which give an output for each token, use krait::prefill");
   return Summarising<Model>;
 }
 
-// The types of all arguments, visible in messages.
+// arguments<...> makes the types of all arguments appear in error messages.
 template <class... Found>
 struct arguments {
   static constexpr bool fit = false;

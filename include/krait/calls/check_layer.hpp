@@ -1,4 +1,4 @@
-// The compile-time diagnostics of krait::check_layer: the contract is in nn/layer.hpp.
+// Checks, for krait::check_layer, that a type meets the requirements on layers in nn/layer.hpp.
 #ifndef KRAIT_CALLS_CHECK_LAYER_HPP
 #define KRAIT_CALLS_CHECK_LAYER_HPP
 
@@ -12,7 +12,7 @@
 
 namespace krait::check {
 
-// A layer's type, visible in messages: layer<Mine>::has_d_in.
+// layer<L> makes the type L of a layer appear in error messages, as in layer<Mine>::has_d_in.
 template <class L>
 struct layer {
   static constexpr bool has_d_in = requires { { L::d_in } -> std::same_as<const std::size_t&>; };
@@ -27,13 +27,13 @@ struct layer {
   static constexpr bool has_run = false;
 };
 
-// A layer's State.
+// state_type<S> makes the type S of a layer's State appear in error messages.
 template <class S>
 struct state_type {
   static constexpr bool is_trivially_copyable = std::is_trivially_copyable_v<S>;
 };
 
-// A layer's Scratch<1> and Scratch<4>.
+// scratch_type<One, Four> makes the types Scratch<1> and Scratch<4> of a layer appear in error messages.
 template <class One, class Four>
 struct scratch_type {
   static constexpr bool is_trivial = std::is_trivially_copyable_v<Four> && std::is_trivially_default_constructible_v<Four>;
@@ -41,45 +41,46 @@ struct scratch_type {
   static constexpr bool holds_one_token = sizeof(One) <= sizeof(Four) && alignof(One) <= alignof(Four);
 };
 
-// See layer_type.
+// Checks a layer's Scratch, and that the layer is an aggregate that names its members. Called by layer_type.
 template <class L>
 consteval bool layer_scratch_and_weights() {
   using Facts = layer<L>;
   using Sizes = scratch_type<typename L::template Scratch<1>, typename L::template Scratch<4>>;
   if constexpr (!Sizes::is_trivial)
-    static_assert(Sizes::is_trivial, "krait::check_layer: Scratch must be trivial, without default member initialisers: it is uninitialised memory");
+    static_assert(Sizes::is_trivial, "krait::check_layer: Scratch must be a trivial type, without default member initialisers, because it is uninitialised memory");
   else if constexpr (!Sizes::has_chunk)
     static_assert(Sizes::has_chunk, "krait::check_layer: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
   else if constexpr (!Sizes::holds_one_token)
-    static_assert(Sizes::holds_one_token, "krait::check_layer: Scratch<1> must not be larger than Scratch<4>, because step may be given either");
+    static_assert(Sizes::holds_one_token, "krait::check_layer: Scratch<1> must not be larger than Scratch<4>, because callers may pass either to step");
   else if constexpr (!Facts::marks_are_constants)
     static_assert(Facts::marks_are_constants,
-                  "krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment are constants: static constexpr bool works_in_place = true");
+                  "krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment must be constants, as in static constexpr bool works_in_place = true");
   else if constexpr (!Facts::is_trivially_copyable_aggregate)
-    static_assert(Facts::is_trivially_copyable_aggregate, "krait::check_layer: the layer must be a trivially copyable aggregate: no constructors, no pointers to its own memory");
+    static_assert(Facts::is_trivially_copyable_aggregate, "krait::check_layer: the layer must be a trivially copyable aggregate, without constructors");
   else if constexpr (!Facts::names_its_members)
-    static_assert(Facts::names_its_members, "krait::check_layer: the layer must name its members with KRAIT_PARAMS(Type, (MemberType, member), ...): others are not loaded");
+    static_assert(Facts::names_its_members, "krait::check_layer: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores others");
   else
     return true;
   return false;
 }
 
-// Whether everything but `run` is there. The first thing that is missing is the only error.
+// Returns whether the type L meets every requirement on layers except the function `run`. The first requirement that it does
+// not meet causes the only error.
 template <class L>
 consteval bool layer_type() {
   using Facts = layer<L>;
   if constexpr (!Facts::has_d_in)
-    static_assert(Facts::has_d_in, "krait::check_layer: the layer needs `static constexpr std::size_t d_in`: floats of a token before it");
+    static_assert(Facts::has_d_in, "krait::check_layer: the layer needs `static constexpr std::size_t d_in`, the number of floats in its input for one token");
   else if constexpr (!Facts::has_d_out)
-    static_assert(Facts::has_d_out, "krait::check_layer: the layer needs `static constexpr std::size_t d_out`: floats of a token after it");
+    static_assert(Facts::has_d_out, "krait::check_layer: the layer needs `static constexpr std::size_t d_out`, the number of floats in its output for one token");
   else if constexpr (L::d_in == 0)
     static_assert(got<L::d_in>::template at_least<1>, "krait::check_layer: d_in must be at least 1");
   else if constexpr (L::d_out == 0)
     static_assert(got<L::d_out>::template at_least<1>, "krait::check_layer: d_out must be at least 1");
   else if constexpr (!Facts::has_multiply_adds)
-    static_assert(Facts::has_multiply_adds, "krait::check_layer: the layer needs `static constexpr std::size_t multiply_adds`: those of one token");
+    static_assert(Facts::has_multiply_adds, "krait::check_layer: the layer needs `static constexpr std::size_t multiply_adds`, the number of multiply-adds for one token");
   else if constexpr (!Facts::has_state)
-    static_assert(Facts::has_state, "krait::check_layer: the layer needs a type State; if nothing is kept between tokens: using State = krait::NoState");
+    static_assert(Facts::has_state, "krait::check_layer: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
   else if constexpr (!state_type<typename L::State>::is_trivially_copyable)
     static_assert(state_type<typename L::State>::is_trivially_copyable,
                   "krait::check_layer: State must be trivially copyable, because copying its bytes saves it");

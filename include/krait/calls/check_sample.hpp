@@ -1,4 +1,4 @@
-// The compile-time diagnostics of sample.
+// Checks the arguments of sample at compile time.
 #ifndef KRAIT_CALLS_CHECK_SAMPLE_HPP
 #define KRAIT_CALLS_CHECK_SAMPLE_HPP
 
@@ -11,12 +11,13 @@
 #include "krait/core/sampling.hpp"
 
 namespace krait::check {
+// The vocab_size of a FilteredSampler<vocab_size>, 0 for other types.
 template <class T>
 inline constexpr std::size_t filtered_vocab_size = 0;
 template <std::size_t vocab_size>
 inline constexpr std::size_t filtered_vocab_size<FilteredSampler<vocab_size>> = vocab_size;
 
-// The one message for arguments that sample() does not take.
+// Checks the arguments of sample(). The first argument that it does not accept causes the only error.
 template <class Logits, class AnySampler>
 consteval bool check_sample() {
   using Plain = std::remove_cvref_t<AnySampler>;
@@ -26,7 +27,7 @@ consteval bool check_sample() {
   constexpr bool is_variable = std::is_lvalue_reference_v<AnySampler> && !std::is_const_v<std::remove_reference_t<AnySampler>>;
   if constexpr (!are_floats) {
     static_assert(are_floats,
-                  "krait::sample(logits, sampler): logits must be floats side by side, such as the output of step");
+                  "krait::sample(logits, sampler): logits must be a contiguous range of floats, such as the output of step");
     return false;
   } else if constexpr (!is_sampler) {
     static_assert(is_sampler,
@@ -34,16 +35,15 @@ consteval bool check_sample() {
     return false;
   } else if constexpr (!is_variable) {
     static_assert(is_variable,
-                  "krait::sample(logits, sampler): sampler must be a variable that is not const: a draw advances it");
+                  "krait::sample(logits, sampler): sampler must be a variable that is not const, because a draw advances it");
     return false;
   } else if constexpr (vocab_size > 0 && found == 0) {
     static_assert(found > 0,
-                  "krait::sample(logits, sampler): a FilteredSampler<vocab_size> takes logits of a length known at "
-                  "compile time: pass std::span<const float, vocab_size>(logits)");
+                  "krait::sample: FilteredSampler needs logits of constant length: std::span<const float, vocab_size>(logits)");
     return false;
   } else if constexpr (vocab_size > 0) {
     static_assert(got<found>::template wants<vocab_size>,
-                  "krait::sample(logits, sampler): a FilteredSampler<vocab_size> takes vocab_size logits");
+                  "krait::sample(logits, sampler): for a FilteredSampler<vocab_size>, logits must have vocab_size elements");
     return found == vocab_size;
   }
   return true;

@@ -1,6 +1,6 @@
-// What compile-time messages are made of. Values made visible: got<48>::wants<64> appears in the error with both numbers
-// in it. And one misuse, one message: what is wrong is said by a function, for a class in which an assertion fails drags
-// others down with it (clang), and layers of wrong dims are then formed with repaired ones, so that nothing else fails.
+// Defines what compile-time checks share. The template got<48>::wants<64> makes compilers print both numbers in an error.
+// Checks are functions, because after a failed assertion in a class clang reports errors in other classes as well. A layer with
+// wrong dims is then defined with repaired dims, so that one mistake causes one error.
 #ifndef KRAIT_CORE_CHECK_HPP
 #define KRAIT_CORE_CHECK_HPP
 
@@ -11,6 +11,7 @@
 
 namespace krait::check {
 
+// got<found>::wants<wanted> and its neighbours are conditions of static assertions whose text contains both numbers.
 template <std::size_t found>
 struct got {
   template <std::size_t wanted>
@@ -23,14 +24,14 @@ struct got {
   static constexpr bool between = found >= least && found <= most;
 };
 
-// The same for types: got_type<A>::wants<B>.
+// got_type<A>::wants<B> is a condition of static assertions whose text contains both types.
 template <class Found>
 struct got_type {
   template <class Wanted>
   static constexpr bool wants = std::is_same_v<Found, Wanted>;
 };
 
-// The dims with each impossible size replaced by a possible one; possible dims stay as they are.
+// Returns the dims with every invalid size replaced by a valid one. Valid dims are unchanged.
 template <class Dims>
 consteval Dims repaired(Dims dims) {
   const auto mend = [](std::size_t& size) { size = size == 0 ? 1 : size; };
@@ -52,7 +53,7 @@ consteval Dims repaired(Dims dims) {
 }
 consteval bool valid(const auto& dims) { return repaired(dims) == dims; }
 
-// The one thing to be said about dims that are not possible. For BlockDims, ModelDims and SsmDims.
+// Reports the first invalid member of BlockDims, ModelDims or SsmDims in a compile error.
 template <auto dims>
 consteval bool check_dims() {
   constexpr bool has_expand = requires { dims.expand; };
@@ -64,19 +65,22 @@ consteval bool check_dims() {
     static_assert(got<dims.d_model>::template at_least<1>, "krait: d_model must be at least 1");
   } else if constexpr (dims.d_inner == 0) {
     static_assert(got<dims.d_inner>::template at_least<1>,
-                  "krait: d_inner must be at least 1: unresolved dims? write krait::resolve(dims)");
+                  "krait: d_inner must be at least 1: use krait::resolve(dims), which fills in defaults");
   } else if constexpr (requires { requires dims.expand != 0; }) {
-    static_assert(got<dims.expand>::template wants<0>, "krait: expand must be 0 where d_inner is given: give one of them, not both");
+    static_assert(got<dims.expand>::template wants<0>,
+                  "krait: expand must be 0 if d_inner is given: set one of them, not both");
   } else if constexpr (requires { requires dims.d_conv == 0; }) {
-    static_assert(got<dims.d_conv>::template at_least<1>, "krait: d_conv must be at least 1: a convolution needs one tap");
+    static_assert(got<dims.d_conv>::template at_least<1>,
+                  "krait: d_conv, the number of taps of the convolution, must be at least 1");
   } else if constexpr (dims.d_state == 0) {
-    static_assert(got<dims.d_state>::template at_least<1>, "krait: d_state must be at least 1: the recurrence needs a state");
+    static_assert(got<dims.d_state>::template at_least<1>,
+                  "krait: d_state, the number of states of each channel, must be at least 1");
   } else if constexpr (dims.dt_rank == 0) {
     static_assert(got<dims.dt_rank>::template at_least<1>,
-                  "krait: dt_rank must be at least 1: unresolved dims? write krait::resolve(dims)");
+                  "krait: dt_rank must be at least 1: use krait::resolve(dims), which fills in defaults");
   } else {
     static_assert(got<dims.dt_rank>::template at_most<dims.d_inner>,
-                  "krait: dt_rank must not exceed d_inner: it is the rank of a projection to d_inner");
+                  "krait: dt_rank must not exceed d_inner, because it is the rank of a projection to d_inner");
   }
   return true;
 }

@@ -32,6 +32,13 @@ struct Real {
 //   int8  integers within +-127, with one float32 scale for each output; a layer's inputs are rounded to 16-bit integers
 enum class Storage : unsigned char { f32, bf16, f16, int8 };
 
+// ActivationFunction is the function that an Activation layer applies to each channel. PyTorch's names; erf and tanh are the
+// exact and the approximate form of GELU, x Phi(x), where Phi is the normal distribution.
+//   relu       max(x, 0)                  gelu_erf    x (1 + erf(x / sqrt(2))) / 2
+//   silu       x / (1 + e^-x)             gelu_tanh   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+//   sigmoid    1 / (1 + e^-x)             tanh        tanh(x)
+enum class ActivationFunction : unsigned char { relu, silu, gelu_erf, gelu_tanh, tanh, sigmoid };
+
 // LinearDims are the dims of Linear: y = W x + bias, where x is [d_in], y is [d_out] and the bias is optional.
 struct LinearDims {
   std::size_t d_in = 0;
@@ -67,6 +74,7 @@ struct SsmDims {
   bool x_bias = false;
   bool dt_bias = false;
   bool out_bias = false;     // whether out_proj has a bias; only SelectiveStateSpace has an out_proj
+  Real dt_b_c_eps = 0;       // as in BlockDims; 0 in SelectiveStateSpace
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
@@ -83,7 +91,8 @@ struct SsmDims {
   bool x_bias = false;                                                                                                \
   bool dt_bias = true;                                                                                                \
   bool out_bias = false;                                                                                              \
-  bool norm_bias = false;
+  bool norm_bias = false;                                                                                             \
+  Real dt_b_c_eps = 0;        /* eps of RMS norms without weights of dt, B and C (FalconMamba: 1e-6); 0: no norms */
 
 // BlockDims are the dims of MambaBlock and of ResidualBlock, which consists of a norm and a MambaBlock.
 struct BlockDims {
@@ -158,12 +167,12 @@ constexpr ModelDims noxton(ModelDims dims) {
 constexpr BlockDims block_dims(const ModelDims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .dt_rank = m.dt_rank, .in_bias = m.in_bias, .conv_bias = m.conv_bias, .x_bias = m.x_bias,
-          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .norm_eps = m.norm_eps,
-          .storage = m.storage};
+          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .dt_b_c_eps = m.dt_b_c_eps,
+          .norm_eps = m.norm_eps, .storage = m.storage};
 }
 constexpr SsmDims ssm_dims(const BlockDims& b) {
   return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias,
-          .storage = b.storage};
+          .dt_b_c_eps = b.dt_b_c_eps, .storage = b.storage};
 }
 constexpr NormDims norm_dims(const BlockDims& b) { return {.d_model = b.d_model, .bias = b.norm_bias, .eps = b.norm_eps}; }
 

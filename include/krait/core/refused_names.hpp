@@ -3,7 +3,9 @@
 // error that names it and defines KRAIT_REFUSED, so that nothing else of the library is compiled. This file has no include
 // guard, because a macro may be defined between two headers.
 #ifndef KRAIT_REFUSED
-#if defined(Conv1d)
+#if defined(Activation)
+#error "krait: `Activation` is defined as a macro: #undef it before including krait"
+#elif defined(Conv1d)
 #error "krait: `Conv1d` is defined as a macro: #undef it before including krait"
 #elif defined(Embedding)
 #error "krait: `Embedding` is defined as a macro: #undef it before including krait"
@@ -11,6 +13,10 @@
 #error "krait: `FileBytes` is defined as a macro: #undef it before including krait"
 #elif defined(FilteredSampler)
 #error "krait: `FilteredSampler` is defined as a macro: #undef it before including krait"
+#elif defined(Gelu)
+#error "krait: `Gelu` is defined as a macro: #undef it before including krait"
+#elif defined(GeluTanh)
+#error "krait: `GeluTanh` is defined as a macro: #undef it before including krait"
 #elif defined(Image)
 #error "krait: `Image` is defined as a macro: #undef it before including krait"
 #elif defined(ImageFile)
@@ -35,6 +41,8 @@
 #error "krait: `Penalties` is defined as a macro: #undef it before including krait"
 #elif defined(Problem)
 #error "krait: `Problem` is defined as a macro: #undef it before including krait"
+#elif defined(Relu)
+#error "krait: `Relu` is defined as a macro: #undef it before including krait"
 #elif defined(ResidualBlock)
 #error "krait: `ResidualBlock` is defined as a macro: #undef it before including krait"
 #elif defined(RmsNorm)
@@ -49,6 +57,10 @@
 #error "krait: `SelectiveStateSpaceModel` is defined as a macro: #undef it before including krait"
 #elif defined(Session)
 #error "krait: `Session` is defined as a macro: #undef it before including krait"
+#elif defined(Sigmoid)
+#error "krait: `Sigmoid` is defined as a macro: #undef it before including krait"
+#elif defined(Silu)
+#error "krait: `Silu` is defined as a macro: #undef it before including krait"
 #elif defined(Snapshot)
 #error "krait: `Snapshot` is defined as a macro: #undef it before including krait"
 #elif defined(Stack)
@@ -61,6 +73,8 @@
 #error "krait: `StepByLayer` is defined as a macro: #undef it before including krait"
 #elif defined(Storage)
 #error "krait: `Storage` is defined as a macro: #undef it before including krait"
+#elif defined(Tanh)
+#error "krait: `Tanh` is defined as a macro: #undef it before including krait"
 #elif defined(Tensor)
 #error "krait: `Tensor` is defined as a macro: #undef it before including krait"
 #elif defined(apply_penalties)

@@ -1,4 +1,4 @@
-// What went wrong with bytes from outside, in a form that needs no heap.
+// Defines Status, the result of functions that read files and other untrusted bytes. It needs no heap.
 #ifndef KRAIT_CORE_STATUS_HPP
 #define KRAIT_CORE_STATUS_HPP
 
@@ -10,7 +10,8 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// The number of bytes of the UTF-8 code point at the start of `text`, which must not be empty; 1 if it is not valid UTF-8.
+// Returns the number of bytes of the UTF-8 code point at the start of `text`, or 1 if it is not valid UTF-8. `text` must not be
+// empty.
 constexpr std::size_t code_point_bytes(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(text[i])}; };
   const std::size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC0 ? 2 : 1;
@@ -25,27 +26,28 @@ constexpr std::size_t code_point_bytes(std::string_view text) noexcept {
   return byte(0) < 0xF8 && is_shortest && !is_surrogate && value <= 0x10FFFFu ? size : 1;
 }
 
+// Problem is the kind of problem that a Status reports.
 enum class Problem {
   none,
-  cannot_read,       // the file: missing, a folder, unreadable
+  cannot_read,       // a file that is missing, unreadable or a folder
   cannot_write,
-  truncated,         // fewer bytes than announced
+  truncated,         // fewer bytes than the header says
   other_format,      // a file of another format, named by its first bytes
   header_too_large,
   header_not_json,
   header_form,       // JSON, but not the objects and arrays that the format requires
   duplicate,         // a name that occurs twice
-  bad_dtype,         // a dtype that is not read
+  bad_dtype,         // a dtype that load does not support
   bad_shape,
-  bad_offsets,       // out of range, or of another size than the shape's
+  bad_offsets,       // data that is out of range or does not have the shape's size
   overlap,           // bytes that belong to two tensors
   hole,              // bytes that belong to no tensor
   missing,           // the file lacks a parameter of the model
   unknown,           // the file has a tensor that is not a parameter of the model
   not_finite,        // NaN, or infinity where it has no meaning
   head_not_tied,     // the file's head differs from its embedding, and the model has one tensor for both
-  misaligned,        // bytes to be viewed in place
-  not_an_image,      // the header of an image or snapshot: this and the next three
+  misaligned,        // the address of an image is not a multiple of 64
+  not_an_image,      // wrong magic bytes at the start of an image or snapshot
   bad_byte_order,
   bad_version,
   bad_checksum,

@@ -1,4 +1,4 @@
-// The headers of images and snapshots, and the checks of bytes that may be anything.
+// Defines the headers of images and snapshots, and checks untrusted bytes against them.
 #ifndef KRAIT_IMAGE_FORMAT_HPP
 #define KRAIT_IMAGE_FORMAT_HPP
 
@@ -16,28 +16,30 @@
 
 namespace krait {
 
-// An image begins on, and is parted at, multiples of this many bytes: a model's alignment.
+// The alignment in bytes of an image and of its sections, which is the alignment of a model.
 inline constexpr std::size_t image_alignment = 64;
 
-// What an image and a snapshot begin with.
+// FormatHeader is the first part of the header of images and snapshots.
 struct FormatHeader {
   std::array<char, 8> magic;
   std::uint32_t byte_order;
   std::uint32_t version;
   KRAIT_INLINE bool operator==(const FormatHeader&) const = default;
 };
+// The value of byte_order as written by the machine that made the file; bytes of the opposite order read as 0x04030201.
 inline constexpr std::uint32_t native_order = 0x01020304;
 
+// ImageHeader is the first 64 bytes of an image. The text of the model's structure and the model follow.
 struct ImageHeader {
-  // The version grows whenever the same structure comes to lie otherwise.
+  // The version is incremented when the memory layout of any model changes.
   static constexpr FormatHeader wanted{{'K', 'R', 'A', 'I', 'T', '\r', '\n', '\x1A'}, native_order, 2};
 
   FormatHeader format;
   std::uint32_t model_bytes;
-  std::uint32_t structure_bytes;  // zeros behind the text, up to a whole 64
-  std::uint32_t fingerprint;      // CRC-32 of the structure's text and then the model
+  std::uint32_t structure_bytes;  // length of the structure's text, which zeros pad to a multiple of 64
+  std::uint32_t fingerprint;      // CRC-32 of the structure's text followed by the model
   std::array<std::uint32_t, 8> zeros;
-  std::uint32_t checksum;  // CRC-32 of all of the above and then the structure with its zeros
+  std::uint32_t checksum;  // CRC-32 of the members above followed by the structure's padded text
 };
 static_assert(sizeof(ImageHeader) == image_alignment);
 
@@ -45,14 +47,16 @@ static_assert(sizeof(ImageHeader) == image_alignment);
 
 namespace krait::detail::inline KRAIT_BUILD {
 
+// Returns the characters of a text as bytes.
 inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
+// Returns the value of ImageHeader::checksum for a header and the structure's padded text.
 inline std::uint32_t header_checksum(const ImageHeader& header, std::span<const std::byte> text) {
   const auto bytes = std::as_bytes(std::span(&header, 1));
   return crc32(text, crc32(bytes.first(offsetof(ImageHeader, checksum))));
 }
 
-// What stands before the first `end`; the text loses it and the `end`.
+// Removes the part of `text` up to the first character `end`, and returns it without that character.
 inline std::string_view take_until(char end, std::string_view& text) {
   const std::size_t size = std::min(text.find(end), text.size());
   const std::string_view taken(text.data(), size);
@@ -60,34 +64,35 @@ inline std::string_view take_until(char end, std::string_view& text) {
   return taken;
 }
 
-// The first line in which two structures differ.
+// Returns a Status with the first line in which the structures of two models differ, ok if they are equal.
 inline Status compare_structure(std::string_view found, std::string_view wanted) {
   while (!found.empty() || !wanted.empty()) {
     const std::string_view line = take_until('\n', found), wanted_line = take_until('\n', wanted);
     if (line == wanted_line) continue;
     std::string_view facts = line, wanted_facts = wanted_line;
     const std::string_view name = take_until(' ', facts), wanted_name = take_until(' ', wanted_facts);
-    return {Problem::other_model, wanted_line.empty() ? "behind the last parameter" : wanted_name,
+    return {Problem::other_model, wanted_line.empty() ? "after the last parameter" : wanted_name,
             line.empty() ? "the end" : name == wanted_name ? facts : line, wanted_line.empty() ? "the end" : wanted_facts};
   }
   return {};
 }
 
-// "64 bytes".
+// Returns a number as text, followed by `unit`, such as "64 bytes".
 inline Text<80> count(std::size_t number, std::string_view unit) { return (Text<80>() += number) += unit; }
 
+// Checks magic bytes, byte order and version of an image or snapshot; `where` is its name in the Status.
 inline Status check_format(std::string_view where, const FormatHeader& found, const FormatHeader& wanted) {
   const auto text = [](const FormatHeader& format) { return std::string_view(format.magic.data(), format.magic.size()); };
   if (found.magic != wanted.magic) return {Problem::not_an_image, where, text(found), text(wanted)};
   if (found.byte_order != wanted.byte_order)
-    return {Problem::bad_byte_order, where, found.byte_order == 0x04030201 ? "the opposite order" : "no known order",
+    return {Problem::bad_byte_order, where, found.byte_order == 0x04030201 ? "the opposite order" : "an invalid byte order",
             "this machine's"};
   if (found.version != wanted.version)
     return {Problem::bad_version, where, count(found.version, ""), count(wanted.version, "")};
   return {};
 }
 
-// All that is to be checked of an image, whatever its model's type.
+// Checks that `bytes` are a complete and undamaged image of a model with this structure and size.
 inline Status check_image(std::span<const std::byte> bytes, std::string_view structure, std::size_t model_bytes) {
   ImageHeader header;
   if (bytes.size() < sizeof(header))
@@ -102,7 +107,7 @@ inline Status check_image(std::span<const std::byte> bytes, std::string_view str
   const std::size_t text_blocks = header.structure_bytes / image_alignment + (header.structure_bytes % image_alignment != 0);
   if (behind.size() / image_alignment < text_blocks)
     return {Problem::truncated, "image", count(behind.size(), " bytes of structure"),
-            count(header.structure_bytes, " and zeros up to a whole 64")};
+            count(header.structure_bytes, " padded to a multiple of 64")};
   const auto text = behind.first(text_blocks * image_alignment), model = behind.subspan(text.size());
   if (const std::uint32_t found = header_checksum(header, text); found != header.checksum)
     return {Problem::bad_checksum, "image's header", count(found, ""), count(header.checksum, "")};

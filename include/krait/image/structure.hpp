@@ -1,4 +1,4 @@
-// A model's structure as text: names, shapes and storage types. Two models whose bytes mean the same have the same structure.
+// Defines `structure`, a text with the names, shapes and storage types of a model's parameters.
 #ifndef KRAIT_IMAGE_STRUCTURE_HPP
 #define KRAIT_IMAGE_STRUCTURE_HPP
 
@@ -17,7 +17,8 @@ namespace krait::detail::inline KRAIT_BUILD {
 
 using StructureLine = Text<192>;
 
-// " f32 [64, 40]", and what else decides where a tensor's elements rest.
+// describe_storage, describe_order and describe_tensor append the description of a tensor's layout to a line, such as
+// " f32 [256, 64] in 2 groups".
 template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
 constexpr void describe_storage(StructureLine& line, const Panels<order, columns, width, storage>*) {
   constexpr std::array<std::string_view, 4> names{"f32", "bf16", "f16", "int8"};
@@ -37,7 +38,15 @@ constexpr void describe_tensor(StructureLine& line) {
   describe_order(line, tensor);
 }
 
-// Writes a line for everything in a model that decides what its bytes mean. The elements of an array are described once.
+// Appends the name of what a layer computes, such as " gelu_tanh", if the layer has a structure_kind because its parameters,
+// state and eps do not distinguish it from others.
+template <class Part>
+constexpr void describe_kind(StructureLine& line) {
+  if constexpr (requires { Part::structure_kind; }) (line += " ") += Part::structure_kind;
+}
+
+// Appends to `sink` a line for every part of a model that affects the meaning of the model's bytes. The layers of an array are
+// described once.
 template <class Model, class Sink>
 constexpr void describe_model(Sink& sink) {
   StructureLine title(TakesTokens<Model> ? "model tokens below " : "model [");
@@ -48,17 +57,21 @@ constexpr void describe_model(Sink& sink) {
       describe_tensor<Part>(line);
       sink += line += "\n";
     } else if constexpr (Reflected<Part>) {
-      if constexpr (requires { Part::eps; })
+      if constexpr (requires { requires Part::dt_b_c_eps > 0.0f; })
+        sink += ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(double{Part::dt_b_c_eps} * 1e12 + 0.5)) += "e-12\n";
+      else if constexpr (requires { Part::eps; })
         sink += ((line += " eps ") += static_cast<std::uint64_t>(double{Part::eps} * 1e12 + 0.5)) += "e-12\n";
     } else if constexpr (requires { std::tuple_size<Part>::value; }) {
       sink += ((line += " array of ") += std::tuple_size_v<Part>) += "\n";
     } else if constexpr (Layer<Part>) {
+      describe_kind<Part>(line);
       sink += ((((line += " layer [") += Part::d_out) += "] with a state of ") += state_bytes<Part>) += " bytes\n";
     }
   };
   visit_types<Model>(NamePath{}, 1, describe);
 }
 
+// TextLength is a sink that counts characters.
 struct TextLength {
   std::size_t size = 0;
   constexpr void operator+=(std::string_view more) { size += more.size(); }
@@ -80,8 +93,9 @@ consteval auto make_structure() {
 
 namespace krait {
 
-// What a model is made of, in lines such as "mixer.in_proj.weight f32 [256, 64] in 2 groups": two models whose bytes mean
-// the same have the same structure. Made at compile time.
+// structure<Model> is a text that describes a model, made at compile time, in lines such as "mixer.in_proj.weight f32 [256, 64]
+// in 2 groups". Models with equal structures have the same parameters in the same layout, so an image of one is an image of the
+// other.
 template <Layer Model>
 inline constexpr auto structure = detail::make_structure<Model>();
 

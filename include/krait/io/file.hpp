@@ -1,4 +1,4 @@
-// Reads and writes whole files.
+// Defines read_file and write_file, which read and write whole files.
 #ifndef KRAIT_IO_FILE_HPP
 #define KRAIT_IO_FILE_HPP
 
@@ -23,7 +23,7 @@
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Allocates memory that starts at a multiple of `alignment`.
+// AlignedAllocator is an allocator for containers whose memory is to be aligned to `alignment` bytes.
 template <class T, std::size_t alignment>
 struct AlignedAllocator {
   using value_type = T;
@@ -41,21 +41,22 @@ struct AlignedAllocator {
   bool operator==(const AlignedAllocator&) const = default;
 };
 
+// Returns the Status of a file that cannot be read or written, with the end of its path.
 inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
   std::string name = path.string();
-  if (const std::size_t room = decltype(Status::where)::max_size; name.size() > room) {  // the end identifies the file
+  if (const std::size_t room = decltype(Status::where)::max_size; name.size() > room) {  // keeps the end of a long path
     std::size_t cut = name.size() - room + 3;
-    for (int i = 0; i < 3 && (name[cut] & 0xC0) == 0x80; ++i) ++cut;  // not within a code point
+    for (int i = 0; i < 3 && (name[cut] & 0xC0) == 0x80; ++i) ++cut;  // skips the rest of a UTF-8 code point that would be cut
     name.replace(0, cut, "...");
   }
   return {problem, name, reason,
           problem == Problem::cannot_read ? "a readable file that is not empty" : "a path that can be written"};
 }
-// The system's message for the latest stream operation, or a general one if the system gave none.
+// Returns the system's error message for the latest stream operation, or a general message if there is none.
 inline std::string stream_reason() {
   return errno == 0 ? "input or output failed" : std::generic_category().message(errno);
 }
-// The size of a regular file that is not empty.
+// Writes the size of a file in bytes to `size`. Fails for an empty file and for anything that is not a regular file.
 inline Status file_size(const std::filesystem::path& path, std::size_t& size) {
   std::error_code error;
   const std::uintmax_t found = std::filesystem::file_size(path, error);
@@ -69,11 +70,11 @@ inline Status file_size(const std::filesystem::path& path, std::size_t& size) {
 
 namespace krait::inline KRAIT_BUILD {
 
-// A file's bytes, stored at a multiple of 64 as view_image() requires.
+// FileBytes is a vector of bytes that is aligned to 64 bytes, as view_image() requires.
 using FileBytes = std::vector<std::byte, detail::AlignedAllocator<std::byte, 64>>;
 
-// read_file(path, bytes): reads all bytes of a regular file into FileBytes or another std::vector<std::byte>. Refuses a file that
-// is missing, empty, a directory or unreadable; `bytes` is then unchanged. Allocates the file's size.
+// read_file(path, bytes) reads a whole file into FileBytes or another std::vector<std::byte>. Fails if the file is missing,
+// empty, a directory or unreadable; `bytes` is then unchanged. Allocates as many bytes as the file has.
 template <class Allocator>
 Status read_file(const std::filesystem::path& path, std::vector<std::byte, Allocator>& bytes) {
   std::size_t size = 0;
@@ -83,14 +84,14 @@ Status read_file(const std::filesystem::path& path, std::vector<std::byte, Alloc
   if (!stream) return detail::file_problem(Problem::cannot_read, path, detail::stream_reason());
   std::vector<std::byte, Allocator> read(size);
   if (!stream.read(reinterpret_cast<char*>(read.data()), static_cast<std::streamsize>(size)))
-    return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the file's size");
+    return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the size of the file");
   bytes = std::move(read);
   return {};
 }
 
-// write_file(bytes, path): writes a file beside the path and renames it when it is complete, so a file of that name is always
-// either the old or the new one. Replaces a symbolic link, and gives a new file's permissions. Whether the bytes survive a loss of
-// power depends on the file system.
+// write_file(bytes, path) writes a file or replaces one. It writes a temporary file in the same folder and then renames it, so
+// that the path always refers to either the complete old file or the complete new one. A symbolic link is replaced, and the
+// file gets the permissions of a new file. The file system decides whether the bytes survive a loss of power.
 inline Status write_file(std::span<const std::byte> bytes, const std::filesystem::path& path) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
   std::filesystem::path beside = path;

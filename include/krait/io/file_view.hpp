@@ -1,4 +1,4 @@
-// The bytes of a file that stay in place: mapped on POSIX, read into aligned memory elsewhere.
+// Defines FileView, which gives read access to the bytes of a file: by mmap on POSIX, and in aligned heap memory elsewhere.
 #ifndef KRAIT_IO_FILE_VIEW_HPP
 #define KRAIT_IO_FILE_VIEW_HPP
 
@@ -25,7 +25,7 @@
 namespace krait::detail::inline KRAIT_BUILD {
 
 #ifdef KRAIT_MAPS_FILES
-// A read-only mapping. It starts at a page, so at a multiple of 64.
+// FileView maps a file read-only. The mapping starts at a page boundary, so it is aligned to 64 bytes.
 class FileView {
  public:
   FileView() = default;
@@ -38,7 +38,7 @@ class FileView {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   }
 
-  // For a view without bytes.
+  // Maps a file. Requires that the view has no file yet.
   Status open(const std::filesystem::path& path) {
     std::size_t size = 0;
     if (Status status = file_size(path, size); !status) return status;
@@ -58,6 +58,7 @@ class FileView {
 };
 #undef KRAIT_MAPS_FILES
 #else
+// FileView reads a file into memory that is aligned to 64 bytes.
 class FileView {
  public:
   Status open(const std::filesystem::path& path) { return read_file(path, bytes_); }

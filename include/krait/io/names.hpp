@@ -1,4 +1,4 @@
-// Names of parameters in checkpoints that differ from for_each_param's.
+// Defines the names that Hugging Face's checkpoints give to parameters, where they differ from mamba-ssm's names.
 #ifndef KRAIT_IO_NAMES_HPP
 #define KRAIT_IO_NAMES_HPP
 
@@ -11,10 +11,11 @@
 
 namespace krait::detail::inline KRAIT_BUILD {
 
+// The names of the embedding and of the output head in mamba-ssm's checkpoints.
 inline constexpr std::string_view embedding_name = "backbone.embedding.weight";
 inline constexpr std::string_view head_name = "lm_head.weight";
 
-// Hugging Face's name of a parameter (transformers, MambaForCausalLM), if it differs from mamba-ssm's.
+// Returns the name in Hugging Face's checkpoints (transformers, MambaForCausalLM) of a parameter with mamba-ssm's name `name`.
 constexpr std::string_view hugging_face_name(std::string_view name) noexcept {
   return name == embedding_name ? "backbone.embeddings.weight" : name;
 }

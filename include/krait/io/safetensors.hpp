@@ -1,5 +1,6 @@
-// The safetensors container (huggingface/safetensors, README "Format"): eight bytes of header length, a JSON header that
-// names each tensor with dtype, shape and data offsets, and the data. Host only: it allocates.
+// Parses safetensors files (format: huggingface/safetensors, README "Format"). A file consists of the header's length in eight
+// bytes, a JSON header that gives name, dtype, shape and data offsets of each tensor, and the data. For hosts only, because it
+// allocates.
 #ifndef KRAIT_IO_SAFETENSORS_HPP
 #define KRAIT_IO_SAFETENSORS_HPP
 
@@ -25,7 +26,7 @@
 
 namespace krait::safetensors::inline KRAIT_BUILD {
 
-// The dtypes of safetensors 0.8 and the bits of an element (safetensors/src/tensor.rs: Dtype::bitsize).
+// The dtypes of safetensors 0.8 and the number of bits of an element (safetensors/src/tensor.rs: Dtype::bitsize).
 struct Dtype {
   std::string_view name;
   std::size_t bits;
@@ -36,7 +37,7 @@ inline constexpr Dtype dtypes[] = {
     {"I64", 64},    {"U64", 64},    {"F8_E4M3", 8}, {"F8_E5M2", 8},    {"F8_E8M0", 8},     {"F8_E4M3FNUZ", 8},
     {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
 
-// Files that are often passed in place of a safetensors file, by their first bytes, and what the user should pass.
+// OtherFormat is a file format that users confuse with safetensors: its first bytes, its name, and the file to use instead.
 struct OtherFormat {
   std::string_view magic, name, wanted;
 };
@@ -48,20 +49,22 @@ inline constexpr OtherFormat other_formats[] = {
     {"GGUF", "a GGUF file", "a safetensors file"},
     {"\x89HDF\r\n\x1A\n", "an HDF5 file", "a safetensors file"}};
 
-// A tensor of the file. Its data is a part of the bytes that were parsed: little-endian, row-major, unaligned. A dtype that is
-// not in the table above is possible, because newer versions of the format may have more; data then has any size.
+// Entry is a tensor of a safetensors file. `data` refers to the bytes that were parsed; it is little-endian, row-major and
+// unaligned. `dtype` may be a string that is not in `dtypes`, because newer versions of the format may add some; the size of
+// `data` is then unchecked.
 struct Entry {
   std::string name;
   std::string dtype;
   std::vector<std::uint64_t> shape;
-  std::uint64_t begin = 0;  // in the data
-  std::uint64_t end = 0;
+  std::uint64_t begin = 0;  // offset in bytes from the start of the file's data
+  std::uint64_t end = 0;    // offset of the first byte after the tensor
   std::span<const std::byte> data;
 };
 
+// File is the content of a parsed safetensors file.
 struct File {
-  std::vector<Entry> entries;                   // in the order of their names
-  std::map<std::string, std::string> metadata;  // the header's __metadata__
+  std::vector<Entry> entries;                   // the tensors, sorted by name
+  std::map<std::string, std::string> metadata;  // the strings of the header's __metadata__
 
   const Entry* find(std::string_view name) const {
     const auto found =
@@ -70,18 +73,19 @@ struct File {
   }
 };
 
-// The largest header the reference implementation takes, in bytes.
+// The largest header, in bytes, that the reference implementation of safetensors accepts.
 inline constexpr std::uint64_t header_limit = 100'000'000;
-// The most extents a shape may have, so that a header's memory is in proportion to its length. PyTorch stops here too.
+// The largest number of extents in a shape, the same as PyTorch's. It limits the memory that a header can take.
 inline constexpr std::size_t rank_limit = 64;
 
+// Returns the unsigned integer that up to eight bytes represent in little-endian order.
 inline std::uint64_t little_endian(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
   return value;
 }
 
-// "[2, 3]".
+// Returns a shape as text, such as "[2, 3]".
 template <class Extents>
 Text<80> shape_text(const Extents& shape) {
   Text<80> text("[");
@@ -92,14 +96,16 @@ Text<80> shape_text(const Extents& shape) {
 
 namespace detail {
 
+// Returns a number as text, followed by `unit`.
 inline Text<80> number(std::uint64_t value, std::string_view unit = "") { return (Text<80>() += value) += unit; }
-// "1 byte", "2 bytes".
+// Returns a number with a unit in the singular or plural, such as "1 byte" or "2 bytes".
 inline Text<80> count(std::uint64_t value, std::string_view unit) {
   return ((number(value, " ") += unit) += value == 1 ? "" : "s");
 }
 
-// nlohmann-json calls these functions as it reads the header; each returns false to stop. The only form accepted is an
-// object of objects which contain strings and arrays of non-negative integers.
+// HeaderReader receives the events of nlohmann-json's SAX parser for the header of a safetensors file. Its functions return
+// false to stop parsing. The only structure accepted is an object of objects that contain strings and arrays of non-negative
+// integers.
 class HeaderReader {
  public:
   explicit HeaderReader(File& file) : file_(file) {}
@@ -109,7 +115,7 @@ class HeaderReader {
   bool start_object(std::size_t) {
     if (place_ == Place::start) return enter(Place::file);
     if (place_ == Place::file) return enter(is_metadata_ ? Place::metadata : Place::entry);
-    return wrong("an object");  // so nesting goes no deeper than the form does
+    return wrong("an object");  // deeper nesting is refused
   }
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
@@ -202,7 +208,8 @@ class HeaderReader {
   std::uint64_t count_ = 0;
 };
 
-// Whether `bits` times the shape's extents is below 2^64, and if so the product. An extent of 0 makes it 0 wherever it is.
+// Computes the size of a tensor: `bits`, the size of an element, times all extents of the shape. Returns false if the size is
+// 2^64 or more. If any extent is 0, the size is 0.
 inline bool size_in_bits(std::span<const std::uint64_t> shape, std::uint64_t bits, std::uint64_t& size) {
   size = std::find(shape.begin(), shape.end(), 0u) == shape.end() ? bits : 0;
   for (const std::uint64_t extent : shape) {
@@ -213,7 +220,8 @@ inline bool size_in_bits(std::span<const std::uint64_t> shape, std::uint64_t bit
   return true;
 }
 
-// Checks that shape and offsets agree, and sets entry.data. The size of an unknown dtype cannot be checked.
+// Checks that the offsets of an entry are within the file and match its shape and dtype, and sets entry.data. The size is not
+// checked for dtypes that are not in the table.
 inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
   const auto* dtype =
       std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& known) { return known.name == entry.dtype; });
@@ -238,14 +246,16 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
 
 }  // namespace detail
 
-// Reads the container and checks all of it. If the Status is not ok, `file` is unchanged. Refuses: files of other formats; a
-// header that is cut off, larger than the limit, not JSON or not of the format's form; duplicate names; shapes and offsets
-// that disagree; offsets outside the data, overlapping or with gaps. Accepts unknown dtypes. `bytes` must outlive `file`.
-// Takes n log n time and at most nine times the header's memory, for any content (measured).
+// parse(bytes, file) parses and checks a safetensors file. If the Status is not ok, `file` is unchanged. Refuses files of other
+// formats, a header that is truncated, larger than header_limit, invalid JSON or not of the format's structure, duplicate
+// names, shapes that do not match the offsets, and data that is out of range, overlaps or has gaps. Accepts unknown dtypes.
+// `bytes` must outlive `file`. For any content, parsing n tensors takes O(n log n) time and, as measured, at most nine times
+// the header's memory.
 inline Status parse(std::span<const std::byte> bytes, File& file) {
   using detail::count;
   const std::uint64_t length = little_endian(bytes.first(std::min<std::size_t>(bytes.size(), 8)));
-  // The bytes of "PK\x03\x04" are also a length within the limit, so '{' decides.
+  // A zip archive begins with bytes that are also a valid header length, so the '{' that a header begins with is checked as
+  // well.
   if (length > header_limit || bytes.size() <= 8 || bytes[8] != std::byte{'{'})
     for (const OtherFormat& other : other_formats)
       if (std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(other.magic))
@@ -259,7 +269,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   const auto* text_end = text + length;
   if (length == 0 || *text != '{')
     return {Problem::header_form, "", "a header that does not begin with {", "a JSON object"};
-  // The JSON library ends at a zero byte and ignores all that follows.
+  // nlohmann-json stops at a zero byte and ignores the rest of the header.
   if (const auto* zero = std::find(text, text_end, '\0'); zero != text_end)
     return {Problem::header_not_json, "", Text<80>("a zero byte at character ") += static_cast<std::uint64_t>(zero - text + 1),
             "JSON in UTF-8"};
@@ -295,7 +305,8 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   return {};
 }
 
-// Element i of an F32, F16 or BF16 tensor, exactly, as the bits of a float32 and as the float32. Works on any byte order.
+// element_bits(entry, i) and element(entry, i) return element i of an F32, F16 or BF16 tensor as a float32, by its bits or by
+// its value. The conversion is exact, and works on machines of any byte order.
 inline std::uint32_t element_bits(const Entry& entry, std::size_t i) {
   if (entry.dtype == "F32") return static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4)));
   const auto half = static_cast<std::uint16_t>(little_endian(entry.data.subspan(2 * i, 2)));
@@ -303,6 +314,7 @@ inline std::uint32_t element_bits(const Entry& entry, std::size_t i) {
 }
 inline float element(const Entry& entry, std::size_t i) { return __builtin_bit_cast(float, element_bits(entry, i)); }
 
+// Returns whether the dtype of an entry is one that element() reads.
 inline bool holds_floats(const Entry& entry) {
   return entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16";
 }

@@ -1,4 +1,5 @@
-// Computes exp, SiLU and softplus by polynomials, without branches or tables, so that every target gives the same bits.
+// Computes exp, SiLU, softplus, sigmoid, tanh and GELU by polynomials, without branches or tables, so that every target gives
+// the same bits.
 #if defined(KRAIT_KERNELS_ACTIVATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ACTIVATION_INL_HPP
 #undef KRAIT_KERNELS_ACTIVATION_INL_HPP
@@ -91,6 +92,107 @@ HWY_INLINE A add_log1p(const A& u, const A& base) {
 template <class A>
 HWY_INLINE A softplus(const A& x) {
   return add_log1p(exp_negative(neg(abs(x))), clamp_below(constant<A>(0.0f), x));
+}
+
+// The largest errors of the functions below over all float32 numbers x, against double (tests/exact):
+//              relative error                absolute error
+//   sigmoid          2.4e-7, x >= -87.3        1.3e-38, x < -87.3
+//   tanh             2.6e-7, x >= -9.1         3e-8, x < -9.1
+//   GELU (erf)       5.0e-7, x >= -13.1        1.3e-38, x < -13.1
+//   GELU (tanh)      2.8e-7, x >= -1           6e-8, x < -1
+// On targets without FMA, relative errors are up to 3e-6, and 8e-6 for GELU (erf). NaN is propagated. For infinities the
+// results are the limits, within these errors: sigmoid, SiLU and GELU of -infinity are within 1e-35 of 0.
+
+// Returns sigmoid(x) = 1 / (1 + e^-x). An x below -87.3 counts as -87.3.
+template <class A>
+HWY_INLINE A sigmoid(const A& x) {
+  const auto limit = constant<A>(-exp_limit);
+  const auto one = constant<A>(1.0f);
+  const A minus_x = clamp_below(limit, neg(clamp_below(limit, x)));  // -x, limited to +-87.3
+  // The product with 0 is NaN if x is, because exp_within_limit may not propagate NaN.
+  return div(one, mul_add(minus_x, opaque(constant<A>(0.0f)), add(exp_within_limit(minus_x), one)));
+}
+
+// Returns tanh(x) = t / (t + 2), where t = e^2x - 1. An x beyond +-9.1, where tanh is +-1 in float32, counts as +-9.1.
+// With n = round(2x log2(e)) and f = 2x log2(e) - n, t is 2^n q(f) + (2^n - 1), where q(f) = 2^f - 1 is f times a minimax
+// polynomial of degree 5, highest power first, with an error of 1.3e-8. For small x, n is 0 and t is q(f).
+inline constexpr float tanh_limit = 9.1f;
+inline constexpr float two_log2e_hi = 2.88539004f, two_log2e_lo = 3.85192607e-8f;  // the sum of both is 2 log2(e)
+inline constexpr float expm1_c[6] = {0.00015383657591883093f, 0.0013387389481067657f, 0.009618307463824749f,
+                                     0.05550367385149002f,    0.24022649228572845f,   0.6931471824645996f};
+template <class A>
+HWY_INLINE A tanh(const A& x) {
+  const auto limit = constant<A>(-tanh_limit);
+  const auto one = constant<A>(1.0f);
+  const auto hi = constant<A>(two_log2e_hi);
+  const A clamped = neg(clamp_below(limit, neg(clamp_below(limit, x))));
+  const A n_shifted = round_shifted(mul(clamped, hi));
+  const A minus_n = sub(constant<A>(whole_shift), n_shifted);
+  const A f = mul_add(clamped, constant<A>(two_log2e_lo), mul_add(clamped, hi, minus_n));
+  A p = mul_add(constant<A>(expm1_c[0]), f, constant<A>(expm1_c[1]));
+  KRAIT_UNROLL
+  for (std::size_t i = 2; i < 6; ++i) p = mul_add(p, f, constant<A>(expm1_c[i]));
+  const A power = times_power_of_two(one, n_shifted);
+  const A t = mul_add(power, mul(p, f), sub(power, one));
+  return div(t, add(t, constant<A>(2.0f)));
+}
+
+// Returns GELU(x) = x Phi(x) = max(x, 0) - a Phi(-a), where a = |x| and Phi is the normal distribution; no term cancels the
+// other. Phi(-a) = e^(-a^2 / 2) t P(t), where t = 1 / (1 + 0.35 a) and P is a minimax polynomial of degree 8, highest power
+// first, with an error of 3.3e-8. The exponent's a^2 is the sum of two floats. An a above 13.14 counts as 13.14.
+inline constexpr float gelu_limit = 13.14f, gelu_slope = 0.35f;
+inline constexpr float gelu_c[9] = {-0.029110174626111984f, 0.1437939703464508f,  -0.2553384602069855f,
+                                    0.15873394906520844f,   -0.022798340767621994f, 0.10537213832139969f,
+                                    0.11986841261386871f,   0.13985678553581238f,   0.13962170481681824f};
+// The sum of both is -log2(e) / 2.
+inline constexpr float minus_half_log2e_hi = -0.721347511f, minus_half_log2e_lo = -9.62981517e-9f;
+template <class A>
+HWY_INLINE A gelu_erf(const A& x) {
+  const auto one = constant<A>(1.0f);
+  const auto hi = constant<A>(minus_half_log2e_hi);
+  const A minus_a = clamp_below(constant<A>(-gelu_limit), neg(abs(x)));
+  const A t = div(one, mul_add(minus_a, constant<A>(-gelu_slope), one));
+  A p = mul_add(constant<A>(gelu_c[0]), t, constant<A>(gelu_c[1]));
+  KRAIT_UNROLL
+  for (std::size_t i = 2; i < 9; ++i) p = mul_add(p, t, constant<A>(gelu_c[i]));
+  const A square = mul(minus_a, minus_a);
+  const A rest = mul_add(minus_a, minus_a, neg(square));
+  const A n_shifted = round_shifted(mul(square, hi));
+  const A minus_n = sub(constant<A>(whole_shift), n_shifted);
+  const A f = mul_add(rest, hi, mul_add(square, constant<A>(minus_half_log2e_lo), mul_add(square, hi, minus_n)));
+  const A power = times_power_of_two(exp2_polynomial(f), n_shifted);
+  return add(clamp_below(constant<A>(0.0f), x), mul(mul(minus_a, mul(t, p)), power));
+}
+
+// Returns GELU's approximation by tanh, x / (1 + e^-v), where v = x (2 sqrt(2 / pi) + 2 sqrt(2 / pi) 0.044715 x^2). An x below
+// -9.99 counts as -9.99.
+inline constexpr float gelu_tanh_limit = 9.99f, gelu_tanh_linear = 1.59576917f, gelu_tanh_cubic = 0.0713548139f;
+template <class A>
+HWY_INLINE A gelu_tanh(const A& x) {
+  const A clamped = clamp_below(constant<A>(-gelu_tanh_limit), x);
+  const A slope = mul_add(mul(clamped, clamped), constant<A>(gelu_tanh_cubic), constant<A>(gelu_tanh_linear));
+  const A minus_v = clamp_below(constant<A>(-exp_limit), neg(mul(clamped, slope)));
+  const A denominator = add(exp_within_limit(minus_v), constant<A>(1.0f));
+  return div(clamped, denominator);
+}
+
+// Returns `function` of x.
+template <ActivationFunction function, class A>
+HWY_INLINE A activate(const A& x) {
+  if constexpr (function == ActivationFunction::relu) return clamp_below(constant<A>(0.0f), x);
+  else if constexpr (function == ActivationFunction::silu) return silu(x);
+  else if constexpr (function == ActivationFunction::gelu_erf) return gelu_erf(x);
+  else if constexpr (function == ActivationFunction::gelu_tanh) return gelu_tanh(x);
+  else if constexpr (function == ActivationFunction::tanh) return tanh(x);
+  else return sigmoid(x);
+}
+
+// Computes y = function(x) element by element, for n floats. y may be x.
+template <ActivationFunction function>
+HWY_INLINE void activation_row(const float* x, float* y, std::size_t n) {
+  for_each_vector(n, [x, y](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    store(activate<function>(load(x + i)), y + i);
+  });
 }
 
 #ifdef KRAIT_CORTEX_M_FPU

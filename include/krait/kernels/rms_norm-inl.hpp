@@ -66,18 +66,28 @@ HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
   return partial[0];
 }
 
+// Returns 1 / sqrt(mean(x^2) + eps) of n floats.
+HWY_INLINE float inverse_rms(const float* x, float eps, std::size_t n) {
+  const float mean = div(sum_of_squares(x, n), static_cast<float>(n));
+  return div(1.0f, square_root(opaque(mean + eps)));
+}
+
 // Computes RMSNorm of one token of n channels: y = x / sqrt(mean(x^2) + eps) * weight + bias. A null bias means no bias. y may
 // be x, and must not overlap weight or bias.
 HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
                              std::size_t n) {
-  const Tag tag;
-  const float mean = div(sum_of_squares(x, n), static_cast<float>(n));
-  const V scale = hn::Set(tag, div(1.0f, square_root(opaque(mean + eps))));
+  const V scale = hn::Set(Tag{}, inverse_rms(x, eps, n));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V scaled = mul(load(x + i), scale);
     const V w = load_vector(weight + i);
     store(bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w), y + i);
   });
+}
+
+// Computes RMSNorm without a weight of one token of n channels in place: x = x / sqrt(mean(x^2) + eps).
+HWY_INLINE void rms_norm_in_place(float* x, float eps, std::size_t n) {
+  const V scale = hn::Set(Tag{}, inverse_rms(x, eps, n));
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(mul(load(x + i), scale), x + i); });
 }
 
 // Computes y = a + b element by element, for n floats. y may be a or b.

@@ -206,8 +206,8 @@ HWY_INLINE A round_shifted(const A& t) {
 
 // Returns p * 2^n, computed by adding n to the exponent bits of p. n_shifted is n + 1.5 * 2^23, as round_shifted returns it.
 // The result is exact if it is a normal number.
-template <class A>
-HWY_INLINE A times_power_of_two(const A& p, const A& n_shifted) {
+template <class P, class A>
+HWY_INLINE A times_power_of_two(const P& p, const A& n_shifted) {
   return each(
       [](auto x, auto n) KRAIT_LAMBDA {
         const hn::DFromV<decltype(x)> tag;

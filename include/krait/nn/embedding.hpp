@@ -16,8 +16,10 @@ consteval bool check_embedding() {
 }
 }  // namespace detail
 
-// token -> row of weight. A token outside [0, vocab_size) gives a row of zeros.
-// The rows rest in panels, as a head's do, and one is gathered by stride: so a tied head needs no second copy.
+// Embedding maps a token id to d_model floats: the row of its weight that has the token's number. A token id outside
+// [0, vocab_size) gives zeros.
+// The weight is stored in panels, as the weight of a linear layer is, and a row is gathered from them with a stride. Therefore
+// a tied output head multiplies by the same copy of the weight.
 template <std::size_t vocab_size, std::size_t d_model, Storage storage = Storage::f32>
 struct Embedding {
   static_assert(detail::check_embedding<vocab_size, d_model>());
@@ -30,7 +32,7 @@ struct Embedding {
   using Scratch = NoScratch<tokens>;
 
   KRAIT_PARAMS(Embedding,
-    (Matrix<plain(vocab_size), d_model, storage>, weight));  // [vocab_size, d_model]
+    (Matrix<plain(vocab_size), d_model, storage>, weight));  // shape [vocab_size, d_model]
 };
 
 }  // namespace krait

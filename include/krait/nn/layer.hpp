@@ -1,43 +1,44 @@
-// The contract of a layer. Everything that step, prefill, forward, Stack, load and save do with a layer is written here;
-// examples/own_layer has a layer of its own. static_assert(krait::check_layer<Mine>()), after Mine's `run`, names the first
-// thing that is missing.
+// Defines what a layer is: the members of its type and the function `run` that step, prefill, forward, Stack, load and save
+// use. examples/own_layer shows a layer written by a user. static_assert(krait::check_layer<Mine>()), placed after the `run` of
+// a layer Mine, reports the first requirement that Mine does not meet.
 //
 // Type. A layer is a trivially copyable aggregate of weights with
-//   d_in, d_out            std::size_t constants, at least 1: floats of a token before and after
-//   multiply_adds          std::size_t constant: multiply-accumulates of one token
-//   State                  a trivially copyable type: what is kept between tokens. Default member initialisers make it a fresh
-//                          sequence. Without padding bytes, equal states have equal bytes: krait::Strips<n> holds n floats
-//                          so. krait::is_finite calls its function bool is_finite() const. krait::NoState if there is none
-//   Scratch<tokens>        a trivial type: the memory that `run` needs for `tokens` tokens, with a constant
-//                          `chunk` = tokens. It may hold anything before and after a call. krait::NoScratch<tokens> if none
+//   d_in, d_out            std::size_t constants, at least 1: the number of floats in a token's input and output
+//   multiply_adds          std::size_t constant: the number of multiply-accumulates for one token
+//   State                  a trivially copyable type: the data kept from one token to the next; krait::NoState if there is
+//                          none. State{} is the state before the first token. The type should have no padding bytes, so that
+//                          equal states have equal bytes: krait::Strips<n> stores n floats in this way. krait::is_finite
+//                          calls its member function bool is_finite() const
+//   Scratch<tokens>        a trivial type: the memory that `run` needs for `tokens` tokens; krait::NoScratch<tokens> if it
+//                          needs none. It has a constant `chunk` = tokens. Its content before and after a call is unspecified
 // and these bool constants, each false if absent:
 //   works_in_place         `run` may be called with `out` = `in`: a Stack then needs one buffer less
-//   pools                  `run` makes one vector of all tokens so far, and takes an Emit
+//   pools                  `run` computes one vector from all tokens so far, and takes an Emit
 //   takes_tokens           the inputs are token ids, not vectors of floats
-//   summarises             usually only the last output is used; `run` takes an Emit. For whole models
-//   no_segment             the layer's name is no part of its parameters' names in checkpoints
+//   summarises             callers usually need only the last output, so `run` takes an Emit. Meant for whole models
+//   no_segment             names of parameters in checkpoints do not contain the name of this layer
 //
-// Weights. Members named with KRAIT_PARAMS are the parameters: krait::Matrix, Vector, Taps and DecayRates, other layers, and
-// std::arrays of layers. load, save, init, convert and images process exactly these, under the names of the members. Other
-// data members are not loaded; a layer that has data members must name them all. Padding between weights is 0.
+// Weights. KRAIT_PARAMS declares the layer's parameters as data members: krait::Matrix, Vector, Taps and DecayRates, other
+// layers, and std::arrays of layers. load, save, init, convert and images process exactly these members, under their names. A
+// layer must declare all its data members in this way. Padding between weights is 0.
 //
-// Function. In the namespace of the layer's type, or a parent of it that argument-dependent lookup finds:
+// Function. The layer needs this function in a namespace that argument-dependent lookup searches, such as the layer's own:
 //   template <std::size_t tokens>
 //   KRAIT_INLINE void run(const Mine& layer, krait::State<Mine>& state, krait::Scratch<Mine, tokens>& scratch,
 //                         krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n);
-// applies the layer to n tokens (1 <= n <= tokens; n = 1 if tokens = 1) and advances the state. `in[t]` points to the d_in
-// floats of token t, `out[t]` to d_out floats to write. In place of `in`, a layer that takes tokens has `const Token* in`, for
-// every integer type Token. A layer that pools or summarises has `krait::Emit emit` as the last parameter: for Emit::nothing
-// it advances the state and writes nothing, for Emit::last it writes out[0], for Emit::all, if it does not pool, every out[t].
-//   - Only d_in floats of in[t] may be read and d_out floats of out[t] written: what follows them is not padding.
-//   - Neither is aligned. `in` and `out` do not overlap, or are equal if the layer works in place.
+// `run` applies the layer to n tokens (1 <= n <= tokens) and advances the state. `in[t]` points to the d_in floats of token t,
+// and `run` writes d_out floats to `out[t]`. If the layer takes token ids, the parameter `in` has the type const Token*, for
+// every integer type Token. If the layer pools or summarises, `run` has a last parameter `krait::Emit emit`: with Emit::nothing
+// it writes no output, with Emit::last it writes out[0], and with Emit::all it writes every out[t], or out[0] if it pools.
+//   - `run` must read no more than d_in floats of in[t] and write no more than d_out floats of out[t].
+//   - `in` and `out` may be unaligned. They do not overlap, except that they may be equal if the layer works in place.
 //   - `scratch` is uninitialised. `layer` may be in flash.
-//   - Outputs and state must not depend on how a sequence is divided into calls, and an output only on its token and those
-//     before it. Then forward, prefill and step give the same bits.
-//   - It allocates nothing and throws nothing. With KRAIT_INLINE it is compiled for each target of a program.
-// krait::run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) runs a layer of the library, for layers made of others.
+//   - Outputs and state must not depend on how a sequence is divided into calls, and an output must depend only on its token
+//     and the tokens before it. Then forward, prefill and step give the same bits.
+//   - `run` allocates nothing and throws nothing. KRAIT_INLINE compiles it for each SIMD target of a program.
+// A layer that contains layers of the library calls krait::run_layer<tokens>(layer, state, scratch, in, out, n[, emit]).
 //
-// The library's own `run` functions are in ops/, per target; ops/calls-inl.hpp lists them.
+// The `run` functions of the library's own layers are in ops/, once for each SIMD target; ops/calls-inl.hpp lists them.
 #ifndef KRAIT_NN_LAYER_HPP
 #define KRAIT_NN_LAYER_HPP
 
@@ -51,12 +52,16 @@
 
 namespace krait {
 
+// The State of a layer that keeps nothing between tokens.
 struct NoState {};
+
+// The Scratch of a layer that needs no scratch memory.
 template <std::size_t tokens>
 struct NoScratch {
   static constexpr std::size_t chunk = tokens;
 };
 
+// A layer or model, recognised by the members that every layer has.
 template <class T>
 concept Layer = requires {
   { T::d_in } -> std::convertible_to<std::size_t>;
@@ -65,10 +70,11 @@ concept Layer = requires {
   typename T::template Scratch<1>;
 };
 
-// A layer that makes one vector of all tokens so far.
+// A layer that computes one vector from all tokens so far.
 template <class T>
 concept Pooling = Layer<T> && requires { requires T::pools; };
 
+// True if a layer's output may overwrite its input.
 template <class T>
 inline constexpr bool works_in_place = requires { requires T::works_in_place; };
 
@@ -76,34 +82,35 @@ inline constexpr bool works_in_place = requires { requires T::works_in_place; };
 template <class T>
 concept TakesTokens = Layer<T> && requires { requires T::takes_tokens; };
 
-// A model of which usually only the last output is used: the language model, and stacks that pool.
+// A model whose callers usually need only the last output: the language model, and stacks that pool.
 template <class T>
 inline constexpr bool summarises = requires { requires T::summarises; };
 template <class T>
 concept Summarising = Layer<T> && summarises<T>;
 
-// A stack that pools: it makes one vector of a sequence.
+// True for a stack that pools, which computes one vector from a whole sequence.
 template <class T>
 inline constexpr bool gives_one_row = Summarising<T> && !requires { T::vocab_size; };
 
-// Which outputs a model that summarises writes.
+// Emit selects the outputs that a call of `run` writes: no output, the last token's, or every token's.
 enum class Emit { nothing, last, all };
 
-// The type of no_output. Passed in the place of an output, it advances the state without computing the output: a language model
-// skips its head, and a stack that pools skips the layers after the pooling layer.
+// NoOutput is the type of no_output, which callers pass instead of an output to advance the state only. A language model then
+// skips its output head, and a stack that pools skips the layers after the pooling layer.
 struct NoOutput {};
 inline constexpr NoOutput no_output{};
 
-// What a model or layer keeps between two tokens. `State<Model> state;` is a fresh sequence, and `state = {}` starts another.
-// Trivially copyable: copying its bytes saves it.
+// State<Model> is the memory that a model or layer keeps from one token to the next. `State<Model> state;` starts a sequence,
+// and `state = {}` starts a new one. The type is trivially copyable, so copying its bytes saves it.
 template <class Model>
 using State = typename Model::State;
 
-// The memory that a call borrows, for `tokens` tokens at a time. step needs one; more make prefill faster.
+// Scratch<Model, tokens> is working memory for a call that processes up to `tokens` tokens at a time. Its content is not kept
+// between calls. step needs memory for one token; prefill is faster with memory for more.
 template <class Model, std::size_t tokens = 1>
 using Scratch = typename Model::template Scratch<tokens>;
 
-// Budgets, in bytes. An empty state or scratch takes none.
+// The sizes in bytes of a model's weights, state and scratch. The size of an empty state or scratch is 0.
 template <class Model>
 inline constexpr std::size_t flash_bytes = sizeof(Model);
 template <class Model>
@@ -112,13 +119,13 @@ template <class Model, std::size_t tokens = 1>
 inline constexpr std::size_t scratch_bytes =
     std::is_empty_v<Scratch<Model, tokens>> ? 0 : sizeof(Scratch<Model, tokens>);
 
-// Multiplications and additions pairwise, of one step of one token: every linear layer's, the convolution's and the
-// recurrence's (three for each of d_inner * d_state), not the element-wise functions'.
+// The number of multiply-accumulates in one step. Counts linear layers, the convolution and the recurrence (3 d_inner d_state),
+// but not element-wise functions such as SiLU.
 template <class Model>
 inline constexpr std::size_t multiply_adds_per_step = Model::multiply_adds;
 
-// How many tokens prefill handles at a time unless told otherwise: as many (a power of two, at most 64) as keep the
-// scratch, which is then on the stack, within 256 KiB.
+// Returns the number of tokens that prefill processes at a time if the caller passes no scratch: the largest of 64, 16, 4 and 1
+// whose scratch, which is then on the stack, takes at most 256 KiB.
 template <class Model>
 KRAIT_INLINE constexpr std::size_t default_chunk() {
   if constexpr (scratch_bytes<Model, 64> <= 256 * 1024) return 64;

@@ -10,7 +10,8 @@
 
 namespace krait {
 
-// What linear layers of at most d_in inputs need while they run: where weights are int8, inputs rounded to 16 bits.
+// The scratch of linear layers with at most d_in inputs. With int8 weights, it holds the inputs of `tokens` tokens, quantised
+// to 16-bit integers. With other storage types, it is empty.
 template <std::size_t tokens, std::size_t d_in, Storage storage>
 struct LinearScratch : NoScratch<tokens> {};
 template <std::size_t tokens, std::size_t d_in>
@@ -42,21 +43,21 @@ struct LinearFacts {
 };
 }  // namespace detail
 
-// y = weight x (+ bias). x [d_in], y [d_out]. A bias that is off is a member that is not there.
-// One chain of fused multiply-adds for each output: from the bias (or 0), over the inputs in ascending order. With int8
-// weights: one exact integer sum, which is then scaled and added to the bias in one fused multiply-add.
+// Linear is a linear layer: y = weight x (+ bias), where x is [d_in] and y is [d_out]. Without a bias, there is no member
+// `bias`. Each output is one chain of fused multiply-adds, which starts from the bias (or 0) and takes the inputs in ascending
+// order. With int8 weights, each output is an exact integer sum, which one fused multiply-add scales and adds to the bias.
 template <LinearDims dims, RowLayout order = plain(dims.d_out)>
 struct Linear : detail::LinearFacts<dims, order> {
   KRAIT_PARAMS(Linear,
-    (Matrix<order, dims.d_in, dims.storage>, weight));  // [d_out, d_in]
+    (Matrix<order, dims.d_in, dims.storage>, weight));  // shape [d_out, d_in]
 };
 
 template <LinearDims dims, RowLayout order>
   requires(dims.bias)
 struct Linear<dims, order> : detail::LinearFacts<dims, order> {
   KRAIT_PARAMS(Linear,
-    (Matrix<order, dims.d_in, dims.storage>, weight),  // [d_out, d_in]
-    (Vector<order>, bias));              // [d_out]
+    (Matrix<order, dims.d_in, dims.storage>, weight),  // shape [d_out, d_in]
+    (Vector<order>, bias));              // shape [d_out]
 };
 
 }  // namespace krait

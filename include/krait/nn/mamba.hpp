@@ -16,9 +16,9 @@ struct Backbone {
   using Norm = RmsNorm<NormDims{.d_model = dims.d_model, .bias = dims.norm_bias, .eps = dims.norm_eps}>;
 
   KRAIT_PARAMS(Backbone,
-    (Embedding<dims.vocab_size, dims.d_model, dims.storage>, embedding),  // [vocab_size, d_model]; a tied head's weight as well
-    (Layers, layers),                                       // n_layers of them
-    (Norm, norm_f));                                        // [d_model]
+    (Embedding<dims.vocab_size, dims.d_model, dims.storage>, embedding),  // weight [vocab_size, d_model]
+    (Layers, layers),                                       // n_layers ResidualBlocks
+    (Norm, norm_f));                                        // final RMSNorm: weight [d_model]
 };
 
 template <ModelDims dims>
@@ -45,22 +45,23 @@ struct ModelFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, dims.d_model> x;               // the residual stream
-    typename Block::template Scratch<tokens> block;  // shared by the layers, in turn
+    TokenBuffer<tokens, dims.d_model> x;               // the residual stream, shape [tokens, d_model]
+    typename Block::template Scratch<tokens> block;  // the layers use it one after the other
     [[no_unique_address]] typename Head::template Scratch<tokens> head;
   };
 };
 }  // namespace detail
 
-// The language model: embedding, n_layers ResidualBlocks, norm_f, head (reference: mamba). tokens [L] to logits
-// [L, vocab_size]. Member names are mamba-ssm's keys. A tied head has no member: it is the embedding's weight.
+// Mamba is a language model: an embedding, n_layers ResidualBlocks, a final norm and an output head. It maps token ids [L] to
+// logits [L, vocab_size]. Its members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because
+// it uses the weight of the embedding. tests/data/reference has the same computation in numpy (function mamba).
 template <ModelDims dims>
 struct Mamba : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;
   using typename detail::ModelFacts<dims>::Head;
   KRAIT_PARAMS(Mamba,
     (Backbone, backbone),
-    (Head, lm_head));  // [vocab_size, d_model]
+    (Head, lm_head));  // weight [vocab_size, d_model]
 
   KRAIT_INLINE constexpr const auto& head() const { return lm_head.weight; }
 };

@@ -10,8 +10,10 @@
 
 namespace krait {
 
-// One Mamba mixer (arXiv 2312.00752, figure 3; reference: mamba_block). u [d_model] to [d_model]:
-//   x, z = in_proj(u);  x = SiLU(conv1d(x));  y = ssm(x) * SiLU(z);  out_proj(y)
+// MambaBlock is the Mamba block of arXiv 2312.00752 (figure 3), without the norm and the residual connection around it. It maps
+// an input u [d_model] to an output [d_model]:
+//   x, z = in_proj(u);  x = SiLU(conv1d(x));  y = ssm(x) * SiLU(z);  output = out_proj(y)
+// tests/data/reference has the same computation in numpy (function mamba_block).
 template <BlockDims dims>
 struct MambaBlock {
   static constexpr bool works_in_place = true;
@@ -29,22 +31,22 @@ struct MambaBlock {
                                                OutProj::multiply_adds + dims.d_inner;
 
   KRAIT_PARAMS(MambaBlock,
-    (InProj, in_proj),     // [2 d_inner, d_model]: rows x, then z
-    (Conv, conv1d),        // [d_inner, 1, d_conv]
-    (Ssm, ssm),
-    (OutProj, out_proj));  // [d_model, d_inner]
+    (InProj, in_proj),     // weight [2 d_inner, d_model]: the rows of x, then the rows of z
+    (Conv, conv1d),        // weight [d_inner, 1, d_conv]
+    (Ssm, ssm),           // the selective state space model
+    (OutProj, out_proj));  // weight [d_model, d_inner]
 
   struct State {
-    typename Conv::State conv_state;  // [d_inner, d_conv - 1]
-    typename Ssm::State ssm_state;    // [d_inner, d_state]
+    typename Conv::State conv_state;  // the latest inputs of the convolution, shape [d_inner, d_conv - 1]
+    typename Ssm::State ssm_state;    // the state h of the recurrence, shape [d_inner, d_state]
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept { return conv_state.is_finite() && ssm_state.is_finite(); }
   };
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, dims.d_inner> x;                // becomes y in place
-    typename Ssm::template InnerScratch<tokens> ssm;  // its delta makes room for z
+    TokenBuffer<tokens, dims.d_inner> x;                // the x of the formula, overwritten by y
+    typename Ssm::template InnerScratch<tokens> ssm;  // once the SSM has run, z is stored in its member delta
     [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
   };
 };

@@ -1,4 +1,4 @@
-// Layers that make one row of a sequence: for classifiers.
+// Defines the pooling layers of classifiers, which compute one vector from a whole sequence.
 #ifndef KRAIT_NN_POOLING_HPP
 #define KRAIT_NN_POOLING_HPP
 
@@ -15,7 +15,7 @@ namespace krait {
 namespace detail {
 template <std::size_t d_model>
 consteval bool check_pool() {
-  static_assert(check::got<d_model>::template at_least<1>, "krait: a pooling layer's d_model must be at least 1");
+  static_assert(check::got<d_model>::template at_least<1>, "krait::MeanPool and LastPool: d_model must be at least 1");
   return true;
 }
 template <std::size_t d_model>
@@ -31,19 +31,19 @@ struct PoolFacts {
 };
 }  // namespace detail
 
-// The mean of all rows so far, summed in the order in which they came. Up to 2^32 - 1 rows.
+// MeanPool returns the mean of all input vectors so far. Sums them in their order; counts up to 2^32 - 1 vectors.
 template <std::size_t d_model>
 struct MeanPool : detail::PoolFacts<d_model> {
   struct State {
     Strips<d_model> sum{};
     std::uint32_t count = 0;
-    std::array<std::uint32_t, 15> padding{};  // explicit, so that equal states have equal bytes
+    std::array<std::uint32_t, 15> padding{};  // explicit padding, so that equal states have equal bytes
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(sum.values); }
   };
 };
 
-// The last row so far.
+// LastPool returns the last input vector.
 template <std::size_t d_model>
 struct LastPool : detail::PoolFacts<d_model> {
   using State = NoState;

@@ -6,7 +6,7 @@
 
 namespace krait {
 
-// x + mixer(norm(x)). x [d_model] to [d_model].
+// ResidualBlock is a Mamba block with RMSNorm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
 template <BlockDims dims>
 struct ResidualBlock {
   static constexpr bool works_in_place = true;
@@ -17,14 +17,14 @@ struct ResidualBlock {
   static constexpr std::size_t multiply_adds = Norm::multiply_adds + Mixer::multiply_adds;
 
   KRAIT_PARAMS(ResidualBlock,
-    (Norm, norm),    // [d_model]
-    (Mixer, mixer));
+    (Norm, norm),     // weight [d_model]
+    (Mixer, mixer));  // a MambaBlock
 
   using State = typename Mixer::State;
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, dims.d_model> row;  // normed, then mixed
+    TokenBuffer<tokens, dims.d_model> row;  // norm(x), overwritten by mixer(norm(x))
     typename Mixer::template Scratch<tokens> mixer;
   };
 };

@@ -28,19 +28,21 @@ struct NormFacts {
 };
 }  // namespace detail
 
-// y = x / sqrt(mean(x^2) + eps) * weight (+ bias) (arXiv 1910.07467). eps must be above 0, or a row of zeros gives NaN. The sum is 16 interleaved chains, then a fixed tree.
+// RmsNorm is RMSNorm (arXiv 1910.07467): y = x / sqrt(mean(x^2) + eps) * weight (+ bias), over the d_model channels of a token.
+// eps must be above 0; otherwise an input of zeros gives NaN. The sum of squares is 16 interleaved chains of fused
+// multiply-adds, whose results are then added in a fixed order.
 template <NormDims dims>
 struct RmsNorm : detail::NormFacts<dims> {
   KRAIT_PARAMS(RmsNorm,
-    (Vector<plain(dims.d_model)>, weight));  // [d_model]
+    (Vector<plain(dims.d_model)>, weight));  // shape [d_model]
 };
 
 template <NormDims dims>
   requires(dims.bias)
 struct RmsNorm<dims> : detail::NormFacts<dims> {
   KRAIT_PARAMS(RmsNorm,
-    (Vector<plain(dims.d_model)>, weight),  // [d_model]
-    (Vector<plain(dims.d_model)>, bias));   // [d_model]
+    (Vector<plain(dims.d_model)>, weight),  // shape [d_model]
+    (Vector<plain(dims.d_model)>, bias));   // shape [d_model]
 };
 
 }  // namespace krait

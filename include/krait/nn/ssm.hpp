@@ -1,4 +1,5 @@
-// The selective state space core and its sister with B and C of their own for every channel.
+// Defines SelectiveStateSpaceModel, the recurrence of Mamba, and SelectiveStateSpace, a variant with separate B and C for every
+// channel.
 #ifndef KRAIT_NN_SSM_HPP
 #define KRAIT_NN_SSM_HPP
 
@@ -11,7 +12,7 @@
 namespace krait {
 
 namespace detail {
-// What both share.
+// The members that SelectiveStateSpaceModel and SelectiveStateSpace have in common.
 template <SsmDims dims, RowLayout x_order>
 struct SsmFacts {
   static constexpr bool works_in_place = true;
@@ -19,6 +20,7 @@ struct SsmFacts {
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t dt_rank = dims.dt_rank;
   static constexpr std::size_t d_in = dims.d_inner;
+  static constexpr float dt_b_c_eps = dims.dt_b_c_eps;
   using XProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = x_order.rows(), .bias = dims.x_bias,
                                   .storage = dims.storage}, x_order>;
   using DtProj = Linear<LinearDims{.d_in = dims.dt_rank, .d_out = dims.d_inner, .bias = dims.dt_bias,
@@ -26,47 +28,51 @@ struct SsmFacts {
   static constexpr std::size_t scan_multiply_adds = 3 * dims.d_inner * dims.d_state + dims.d_inner;
 
   struct State {
-    Strips<dims.d_inner, dims.d_state> h{};  // [d_inner, d_state]
+    Strips<dims.d_inner, dims.d_state> h{};  // shape [d_inner, d_state]
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(h.values); }
   };
-  // What the SSM needs inside a block, which holds x and takes y in rows of whole 16-channel blocks,
+  // The scratch of the recurrence within a MambaBlock, which provides the memory for x and y.
   template <std::size_t tokens>
   struct InnerScratch {
-    TokenBuffer<tokens, x_order.padded_rows()> x_dbl;  // dt, B, C
+    TokenBuffer<tokens, x_order.padded_rows()> x_dbl;  // the output of x_proj: dt, B and C
     TokenBuffer<tokens, dims.d_inner> delta;
   };
-  // and by itself.
+  // The scratch of a recurrence that is used as a layer of its own, with memory for x and y.
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     InnerScratch<tokens> inner;
-    TokenBuffer<tokens, dims.d_inner> xy;  // x becomes y in place
+    TokenBuffer<tokens, dims.d_inner> xy;  // the inputs x, overwritten by the outputs y
     [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_inner, dims.dt_rank), dims.storage> linear;
   };
 };
 }  // namespace detail
 
-// The core (arXiv 2312.00752, algorithm 2; reference: selective_state_space_model). x [d_inner] to y [d_inner]:
+// SelectiveStateSpaceModel is the recurrence of a Mamba block (arXiv 2312.00752, algorithm 2). It maps x [d_inner] to y
+// [d_inner]:
 //   dt, B, C = x_proj(x);  delta = softplus(dt_proj(dt))
-//   h = exp(delta A) h + delta B x;  y = C . h + D x
+//   h = exp(delta A) h + delta B x;  y = C . h + D x,  where A = -exp(A_log)
+// If dims.dt_b_c_eps is above 0, each of dt, B and C is first divided by its root mean square, as in FalconMamba (arXiv
+// 2410.05355): dt / sqrt(mean(dt^2) + dt_b_c_eps), and B and C likewise.
+// tests/data/reference has the same computation in numpy (function selective_state_space_model).
 template <SsmDims dims>
 struct SelectiveStateSpaceModel
     : detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)> {
   using Facts = detail::SsmFacts<dims, plain(dims.dt_rank + 2 * dims.d_state)>;
-  static constexpr bool no_segment = true;  // checkpoints name its parameters as the block's
+  static constexpr bool no_segment = true;  // checkpoints have mixer.A_log, not mixer.ssm.A_log
   static constexpr bool per_channel = false;
   static constexpr std::size_t d_out = dims.d_inner;
-  static constexpr std::size_t B_start = dims.dt_rank;  // in x_proj's output
+  static constexpr std::size_t B_start = dims.dt_rank;  // the offset of B in the output of x_proj
   static constexpr std::size_t C_start = dims.dt_rank + dims.d_state;
   static constexpr std::size_t multiply_adds =
       Facts::XProj::multiply_adds + Facts::DtProj::multiply_adds + Facts::scan_multiply_adds;
 
   KRAIT_PARAMS(SelectiveStateSpaceModel,
-    (typename Facts::XProj, x_proj),                  // [dt_rank + 2 d_state, d_inner]: rows dt, B, C
-    (typename Facts::DtProj, dt_proj),                // [d_inner, dt_rank]
-    (DecayRates<dims.d_inner, dims.d_state>, A_log),  // [d_inner, d_state]
-    (Vector<plain(dims.d_inner)>, D));                // [d_inner]
+    (typename Facts::XProj, x_proj),                  // weight [dt_rank + 2 d_state, d_inner]: the rows of dt, B, C
+    (typename Facts::DtProj, dt_proj),                // weight [d_inner, dt_rank]
+    (DecayRates<dims.d_inner, dims.d_state>, A_log),  // shape [d_inner, d_state]
+    (Vector<plain(dims.d_inner)>, D));                // shape [d_inner]
 };
 
 template <SsmDims dims>
@@ -79,7 +85,7 @@ namespace detail {
 template <SsmDims dims>
 consteval bool check_output() {
   static_assert(check::got<dims.d_model>::template at_least<1>,
-                "krait::SelectiveStateSpace<dims>: d_model, the width of its output, must be at least 1");
+                "krait::SelectiveStateSpace<dims>: d_model, the number of outputs, must be at least 1");
   return true;
 }
 constexpr SsmDims with_output(SsmDims dims) {
@@ -91,10 +97,13 @@ constexpr RowLayout per_channel_order(const SsmDims& dims) {
 }
 }  // namespace detail
 
-// The same with B and C of their own for every channel, and an output projection (reference: selective_state_space).
-// x [d_inner] to [d_model].
+// SelectiveStateSpace is a variant of SelectiveStateSpaceModel with separate B and C for every channel and an output
+// projection. It maps x [d_inner] to an output [d_model]. tests/data/reference has the same computation in numpy (function
+// selective_state_space).
 template <SsmDims dims>
 struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(dims)> {
+  static_assert(!(dims.dt_b_c_eps > 0.0f),
+                "krait::SelectiveStateSpace<dims>: dt_b_c_eps must be 0: only blocks norm dt, B and C");
   using Facts = detail::SsmFacts<dims, detail::per_channel_order(dims)>;
   using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias,
                                     .storage = dims.storage}>;
@@ -106,11 +115,11 @@ struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(di
                                                Facts::scan_multiply_adds + OutProj::multiply_adds;
 
   KRAIT_PARAMS(SelectiveStateSpace,
-    (typename Facts::XProj, x_proj),    // [dt_rank + 2 d_inner d_state, d_inner]: rows dt, B, C; B and C by channel
-    (typename Facts::DtProj, dt_proj),  // [d_inner, dt_rank]
-    (DecayRates<dims.d_inner, dims.d_state>, A_log),  // [d_inner, d_state]
-    (Vector<plain(dims.d_inner)>, D),   // [d_inner]
-    (OutProj, out_proj));               // [d_model, d_inner]
+    (typename Facts::XProj, x_proj),    // weight [dt_rank + 2 d_inner d_state, d_inner]: the rows of dt, B, C
+    (typename Facts::DtProj, dt_proj),  // weight [d_inner, dt_rank]
+    (DecayRates<dims.d_inner, dims.d_state>, A_log),  // shape [d_inner, d_state]
+    (Vector<plain(dims.d_inner)>, D),   // shape [d_inner]
+    (OutProj, out_proj));               // weight [d_model, d_inner]
 };
 
 template <SsmDims dims>

@@ -1,4 +1,4 @@
-// Layers of your own choice, one after the other.
+// Defines Stack, a model that applies a user's choice of layers one after the other.
 #ifndef KRAIT_NN_STACK_HPP
 #define KRAIT_NN_STACK_HPP
 
@@ -18,7 +18,8 @@ namespace krait {
 
 namespace detail {
 
-// One object of type T, or none if T is empty: empty objects beside neighbours aligned to 64 bytes would take 64 bytes each.
+// Slot<i, T> holds member i of a Slots, an object of type T, unless T is empty. An empty object beside objects that are aligned
+// to 64 bytes would take 64 bytes.
 template <std::size_t i, class T>
 struct Slot {
   T object{};
@@ -31,7 +32,7 @@ struct Slot<i, T> {
   KRAIT_INLINE bool is_finite() const noexcept { return true; }
 };
 
-// One object of each type. Trivially copyable, which std::tuple is not.
+// Slots holds one object of each of the types Ts, as std::tuple does, but is trivially copyable.
 template <class Places, class... Ts>
 struct Slots;
 template <std::size_t... i, class... Ts>
@@ -40,7 +41,7 @@ struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts>... {
   KRAIT_INLINE bool is_finite() const noexcept { return (Slot<i, Ts>::is_finite() && ...); }
 };
 
-// The storage of one object of any of the types, which must be trivially default-constructible.
+// AnyOf is memory for one object at a time, of any of the types Ts, which must be trivially default-constructible.
 template <class... Ts>
 struct AnyOf {
   alignas(Ts...) std::array<std::byte, std::max({sizeof(Ts)...})> bytes;
@@ -49,7 +50,8 @@ struct AnyOf {
   KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
 };
 
-// The facts of a member: the layer's own, or for an array of layers, those of all of them in turn.
+// MemberFacts<T> has the constants and types of a stack's member T: those of the layer T, or, if T is an array of layers, those
+// of one layer that consists of the array's layers in their order.
 template <class T>
 struct MemberFacts : T {};
 template <class T, std::size_t n>
@@ -63,7 +65,8 @@ struct MemberFacts<std::array<T, n>> {
   using Scratch = typename T::template Scratch<tokens>;
 };
 
-// Members, those of stacks in stacks included, and how deep these are nested: 1 and 0 for other layers.
+// members_of<T> is the number of layers in a stack, including those of stacks within it, and levels_of<T> is the depth to which
+// stacks are nested. Any other layer has 1 member and 0 levels.
 template <class T>
 inline constexpr std::size_t members_of = 1;
 template <class T>
@@ -75,8 +78,9 @@ template <class T>
   requires requires { T::levels; }
 inline constexpr std::size_t levels_of<T> = T::levels;
 
-// Each member but the last writes one of at most two buffers: the buffer that it reads if it works in place, else the other.
-// The first member reads the caller's tokens and the last one writes the caller's output, so neither needs a second buffer.
+// Returns, for each member of a stack, the number (0 or 1) of the buffer that the member writes. A member that works in place
+// writes the buffer that it reads, and any other member writes the other buffer. The first member reads the caller's input, and
+// the last member writes the caller's output instead of a buffer.
 template <class... Members>
 consteval auto assign_buffers() {
   constexpr std::size_t count = sizeof...(Members);
@@ -97,7 +101,7 @@ struct StackLayer {
   static constexpr std::size_t multiply_adds = (Members::multiply_adds + ...);
   static constexpr std::size_t members = (members_of<Members> + ...);
   static constexpr std::size_t levels = 1 + std::max({levels_of<Members>...});
-  static constexpr std::array buffers = assign_buffers<Members...>();  // the buffer that each member writes
+  static constexpr std::array buffers = assign_buffers<Members...>();
 
   struct State {
     Slots<std::index_sequence_for<Members...>, typename Members::State...> members;
@@ -114,11 +118,11 @@ struct StackLayer {
       return channels;
     }();
     std::array<TokenBuffer<tokens, widest>, 1 + *std::max_element(buffers.begin(), buffers.end())> between;
-    AnyOf<typename Members::template Scratch<tokens>...> member;  // of the member that runs
+    AnyOf<typename Members::template Scratch<tokens>...> member;  // the scratch of the member that is running
   };
 };
 
-// A member's type, made visible in messages.
+// member<T> makes the type T of a stack's member appear in error messages.
 template <class T>
 struct member {
   static constexpr bool is_layer = Layer<T>;
@@ -129,7 +133,8 @@ struct member<std::array<T, n>> {
   static constexpr bool holds_residual_blocks = requires(T block) { block.norm; block.mixer; };
 };
 
-// Each of these stands for one misuse: true if all is well, and otherwise the only error there is.
+// check_parts, check_member and check_seam each return true if a requirement on a stack is met. Otherwise they cause a compile
+// error, which is the only error of that stack.
 template <class Parts>
 consteval bool check_parts() {
   constexpr bool named = Reflected<Parts>;
@@ -140,16 +145,16 @@ template <class T>
 consteval bool check_member() {
   if constexpr (requires { member<T>::holds_residual_blocks; }) {
     static_assert(member<T>::holds_residual_blocks,
-                  "krait::Stack<Parts>: an array member must hold ResidualBlocks: they alone work in place");
+                  "krait::Stack<Parts>: a std::array member must consist of ResidualBlocks");
     return member<T>::holds_residual_blocks;
   } else {
     static_assert(member<T>::is_layer, "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks");
     static_assert(member<T>::gives_every_row,
-                  "krait::Stack<Parts>: a member must give a row for every row: name the parts of a stack that pools, or of a Mamba, in its place");
+                  "krait::Stack<Parts>: a member must give one output for every input, unlike a Mamba or a stack that pools: list their layers as members instead");
     return member<T>::is_layer && member<T>::gives_every_row;
   }
 }
-// The place `here` among all members, judged by those before it.
+// Checks that member number `here` accepts the output of the member before it.
 template <std::size_t here, class... Members>
 consteval bool check_seam() {
   if constexpr (here > 0) {
@@ -160,18 +165,19 @@ consteval bool check_seam() {
     constexpr std::array pools{Pooling<Members>...};
     constexpr bool one_row_left = std::count(pools.begin(), pools.begin() + here, true) > 0;
     constexpr bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;
-    static_assert(takes_rows, "krait::Stack<Parts>: a member that takes tokens must come first: behind it there are rows");
+    static_assert(takes_rows, "krait::Stack<Parts>: only the first member may take token ids; others get vectors of floats");
     if constexpr (takes_rows)
       static_assert(check::got<Here::d_in>::template wants<Before::d_out>,
-                    "krait::Stack<Parts>: a member must take what the one before it gives: d_in = d_out of its neighbour");
+                    "krait::Stack<Parts>: d_in of each member must equal d_out of the member before it");
     static_assert(rows_suffice,
-                  "krait::Stack<Parts>: behind a pooling layer only layers without state can stand: there is one row left");
+                  "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
     return takes_rows && fits && rows_suffice;
   }
   return true;
 }
 
-// Base of a Stack whose members were rejected: not a layer, which suppresses follow-on errors.
+// RejectedStack is the base class of a Stack whose members were rejected. It is not a layer, so that calls with the stack cause
+// no further errors.
 struct RejectedStack {
   static constexpr bool is_rejected = true;
   using State = NoState;
@@ -179,7 +185,7 @@ struct RejectedStack {
   using Scratch = NoScratch<tokens>;
 };
 
-// The members of Parts as types; none if Parts was rejected.
+// MemberList has the types of the members of Parts. It is empty if Parts was rejected.
 template <class Indices, class Members>
 struct MemberList {};
 template <class Parts>
@@ -196,12 +202,12 @@ constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Memb
 
 }  // namespace detail
 
-// Stack<Parts>: the members of Parts, a struct declared with KRAIT_PARAMS, applied in their order; names stay the
-// checkpoint's keys, and neighbours that do not fit do not compile.
+// Stack<Parts> is a model that applies the members of Parts, a struct declared with KRAIT_PARAMS, in their order. The names of
+// the members are the names in checkpoints. Members whose sizes do not match cause a compile error.
 //   struct Parts { KRAIT_PARAMS(Parts, (krait::Linear<…>, linear_in), (krait::MambaBlock<…>, mixer),
 //                                      (krait::MeanPool<64>, pool), (krait::Linear<…>, classifier)); };
 //   using Keyword = krait::Stack<Parts>;
-// With a pooling member it makes one row of a sequence, the summary so far; without, a row for every row.
+// A stack with a pooling member gives one vector for the sequence so far; other stacks give one vector for every token.
 template <class Parts>
 struct Stack : Parts, decltype(detail::stack_layer(detail::list_members<Parts>()))::type {};
 

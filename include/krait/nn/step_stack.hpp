@@ -1,4 +1,4 @@
-// The stack that a step takes, as a constant for budgets.
+// Defines step_stack_bytes, an upper bound of the call stack that one step needs.
 #ifndef KRAIT_NN_STEP_STACK_HPP
 #define KRAIT_NN_STEP_STACK_HPP
 
@@ -10,13 +10,14 @@ namespace krait {
 
 namespace detail {
 
-// Bytes of a step: `base` for any one layer or language model, and more for each member of a Stack and each Stack in a Stack.
+// The bytes of call stack that a step needs: `base` for any layer or language model, plus `member` for each member of a Stack,
+// plus `level` for each level at which Stacks are nested in a Stack.
 struct StepStack {
   std::size_t base, member, level;
 };
 
-// Upper bounds of the painted stacks that tests/device/matrix.py measures, the largest of -O1, -Os, -O2 and -O3, which macros
-// do not distinguish. Frames depend on the target and the compiler, and not on the dims of a model.
+// The constants are upper bounds of the stack use that tests/device/matrix.py measures with -O1, -Os, -O2 and -O3, which no
+// macro distinguishes. The size of stack frames depends on the target and the compiler, but not on the dims of a model.
 inline constexpr StepStack step_stack =
 #if defined(__unix__) || defined(__APPLE__) || defined(_WIN32)
 #ifdef __OPTIMIZE__
@@ -33,7 +34,7 @@ inline constexpr StepStack step_stack =
 #elif defined(__clang__)
     {632, 8, 100};
 #elif defined(__ARM_FEATURE_MVE)  // Cortex-M with Helium
-    {864, 8, 140};
+    {912, 8, 140};
 #elif defined(__ARM_FEATURE_FMA)  // Cortex-M with an FPU
     {800, 8, 140};
 #elif defined(__riscv)
@@ -46,9 +47,10 @@ inline constexpr StepStack step_stack =
 
 }  // namespace detail
 
-// An upper bound of the bytes of stack that `step` takes with a scratch handed in, for every kind of model, compiled with -O1,
-// -Os, -O2 or -O3, or without optimisation. Interrupts and the caller's frame come on top; so do layers of your own. -Og takes
-// more, and no macro distinguishes it from -O1: see docs/firmware.md.
+// step_stack_bytes<Model> is an upper bound of the bytes of call stack that `step` needs if the caller passes a scratch. It
+// holds for code compiled with -O1, -Os, -O2 or -O3, or without optimisation. It does not include interrupts, the caller's
+// frame or layers defined by the user. Code compiled with -Og needs more, and no macro distinguishes -Og from -O1: see
+// docs/firmware.md.
 template <class Model>
 inline constexpr std::size_t step_stack_bytes =
     detail::step_stack.base + (detail::levels_of<Model> > 0 ? detail::members_of<Model> * detail::step_stack.member +

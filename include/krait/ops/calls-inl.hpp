@@ -1,13 +1,13 @@
-// step, prefill and forward, for every layer and model.
+// Defines step, prefill and forward, which run a layer or model on one token, on any number of tokens and on a whole sequence.
 //
-// Each calls `run<tokens>(layer, state, scratch, in, out, n)`, which every layer has (the contract is in nn/layer.hpp):
+// They call the function `run<tokens>(layer, state, scratch, in, out, n)` of the layer, which nn/layer.hpp specifies. It is in:
 //   Linear           ops/linear-inl.hpp        ResidualBlock                          ops/residual_block-inl.hpp
 //   Conv1d           ops/conv1d-inl.hpp        SelectiveStateSpaceModel               ops/ssm-inl.hpp
 //   RmsNorm          ops/rms_norm-inl.hpp      SelectiveStateSpace                    ops/ssm-inl.hpp
 //   Embedding        ops/embedding-inl.hpp     Mamba                                  ops/mamba-inl.hpp
 //   MeanPool         ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
-//   LastPool         ops/pooling-inl.hpp       a layer of the user's                  in the layer's namespace
-//   MambaBlock       ops/mamba_block-inl.hpp
+//   LastPool         ops/pooling-inl.hpp       Activation (Relu, Silu, Gelu, ...)     ops/activation-inl.hpp
+//   MambaBlock       ops/mamba_block-inl.hpp   layers defined by users                the layer's namespace
 #if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_CALLS_INL_HPP
 #undef KRAIT_OPS_CALLS_INL_HPP
@@ -26,6 +26,7 @@
 #include "krait/calls/check_calls.hpp"
 #include "krait/calls/check_layer.hpp"
 #include "krait/nn/layer.hpp"
+#include "krait/ops/activation-inl.hpp"
 #include "krait/ops/conv1d-inl.hpp"
 #include "krait/ops/embedding-inl.hpp"
 #include "krait/ops/linear-inl.hpp"
@@ -42,17 +43,18 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 using namespace krait::detail;
 
-// Where a layer reads from: token ids as they are, float vectors as pointer and stride.
+// Returns the caller's inputs in the form that `run` takes: a pointer to token ids, or the address and stride of float vectors.
 template <class Model, class In>
 HWY_INLINE auto input(const In& in) {
   if constexpr (TakesTokens<Model>) return static_cast<const element<const In>*>(std::data(in));
   else return TokenSpan<const float>{std::data(*std::data(in)), Model::d_in};
 }
+// Returns the inputs that follow the first n.
 template <class T>
 HWY_INLINE const T* advance(const T* tokens, std::size_t n) { return tokens + n; }
 HWY_INLINE TokenSpan<const float> advance(TokenSpan<const float> vectors, std::size_t n) { return vectors.from(n); }
 
-// Where the outputs go.
+// Returns the address and stride of the caller's output vectors; the address is null for krait::no_output.
 template <class Model, class Out>
 HWY_INLINE TokenSpan<float> output(Out& y) {
   if constexpr (is_no_output<Out>) return {nullptr, Model::d_out};
@@ -60,12 +62,13 @@ HWY_INLINE TokenSpan<float> output(Out& y) {
   else return {std::data(y), Model::d_out};
 }
 
-// A sequence of any length, in chunks of `tokens`: an output for each token, one for the last, or none.
+// Runs a model on n tokens, in chunks of at most `tokens` tokens. Writes an output for each token, for the last one or for
+// none, as `wanted` says.
 template <std::size_t tokens, Emit wanted, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
                              TokenSpan<float> out, std::size_t n) {
   constexpr bool every_output = wanted == Emit::all;
-  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a summary after each token
+  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a stack that pools gives an output after each call
   while (n > 0) {
     const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
     if constexpr (Summarising<Model>)
@@ -78,13 +81,15 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
   }
 }
 
-// One token. Not run_chunks, because its loop makes compilers compute the addresses of all weights before it, and keep them.
+// Runs a model on one token. Unlike run_chunks it has no loop, because compilers compute the addresses of all weights before a
+// loop and keep them on the stack.
 template <Emit wanted, class Model, class In>
 HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, TokenSpan<float> out) {
   if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);
   else run<1>(model, state, scratch, in, out, 1);
 }
 
+// Implements step and prefill, for arguments that the compile-time checks have accepted.
 template <class Model, class In, class Out>
 HWY_INLINE void step_checked(const Model& model, State<Model>& state, const In& x, Out& y, Scratch<Model>& scratch) {
   const TokenSpan<float> out = output<Model>(y);
@@ -102,12 +107,14 @@ HWY_INLINE std::size_t prefill_checked(const Model& model, State<Model>& state, 
 
 }  // namespace detail
 
-// step, prefill and forward are not forced inline: a caller without the target's attributes could not inline them (aarch64).
+// step, prefill and forward are not forced inline, because on aarch64 a caller compiled without the target's attributes cannot
+// inline them.
 
 // step(model, state, x, y[, scratch]) processes one token and advances `state`.
 //   x        a token id (integer), or d_in floats
-//   y        receives d_out floats (logits); krait::no_output skips them, if the model summarises
-//   scratch  any krait::Scratch<Model, n>; if omitted, it is on the stack: scratch_bytes<Model>
+//   y        receives d_out floats (logits). For a language model or a stack that pools, it may be krait::no_output: then no
+//            output is computed
+//   scratch  any krait::Scratch<Model, n>. If omitted, step places scratch_bytes<Model> bytes on the call stack
 // A token id outside the vocabulary is treated as an all-zero embedding. x and y must not overlap.
 // Allocates nothing, throws nothing; executes the same instructions for every input.
 template <class Model, class S, class In, class Out>
@@ -123,7 +130,7 @@ void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratc
     using Found = std::remove_reference_t<Borrowed>;
     if constexpr (Found::chunk == 1) {
       detail::step_checked(model, state, x, y, scratch);
-    } else {  // its memory is a Scratch<Model> during the call
+    } else {  // the call uses the larger scratch's memory as a Scratch<Model>
       static_assert(sizeof(Scratch<Model>) <= sizeof(Found) && alignof(Scratch<Model>) <= alignof(Found));
       detail::step_checked(model, state, x, y, *::new (static_cast<void*>(&scratch)) Scratch<Model>);
       ::new (static_cast<void*>(&scratch)) Found;
@@ -140,11 +147,11 @@ check::Rejected step(const Arguments&...) noexcept {
 
 // prefill(model, state, xs, ys[, scratch]) processes any number of tokens. Outputs and state equal those of as many steps, bit
 // for bit. Returns the number of tokens processed: all of xs or, if ys is a shorter sequence, as many as ys has elements.
-//   xs       a sequence of token ids, or of vectors of d_in floats; if empty, nothing changes
-//   ys       a sequence of vectors of d_out floats, one for each token. If the model summarises (a language model, a stack that
-//            pools), also one vector for the last token, or krait::no_output
-//   scratch  any krait::Scratch<Model, n>: tokens are processed in chunks of n. If omitted, it is on the stack:
-//            scratch_bytes<Model, default_chunk<Model>()>
+//   xs       a sequence of token ids, or of vectors of d_in floats. If it is empty, nothing changes
+//   ys       receives a vector of d_out floats for each token. For a language model or a stack that pools, it may also be one
+//            vector, for the output of the last token, or krait::no_output
+//   scratch  any krait::Scratch<Model, n>; tokens are processed n at a time. If omitted, prefill places
+//            scratch_bytes<Model, default_chunk<Model>()> bytes on the call stack
 // xs and ys must not overlap. Allocates nothing, throws nothing.
 template <class Model, class S, class In, class Out>
 std::size_t prefill(const Model& model, S&& state, const In& xs, Out&& ys) noexcept {
@@ -170,10 +177,11 @@ check::Rejected prefill(const Arguments&...) noexcept {
   return {};
 }
 
-// forward(model, xs) processes a sequence whose length L is known at compile time, from a fresh state.
+// forward(model, xs) processes a whole sequence, whose length L is known at compile time, and returns the outputs. It starts
+// from a fresh state.
 //   xs       L token ids (std::array<int, L>), or krait::Tensor<float, L, d_in>
 // Returns krait::Tensor<float, L, d_out>, or krait::Tensor<float, d_out> if the model is a stack that pools.
-// State, scratch and result are on the stack. Allocates nothing, throws nothing.
+// Places the state, the scratch and the result on the call stack. Allocates nothing, throws nothing.
 template <class Model, class In>
 auto forward(const Model& model, const In& xs) noexcept {
   if constexpr (check::forward<Model, const In>()) {
@@ -191,12 +199,12 @@ template <class... Arguments>
   requires(sizeof...(Arguments) != 2)
 check::Rejected forward(const Arguments&...) noexcept {
   static_assert(check::got<sizeof...(Arguments)>::template wants<2>,
-                "krait::forward takes (model, xs), starts from a fresh state and returns the outputs");
+                "krait::forward takes (model, xs) and returns the outputs; it starts from a fresh state");
   return {};
 }
 
-// run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's `run`, see nn/layer.hpp: for layers that are
-// made of other layers. Checks nothing.
+// run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's function `run`, which nn/layer.hpp specifies.
+// It is meant for layers that contain other layers, and does not check its arguments.
 template <std::size_t tokens, class L, class In, class... Emits>
 HWY_INLINE void run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                           Emits... emit) {
@@ -204,13 +212,14 @@ HWY_INLINE void run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& s
 }
 
 namespace detail {
+// The layer L has a function `run` that takes inputs of type In, and an Emit if one is given.
 template <class L, std::size_t tokens, class In, class... Emits>
 concept Runs = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                         Emits... emit) { run<tokens>(layer, state, scratch, in, out, n, emit...); };
 }  // namespace detail
 
-// static_assert(krait::check_layer<Mine>()): whether Mine is a layer as nn/layer.hpp describes it. The first thing that is missing
-// is the only error.
+// static_assert(krait::check_layer<Mine>()) checks that the type Mine meets the requirements on layers in nn/layer.hpp. It
+// reports the first requirement that Mine does not meet.
 template <class L>
 consteval bool check_layer() {
   if constexpr (check::layer_type<L>()) {

@@ -1,4 +1,4 @@
-// Runs Conv1d.
+// Runs Conv1d layers, which are causal depthwise convolutions over time.
 #if defined(KRAIT_OPS_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_CONV1D_INL_HPP
 #undef KRAIT_OPS_CONV1D_INL_HPP
@@ -13,7 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// x becomes after(conv1d(x)) in place, in rows of whole blocks.
+// Replaces the n tokens x by after(conv1d(x)), where `after` is an activation. Each token has its channels padded to a multiple
+// of 16.
 template <Conv1dDims dims, class After>
 HWY_INLINE void apply_conv1d(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state, TokenSpan<float> x,
                              std::size_t n, After after) {

@@ -1,4 +1,4 @@
-// Runs Embedding.
+// Runs Embedding layers, which map a token id to a row of their weight.
 #if defined(KRAIT_OPS_EMBEDDING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_EMBEDDING_INL_HPP
 #undef KRAIT_OPS_EMBEDDING_INL_HPP
@@ -17,7 +17,7 @@ HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoStat
                     TokenSpan<float> out, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) {
     using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;
-    const auto token = static_cast<Unsigned>(in[t]);  // a negative one is large
+    const auto token = static_cast<Unsigned>(in[t]);  // a negative token id becomes a large number
     if (token < vocab_size) gather_row(weights_of(layer.weight), padded(vocab_size), d_model, token, out[t]);
     else std::memset(out[t], 0, d_model * sizeof(float));
   }

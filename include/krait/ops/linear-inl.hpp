@@ -1,4 +1,4 @@
-// Runs Linear layers, and the weights of other layers.
+// Runs Linear layers, and multiplies by the weights of the output head and of other layers.
 #if defined(KRAIT_OPS_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_LINEAR_INL_HPP
 #undef KRAIT_OPS_LINEAR_INL_HPP
@@ -13,22 +13,23 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The bias's floats, or null where there is none.
+// Returns a pointer to the layer's bias, or null if it has none.
 template <class L>
 HWY_INLINE const float* bias_of(const L& layer) {
   if constexpr (L::has_bias) return layer.bias.data();
   else return nullptr;
 }
 
-// The weights of a tensor as kernels take them.
+// Returns a weight tensor in the form that the kernels take: a pointer to its elements and, for int8, one to its scales.
 template <RowLayout order, std::size_t d_in, Storage storage>
 HWY_INLINE Weights<storage> weights_of(const Matrix<order, d_in, storage>& weight) {
   if constexpr (storage == Storage::int8) return {weight.data(), weight.scales.data()};
   else return {weight.data()};
 }
 
-// y = weight x + bias, n rows; of each, `outputs` from `first` on are written, see linear_rows: all rows of the weight, or with
-// their padding where there is room for it, or a part. The scratch may be that of a layer with more inputs.
+// Computes y = weight x + bias for n tokens. Writes, for each token, the `outputs` outputs that start with number `first`. They
+// may include padding of the weight's rows if `out` has room for it. A null bias means zero. The scratch may belong to a layer
+// with more inputs.
 template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class Borrowed>
 HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, Borrowed& scratch,
                              TokenSpan<const float> in, TokenSpan<float> out, std::size_t n, std::size_t first = 0) {

@@ -1,4 +1,4 @@
-// The language model.
+// Runs Mamba, the language model.
 #if defined(KRAIT_OPS_MAMBA_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_MAMBA_INL_HPP
 #undef KRAIT_OPS_MAMBA_INL_HPP
@@ -15,17 +15,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The last norm, in place, and the logits of n rows. On boards it is a call of its own, so that its frame and a block's are not in use at once.
+// Applies the final norm to n tokens x in place, and writes their logits to `out`. On boards this function is not inlined, so
+// that its stack frame and that of a block are not in use at the same time.
 template <std::size_t tokens, class Model>
 KRAIT_OWN_FRAME void run_head(const Model& model, Scratch<Model, tokens>& scratch, TokenSpan<float> x, TokenSpan<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
-  if constexpr (tokens == 1) n = 1;  // so that no loop over tokens is compiled
+  if constexpr (tokens == 1) n = 1;  // avoids a loop over tokens in the compiled code
   run<tokens>(model.backbone.norm_f, none, no_scratch, x.as_const(), x, n);
   apply_weight<tokens, Model::vocab_size>(model.head(), nullptr, scratch.head, x.as_const(), out, n);
 }
 
-// n tokens in; logits out: none, a row for the last token, or n rows.
+// Runs the model on n tokens. Writes the logits of no token, of the last token or of every token, as `emit` says.
 template <std::size_t tokens, ModelDims dims, class Token>
 HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state,
                     typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,

@@ -1,4 +1,4 @@
-// Runs MambaBlock.
+// Runs MambaBlock: the projections, the convolution, the recurrence and the gate.
 #if defined(KRAIT_OPS_MAMBA_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_MAMBA_BLOCK_INL_HPP
 #undef KRAIT_OPS_MAMBA_BLOCK_INL_HPP
@@ -24,7 +24,7 @@ HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::St
   apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, x, n);
   apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
   apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
-  // Only now, for z goes where delta was.
+  // z is computed after the recurrence, because it is stored in the memory of the recurrence's delta.
   apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, z, n, first_z);
   for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], channels);
   apply_linear<tokens, dims.d_model>(block.out_proj, scratch.linear, x.as_const(), out, n);

@@ -1,4 +1,4 @@
-// Runs MeanPool and LastPool.
+// Runs the pooling layers MeanPool and LastPool.
 #if defined(KRAIT_OPS_POOLING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_POOLING_INL_HPP
 #undef KRAIT_OPS_POOLING_INL_HPP

@@ -1,4 +1,4 @@
-// Runs RmsNorm.
+// Runs RmsNorm layers on each of n tokens.
 #if defined(KRAIT_OPS_RMS_NORM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_RMS_NORM_INL_HPP
 #undef KRAIT_OPS_RMS_NORM_INL_HPP

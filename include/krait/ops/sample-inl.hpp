@@ -1,4 +1,4 @@
-// Draws a token from logits, without a heap.
+// Defines sample, which draws a token from logits, and log_probability. Allocates nothing.
 #if defined(KRAIT_OPS_SAMPLE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_SAMPLE_INL_HPP
 #undef KRAIT_OPS_SAMPLE_INL_HPP
@@ -23,8 +23,8 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 
-// Maps floats to integers of the same order. -0 equals 0, and NaN is 0, below -infinity. Unlike comparisons of floats,
-// comparisons of ranks are not changed by -ffinite-math-only.
+// rank(x) maps floats to integers in the same order. It is equal for -0 and 0, and NaN has rank 0, below that of -infinity.
+// Unlike comparisons of floats, comparisons of ranks are not affected by -ffinite-math-only.
 inline constexpr std::uint32_t infinity_bits = 0x7F800000u, rank_of_zero = 0x80000000u;
 HWY_INLINE std::uint32_t rank(float x) {
   const auto bits = __builtin_bit_cast(std::uint32_t, x), magnitude = bits & 0x7FFFFFFFu;
@@ -32,16 +32,16 @@ HWY_INLINE std::uint32_t rank(float x) {
   return bits == magnitude ? rank_of_zero + magnitude : rank_of_zero - magnitude;
 }
 
-// Returns the index of the first of the largest floats, 0 for nothing but -infinity and NaN.
+// Returns the index of the largest float, and of the first one if several are equal. Returns 0 if all are -infinity or NaN.
 HWY_INLINE std::size_t largest(std::span<const float> row) {
   std::size_t best = 0, i = 0;
   float most = __builtin_bit_cast(float, infinity_bits | 0x80000000u);
   const auto search_until = [&](std::size_t end) KRAIT_LAMBDA {
     for (; i < end; ++i)
-      if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // the first comparison only saves time
+      if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // most floats fail the faster first test
   };
   constexpr std::size_t vectors = 8;
-  while (lanes > 1 && row.size() - i >= vectors * lanes) {  // skips vectors without a larger float
+  while (lanes > 1 && row.size() - i >= vectors * lanes) {  // skips eight vectors at a time if none has a larger float
     auto larger = hn::Gt(load_unaligned(&row[i]), hn::Set(Tag{}, most));
     for (std::size_t j = 1; j < vectors; ++j)
       larger = hn::Or(larger, hn::Gt(load_unaligned(&row[i + j * lanes]), hn::Set(Tag{}, most)));
@@ -61,24 +61,25 @@ HWY_INLINE std::uint32_t whole(float weight) {
   return shift > 32 ? 0 : ((mantissa >> (shift - 1)) + 1) >> 1;
 }
 
-// total * share / 2^32, rounded down.
+// Returns total * share / 2^32, rounded down.
 HWY_INLINE std::uint64_t share_of(std::uint64_t total, std::uint32_t share) {
   return (total >> 32) * share + ((total & 0xFFFFFFFFu) * share >> 32);
 }
 
-// Keeps the fewest of the largest elements whose measures add up to `wanted`, of equals the first, and sets the others to
-// `dropped`. Selects by radix, 4 bits of the order at a time: without a sort and without a copy.
+// Keeps the smallest number of the largest elements whose measures sum to at least `wanted`, and sets all others to `dropped`.
+// Of equal elements, the first are kept. order(x) gives integers in the elements' order, and measure(x) their measures. The
+// function is a radix select that examines 4 bits of order(x) at a time, so it needs neither a sort nor a copy.
 template <class Order, class Measure>
 HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float dropped, Order order, Measure measure) {
   std::uint32_t cut = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    std::array<std::uint64_t, 16> sums{};  // of elements that equal the cut in the digits above, by the next digit
+    std::array<std::uint64_t, 16> sums{};  // by the next digit, for elements whose higher digits equal cut's
     for (const float x : row)
       if (const std::uint32_t digit = (order(x) ^ cut) >> shift; digit < 16) sums[digit] += measure(x);
     std::uint32_t digit = 15;
     for (; digit > 0 && sums[digit] < wanted; --digit) wanted -= sums[digit];
     cut |= digit << shift;
-    if (sums[digit] == wanted) break;  // all that have these digits are kept
+    if (sums[digit] == wanted) break;  // every element with these digits is kept
   }
   for (float& x : row) {
     const std::uint32_t place = order(x);
@@ -88,10 +89,11 @@ HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float d
   }
 }
 
-// Turns a logit into its weight, e^((logit - most) / temperature), and -infinity and NaN into 0. `most` is finite.
+// Softmax maps a logit to its weight e^((logit - most) / temperature), where `most` is the largest logit and finite. -infinity
+// and NaN have weight 0.
 class Softmax {
  public:
-  // Very large and very small temperatures are scaled, so that neither the difference nor the reciprocal overflows.
+  // Scales very large and very small temperatures, so that neither logit - most nor 1 / temperature overflows.
   HWY_INLINE Softmax(float most, float temperature)
       : before_(temperature > 0x1p64f ? 0x1p-64f : 1.0f),
         after_(temperature < 0x1p-64f ? 0x1p64f : 1.0f),
@@ -111,14 +113,15 @@ class Softmax {
   float before_, after_, sharpness_, most_;
 };
 
-// Writes the weights of `logits`, which may be stored in the same place.
+// Writes the softmax weights of `logits` to `weights`, which may be the same memory.
 HWY_INLINE void weigh(std::span<const float> logits, const Softmax& softmax, float* weights) {
   for_each_vector(logits.size(), [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     store(softmax(load(&logits[i])), weights + i);
   });
 }
 
-// whole() of a vector: exact, because a float of 2^23 or more is an integer and a smaller one has an exact fraction.
+// Returns whole() of each lane. The result is exact, because a float of at least 2^23 is an integer, and the fraction of a
+// smaller one is exact.
 HWY_INLINE auto whole_vector(V weight) {
   const hn::RebindToSigned<Tag> int_tag;
   const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float that an int holds, 2^31 - 128
@@ -131,8 +134,8 @@ HWY_INLINE auto whole_vector(V weight) {
   return hn::Add(integer, hn::Add(plus_one, plus_rest));
 }
 
-// The most likely token. It is certain if no other token can be drawn: if its logit is infinite, or no logit is larger than
-// -infinity (its index is then 0), or in greedy mode.
+// Peak is the most likely token. It is `certain` if no other token can be drawn: if its logit is infinite, if all logits are
+// -infinity or NaN (the token is then 0), or if the temperature is 0.
 struct Peak {
   std::size_t token;
   float logit;
@@ -146,8 +149,8 @@ HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
   return {best, most, none, none || rank(most) == rank(infinity) || rank(temperature) <= rank_of_zero};
 }
 
-// Calls f(begin, weights) for the weights of up to 64 neighbouring tokens at a time, in multiples of 2^-31, until f returns
-// false.
+// Computes the softmax weights of all tokens, in multiples of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time,
+// where `begin` is the first of them, until f returns false.
 template <class F>
 HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
   const Softmax softmax(peak.logit, temperature);
@@ -165,7 +168,7 @@ HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak
   }
 }
 
-// Draws a token without memory for its weights: computes them twice.
+// Draws a token. Computes the weights twice, once for their sum and once for the draw, so that no memory is needed for them.
 inline std::size_t draw(std::span<const float> logits, float temperature, std::uint32_t bits) {
   if (logits.empty()) return 0;
   const Peak peak = find_peak(logits, temperature);
@@ -175,7 +178,7 @@ inline std::size_t draw(std::span<const float> logits, float temperature, std::u
     for (const std::uint32_t weight : weights) total += weight;
     return true;
   });
-  std::uint64_t left = share_of(total, bits);  // less than total
+  std::uint64_t left = share_of(total, bits);  // is less than total
   std::size_t token = 0;
   for_each_weights(logits, peak, temperature, [&](std::size_t begin, std::span<const std::uint32_t> weights) KRAIT_LAMBDA {
     token = begin;
@@ -189,13 +192,14 @@ inline std::size_t draw(std::span<const float> logits, float temperature, std::u
   return token;
 }
 
+// Filters are the settings of a FilteredSampler.
 struct Filters {
   float temperature;
   std::size_t top_k;
   float top_p, min_p;
 };
 
-// Draws a token from the tokens that the filters keep. Replaces `logits` with the weights.
+// Draws one of the tokens that top_k, top_p and min_p keep. Overwrites `logits` with the weights of these tokens, 0 for others.
 inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, std::uint32_t bits) {
   if (logits.empty()) return 0;
   const Peak peak = find_peak(logits, how.temperature);
@@ -209,7 +213,7 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   if (how.top_k > 0 && how.top_k < logits.size())
     keep_largest(logits, how.top_k, -__builtin_bit_cast(float, infinity_bits), rank, [](float) { return 1u; });
   weigh(logits, Softmax(peak.logit, how.temperature), logits.data());
-  logits[best] = 0.0f;  // the most likely token is added last: it stays, whatever the filters are
+  logits[best] = 0.0f;  // the most likely token is kept by every filter, so its weight is added later
   if (how.top_p < 1.0f) {
     std::uint64_t total = one;
     for (const float w : logits) total += whole(w);
@@ -226,13 +230,13 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   }
   logits[best] = 1.0f;
 
-  std::uint64_t left = share_of(total, bits);  // less than total
+  std::uint64_t left = share_of(total, bits);  // is less than total
   std::size_t token = 0;
   for (; left >= whole(logits[token]); ++token) left -= whole(logits[token]);
   return token;
 }
 
-// A weight in [0, 1] in multiples of 2^-40, rounded down. Integers add up exactly and in any order.
+// Returns a weight in [0, 1] as a multiple of 2^-40, rounded down. The sum of such integers is exact in any order.
 HWY_INLINE std::uint64_t fixed_point(float weight) {
   const auto bits = __builtin_bit_cast(std::uint32_t, weight);
   const std::uint64_t mantissa = (bits & 0x7FFFFFu) | 0x800000u;
@@ -240,6 +244,7 @@ HWY_INLINE std::uint64_t fixed_point(float weight) {
   return exponent >= 110 ? mantissa << (exponent - 110) : exponent > 86 ? mantissa >> (110 - exponent) : 0;
 }
 
+// Implements krait::log_probability.
 inline float log_probability(std::span<const float> logits, std::size_t token) {
   const float never = -__builtin_bit_cast(float, infinity_bits);
   if (token >= logits.size()) return never;
@@ -259,12 +264,12 @@ inline float log_probability(std::span<const float> logits, std::size_t token) {
 
 }  // namespace detail
 
-// Draws a token, returns its index in `logits` and advances `sampler` by one draw.
-//   logits   floats side by side, such as the output of step; unchanged. For a FilteredSampler<vocab_size>, of a length known
-//            at compile time: a Tensor, an array or a span<const float, vocab_size>
+// sample(logits, sampler) draws a token, returns its index in `logits` and advances `sampler` by one draw.
+//   logits   a contiguous range of floats, such as the output of step; unchanged. For a FilteredSampler<vocab_size>, its length
+//            must be known at compile time: a Tensor, an array or a span<const float, vocab_size>
 //   sampler  a Sampler or a FilteredSampler<vocab_size>
-// Never draws a token whose logit is -infinity or NaN; if there is no other, returns 0. Draws the first of infinite logits.
-// Returns the same token on every target with FMA. Allocates nothing, throws nothing.
+// Never draws a token whose logit is -infinity or NaN; if there is no other, returns 0. If a logit is +infinity, draws the
+// first such token. Returns the same token on every target with FMA. Allocates nothing, throws nothing.
 template <class Logits, class AnySampler>
 std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
   if constexpr (check::check_sample<Logits, AnySampler>()) {
@@ -281,10 +286,10 @@ std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
   }
 }
 
-// The natural logarithm of a token's probability, with an absolute error below 1e-6 of the logits' largest distance or 1e-6:
-// the log-softmax, in which NaN counts as -infinity. The first of infinite logits has probability 1. -infinity for a token
-// outside the vocabulary. Summed over a text and divided by ln 2, it is the text's length in bits. Allocates nothing, throws
-// nothing.
+// log_probability(logits, token) returns the natural logarithm of a token's probability, which is the log-softmax of `logits`.
+// The absolute error is below 1e-6 times the larger of 1 and the range of the logits. A NaN logit counts as -infinity. If a
+// logit is +infinity, the first such token has probability 1. The result is -infinity for a token outside the vocabulary. The
+// negated sum over the tokens of a text, divided by ln 2, is the length of the text in bits. Allocates nothing, throws nothing.
 template <class Logits>
 float log_probability(const Logits& logits, std::size_t token) noexcept {
   return detail::log_probability(std::span<const float>(logits), token);

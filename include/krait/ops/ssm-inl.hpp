@@ -1,4 +1,4 @@
-// The selective state space core and its per-channel sister.
+// Runs SelectiveStateSpaceModel and SelectiveStateSpace.
 #if defined(KRAIT_OPS_SSM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_SSM_INL_HPP
 #undef KRAIT_OPS_SSM_INL_HPP
@@ -6,6 +6,7 @@
 #define KRAIT_OPS_SSM_INL_HPP
 #endif
 
+#include "krait/kernels/rms_norm-inl.hpp"
 #include "krait/kernels/scan-inl.hpp"
 #include "krait/nn/ssm.hpp"
 #include "krait/ops/linear-inl.hpp"
@@ -13,7 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Replaces x by y in place, for both kinds of layer, in vectors of whole strips. The caller applies an output projection.
+// Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. Each token has its
+// channels padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
 template <std::size_t tokens, class Ssm, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, TokenSpan<float> xy,
@@ -24,6 +26,13 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
   const TokenSpan<float> delta = scratch.delta.span();
   constexpr std::size_t x_outputs = ceil_div(Ssm::C_start + C_rows, lanes) * lanes;
   apply_linear<tokens, x_outputs>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, n);
+  if constexpr (Ssm::dt_b_c_eps > 0.0f) {
+    for (std::size_t t = 0; t < n; ++t) {
+      rms_norm_in_place(x_dbl[t], Ssm::dt_b_c_eps, Ssm::dt_rank);
+      rms_norm_in_place(x_dbl[t] + Ssm::B_start, Ssm::dt_b_c_eps, Ssm::d_state);
+      rms_norm_in_place(x_dbl[t] + Ssm::C_start, Ssm::dt_b_c_eps, Ssm::d_state);
+    }
+  }
   apply_linear<tokens, Ssm::DtProj::padded_out>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, n);
   for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
   selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),

@@ -1,4 +1,4 @@
-// Stacks of a user's own.
+// Runs Stack, a user's choice of layers.
 #if defined(KRAIT_OPS_STACK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_STACK_INL_HPP
 #undef KRAIT_OPS_STACK_INL_HPP
@@ -14,24 +14,25 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// An array of layers: one after the other, each from rows to rows. The first reads `in`, the others work in place.
+// Runs an array of layers one after the other. The first layer reads `in` and writes `out`; the others work in place on `out`.
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
   static_assert(requires(L layer) { layer.norm; layer.mixer; },
-                "krait::Stack<Parts>: an array member must hold ResidualBlocks: they alone work in place");
+                "krait::Stack<Parts>: a std::array member must consist of ResidualBlocks");
   for (std::size_t i = 0; i < count; ++i) {
     run<tokens>(layers[i], states[i], scratch, in, out, n);
     in = out.as_const();
   }
 }
 
-// Declared before run_member, whose member may be a Stack.
+// Runs a Stack. Declared here, because a member that run_member runs may be a Stack itself.
 template <std::size_t tokens, class Parts, class In>
 HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                     TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
 
-// Runs one member. On boards it is a call of its own, because the frame of a step would otherwise grow with the number of members.
+// Runs one member of a Stack. On boards this function is not inlined, because the stack frame of a step would otherwise grow
+// with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
 KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratch& scratch, In in, TokenSpan<float> out,
                              std::size_t n, Emits... emit) {
@@ -40,11 +41,11 @@ KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratc
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
                            TokenSpan<float> out, std::size_t n) {
-  run<tokens>(layers, states, scratch, in, out, n);  // its layers are calls
+  run<tokens>(layers, states, scratch, in, out, n);  // a layer of the array is not inlined
 }
 
-// Runs member i of `count`. It reads the buffer that member i - 1 wrote, the first member the caller's input; the last member
-// writes `out`. Members after a pooling member process one token. Returns whether the next member is to run.
+// Runs member number i of a Stack. The first member reads the caller's input, every other one the buffer that member i - 1
+// wrote. The last member writes `out`. Sets n to 1 after a pooling member. Returns false if the members after it need not run.
 template <std::size_t tokens, std::size_t i, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float> out,
                                std::size_t& n, Emit emit) {

@@ -1,0 +1,14 @@
+// An activation layer without a width.
+// expect: activation layer
+// expect: d_model must be at least 1
+// expect: got<0>::at_least<1>
+#include "given.hpp"
+
+#ifdef RIGHT
+using Mine = krait::Gelu<64>;
+#else
+using Mine = krait::Gelu<0>;
+#endif
+
+extern Mine mine;
+std::size_t bytes() { return sizeof mine + krait::state_bytes<Mine> + krait::scratch_bytes<Mine, 4>; }
