@@ -63,18 +63,11 @@ MODEL_TYPES = ("mamba", "falcon_mamba")
 class Config:
     """config.json, or none. take() marks a key as used; the keys that are left are printed."""
 
-    def __init__(self, content, name):
+    def __init__(self, content, name, notes):
         self.content, self.name, self.used = content or {}, name or "config.json", set()
-        if (
-            self.content
-            and "model_type" not in self.content
-            and "ssm_cfg" not in self.content
-            and "d_model" not in self.content
-        ):
-            raise Problem(
-                f"{self.name}: found neither model_type (Hugging Face) nor ssm_cfg (mamba-ssm), so it describes no model "
-                "that krait-pack supports: pass another file with --config FILE, or move it away"
-            )
+        if self.content and not self.content.keys() & {"model_type", "ssm_cfg", "d_model", "hidden_size"}:
+            notes.append(f"{self.name} is not used: it has neither model_type (Hugging Face) nor ssm_cfg (mamba-ssm)")
+            self.content = {}
         self.check_type()
 
     def __bool__(self):

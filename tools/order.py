@@ -274,11 +274,12 @@ class Order:
                     f"between them ({', '.join(ACTIVATIONS)}), or identity if there is none"
                 )
             pair = {before.component, here.component}
-            block = before if before.component == "MambaBlock" else here
-            if "MambaBlock" in pair and pair & set(NORMS.values()) and id(block) not in plain:
+            pair_text = ",".join(names)
+            beside = pair & {"MambaBlock"} and (len(pair) == 1 or pair & set(NORMS.values()))
+            if beside and not {id(one) for one in (before, here) if one.component == "MambaBlock"} <= plain:
                 raise Problem(
-                    f"--order: found {names[0]},{names[1]}, a block beside a norm: wanted residual({names[0]},{names[1]}) for "
-                    f"x + block(norm(x)), or plain({names[0]},{names[1]}) if nothing is added"
+                    f"--order: found {pair_text}, a block beside a norm or a block: wanted residual(...) around the layers to whose "
+                    f"output the input is added, such as residual({pair_text}), or plain({pair_text}) if nothing is added"
                 )
         pooled = None
         for layer in layers:

@@ -60,7 +60,9 @@ def numbered_units(group, children, found):
         for child, units in zip(children, found)
     ]
     if all(len(units) == 1 and units[0].texts == [child.path] and units[0].has_state for child, units in zip(children, found)):
-        return [Unit([group.path], found[0][0].d_in, found[-1][0].d_out, True, is_bare=found[0][0].is_bare)]
+        bare = found[0][0].is_bare
+        texts = [f"residual({group.path}.*)", f"plain({group.path}.*)"] if bare else [group.path]
+        return [Unit(texts, found[0][0].d_in, found[-1][0].d_out, True)]
     if (
         len(found[0]) == 2
         and all(one == names[0] for one in names)

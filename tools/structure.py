@@ -19,7 +19,7 @@ class Model:
 
     def __init__(self, checkpoint, options):
         self.checkpoint, self.options, self.notes = checkpoint, options, checkpoint.notes
-        self.config = Config(checkpoint.config, checkpoint.config_name)
+        self.config = Config(checkpoint.config, checkpoint.config_name, self.notes)
         self.tensors = {}
         if not checkpoint.tensors:
             raise Problem("found no tensors, wanted those of a model")
@@ -76,7 +76,7 @@ class Model:
         if loose:
             raise Problem(
                 f"{loose[0]}: found a tensor {group.tensors[loose[0]].shape}, wanted only tensors of layers: "
-                f"skip it with --ignore {loose[0]}"
+                f"if forward() does not use it, skip it with --ignore {loose[0]}"
             )
         if "mixer" in group.first():
             if "norm.bias" in group.tensors and "component" not in self.checkpoint.metadata:
@@ -201,12 +201,12 @@ class Model:
         if loose and self.options.order is None:
             raise Problem(
                 f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
-                f"skip it with --ignore {loose[0]}"
+                f"if forward() does not use it, skip it with --ignore {loose[0]}"
             )
         order = self.new_order()
         units = list(dict.fromkeys(name.split(".")[0] for name in tensors))
         if self.options.order is None:
-            if len(units) > 1 or not re.fullmatch(r"layers|blocks", units[0]):
+            if len(units) > 1 or not all(re.match(r"\w+\.\d+\.(norm|mixer)\.", name) for name in tensors):
                 self.ask_order()
             self.options.order = units[0]
         layers = order.layers(parse(self.options.order))
@@ -214,7 +214,7 @@ class Model:
         if unused:
             raise Problem(
                 f"{unused[0]}: found a tensor {tensors[unused[0]].shape} of a layer that is not in --order: add the layer, or "
-                f"skip it with --ignore {unused[0]}"
+                f"if forward() does not use it, skip it with --ignore {unused[0]}"
             )
         for layer in layers:
             if lacking := layer.lacks():

@@ -249,7 +249,12 @@ def check_config(test):
     ]:
         test.refuses(key, words, language_model(), config={**CONFIG, key: value})
     test.refuses("a head that differs", "differs from the embedding", language_model(head=""), config=CONFIG)
-    test.refuses("a config.json of another program", "describes no model", language_model(), config={"learning_rate": 1})
+    test.takes(
+        "a config.json of another program",
+        language_model(),
+        config={"learning_rate": 1},
+        notes=["config.json is not used", "eps is 1e-5"],
+    )
     ssm = {
         "d_model": 4,
         "n_layer": 2,
@@ -390,6 +395,10 @@ def check_orders(test):
     test.takes(
         "plain(...)", bare, "--order", "proj,plain(norm,mamba),mean,head", layers="Linear RmsNorm MambaBlock MeanPool Linear"
     )
+    row = {**mixer("layers.0."), **mixer("layers.1.")}
+    test.refuses("blocks without norms ask", ["residual(layers.*)", "plain(layers.*)"], row)
+    test.refuses("a block beside a block", "plain(layers.0,layers.1)", row, "--order", "layers")
+    test.takes("plain(layers)", row, "--order", "plain(layers)", layers="MambaBlock MambaBlock")
     own = {**linear("proj", 6, 4), **blocks(name="mamba"), **linear("head", 4, 3)}
     model = test.takes(
         "blocks with other names",

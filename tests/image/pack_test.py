@@ -268,7 +268,8 @@ def check_refused(test):
     test.refuses("not a safetensors file: its first 8 bytes are a header length", text)
     test.refuses(": found a tensor [", small)
     test.refuses("--ignore nothing: found no such tensor", small, "--ignore", "nothing")
-    test.refuses("input: found a tensor [4, 5], wanted only tensors of layers: skip it with --ignore input", stack_of("extra", STACK))
+    test.refuses("input: found a tensor [4, 5], wanted only tensors of layers: if forward() does not use it, skip it with "
+                 "--ignore input", stack_of("extra", STACK))
     test.refuses("--order: found a, wanted one of backbone", small, *IGNORE_VECTORS, "--order", "a,b")
     test.refuses("found no 'no-such-compiler' on this machine", small, "--compiler", "no-such-compiler")
     test.refuses("wanted a C++ name for a namespace", small, "--name", "1st")
@@ -305,7 +306,8 @@ def check_refused(test):
         test.refuses(words, write_checkpoint(test.folder / "sizes.safetensors", STACK, [others]), "--ignore", "*")
     # Names in messages are printable ASCII.
     odd = "\u00e4\n\U0001f40d\x7f\ud800"
-    test.refuses("?????: found a tensor [4], wanted only tensors of layers: skip it with --ignore ?????", stack_of("name", {odd: [4]}))
+    test.refuses("?????: found a tensor [4], wanted only tensors of layers: if forward() does not use it, skip it with "
+                 "--ignore ?????", stack_of("name", {odd: [4]}))
     test.refuses("krait-pack: " + str(test.folder) + "/???: cannot be read: No such file", test.folder / "\u00e4\n\udcff")
     test.refuses("--name: found '?', wanted", small, "--name", "\u00e4")
     # What only the loader finds.
