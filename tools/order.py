@@ -259,7 +259,7 @@ class Order:
     def check_neighbours(self, layers, plain):
         """Rejects neighbours that are probably not what forward() does, and those whose widths differ."""
         for before, here in zip(layers, layers[1:]):
-            names = [layer.path or layer.word for layer in (before, here)]
+            names = [layer.path or layer.word or "residual(...)" for layer in (before, here)]
             if getattr(before, "may_embed", False) and before is layers[0]:
                 self.decide_embedding(layers, here)
                 before = layers[0]
@@ -278,8 +278,8 @@ class Order:
             beside = pair & {"MambaBlock"} and (len(pair) == 1 or pair & set(NORMS.values()))
             if beside and not {id(one) for one in (before, here) if one.component == "MambaBlock"} <= plain:
                 raise Problem(
-                    f"--order: found {pair_text}, a block beside a norm or a block: wanted residual(...) around the layers to whose "
-                    f"output the input is added, such as residual({pair_text}), or plain({pair_text}) if nothing is added"
+                    f"--order: found {pair_text}, a block beside a norm or a block: wanted residual(...) around the layers to "
+                    f"whose output the input is added, such as residual({pair_text}), or plain({pair_text}) if nothing is added"
                 )
         pooled = None
         for layer in layers:
