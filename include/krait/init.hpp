@@ -55,8 +55,8 @@ template <Conv1dDims dims>
 void init(Key key, Conv1d<dims>& layer) noexcept {
   detail::init_weight_and_bias(key, dims.d_conv, layer);
 }
-template <NormDims dims>
-void init(Key, RmsNorm<dims>& layer) noexcept {
+template <NormKind kind, NormDims dims>
+void init(Key, Norm<kind, dims>& layer) noexcept {
   detail::fill_constant(layer.weight, 1.0f);
   if constexpr (dims.bias) detail::fill_constant(layer.bias, 0.0f);
 }
@@ -111,6 +111,8 @@ template <ActivationFunction function, std::size_t d_model>
 void init(Key, Activation<function, d_model>&) noexcept {}
 template <std::size_t d_model>
 void init(Key, MeanPool<d_model>&) noexcept {}
+template <std::size_t d_model>
+void init(Key, MaxPool<d_model>&) noexcept {}
 template <std::size_t d_model>
 void init(Key, LastPool<d_model>&) noexcept {}
 template <class L, std::size_t n>

@@ -1,6 +1,5 @@
 // An activation layer without a width.
-// expect: activation layer
-// expect: d_model must be at least 1
+// expect: d_model of an activation layer or a pooling layer must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

@@ -1,6 +1,5 @@
 // A pooling layer without a width.
-// expect: pooling
-// expect: d_model must be at least 1
+// expect: d_model of an activation layer or a pooling layer must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

@@ -43,7 +43,9 @@ void for_each_layer(F f) {
   f.template operator()<krait::Mamba<dims>>();
   f.template operator()<krait::Mamba<untied_dims>>();
   f.template operator()<krait::Mamba<int8_dims>>();
+  f.template operator()<krait::LayerNorm<krait::NormDims{.d_model = 16, .bias = true}>>();
   f.template operator()<krait::MeanPool<16>>();
+  f.template operator()<krait::MaxPool<16>>();
   f.template operator()<krait::LastPool<16>>();
   f.template operator()<krait::Gelu<16>>();
   f.template operator()<krait::Stack<Parts>>();

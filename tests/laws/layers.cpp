@@ -46,6 +46,13 @@ struct Last {
                (krait::RmsNorm<krait::NormDims{.d_model = 10, .bias = true}>, norm), (krait::LastPool<10>, pool),
                (krait::Linear<LinearDims{.d_in = 10, .d_out = 5}>, classifier));
 };
+// A classifier of feature vectors as people train it in PyTorch: Linear, LayerNorm, GELU, block, ReLU, the maximum, Linear.
+struct Max {
+  KRAIT_PARAMS(Max, (krait::Linear<LinearDims{.d_in = 5, .d_out = 8, .bias = true}>, linear_in),
+               (krait::LayerNorm<krait::NormDims{.d_model = 8, .bias = true}>, norm), (krait::Gelu<8>, gelu),
+               (krait::MambaBlock<block_bare>, mixer), (krait::Relu<8>, relu), (krait::MaxPool<8>, pool),
+               (krait::Linear<LinearDims{.d_in = 8, .d_out = 3}>, classifier));
+};
 // A sequence-to-sequence filter: maps every input vector of 3 floats to one output float.
 struct Filter {
   KRAIT_PARAMS(Filter, (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
@@ -60,6 +67,7 @@ std::vector<Subject> layers() {
   add<PerChannel, own_usual, own_odd, own_one>(all, "SelectiveStateSpace");
   add<Block, block_usual, block_odd, block_bare, block_normed, block_one_tap>(all, "MambaBlock");
   add<Residual, block_usual, block_odd>(all, "ResidualBlock");
+  all.push_back(subject<krait::Stack<Max>>("Stack{Linear, LayerNorm, Gelu, MambaBlock, Relu, MaxPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));
   all.push_back(subject<krait::Stack<Filter>>("Stack{Conv1d, Linear, MambaBlock, Linear}", 6));

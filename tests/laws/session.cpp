@@ -147,6 +147,7 @@ TEST_CASE("step and prefill with krait::no_output leave the same state, to the b
     answers_left_out_change_nothing(*model, rows);
   };
   pooling(krait::MeanPool<12>{});
+  pooling(krait::MaxPool<12>{});
   pooling(krait::LastPool<12>{});
 }
 
@@ -174,6 +175,7 @@ TEST_CASE("default-initialising a state sets all of its bytes to zero, which is 
   state_is_fresh<krait::Conv1d<krait::Conv1dDims{.channels = 5}>>();
   state_is_fresh<krait::SelectiveStateSpace<krait::resolve(krait::SsmDims{.d_inner = 5, .d_model = 3})>>();
   state_is_fresh<krait::MeanPool<7>>();
+  state_is_fresh<krait::MaxPool<7>>();
   state_is_fresh<krait::Stack<PoolingParts<krait::MeanPool<12>>>>();
   state_is_fresh<krait::Stack<PoolingParts<krait::LastPool<12>>>>();
 }

@@ -93,17 +93,20 @@ TEST_CASE("a stack's scratch has two buffers between layers if an inner layer do
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::between){}.size() == 2);
 }
 
-template <NormDims dims>
+template <krait::NormKind kind, NormDims dims>
 void check_norm(const Rows<dims.d_model>& xs) {
-  krait::RmsNorm<dims> norm;
+  krait::Norm<kind, dims> norm;
   draw(norm, 3);
   const auto ys = through(norm, xs);
+  constexpr double count{dims.d_model};
   for (std::size_t t = 0; t < xs.size(); ++t) {
-    double squares = 0;
-    for (const float x : xs[t]) squares += double{x} * double{x};
+    double sum = 0, squares = 0;
+    for (const float x : xs[t]) sum += double{x};
+    const double mean = kind == krait::NormKind::layer ? sum / count : 0.0;
+    for (const float x : xs[t]) squares += (double{x} - mean) * (double{x} - mean);
     for (std::size_t i = 0; i < dims.d_model; ++i) {
-      double wanted = double{xs[t][i]} / std::sqrt(squares / double{dims.d_model} + double{float(dims.eps)}) *
-                      double{norm.weight.get(i)};
+      const double scaled = (double{xs[t][i]} - mean) / std::sqrt(squares / count + double{float(dims.eps)});
+      double wanted = scaled * double{norm.weight.get(i)};
       if constexpr (dims.bias) wanted += double{norm.bias.get(i)};
       CHECK(std::fabs(double{ys[t][i]} - wanted) < 1e-6);
     }
@@ -112,9 +115,19 @@ void check_norm(const Rows<dims.d_model>& xs) {
 
 TEST_CASE("RmsNorm divides by sqrt(mean square + eps), with the eps of its own dims") {
   const auto xs = drawn_rows<12>(0.25f);  // a mean square of 0.02
-  check_norm<NormDims{.d_model = 12}>(xs);
-  check_norm<NormDims{.d_model = 12, .eps = 0.5}>(xs);
-  check_norm<NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(xs);
+  check_norm<krait::NormKind::rms, NormDims{.d_model = 12}>(xs);
+  check_norm<krait::NormKind::rms, NormDims{.d_model = 12, .eps = 0.5}>(xs);
+  check_norm<krait::NormKind::rms, NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(xs);
+}
+
+TEST_CASE("LayerNorm subtracts the mean and divides by sqrt(variance + eps), with the eps of its own dims") {
+  auto xs = drawn_rows<35>(0.25f);
+  for (auto& row : xs)
+    for (float& x : row) x += 2.0f;
+  check_norm<krait::NormKind::layer, NormDims{.d_model = 35}>(xs);
+  check_norm<krait::NormKind::layer, NormDims{.d_model = 35, .bias = true, .eps = 0.5}>(xs);
+  check_norm<krait::NormKind::layer, NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(drawn_rows<12>(3.0f));
+  check_norm<krait::NormKind::layer, NormDims{.d_model = 1, .bias = true}>(drawn_rows<1>(3.0f));
 }
 
 template <template <std::size_t> class Layer, class F>
@@ -153,6 +166,21 @@ TEST_CASE("MeanPool gives, at every step, the mean of all vectors so far") {
       sum += double{xs[t][i]};
       CHECK(std::fabs(double{means[t][i]} - sum / static_cast<double>(t + 1)) < 1e-6);
     }
+  }
+}
+
+TEST_CASE("MaxPool gives, at every step, the largest value of each channel so far; a NaN stays") {
+  auto xs = drawn_rows<21>(1.0f);
+  xs[3][20] = std::nanf("");
+  xs[4][19] = std::numeric_limits<float>::infinity();
+  const auto largest = through(krait::MaxPool<21>{}, xs);
+  for (std::size_t i = 0; i < 21; ++i) {
+    float wanted = -std::numeric_limits<float>::infinity();
+    for (std::size_t t = 0; t < length; ++t) {
+      if (!(xs[t][i] <= wanted) && !std::isnan(wanted)) wanted = xs[t][i];
+      CHECK((largest[t][i] == wanted || (std::isnan(largest[t][i]) && std::isnan(wanted))));
+    }
+    CHECK(std::isnan(wanted) == (i == 20));
   }
 }
 

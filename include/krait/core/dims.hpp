@@ -56,7 +56,10 @@ struct Conv1dDims {
   KRAIT_INLINE bool operator==(const Conv1dDims&) const = default;
 };
 
-// NormDims are the dims of RmsNorm, which normalises a token of d_model channels.
+// NormKind is the formula of a Norm layer: RMSNorm, or LayerNorm, which subtracts the mean first.
+enum class NormKind : unsigned char { rms, layer };
+
+// NormDims are the dims of RmsNorm and LayerNorm, which normalise a token of d_model channels. PyTorch's LayerNorm has a bias.
 struct NormDims {
   std::size_t d_model = 0;
   bool bias = false;

@@ -27,6 +27,8 @@
 #error "krait: `LastPool` is defined as a macro: #undef it before including krait"
 #elif defined(Layer)
 #error "krait: `Layer` is defined as a macro: #undef it before including krait"
+#elif defined(LayerNorm)
+#error "krait: `LayerNorm` is defined as a macro: #undef it before including krait"
 #elif defined(Linear)
 #error "krait: `Linear` is defined as a macro: #undef it before including krait"
 #elif defined(LoadOptions)
@@ -35,8 +37,12 @@
 #error "krait: `Mamba` is defined as a macro: #undef it before including krait"
 #elif defined(MambaBlock)
 #error "krait: `MambaBlock` is defined as a macro: #undef it before including krait"
+#elif defined(MaxPool)
+#error "krait: `MaxPool` is defined as a macro: #undef it before including krait"
 #elif defined(MeanPool)
 #error "krait: `MeanPool` is defined as a macro: #undef it before including krait"
+#elif defined(Norm)
+#error "krait: `Norm` is defined as a macro: #undef it before including krait"
 #elif defined(Penalties)
 #error "krait: `Penalties` is defined as a macro: #undef it before including krait"
 #elif defined(Problem)

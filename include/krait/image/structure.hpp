@@ -42,7 +42,7 @@ constexpr void describe_tensor(StructureLine& line) {
 // state and eps do not distinguish it from others.
 template <class Part>
 constexpr void describe_kind(StructureLine& line) {
-  if constexpr (requires { Part::structure_kind; }) (line += " ") += Part::structure_kind;
+  if constexpr (requires { requires Part::structure_kind.size() > 0; }) (line += " ") += Part::structure_kind;
 }
 
 // Appends to `sink` a line for every part of a model that affects the meaning of the model's bytes. The layers of an array are
@@ -57,6 +57,7 @@ constexpr void describe_model(Sink& sink) {
       describe_tensor<Part>(line);
       sink += line += "\n";
     } else if constexpr (Reflected<Part>) {
+      describe_kind<Part>(line);
       if constexpr (requires { requires Part::dt_b_c_eps > 0.0f; })
         sink += ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(double{Part::dt_b_c_eps} * 1e12 + 0.5)) += "e-12\n";
       else if constexpr (requires { Part::eps; })

@@ -5,25 +5,18 @@
 #include <array>
 #include <string_view>
 
-#include "krait/core/check.hpp"
-#include "krait/nn/layer.hpp"
+#include "krait/core/dims.hpp"
+#include "krait/nn/elementwise.hpp"
 
 namespace krait {
 
 // Activation applies a function to every channel: y[i] = function(x[i]), where x and y are [d_model]. The layer has no weights.
 // docs/design.md has the formulas and their largest errors.
 template <ActivationFunction function, std::size_t d_model>
-struct Activation {
-  static_assert(check::got<d_model>::template at_least<1>, "krait: an activation layer's d_model must be at least 1");
-  static constexpr bool works_in_place = true;
-  static constexpr std::size_t d_in = d_model;
-  static constexpr std::size_t d_out = d_model;
-  static constexpr std::size_t multiply_adds = 0;
+struct Activation : detail::ElementwiseFacts<d_model> {
   static constexpr std::string_view structure_kind =
       std::array<std::string_view, 6>{"relu", "silu", "gelu_erf", "gelu_tanh", "tanh", "sigmoid"}[std::size_t(function)];
   using State = NoState;
-  template <std::size_t tokens>
-  using Scratch = NoScratch<tokens>;
 };
 
 template <std::size_t d_model> using Relu = Activation<ActivationFunction::relu, d_model>;

@@ -68,7 +68,7 @@ concept Layer = requires {
   { T::d_out } -> std::convertible_to<std::size_t>;
   typename T::State;
   typename T::template Scratch<1>;
-};
+} && !requires { T::is_rejected; };  // a Stack with an error, which has been reported
 
 // A layer that computes one vector from all tokens so far.
 template <class T>

@@ -5,29 +5,16 @@
 #include <array>
 #include <cstdint>
 
-#include "krait/core/check.hpp"
 #include "krait/core/finite.hpp"
 #include "krait/layout/panels.hpp"
-#include "krait/nn/layer.hpp"
+#include "krait/nn/elementwise.hpp"
 
 namespace krait {
 
 namespace detail {
 template <std::size_t d_model>
-consteval bool check_pool() {
-  static_assert(check::got<d_model>::template at_least<1>, "krait::MeanPool and LastPool: d_model must be at least 1");
-  return true;
-}
-template <std::size_t d_model>
-struct PoolFacts {
-  static_assert(check_pool<d_model>());
-  static constexpr bool works_in_place = true;
+struct PoolFacts : ElementwiseFacts<d_model> {
   static constexpr bool pools = true;
-  static constexpr std::size_t d_in = d_model;
-  static constexpr std::size_t d_out = d_model;
-  static constexpr std::size_t multiply_adds = 0;
-  template <std::size_t tokens>
-  using Scratch = NoScratch<tokens>;
 };
 }  // namespace detail
 
@@ -40,6 +27,25 @@ struct MeanPool : detail::PoolFacts<d_model> {
     std::array<std::uint32_t, 15> padding{};  // explicit padding, so that equal states have equal bytes
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(sum.values); }
+  };
+};
+
+// MaxPool returns the largest value of each channel over all input vectors so far. NaN counts as the largest value.
+template <std::size_t d_model>
+struct MaxPool : detail::PoolFacts<d_model> {
+  struct State {
+    // The largest value of each channel. Its bits are stored exclusive-ored with those of -infinity, the largest value of no
+    // vectors, so that a state of zeros starts a sequence, as in every other layer.
+    Strips<d_model> largest{};
+    KRAIT_INLINE constexpr State() = default;
+    // Returns whether no channel is NaN or +infinity. Before the first vector, every channel is -infinity.
+    KRAIT_INLINE bool is_finite() const noexcept {
+      for (const float stored : largest.values) {
+        const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, stored) ^ 0xFF800000u;
+        if (bits_are_nan(bits) || bits == 0x7F800000u) return false;
+      }
+      return true;
+    }
   };
 };
 

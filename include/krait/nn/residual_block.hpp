@@ -2,7 +2,7 @@
 #define KRAIT_NN_RESIDUAL_BLOCK_HPP
 
 #include "krait/nn/mamba_block.hpp"
-#include "krait/nn/rms_norm.hpp"
+#include "krait/nn/norm.hpp"
 
 namespace krait {
 

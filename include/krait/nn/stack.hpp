@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <new>
 #include <tuple>
 #include <type_traits>
@@ -133,6 +134,15 @@ struct member<std::array<T, n>> {
   static constexpr bool holds_residual_blocks = requires(T block) { block.norm; block.mixer; };
 };
 
+template <class T>
+inline constexpr bool member_fits = [] {
+  if constexpr (requires { member<T>::holds_residual_blocks; }) return member<T>::holds_residual_blocks;
+  else return member<T>::is_layer && member<T>::gives_every_row;
+}();
+constexpr std::size_t first_false(std::initializer_list<bool> values) {
+  return static_cast<std::size_t>(std::find(values.begin(), values.end(), false) - values.begin());
+}
+
 // check_parts, check_member and check_seam each return true if a requirement on a stack is met. Otherwise they cause a compile
 // error, which is the only error of that stack.
 template <class Parts>
@@ -146,40 +156,42 @@ consteval bool check_member() {
   if constexpr (requires { member<T>::holds_residual_blocks; }) {
     static_assert(member<T>::holds_residual_blocks,
                   "krait::Stack<Parts>: a std::array member must consist of ResidualBlocks");
-    return member<T>::holds_residual_blocks;
   } else {
     static_assert(member<T>::is_layer, "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks");
     static_assert(member<T>::gives_every_row,
                   "krait::Stack<Parts>: a member must give one output for every input, unlike a Mamba or a stack that pools: list their layers as members instead");
-    return member<T>::is_layer && member<T>::gives_every_row;
   }
+  return member_fits<T>;
 }
-// Checks that member number `here` accepts the output of the member before it.
+// Seam<here, Members...> tells whether member number `here` accepts the output of the member before it.
 template <std::size_t here, class... Members>
-consteval bool check_seam() {
-  if constexpr (here > 0) {
-    using Before = std::tuple_element_t<here - 1, std::tuple<Members...>>;
-    using Here = std::tuple_element_t<here, std::tuple<Members...>>;
-    constexpr bool takes_rows = !TakesTokens<Here>;
-    constexpr bool fits = Here::d_in == Before::d_out;
+struct Seam {
+  using Before = std::tuple_element_t<here == 0 ? 0 : here - 1, std::tuple<Members...>>;
+  using Here = std::tuple_element_t<here, std::tuple<Members...>>;
+  static constexpr bool takes_rows = !TakesTokens<Here>;
+  static constexpr bool has_one_row = [] {
     constexpr std::array pools{Pooling<Members>...};
-    constexpr bool one_row_left = std::count(pools.begin(), pools.begin() + here, true) > 0;
-    constexpr bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;
-    static_assert(takes_rows, "krait::Stack<Parts>: only the first member may take token ids; others get vectors of floats");
-    if constexpr (takes_rows)
-      static_assert(check::got<Here::d_in>::template wants<Before::d_out>,
-                    "krait::Stack<Parts>: d_in of each member must equal d_out of the member before it");
-    static_assert(rows_suffice,
-                  "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
-    return takes_rows && fits && rows_suffice;
-  }
-  return true;
+    return std::count(pools.begin(), pools.begin() + here, true) > 0;
+  }();
+  static constexpr bool rows_suffice = !has_one_row || std::is_empty_v<typename Here::State>;
+  static constexpr bool fits = here == 0 || (takes_rows && Here::d_in == Before::d_out && rows_suffice);
+};
+template <class Seam>
+consteval bool check_seam() {
+  static_assert(Seam::takes_rows, "krait::Stack<Parts>: only the first member may take token ids; others get vectors of floats");
+  if constexpr (Seam::takes_rows)
+    static_assert(check::got<Seam::Here::d_in>::template wants<Seam::Before::d_out>,
+                  "krait::Stack<Parts>: d_in of each member must equal d_out of the member before it");
+  static_assert(Seam::rows_suffice,
+                "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
+  return Seam::fits;
 }
 
 // RejectedStack is the base class of a Stack whose members were rejected. It is not a layer, so that calls with the stack cause
 // no further errors.
 struct RejectedStack {
   static constexpr bool is_rejected = true;
+  static constexpr std::size_t d_in = 1, d_out = 1;
   using State = NoState;
   template <std::size_t tokens>
   using Scratch = NoScratch<tokens>;
@@ -195,9 +207,22 @@ constexpr auto list_members() {
 }
 template <std::size_t... i, class... Members>
 constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Members&...>>) {
-  if constexpr (sizeof...(Members) == 0 || !(check_member<Members>() && ...)) return std::type_identity<RejectedStack>{};
-  else if constexpr (!(check_seam<i, MemberFacts<Members>...>() && ...)) return std::type_identity<RejectedStack>{};
-  else return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
+  // Only the first member or seam that is wrong is checked, so that a stack causes one error.
+  constexpr std::size_t count = sizeof...(Members), wrong_member = first_false({member_fits<Members>...});
+  if constexpr (count == 0) {
+    return std::type_identity<RejectedStack>{};
+  } else if constexpr (wrong_member < count) {
+    (void)check_member<std::tuple_element_t<wrong_member, std::tuple<Members...>>>();
+    return std::type_identity<RejectedStack>{};
+  } else {
+    constexpr std::size_t wrong_seam = first_false({Seam<i, MemberFacts<Members>...>::fits...});
+    if constexpr (wrong_seam < count) {
+      (void)check_seam<Seam<wrong_seam, MemberFacts<Members>...>>();
+      return std::type_identity<RejectedStack>{};
+    } else {
+      return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
+    }
+  }
 }
 
 }  // namespace detail

@@ -3,9 +3,9 @@
 // They call the function `run<tokens>(layer, state, scratch, in, out, n)` of the layer, which nn/layer.hpp specifies. It is in:
 //   Linear           ops/linear-inl.hpp        ResidualBlock                          ops/residual_block-inl.hpp
 //   Conv1d           ops/conv1d-inl.hpp        SelectiveStateSpaceModel               ops/ssm-inl.hpp
-//   RmsNorm          ops/rms_norm-inl.hpp      SelectiveStateSpace                    ops/ssm-inl.hpp
+//   Norm             ops/norm-inl.hpp          SelectiveStateSpace                    ops/ssm-inl.hpp
 //   Embedding        ops/embedding-inl.hpp     Mamba                                  ops/mamba-inl.hpp
-//   MeanPool         ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
+//   Mean-, MaxPool   ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
 //   LastPool         ops/pooling-inl.hpp       Activation (Relu, Silu, Gelu, ...)     ops/activation-inl.hpp
 //   MambaBlock       ops/mamba_block-inl.hpp   layers defined by users                the layer's namespace
 #if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -34,7 +34,7 @@
 #include "krait/ops/mamba_block-inl.hpp"
 #include "krait/ops/pooling-inl.hpp"
 #include "krait/ops/residual_block-inl.hpp"
-#include "krait/ops/rms_norm-inl.hpp"
+#include "krait/ops/norm-inl.hpp"
 #include "krait/ops/ssm-inl.hpp"
 #include "krait/ops/stack-inl.hpp"
 

@@ -10,7 +10,7 @@
 #include "krait/ops/embedding-inl.hpp"
 #include "krait/ops/linear-inl.hpp"
 #include "krait/ops/residual_block-inl.hpp"
-#include "krait/ops/rms_norm-inl.hpp"
+#include "krait/ops/norm-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {

@@ -1,4 +1,4 @@
-// Runs the pooling layers MeanPool and LastPool.
+// Runs the pooling layers MeanPool, MaxPool and LastPool.
 #if defined(KRAIT_OPS_POOLING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_POOLING_INL_HPP
 #undef KRAIT_OPS_POOLING_INL_HPP
@@ -6,7 +6,7 @@
 #define KRAIT_OPS_POOLING_INL_HPP
 #endif
 
-#include "krait/kernels/rms_norm-inl.hpp"
+#include "krait/kernels/norm-inl.hpp"
 #include "krait/nn/pooling.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -19,6 +19,13 @@ HWY_INLINE void run(const MeanPool<d_model>&, typename MeanPool<d_model>::State&
   state.count += static_cast<std::uint32_t>(n);
   if (emit == Emit::nothing) return;
   divide_row(state.sum.data(), static_cast<float>(state.count), out[0], d_model);
+}
+
+template <std::size_t tokens, std::size_t d_model>
+HWY_INLINE void run(const MaxPool<d_model>&, typename MaxPool<d_model>::State& state, NoScratch<tokens>&,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n, Emit emit = Emit::all) {
+  for (std::size_t t = 0; t < n; ++t) max_row(in[t], state.largest.data(), d_model);
+  if (emit != Emit::nothing) max_values(state.largest.data(), out[0], d_model);
 }
 
 template <std::size_t tokens, std::size_t d_model>

@@ -8,7 +8,7 @@
 
 #include "krait/nn/residual_block.hpp"
 #include "krait/ops/mamba_block-inl.hpp"
-#include "krait/ops/rms_norm-inl.hpp"
+#include "krait/ops/norm-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {

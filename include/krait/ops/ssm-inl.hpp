@@ -6,7 +6,7 @@
 #define KRAIT_OPS_SSM_INL_HPP
 #endif
 
-#include "krait/kernels/rms_norm-inl.hpp"
+#include "krait/kernels/norm-inl.hpp"
 #include "krait/kernels/scan-inl.hpp"
 #include "krait/nn/ssm.hpp"
 #include "krait/ops/linear-inl.hpp"

@@ -1,0 +1,157 @@
+// Computes RMSNorm (arXiv 1910.07467), LayerNorm, and element-wise sums, quotients and maxima of arrays of floats.
+#if defined(KRAIT_KERNELS_NORM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_KERNELS_NORM_INL_HPP
+#undef KRAIT_KERNELS_NORM_INL_HPP
+#else
+#define KRAIT_KERNELS_NORM_INL_HPP
+#endif
+
+#include "krait/kernels/simd-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// Returns the correctly rounded square root of x. Arm, RISC-V and x86 with AVX use inline assembly, because compilers may
+// otherwise add a call of libm's sqrtf for negative numbers, and clang on x86 uses an estimate with
+// -funsafe-math-optimizations.
+HWY_INLINE float square_root(float x) {
+#if defined(__arm__) && defined(__ARM_FP)
+  float root;
+  asm("vsqrt.f32 %0, %1" : "=t"(root) : "t"(x));
+  return root;
+#elif defined(__riscv_flen)
+  float root;
+  asm("fsqrt.s %0, %1" : "=f"(root) : "f"(x));
+  return root;
+#elif HWY_ARCH_X86 && (HWY_TARGET <= HWY_AVX2 || defined(__AVX__))
+  float root;
+  asm("vsqrtss %1, %1, %0" : "=x"(root) : "x"(x));
+  return root;
+#else
+  return opaque(hn::GetLane(hn::Sqrt(hn::Set(OneTag{}, x))));
+#endif
+}
+
+// Returns a sum over n floats, to which accumulate(sum, x[i]) adds the term of x[i]. The order of accumulation is the same for
+// every vector width: partial sum p, for p = 0 to 15, accumulates the terms of x[p], x[p + 16], x[p + 32], ...; then partial
+// sums p and p + 8 are added, then p and p + 4, p and p + 2, p and p + 1.
+template <class Accumulate>
+HWY_INLINE float sum_in_strips(const float* x, std::size_t n, Accumulate accumulate) {
+  constexpr std::size_t vectors = strip_width / lanes;
+  V sum[vectors];
+  KRAIT_UNROLL
+  for (std::size_t v = 0; v < vectors; ++v) sum[v] = zero_start();
+  std::size_t i = 0;
+  for (; i + strip_width <= n; i += strip_width) {
+    KRAIT_UNROLL
+    for (std::size_t v = 0; v < vectors; ++v) sum[v] = accumulate(sum[v], load_unaligned(x + i + v * lanes));
+  }
+  alignas(64) float partial[strip_width];
+  KRAIT_UNROLL
+  for (std::size_t v = 0; v < vectors; ++v) store_vector(sum[v], partial + v * lanes);
+  for (std::size_t p = 0; i + p < n; ++p)
+    partial[p] = hn::GetLane(accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p])));
+  std::size_t half = strip_width / 2;
+  KRAIT_UNROLL
+  for (; half >= lanes; half /= 2)
+    for (std::size_t p = 0; p < half; p += lanes)
+      store_vector(add(load_vector(partial + p), load_vector(partial + p + half)), partial + p);
+  KRAIT_UNROLL
+  for (; half > 0; half /= 2)
+    for (std::size_t p = 0; p < half; ++p) partial[p] = opaque(partial[p] + partial[p + half]);
+  return partial[0];
+}
+
+// Returns x[0]^2 + ... + x[n - 1]^2.
+HWY_INLINE float sum_of_squares(const float* x, std::size_t n) {
+  return sum_in_strips(x, n, [](auto sum, auto in) KRAIT_LAMBDA { return mul_add(in, in, sum); });
+}
+
+// Returns 1 / sqrt(mean(x^2) + eps) of n floats.
+HWY_INLINE float inverse_rms(const float* x, float eps, std::size_t n) {
+  const float mean = div(sum_of_squares(x, n), static_cast<float>(n));
+  return div(1.0f, square_root(opaque(mean + eps)));
+}
+
+// Computes RMSNorm of one token of n channels: y = x / sqrt(mean(x^2) + eps) * weight + bias. A null bias means no bias. y may
+// be x, and must not overlap weight or bias.
+HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
+                             std::size_t n) {
+  const V scale = hn::Set(Tag{}, inverse_rms(x, eps, n));
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    const V scaled = mul(load(x + i), scale);
+    const V w = load_vector(weight + i);
+    store(bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w), y + i);
+  });
+}
+
+// Computes RMSNorm without a weight of one token of n channels in place: x = x / sqrt(mean(x^2) + eps).
+HWY_INLINE void rms_norm_in_place(float* x, float eps, std::size_t n) {
+  const V scale = hn::Set(Tag{}, inverse_rms(x, eps, n));
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(mul(load(x + i), scale), x + i); });
+}
+
+// Computes LayerNorm (arXiv 1607.06450) of one token of n channels: y = (x - mean) / sqrt(variance + eps) * weight + bias,
+// where variance is the mean of (x - mean)^2. A null bias means no bias. y may be x, and must not overlap weight or bias.
+HWY_INLINE void layer_norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
+                               std::size_t n) {
+  const float count = static_cast<float>(n);
+  const float mean = div(sum_in_strips(x, n, [](auto sum, auto in) KRAIT_LAMBDA { return add(sum, in); }), count);
+  const float squares = sum_in_strips(x, n, [mean](auto sum, auto in) KRAIT_LAMBDA {
+    const auto difference = sub(in, hn::Set(hn::DFromV<decltype(in)>{}, mean));
+    return mul_add(difference, difference, sum);
+  });
+  const V means = hn::Set(Tag{}, mean);
+  const V scale = hn::Set(Tag{}, div(1.0f, square_root(opaque(div(squares, count) + eps))));
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    const V scaled = mul(sub(load(x + i), means), scale);
+    const V w = load_vector(weight + i);
+    store(bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w), y + i);
+  });
+}
+
+// Computes RMSNorm or LayerNorm of one token of n channels.
+template <NormKind kind>
+HWY_INLINE void norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
+                         std::size_t n) {
+  if constexpr (kind == NormKind::rms) rms_norm_row(x, weight, bias, eps, y, n);
+  else layer_norm_row(x, weight, bias, eps, y, n);
+}
+
+// Exchanges a value and its stored form in the state of MaxPool, where the bits of a float are exclusive-ored with those of
+// -infinity.
+HWY_INLINE V max_stored(V v) {
+  return hn::Xor(v, hn::BitCast(Tag{}, hn::Set(hn::RebindToUnsigned<Tag>{}, 0xFF800000u)));
+}
+
+// Computes largest = max(largest, x) for n channels. `largest` contains stored forms. The result is NaN if either value is.
+HWY_INLINE void max_row(const float* x, float* largest, std::size_t n) {
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    const V old = max_stored(load(largest + i));
+    const V larger = clamp_below(old, load(x + i));
+    store(max_stored(hn::IfThenElse(hn::Eq(old, old), larger, old)), largest + i);
+  });
+}
+
+// Writes the values of n channels, whose stored forms `largest` contains, to y.
+HWY_INLINE void max_values(const float* largest, float* y, std::size_t n) {
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(max_stored(load(largest + i)), y + i); });
+}
+
+// Computes y = a + b element by element, for n floats. y may be a or b.
+HWY_INLINE void add_row(const float* a, const float* b, float* y, std::size_t n) {
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    store(add(load(a + i), load(b + i)), y + i);
+  });
+}
+
+// Computes y = a / divisor element by element, for n floats. y may be a.
+HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t n) {
+  const V by = hn::Set(Tag{}, divisor);
+  for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(div(load(a + i), by), y + i); });
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

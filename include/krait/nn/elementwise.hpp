@@ -1,0 +1,31 @@
+// Defines what the layers without weights have in common: each output channel is computed from the same input channel.
+#ifndef KRAIT_NN_ELEMENTWISE_HPP
+#define KRAIT_NN_ELEMENTWISE_HPP
+
+#include <cstddef>
+
+#include "krait/core/check.hpp"
+#include "krait/nn/layer.hpp"
+
+namespace krait::detail {
+
+template <std::size_t d_model>
+consteval bool check_elementwise() {
+  static_assert(check::got<d_model>::template at_least<1>,
+                "krait: d_model of an activation layer or a pooling layer must be at least 1");
+  return true;
+}
+template <std::size_t d_model>
+struct ElementwiseFacts {
+  static_assert(check_elementwise<d_model>());
+  static constexpr bool works_in_place = true;
+  static constexpr std::size_t d_in = d_model;
+  static constexpr std::size_t d_out = d_model;
+  static constexpr std::size_t multiply_adds = 0;
+  template <std::size_t tokens>
+  using Scratch = NoScratch<tokens>;
+};
+
+}  // namespace krait::detail
+
+#endif
