@@ -1,373 +1,299 @@
-"""Reads a safetensors file and finds its model: the layers, and their dims from the tensors' names and shapes."""
-import array
+"""Opens a checkpoint in any of the forms in which people have them: a safetensors file, shards with an index, a folder of
+Hugging Face, a file of torch.save. Returns its tensors under names without wrappers, and its config.json."""
+
+import ctypes
 import json
-import math
+import os
+import pathlib
 import re
-import struct
-import sys
 
-COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
+import safetensors_file
+from safetensors_file import Problem, Tensor
 
-
-def printable(text):
-    """Printable ASCII only: a '?' replaces each control character and each other code point outside ASCII."""
-    return "".join(c if " " <= c <= "~" else "?" for c in str(text))
-
-
-class Problem(Exception):
-    """A refused file or option. The arguments are the lines of the message."""
-
-    def __str__(self):
-        return "\n    ".join(map(printable, self.args))
-
-
-# The dtypes of safetensors 0.8 and the bits of an element. A dtype that is not here may be in a file, too: newer versions
-# of the format may have more.
-DTYPE_BITS = {"F32": 32, "F16": 16, "BF16": 16, "F64": 64, "C64": 64, "BOOL": 8, "I8": 8, "U8": 8, "I16": 16, "U16": 16,
-              "I32": 32, "U32": 32, "I64": 64, "U64": 64, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
-              "F8_E5M2FNUZ": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}
-# The dtypes that numbers() reads, with array's type code; halves are converted.
-TYPE_CODES = {"F64": "d", "F32": "f", "F16": None, "BF16": None, "I64": "q", "U64": "Q", "I32": "i", "U32": "I", "I16": "h",
-              "U16": "H", "I8": "b", "U8": "B"}
-HEADER_LIMIT = 100_000_000  # the largest header that the reference implementation takes
-# Files that are often passed in place of a safetensors file, by their first bytes, and what the user should pass.
-SAVE = 'a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
-OTHER_FORMATS = [(b"PK\3\4", "a PyTorch pickle of torch.save, or another zip archive", SAVE),
-                 (b"\x80\2\x8a\n", "a PyTorch pickle of torch.save in the legacy format", SAVE),
-                 (b"GGUF", "a GGUF file", "a safetensors file"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "a safetensors file")]
+TORCH_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
+INDEX_SUFFIX = ".index.json"
+SHARD = re.compile(r"(.+)-\d{5}-of-(\d{5})(\.\w+)")
+WRAPPERS = {
+    "module": "DistributedDataParallel",
+    "_orig_mod": "torch.compile",
+    "_fsdp_wrapped_module": "FSDP",
+    "_checkpoint_wrapped_module": "activation checkpointing",
+}
+# A model that also reads its sequence from the end: names of the layers and parameters for that direction.
+BACKWARD = re.compile(
+    r"(?:^|[._])(?:bwd|backward|reverse|reversed|rev|bidirectional|bimamba)(?=[._\d]|$)"
+    r"|(?:^|\.)(?:A_b_log|D_b|conv1d_b|x_proj_b|dt_proj_b)(?=\.|$)"
+)
+# A language model's tensors, under any prefix: mamba-ssm, Hugging Face, mamba.py, mamba-minimal.
+LANGUAGE_MODEL = {
+    "embedding": r"embeddings?\.(?P<rest>weight)",
+    "layers": r"layers\.(?P<rest>\d+\.(?:norm|mixer)\..+)",
+    "norm_f": r"norm_f\.(?P<rest>weight|bias)",
+    "lm_head": r"lm_head\.(?P<rest>weight|bias)",
+}
 
 
-class File:
-    """A safetensors file: its metadata, and its tensors by name."""
+class Choice(Problem):
+    """A checkpoint that leaves a choice: the question, and the options that answer it, each as a list of words."""
 
-    def __init__(self, path):
-        try:
-            with open(path, "rb") as stream:
-                content = stream.read()
-        except OSError as error:
-            raise Problem(f"cannot be read: {error.strerror}") from None
-        size = int.from_bytes(content[:8], "little")
-        # The bytes of "PK\3\4" are also a length within the limit, so "{" decides.
-        if size > HEADER_LIMIT or content[8:9] != b"{":
-            for magic, found, wanted in OTHER_FORMATS:
-                if content.startswith(magic):
-                    raise Problem(f"not a safetensors file: found {found}, wanted {wanted}")
-        if len(content) < 8:
-            raise Problem(f"not a safetensors file: found {len(content)} bytes, wanted at least 8, the header's length")
-        if size > len(content) - 8:
-            raise Problem(f"not a safetensors file: its first 8 bytes are a header length of {size} bytes, "
-                          f"but {len(content) - 8} bytes follow")
-        try:
-            self.tensors = json.loads(content[8 : 8 + size].decode())
-        except (ValueError, RecursionError) as error:
-            raise Problem(f"not a safetensors file: its header is not JSON: {error}") from None
-        if not isinstance(self.tensors, dict):
-            raise Problem("not a safetensors file: its header is not an object")
-        self.metadata = self.tensors.pop("__metadata__", {})
-        if not isinstance(self.metadata, dict):
-            raise Problem("not a safetensors file: __metadata__ is not an object")
-        self.data = content[8 + size :]
-        for name, entry in self.tensors.items():
-            self.check_entry(name, entry)
-
-    def check_entry(self, name, entry):
-        def whole(values):
-            return isinstance(values, list) and all(type(v) is int and 0 <= v < 2**64 for v in values)
-
-        if not (isinstance(entry, dict) and isinstance(entry.get("dtype"), str) and whole(entry.get("shape"))
-                and whole(entry.get("data_offsets")) and len(entry["data_offsets"]) == 2):
-            raise Problem(f"not a safetensors file: {name}: wanted dtype, shape and data_offsets")
-        begin, end = entry["data_offsets"]
-        tensor = f"{entry['dtype']}{entry['shape']}"
-        bits = math.prod(entry["shape"]) * DTYPE_BITS.get(entry["dtype"], 1)
-        if bits >= 2**64:
-            raise Problem(f"{name}: shape is wrong: found {entry['shape']}, wanted a size below 2^64 bits")
-        if entry["dtype"] in DTYPE_BITS and bits % 8:
-            raise Problem(f"{name}: shape is wrong: found {bits} bits for {tensor}, wanted a whole number of bytes")
-        if begin > end or end > len(self.data):
-            raise Problem(f"{name}: data offsets are wrong: found [{begin}, {end}], wanted begin <= end <= {len(self.data)}")
-        if entry["dtype"] in DTYPE_BITS and end - begin != bits // 8:
-            raise Problem(f"{name}: data offsets are wrong: found {end - begin} bytes, wanted {bits // 8} bytes for {tensor}")
-
-    def shape(self, name, *axes):
-        """The shape of a tensor that must be there, with as many axes as are named."""
-        if name not in self.tensors:
-            raise Problem(f"{name} is missing: wanted a tensor [{', '.join(axes)}]")
-        shape = self.tensors[name]["shape"]
-        if len(shape) != len(axes):
-            raise Problem(f"{name}: found shape {shape}, wanted [{', '.join(axes)}]")
-        if 0 in shape:
-            raise Problem(f"{name}: found shape {shape}, which is empty")
-        return shape
-
-    def is_tied(self, embedding):
-        """Whether the head is the embedding: it is not there, or a copy."""
-        head, embedding = self.tensors.get("lm_head.weight"), self.tensors[embedding]
-        return head is None or (head["dtype"] == embedding["dtype"] and
-                                self.data[slice(*head["data_offsets"])] == self.data[slice(*embedding["data_offsets"])])
-
-    def numbers(self, name):
-        """All elements of a tensor, row by row."""
-        entry = self.tensors[name]
-        if entry["dtype"] not in TYPE_CODES:
-            raise Problem(f"{name}: dtype is not supported: found {entry['dtype'] or 'an empty string'}, "
-                          f"wanted one of {', '.join(TYPE_CODES)}")
-        code = TYPE_CODES[entry["dtype"]]
-        content = self.data[slice(*entry["data_offsets"])]
-        if entry["dtype"] == "F16":
-            return list(struct.unpack(f"<{len(content) // 2}e", content))
-        if entry["dtype"] == "BF16":
-            code, content = "f", b"".join(b"\0\0" + content[i : i + 2] for i in range(0, len(content), 2))
-        values = array.array(code, content)
-        if sys.byteorder == "big":
-            values.byteswap()
-        return values
+    def __init__(self, question, answers):
+        super().__init__(question)
+        self.question, self.answers = question, answers
 
 
-def component_of(file):
-    """The metadata's word, or what the tensors look like."""
-    if "component" in file.metadata:
-        if file.metadata["component"] not in COMPONENTS:
-            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}")
-        return file.metadata["component"]
-    if any(name.startswith("backbone.") for name in file.tensors):
-        return "Mamba"
-    if "mixer.in_proj.weight" in file.tensors:
-        return "ResidualBlock"
-    if "in_proj.weight" in file.tensors:
-        return "MambaBlock"
-    return "SelectiveStateSpace" if "out_proj.weight" in file.tensors else "SelectiveStateSpaceModel"
+class Checkpoint:
+    """Tensors by name, metadata, config.json if there is one, and the notes to print."""
+
+    def __init__(self, tensors, metadata, config=None, config_name=None):
+        self.tensors, self.metadata, self.config, self.config_name, self.notes = tensors, metadata, config, config_name, []
 
 
-def dims_of(file, component, prefix=""):
-    """The component's dims from the shapes of its tensors. The loader compares every shape with them later."""
-    dims = {}
-    block = {"Mamba": "backbone.layers.0.", "ResidualBlock": prefix}.get(component)
-    mixer = prefix if block is None else block + "mixer."
-    if component == "Mamba":
-        embedding = "backbone.embedding.weight"
-        if embedding not in file.tensors and "backbone.embeddings.weight" in file.tensors:
-            embedding = "backbone.embeddings.weight"  # Hugging Face's word
-        dims["vocab_size"], _ = file.shape(embedding, "vocab_size", "d_model")
-        layers = {name.split(".")[2] for name in file.tensors if re.match(r"backbone\.layers\.\d+\.", name)}
-        dims["n_layers"] = max(len(layers), 1)
-        if layers - set(map(str, range(len(layers)))):
-            raise Problem(f"found layers {', '.join(sorted(layers))}, wanted them numbered from 0 on")
-    dims["d_inner"], dims["d_state"] = file.shape(mixer + "A_log", "d_inner", "d_state")
-    _, dims["dt_rank"] = file.shape(mixer + "dt_proj.weight", "d_inner", "dt_rank")
-    if dims["dt_rank"] > dims["d_inner"]:
-        raise Problem(f"{mixer}dt_proj.weight: found dt_rank {dims['dt_rank']}, wanted at most d_inner, "
-                      f"{dims['d_inner']}")
-    biases = {"x_bias": "x_proj", "dt_bias": "dt_proj"}
-    if component == "SelectiveStateSpace":
-        dims["d_model"], _ = file.shape(prefix + "out_proj.weight", "d_model", "d_inner")
-        biases["out_bias"] = "out_proj"
-    elif component != "SelectiveStateSpaceModel":
-        _, dims["d_model"] = file.shape(mixer + "in_proj.weight", "2 d_inner", "d_model")
-        _, _, dims["d_conv"] = file.shape(mixer + "conv1d.weight", "d_inner", "1", "d_conv")
-        biases.update(in_bias="in_proj", conv_bias="conv1d", out_bias="out_proj")
-    dims.update({bias: f"{mixer}{layer}.bias" in file.tensors for bias, layer in biases.items()})
-    if block is not None:
-        dims["norm_bias"] = block + "norm.bias" in file.tensors
-        dims["norm_eps"] = float(file.metadata.get("norm_eps", file.metadata.get("eps", 1e-5)))
-    if component != "SelectiveStateSpace" and "dt_b_c_eps" in file.metadata:
-        dims["dt_b_c_eps"] = float(file.metadata["dt_b_c_eps"])
-    if component == "Mamba":
-        dims["tied"] = flag(file.metadata.get("tied", file.is_tied(embedding)))
-    return dims
+def read_json(path):
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise Problem(f"{path.name} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise Problem(f"{path.name}: found no object, wanted one")
+    return content
 
 
-def flag(text):
-    return str(text).strip().lower() in ("true", "1", "yes")
+def open_checkpoint(path, options):
+    """Reads the file or folder `path` and its config.json."""
+    notes = []
+    if path.is_dir():
+        path = file_in(path, notes)
+    tensors, metadata = read_shards(path, notes, options) if path.name.endswith(INDEX_SUFFIX) else read_file(path, options)
+    shard = SHARD.fullmatch(path.name)
+    if shard and int(shard[2]) > 1:
+        raise Problem(
+            f"found one shard of {int(shard[2])}, wanted the folder that has all of them and "
+            f"{shard[1]}{shard[3]}{INDEX_SUFFIX}"
+        )
+    config_path = options.config or path.parent / "config.json"
+    config = read_json(config_path) if options.config or config_path.is_file() else None
+    checkpoint = Checkpoint(tensors, metadata, config, config_path.name)
+    checkpoint.notes += notes
+    return checkpoint
 
 
-KINDS = {"Linear": "LinearDims", "RmsNorm": "NormDims", "Conv1d": "Conv1dDims", "MambaBlock": "BlockDims",
-         "ResidualBlock": "BlockDims", "Mamba": "ModelDims", "SelectiveStateSpace": "SsmDims",
-         "SelectiveStateSpaceModel": "SsmDims"}
-FIELDS = {"LinearDims": ["d_in", "d_out", "bias"], "NormDims": ["d_model", "bias", "eps"],
-          "Conv1dDims": ["channels", "d_conv", "bias"],
-          "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias", "dt_b_c_eps"],
-          "BlockDims": ["d_model", "d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias",
-                        "out_bias", "norm_bias", "dt_b_c_eps", "norm_eps"],
-          "ModelDims": ["vocab_size", "d_model", "n_layers", "d_state", "d_conv", "d_inner", "dt_rank", "in_bias",
-                        "conv_bias", "x_bias", "dt_bias", "out_bias", "norm_bias", "dt_b_c_eps", "tied", "norm_eps"]}
+def file_in(folder, notes):
+    """The checkpoint in a folder: model.safetensors, an index, or the only file of its kind."""
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    indices = [name for name in names if name.endswith(INDEX_SUFFIX)]
+    for kind, suffixes in (("safetensors", (".safetensors",)), ("torch.save", TORCH_SUFFIXES)):
+        found = [name for name in indices if name.endswith(tuple(suffix + INDEX_SUFFIX for suffix in suffixes))]
+        found += [
+            name
+            for name in names
+            if name.endswith(suffixes)
+            and not SHARD.fullmatch(name)
+            and name not in ("training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt")
+        ]
+        shards = [name for name in names if name.endswith(suffixes) and SHARD.fullmatch(name)]
+        if len(found) == 1:
+            notes.append(f"reads {found[0]}")
+            return folder / found[0]
+        if len(found) > 1:
+            raise Problem(f"found {', '.join(found)}, wanted one of them as the argument")
+        if shards:
+            raise Problem(
+                f"found {', '.join(shards)}, but no {SHARD.fullmatch(shards[0])[1]}.{kind}{INDEX_SUFFIX}, "
+                "which lists the shards"
+            )
+    raise Problem(
+        f"found {', '.join(names) or 'an empty folder'}, wanted model.safetensors, "
+        "model.safetensors.index.json or pytorch_model.bin"
+    )
 
 
-def dims_text(component, dims, storage=None):
-    """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
-    kind = KINDS[component]
-    fields = [f".{name} = {str(dims[name]).lower()}" for name in FIELDS[kind] if name in dims]
-    if storage is not None and component not in ("RmsNorm", "Conv1d"):
-        fields.append(f".storage = {storage}")
-    return f"krait::{kind}{{{', '.join(fields)}}}"
+def read_shards(index, notes, options):
+    """Reads the shards that an index lists. Index and shards must agree on every tensor."""
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise Problem(f"{index.name}: found no weight_map of file names, wanted one")
+    files = sorted(set(weight_map.values()))
+    if strange := [name for name in files if pathlib.PurePath(name).name != name]:
+        raise Problem(f"{index.name}: found the file name {strange[0]}, wanted a file in the same folder")
+    if missing := [name for name in files if not (index.parent / name).is_file()]:
+        raise Problem(
+            f"{', '.join(missing)}: missing: {index.name} lists " f"{'this file' if len(missing) == 1 else 'these files'}"
+        )
+    tensors, metadata = {}, {}
+    for file in files:
+        found, more = read_file(index.parent / file, options)
+        listed = {name for name, place in weight_map.items() if place == file}
+        if lacking := sorted(listed - found.keys()):
+            raise Problem(f"{lacking[0]}: missing: {index.name} lists it in {file}")
+        if stray := sorted(found.keys() - listed):
+            raise Problem(f"{stray[0]}: found in {file}, but {index.name} does not list it there")
+        tensors.update(found)
+        metadata.update(more)
+    suffix = pathlib.PurePath(files[0]).suffix
+    stray = [entry.name for entry in sorted(index.parent.iterdir()) if entry.suffix == suffix and entry.name not in files]
+    if stray:
+        notes.append(f"not read, because {index.name} does not list {'it' if len(stray) == 1 else 'them'}: {', '.join(stray)}")
+    return tensors, metadata
 
 
-class Layer:
-    """A member of a stack, or a model that is no stack: its C++ type, and what comes in and goes out of it."""
-
-    def __init__(self, name, component, dims, count=None):
-        self.name, self.component, self.dims, self.count = name, component, dims, count
-        width = dims.get("channels", dims.get("d_model", dims.get("d_inner")))
-        self.d_in = dims.get("d_in", dims["d_inner"] if component.startswith("Selective") else width)
-        self.d_out = dims.get("d_out", dims["d_inner"] if component == "SelectiveStateSpaceModel" else width)
-        if component == "Embedding":
-            self.d_in = None  # tokens
-        self.has_state = component not in ("Linear", "RmsNorm", "Embedding", "MeanPool", "LastPool")
-
-    def type(self, dims_name, storage):
-        if self.component == "Embedding":
-            return f"krait::Embedding<{self.dims['vocab_size']}, {self.dims['d_model']}, {storage}>"
-        if self.component in ("MeanPool", "LastPool"):
-            return f"krait::{self.component}<{self.dims['d_model']}>"
-        one = f"krait::{self.component}<{dims_name}>"
-        return one if self.count is None else f"std::array<{one}, {self.count}>"
-
-    def describe(self):
-        sizes = " ".join(f"{name} {value}" for name, value in self.dims.items() if type(value) is int)
-        return f"{self.component}{'' if self.count is None else f' x {self.count}'} ({sizes})"
+def read_file(path, options):
+    return (read_torch(path, options), {}) if path.suffix in TORCH_SUFFIXES else safetensors_file.read(path)
 
 
-def layer_of(file, name, rests, norm_eps):
-    """The layer whose tensors are name.REST."""
-    prefix = name + "."
-    first = {rest.split(".")[0] for rest in rests}
-    if all(word.isdigit() for word in first):
-        layers = [layer_of(file, prefix + word, [r[len(word) + 1 :] for r in rests if r.startswith(word + ".")], norm_eps)
-                  for word in sorted(first, key=int)]
-        if [int(layer.name[len(prefix) :]) for layer in layers] != list(range(len(layers))):
-            raise Problem(f"{name}: found elements {', '.join(sorted(first, key=int))}, wanted 0 to {len(layers) - 1}")
-        for layer in layers:
-            if layer.component != "ResidualBlock":
-                raise Problem(f"{layer.name}: found a {layer.component}, wanted a ResidualBlock: norm and mixer")
-            if layer.dims != layers[0].dims:
-                raise Problem(f"{layer.name}: found {layer.describe()}, wanted {layers[0].name}'s {layers[0].describe()}")
-        return Layer(name, "ResidualBlock", layers[0].dims, len(layers))
-    if first == {"norm", "mixer"}:
-        return Layer(name, "ResidualBlock", {**dims_of(file, "ResidualBlock", prefix), "norm_eps": norm_eps})
-    if "A_log" in first:
-        component = "MambaBlock" if "in_proj" in first else \
-            "SelectiveStateSpace" if "out_proj" in first else "SelectiveStateSpaceModel"
-        return Layer(name, component, dims_of(file, component, prefix))
-    rank = len(file.tensors[prefix + "weight"]["shape"]) if "weight" in rests else None
-    bias = "bias" in rests
-    if rank == 1 and first <= {"weight", "bias"}:
-        (d_model,) = file.shape(prefix + "weight", "d_model")
-        return Layer(name, "RmsNorm", {"d_model": d_model, "bias": bias, "eps": norm_eps})
-    if rank == 2 and "embed" in name.lower() and first == {"weight"}:
-        vocab_size, d_model = file.shape(prefix + "weight", "vocab_size", "d_model")
-        return Layer(name, "Embedding", {"vocab_size": vocab_size, "d_model": d_model})
-    if rank == 2 and first <= {"weight", "bias"}:
-        d_out, d_in = file.shape(prefix + "weight", "d_out", "d_in")
-        return Layer(name, "Linear", {"d_in": d_in, "d_out": d_out, "bias": bias})
-    if rank == 3 and first <= {"weight", "bias"}:
-        channels, one, d_conv = file.shape(prefix + "weight", "channels", "1", "d_conv")
-        if one == 1:
-            return Layer(name, "Conv1d", {"channels": channels, "d_conv": d_conv, "bias": bias})
-    raise Problem(f"{name}: found {', '.join(sorted(rests))}, wanted the tensors of a Linear, Embedding, RmsNorm, Conv1d, "
-                  f"MambaBlock, ResidualBlock or selective state space; skip them with --ignore '{name}.*'")
+def read_torch(path, options):
+    """Reads a file of torch.save with weights_only, which executes no code of the file."""
+    if not os.access(path, os.R_OK):
+        raise Problem("cannot be read: no such file, or no permission")
+    try:
+        import torch
+    except ImportError:
+        raise Problem(
+            f"found a file of torch.save ({path.name}), which needs PyTorch, but this Python has no torch: run "
+            "'pip install torch' in a virtual environment and krait-pack with its python3, or save with",
+            'safetensors.torch.save_file(model.state_dict(), "model.safetensors")',
+        ) from None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises errors of many types for damaged files
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise Problem(
+            "torch.load(weights_only=True) rejects the file: wanted tensors alone, as "
+            "torch.save(model.state_dict(), FILE) writes them:",
+            reason,
+        ) from None
+    found = state_dict(content, torch, options.key)
+    return {name: tensor_of(name, tensor, torch) for name, tensor in found.items()}
 
 
-def fits(before, layer):
-    return layer.d_in is not None and before.d_out == layer.d_in
+def state_dict(content, torch, key):
+    """The state dict in a checkpoint of a training program: the object itself, or the one under a key."""
+
+    def is_state(value):
+        return (
+            isinstance(value, dict)
+            and bool(value)
+            and all(isinstance(name, str) for name in value)
+            and any(isinstance(tensor, torch.Tensor) for tensor in value.values())
+        )
+
+    if key is None and is_state(content):
+        return {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
+    keys = [name for name, value in content.items() if is_state(value)] if isinstance(content, dict) else []
+    if key is None and len(keys) > 1:
+        raise Choice("several state dicts are in the file", [["--key", name] for name in keys])
+    chosen = key or (keys[0] if keys else None)
+    if chosen not in keys:
+        raise Problem(
+            f"found {f'no state dict {key}' if key else 'no state dict'}, wanted "
+            f"{'one of ' + ', '.join(keys) if keys else 'a dict of tensors, as model.state_dict() returns it'}"
+        )
+    return {name: tensor for name, tensor in content[chosen].items() if isinstance(tensor, torch.Tensor)}
 
 
-def orders_of(layers, chain=()):
-    """Every order in which each layer takes what the one before gives."""
-    if not layers:
-        yield list(chain)
-    for layer in layers:
-        if not chain or fits(chain[-1], layer):
-            yield from orders_of([other for other in layers if other is not layer], (*chain, layer))
+def tensor_of(name, tensor, torch):
+    dtypes = {
+        torch.float32: "F32",
+        torch.float64: "F64",
+        torch.float16: "F16",
+        torch.bfloat16: "BF16",
+        torch.int64: "I64",
+        torch.int32: "I32",
+        torch.int16: "I16",
+        torch.int8: "I8",
+        torch.uint8: "U8",
+        torch.bool: "BOOL",
+    }
+    if tensor.layout != torch.strided or tensor.dtype not in dtypes:
+        raise Problem(f"{name}: found a tensor {tensor.dtype}, {tensor.layout}, wanted a dense one of floats")
+    tensor = tensor.detach().contiguous()
+    return Tensor(
+        dtypes[tensor.dtype], tensor.shape, ctypes.string_at(tensor.data_ptr(), tensor.numel() * tensor.element_size())
+    )
 
 
-def in_order(layers, order):
-    """The layers one after the other: as told, or the only order that fits, or the file's if that is one that does."""
-    names = [layer.name for layer in layers]
-    if order is not None:
-        if sorted(order) != sorted(names):
-            raise Problem(f"--order: found {', '.join(order)}, wanted each of {', '.join(names)} once")
-        chosen = [layers[names.index(name)] for name in order]
-        for before, layer in zip(chosen, chosen[1:]):
-            if not fits(before, layer):
-                raise Problem(f"--order: {before.name} has d_out {before.d_out}, "
-                              f"{layer.name} takes {'token ids' if layer.d_in is None else f'd_in {layer.d_in}'}")
-        return chosen
-    found = []
-    for chosen in orders_of(layers):
-        found.append(chosen)
-        if len(found) == 2:
-            break
-    if not found:
-        seams = ", ".join(f"{layer.name} {'tokens' if layer.d_in is None else layer.d_in} to {layer.d_out}" for layer in layers)
-        raise Problem(f"no order of its layers fits: {seams}")
-    if len(found) == 2 and not all(map(fits, layers, layers[1:])):
-        raise Problem("several orders of its layers fit: choose with --order NAME,NAME,..., for example "
-                      + ",".join(layer.name for layer in found[0]))
-    return layers if len(found) == 2 else found[0]
+def round_doubles(checkpoint):
+    """Rounds F64 tensors to F32, because Krait computes in float32."""
+    doubles = [name for name, tensor in checkpoint.tensors.items() if tensor.dtype == "F64"]
+    for name in doubles:
+        tensor = checkpoint.tensors[name]
+        checkpoint.tensors[name] = Tensor.of_floats(tensor.shape, tensor.numbers(name))
+    if doubles:
+        checkpoint.notes.append(f"{len(doubles)} F64 tensors are rounded to F32")
 
 
-class Model:
-    """A checkpoint's model as C++ types: one component of the library, or a stack of layers."""
-
-    def __init__(self, file, ignored=(), pool="mean", order=None, norm_eps=None):
-        names = [name for name in file.tensors if name not in ignored]
-        top = dict.fromkeys(name.split(".")[0] for name in names)  # in the file's order
-        eps = float(file.metadata.get("norm_eps", file.metadata.get("eps", 1e-5))) if norm_eps is None else norm_eps
-        if "backbone" in top:
-            self.component, expected = "Mamba", {"backbone", "lm_head"}
-        elif {"in_proj", "A_log"} <= top.keys() or {"norm", "mixer"} == top.keys() or {"x_proj", "A_log"} <= top.keys():
-            self.component, expected = component_of(file), {"norm", "mixer", "in_proj", "conv1d", "x_proj", "dt_proj", "A_log",
-                                                           "D", "out_proj"}
-        else:
-            self.component, expected = "Stack", {name.split(".")[0] for name in names if "." in name}
-        for name in names:
-            if name.split(".")[0] not in expected:
-                raise Problem(f"{name}: found a tensor {file.tensors[name]['shape']}, wanted only tensors of layers: "
-                              f"skip it with --ignore {name}")
+def strip_names(checkpoint, prefix):
+    """Removes the prefix of --prefix, the segments that wrappers add, and the prefix that all names have in common."""
+    names = list(checkpoint.tensors)
+    if prefix is not None:
+        prefix = prefix.rstrip(".") + "."
+        names = [name for name in names if name.startswith(prefix)]
         if not names:
-            raise Problem("found no tensors, wanted those of a model")
-        if self.component == "Stack":
-            for name in top:  # becomes a member of a struct
-                if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                    raise Problem(f"{name}: found a layer's name that is not a C++ name, wanted letters, digits and _")
-            layers = [layer_of(file, name, [n[len(name) + 1 :] for n in names if n.startswith(name + ".")], eps) for name in top]
-            self.layers = self.with_pool(in_order(layers, order), pool)
+            raise Problem(
+                f"--prefix {prefix}: found no tensor with this prefix, wanted the prefix of "
+                f"{', '.join(list(checkpoint.tensors)[:3])}"
+            )
+        others = [name for name in checkpoint.tensors if name not in set(names)]
+        if others:
+            checkpoint.notes.append(f"{len(others)} tensors without the prefix {prefix} are ignored: {shorten(others)}")
+    short = {name: name[len(prefix or "") :] for name in names}
+    for wrapper, source in WRAPPERS.items():
+        if any(wrapper in name.split(".")[:-1] for name in short.values()):
+            checkpoint.notes.append(f"'{wrapper}.', which {source} adds, is removed from the names")
+            short = {name: ".".join(word for word in now.split(".") if word != wrapper) for name, now in short.items()}
+    while True:
+        split = [name.split(".", 1) for name in short.values()]
+        first = {words[0] for words in split}
+        rests = {words[-1] for words in split}
+        if (
+            len(first) != 1
+            or any(len(words) == 1 for words in split)
+            or first == {"backbone"}
+            and is_language_model(short.values())
+            or all(rest.split(".")[0].isdigit() for rest in rests)
+            or rests & {"weight", "bias"}
+        ):
+            break
+        checkpoint.notes.append(f"the prefix '{first.pop()}.' is removed from all names")
+        short = {name: now.split(".", 1)[1] for name, now in short.items()}
+    if len(set(short.values())) != len(short):
+        twice = [name for name, now in short.items() if list(short.values()).count(now) > 1]
+        raise Problem(f"{' and '.join(twice[:2])}: the same name without their prefixes: choose one with --prefix")
+    checkpoint.tensors = {now: checkpoint.tensors[name] for name, now in short.items()}
+
+
+def shorten(names):
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def language_model_parts(names):
+    """{part: {prefix: {name: rest}}} if every tensor is one of a language model, else None."""
+    parts = {}
+    for name in names:
+        for part, pattern in LANGUAGE_MODEL.items():
+            match = re.fullmatch(rf"(?P<root>(?:[A-Za-z_]\w*\.)*){pattern}", name)
+            if match:
+                parts.setdefault(part, {}).setdefault(match["root"], {})[name] = match["rest"]
+                break
         else:
-            if order is not None:
-                raise Problem(f"--order is for stacks: this is a {self.component}")
-            dims = dims_of(file, self.component)
-            if "norm_eps" in dims:
-                dims["norm_eps"] = eps
-            self.layers = [Layer("", self.component, dims)]
+            return None
+    return parts
 
-    @staticmethod
-    def with_pool(layers, pool):
-        """Pooling stands behind the last layer that knows time: what follows then sees one row."""
-        timed = [at for at, layer in enumerate(layers) if layer.has_state]
-        if pool == "none" or not timed:
-            return layers
-        at = timed[-1] + 1
-        while at < len(layers) and layers[at].component == "RmsNorm":
-            at += 1
-        name = "pool" if all(layer.name != "pool" for layer in layers) else "pooling"
-        pooling = Layer(name, "MeanPool" if pool == "mean" else "LastPool", {"d_model": layers[at - 1].d_out})
-        return [*layers[:at], pooling, *layers[at:]]
 
-    def declarations(self, constant, storage):
-        """C++ that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""
-        if self.component != "Stack":
-            (layer,) = self.layers
-            return [f"{constant} auto dims = {dims_text(self.component, layer.dims, storage)};",
-                    f"using Model = {layer.type('dims', storage)};"]
-        lines, members = [], []
-        for layer in self.layers:
-            name = layer.name.replace(".", "_") + "_dims"
-            if layer.component in KINDS:
-                lines.append(f"{constant} auto {name} = {dims_text(layer.component, layer.dims, storage)};")
-            member = layer.type(name, storage)
-            members.append(f"({member}, {layer.name})")
-        parts = ",\n    ".join(members)
-        return [*lines, f"struct Parts {{\n  KRAIT_PARAMS(Parts,\n    {parts});\n}};", "using Model = krait::Stack<Parts>;"]
+def is_language_model(names):
+    parts = language_model_parts(names)
+    return (
+        parts is not None
+        and {"embedding", "layers", "norm_f"} <= parts.keys()
+        and all(len(roots) == 1 for roots in parts.values())
+    )
 
-    def describe(self):
-        return ", ".join(f"{layer.name + ': ' if layer.name else ''}{layer.describe()}" for layer in self.layers)
+
+def refuse_backward(checkpoint):
+    for name in checkpoint.tensors:
+        if BACKWARD.search(name):
+            raise Problem(
+                f"{name}: a bidirectional model is not supported: it reads the sequence from its end, too, so it has "
+                "no output until the sequence has ended, and cannot run on a stream"
+            )

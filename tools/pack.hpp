@@ -1,4 +1,5 @@
 // The functions of the program that krait-pack generates: load a checkpoint, write its model as an image, print its sizes.
+// pack_check.hpp has those of --check.
 #ifndef KRAIT_TOOLS_PACK_HPP
 #define KRAIT_TOOLS_PACK_HPP
 
@@ -6,7 +7,6 @@
 #include <cstdio>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "krait/image.hpp"
 #include "krait/load.hpp"
@@ -38,17 +38,17 @@ void print_sizes(std::string_view storage) {
   });
 }
 
-// The main function. Arguments: CHECKPOINT IMAGE [NAME TO IGNORE]... Loads CHECKPOINT, writes IMAGE, and prints the image's
-// fingerprint and format version, the offset of its model in bytes, and the model's sizes with every storage type. The output
-// is words and numbers, because nlohmann-json's writer would double the time that this program takes to compile.
+// Arguments: CHECKPOINT IMAGE. Loads CHECKPOINT, writes IMAGE, and prints the image's fingerprint and format version, the
+// offset of its model in bytes, and the model's sizes with every storage type. The output is words and numbers, because
+// nlohmann-json's writer would double the time that this program takes to compile. Returns false after an error, which it
+// prints.
 template <template <krait::Storage> class Packed, krait::Storage storage>
-int run(int argc, char** argv) {
+bool run(char** argv) {
   using Model = typename Packed<storage>::Model;
-  const std::vector<std::string_view> ignore(argv + 3, argv + argc);
   const auto image = std::make_unique<krait::Image<Model>>();
-  if (!done(krait::load_file(argv[1], image->model, {.ignore = ignore}))) return 1;
+  if (!done(krait::load_file(argv[1], image->model))) return false;
   krait::write_image(image->model, *image);
-  if (!done(krait::write_file(image->bytes(), argv[2]))) return 1;
+  if (!done(krait::write_file(image->bytes(), argv[2]))) return false;
 
   std::printf("image fingerprint %lu version %u model_at %zu\n", static_cast<unsigned long>(image->header.fingerprint),
               unsigned{krait::ImageHeader::wanted.version}, sizeof(*image) - sizeof(Model));
@@ -57,7 +57,7 @@ int run(int argc, char** argv) {
   print_sizes<typename Packed<bf16>::Model>("bf16");
   print_sizes<typename Packed<f16>::Model>("f16");
   print_sizes<typename Packed<int8>::Model>("int8");
-  return 0;
+  return true;
 }
 
 }  // namespace pack

@@ -63,7 +63,7 @@ class Program:
         if not self.weights.exists():
             run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(checkpoint.path), "--type", storage, "--name", "keyword",
                  *(word for name in checkpoint.tensors if name.startswith(tuple(NOT_WEIGHTS)) for word in ("--ignore", name)),
-                 "--header", str(self.weights)])
+                 "--order", "linear_in,mixer,mean,classifier", "--header", str(self.weights)])
         self.flags = ["-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", f"-I{checkpoint.headers}",
                       f'-DKEYWORD_WEIGHTS="keyword_{storage}.hpp"', *shlex.split(flags)]
 

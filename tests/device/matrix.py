@@ -90,13 +90,14 @@ class Bench:
     def write_data(self, types):
         speaker.write_series(self.folder / "series.hpp", 100)
         made = [(self.headers / f"speaker_{storage}.hpp", ROOT / "examples" / "speaker" / "speaker.safetensors",
-                 ["--type", storage, "--order", "linear_in,layers,norm_f,classifier", "--name", "weights"]) for storage in types]
+                 ["--type", storage, "--order", "linear_in,layers,norm_f,mean,classifier", "--name", "weights"]) for storage in types]
         if self.keyword:
             checkpoint = self.headers / "keyword.safetensors"
             if not checkpoint.exists():
                 run([sys.executable, str(HERE / "keyword_checkpoint.py"), str(checkpoint)])
             made += [(self.headers / f"keyword_{storage}.hpp", checkpoint,
-                      ["--type", storage, "--ignore", "input*", "--ignore", "logits*", "--name", "keyword"]) for storage in types]
+                      ["--type", storage, "--ignore", "input*", "--ignore", "logits*", "--name", "keyword",
+                       "--order", "linear_in,mixer,mean,classifier"]) for storage in types]
             self.write_recording(checkpoint)
         for header, model, how in made:
             if not header.exists():

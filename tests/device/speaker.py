@@ -121,7 +121,7 @@ def main():
         for storage in options.types.split(","):
             if not (headers / f"speaker_{storage}.hpp").exists():
                 run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(EXAMPLE / "speaker.safetensors"), "--type", storage,
-                     "--order", "linear_in,layers,norm_f,classifier", "--name", "weights",
+                     "--order", "linear_in,layers,norm_f,mean,classifier", "--name", "weights",
                      "--header", str(headers / f"speaker_{storage}.hpp")])
             host = Run(Host(), storage, 1, headers, folder)
             print(f"host {storage}: {100 * host.right():.2f} % of {len(host.heard)} series")

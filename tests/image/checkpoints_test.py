@@ -1,0 +1,539 @@
+#!/usr/bin/env python3
+"""Tests how krait-pack reads checkpoints: each is recognised as the right model, or rejected by name. Compiles nothing.
+
+Writes checkpoints in the forms in which people have them. Exit code 0: all checks pass; 1: some fail.
+"""
+
+import array
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import math
+import pathlib
+import random
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(ROOT / "tools")]
+import safetensors_file  # noqa: E402
+from safetensors_file import Tensor  # noqa: E402
+
+DRAW = random.Random(2)
+
+
+def floats(*shape):
+    return Tensor.of_floats(shape, [DRAW.uniform(-0.5, 0.5) for _ in range(math.prod(shape))])
+
+
+def mixer(prefix, d_model=4, d_inner=8, d_state=3, dt_rank=1):
+    shapes = {
+        "A_log": [d_inner, d_state],
+        "D": [d_inner],
+        "conv1d.weight": [d_inner, 1, 4],
+        "conv1d.bias": [d_inner],
+        "dt_proj.weight": [d_inner, dt_rank],
+        "dt_proj.bias": [d_inner],
+        "in_proj.weight": [2 * d_inner, d_model],
+        "out_proj.weight": [d_model, d_inner],
+        "x_proj.weight": [dt_rank + 2 * d_state, d_inner],
+    }
+    return {prefix + name: floats(*shape) for name, shape in shapes.items()}
+
+
+def blocks(prefix="layers.", count=2, norm="norm", name="mixer", bias=False):
+    made = {}
+    for number in range(count):
+        made |= {f"{prefix}{number}.{norm}.weight": floats(4), **mixer(f"{prefix}{number}.{name}.")}
+        if bias:
+            made[f"{prefix}{number}.{norm}.bias"] = floats(4)
+    return made
+
+
+def language_model(prefix="backbone.", embedding="embeddings", head=None):
+    made = {f"{prefix}{embedding}.weight": floats(7, 4), **blocks(prefix + "layers."), f"{prefix}norm_f.weight": floats(4)}
+    return made | ({head + "lm_head.weight": floats(7, 4)} if head is not None else {})
+
+
+def linear(name, d_in, d_out, bias=True):
+    return {f"{name}.weight": floats(d_out, d_in)} | ({f"{name}.bias": floats(d_out)} if bias else {})
+
+
+def norm(name, bias=True, width=4):
+    return {f"{name}.weight": floats(width)} | ({f"{name}.bias": floats(width)} if bias else {})
+
+
+def batch_norm(name, width=4, buffers=True):
+    made = norm(name, width=width)
+    if buffers:
+        made |= {
+            f"{name}.running_mean": floats(width),
+            f"{name}.num_batches_tracked": Tensor("I64", [], b"\0" * 8),
+            f"{name}.running_var": Tensor.of_floats([width], [DRAW.uniform(0.5, 2) for _ in range(width)]),
+        }
+    return made
+
+
+def prefixed(prefix, tensors):
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+CLASSIFIER = {**linear("proj", 6, 4), **blocks(), **norm("norm_f", bias=False), **linear("head", 4, 3)}
+CONFIG = {
+    "model_type": "mamba",
+    "architectures": ["MambaForCausalLM"],
+    "hidden_act": "silu",
+    "hidden_size": 4,
+    "intermediate_size": 8,
+    "state_size": 3,
+    "conv_kernel": 4,
+    "num_hidden_layers": 2,
+    "vocab_size": 7,
+    "time_step_rank": 1,
+    "use_bias": False,
+    "use_conv_bias": True,
+    "tie_word_embeddings": True,
+    "layer_norm_epsilon": 1e-5,
+    "residual_in_fp32": True,
+}
+
+
+class Test:
+    def __init__(self, folder):
+        self.folder, self.wrong, self.count = folder, [], 0
+        loader = importlib.machinery.SourceFileLoader("krait_pack", str(ROOT / "tools" / "krait-pack"))
+        self.tool = importlib.util.module_from_spec(importlib.util.spec_from_loader("krait_pack", loader))
+        loader.exec_module(self.tool)
+
+    def expect(self, fact, sentence):
+        if not fact:
+            self.wrong.append(sentence)
+
+    def write(self, tensors, config=None, name="model.safetensors"):
+        """A folder with the checkpoint and its config.json."""
+        self.count += 1
+        folder = self.folder / str(self.count)
+        folder.mkdir()
+        safetensors_file.write(folder / name, tensors)
+        if config is not None:
+            (folder / "config.json").write_text(json.dumps(config))
+        return folder
+
+    def open(self, path, *options):
+        """The model of a checkpoint and "", or None and the message."""
+        sys.argv = ["krait-pack", str(path), *options]
+        message, model = io.StringIO(), None
+
+        def keep(options):
+            nonlocal model
+            model = self.tool.open_model(options)
+
+        self.tool.run = keep
+        with contextlib.redirect_stderr(message):
+            code = self.tool.main()
+        self.expect((code == 0) == (model is not None), f"exit code {code}: {message.getvalue()}")
+        return model, message.getvalue()
+
+    def takes(self, what, tensors, *options, config=None, layers=None, notes=(), name="model.safetensors"):
+        """The checkpoint is recognised as the layers, with these words in the notes. Returns the model."""
+        path = tensors if isinstance(tensors, pathlib.Path) else self.write(tensors, config, name)
+        model, message = self.open(path, *options)
+        if model is None:
+            self.wrong.append(f"{what}: {message}")
+            return None
+        found = " ".join(layer.component + (f"x{layer.count}" if layer.count else "") for layer in model.layers)
+        self.expect(layers is None or found == layers, f"{what}: found {found}, wanted {layers}")
+        for note in notes:
+            self.expect(any(note in line for line in model.notes), f"{what}: no note {note!r} in {model.notes}")
+        return model
+
+    def refuses(self, what, words, tensors, *options, config=None):
+        """The checkpoint is rejected with these words, and no traceback."""
+        path = tensors if isinstance(tensors, pathlib.Path) else self.write(tensors, config)
+        model, message = self.open(path, *options)
+        print(f"{what}: {message.strip()[:400]}")
+        self.expect(model is None, f"{what}: not rejected")
+        for word in [words] if isinstance(words, str) else words:
+            self.expect(word in message, f"{what}: wanted {word!r}, found: {message}")
+
+
+def check_names(test):
+    """Names of language models, and prefixes."""
+    for what, tensors in {
+        "Hugging Face": language_model(),
+        "mamba-ssm": language_model(embedding="embedding", head=""),
+        "DistributedDataParallel": prefixed("module.", language_model(head="")),
+        "torch.compile": prefixed("_orig_mod.", language_model(head="")),
+        "Lightning": prefixed("model.", language_model(head="")),
+        "two wrappers": prefixed("module._orig_mod.", language_model(head="")),
+        "a wrapper within names": {
+            name.replace("layers.", "layers._orig_mod."): t for name, t in language_model(head="").items()
+        },
+        "each block compiled": {
+            name.replace(".mixer.", "._orig_mod.mixer.").replace(".norm.", "._orig_mod.norm."): t
+            for name, t in language_model(head="").items()
+        },
+        "mamba.py": {
+            "embedding.weight": floats(7, 4),
+            **blocks("mamba.layers."),
+            **norm("norm_f", False),
+            "lm_head.weight": floats(7, 4),
+        },
+        "mamba-minimal": language_model("", "embedding", ""),
+    }.items():
+        model = test.takes(what, tensors, layers="Mamba")
+        if model:
+            test.expect(
+                {"backbone.embedding.weight", "backbone.layers.1.mixer.A_log", "backbone.norm_f.weight"}
+                <= model.tensors.keys(),
+                f"{what}: {sorted(model.tensors)}",
+            )
+            test.expect(model.layers[0].dims["tied"] is ("lm_head.weight" not in model.tensors), f"{what}: tied")
+    other = {**prefixed("student.", language_model(head="")), **prefixed("teacher.", language_model(head=""))}
+    test.takes("--prefix", other, "--prefix", "student", layers="Mamba", notes=["23 tensors without the prefix student."])
+    test.refuses("a prefix that is not there", "--prefix pupil.: found no tensor", other, "--prefix", "pupil")
+    headless = language_model("")
+    test.refuses("headless", ["--head tied", "--head none"], headless)
+    test.takes("headless and tied", headless, "--head", "tied", layers="Mamba")
+    test.takes("hidden states", headless, "--head", "none", layers="Embedding ResidualBlockx2 RmsNorm")
+    test.takes(
+        "headless by config.json",
+        headless,
+        config={**CONFIG, "architectures": ["MambaModel"]},
+        layers="Embedding ResidualBlockx2 RmsNorm",
+        notes=["hidden states"],
+    )
+    test.takes("blocks alone", blocks(), layers="ResidualBlockx2")
+    test.takes("a block with a prefix", mixer("mamba."), layers="MambaBlock", notes=["no norm and no residual"])
+    test.refuses(
+        "layers 0 and 2",
+        "found layers 0, 2",
+        {name.replace("layers.1.", "layers.2."): t for name, t in language_model().items()},
+    )
+    short = {name: t for name, t in language_model().items() if name != "backbone.layers.1.mixer.D"}
+    test.refuses("a missing tensor", "backbone.layers.1.mixer.D is missing", short)
+    test.refuses("a head with a bias", "lm_head.bias is not supported", {**language_model(head=""), "lm_head.bias": floats(7)})
+    doubles = {
+        name: Tensor("F64", t.shape, array.array("d", t.numbers(name)).tobytes()) for name, t in language_model().items()
+    }
+    model = test.takes("F64", doubles, layers="Mamba", notes=["22 F64 tensors are rounded to F32"])
+    test.expect(model and all(t.dtype == "F32" for t in model.tensors.values()), "F64: not rounded")
+
+
+def check_config(test):
+    model = test.takes("eps of config.json", language_model(), config={**CONFIG, "layer_norm_epsilon": 0.01}, layers="Mamba")
+    test.expect(model and model.layers[0].dims["norm_eps"] == 0.01, "eps of config.json")
+    model = test.takes(
+        "no config.json", language_model(), layers="Mamba", notes=["eps is 1e-5", "with SiLU", "not FalconMamba"]
+    )
+    test.takes("keys without an effect", language_model(), config={**CONFIG, "new_key": 3}, notes=["does not use: new_key"])
+    model = test.takes("FalconMamba", language_model(), config={**CONFIG, "model_type": "falcon_mamba", "mixer_rms_eps": 1e-4})
+    test.expect(model and model.layers[0].dims["dt_b_c_eps"] == 1e-4, "FalconMamba: eps")
+    for kind in ("mamba2", "bamba", "jamba", "zamba", "falcon_h1", "gpt2"):
+        test.refuses(
+            kind, f"model_type is not supported: found '{kind}'", language_model(), config={**CONFIG, "model_type": kind}
+        )
+    for key, value, words in [
+        ("hidden_act", "gelu", "hidden_act is not supported: found 'gelu', wanted 'silu' or 'swish'"),
+        ("layer_norm_epsilon", "x", "layer_norm_epsilon is not supported"),
+        ("use_bias", True, "use_bias differs"),
+        ("use_conv_bias", False, "use_conv_bias differs"),
+        ("hidden_size", 5, "hidden_size differs"),
+        ("num_hidden_layers", 3, "num_hidden_layers differs"),
+        ("state_size", 16, "state_size differs"),
+        ("tie_word_embeddings", False, "lm_head.weight is missing"),
+        ("quantization_config", {"bits": 4}, "quantization_config is not supported"),
+    ]:
+        test.refuses(key, words, language_model(), config={**CONFIG, key: value})
+    test.refuses("a head that differs", "differs from the embedding", language_model(head=""), config=CONFIG)
+    test.takes(
+        "a config.json of another program",
+        language_model(),
+        config={"learning_rate": 1},
+        notes=["config.json is not used", "eps is 1e-5"],
+    )
+    ssm = {
+        "d_model": 4,
+        "n_layer": 2,
+        "vocab_size": 5,
+        "ssm_cfg": {},
+        "rms_norm": True,
+        "pad_vocab_size_multiple": 7,
+        "tie_embeddings": True,
+        "residual_in_fp32": True,
+        "fused_add_norm": True,
+        "attn_layer_idx": [],
+        "attn_cfg": {},
+        "d_intermediate": 0,
+    }
+    test.takes("config.json of mamba-ssm", language_model(embedding="embedding"), config=ssm, layers="Mamba")
+    for key, value in {"rms_norm": False, "attn_layer_idx": [1], "d_intermediate": 8, "ssm_cfg": {"layer": "Mamba2"}}.items():
+        test.refuses(f"mamba-ssm's {key}", f"config.json: {key}", language_model(), config={**ssm, key: value})
+
+
+def check_shards(test):
+    def sharded(change=lambda folder, index: None):
+        folder = test.write({}, CONFIG)
+        (folder / "model.safetensors").unlink()
+        tensors, weight_map = language_model(), {}
+        for at, names in enumerate((list(tensors)[:9], list(tensors)[9:]), 1):
+            file = f"model-0000{at}-of-00002.safetensors"
+            safetensors_file.write(folder / file, {name: tensors[name] for name in names})
+            weight_map |= dict.fromkeys(names, file)
+        index = {"metadata": {}, "weight_map": weight_map}
+        change(folder, index)
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        return folder
+
+    test.takes("shards", sharded(), layers="Mamba")
+    test.refuses(
+        "a missing shard",
+        "model-00002-of-00002.safetensors: missing",
+        sharded(lambda folder, _: (folder / "model-00002-of-00002.safetensors").unlink()),
+    )
+    test.refuses(
+        "a missing tensor",
+        "x.weight: missing",
+        sharded(lambda _, index: index["weight_map"].update({"x.weight": "model-00001-of-00002.safetensors"})),
+    )
+    test.refuses(
+        "a stray tensor", "does not list it there", sharded(lambda _, index: index["weight_map"].pop("backbone.norm_f.weight"))
+    )
+    folder = sharded()
+    test.takes("an index", folder / "model.safetensors.index.json", layers="Mamba")
+    test.refuses("one shard", "found one shard of 2, wanted the folder", folder / "model-00001-of-00002.safetensors")
+    safetensors_file.write(folder / "model-00003-of-00002.safetensors", {})
+    test.takes("a stray shard", folder, notes=["not read, because model.safetensors.index.json does not list it: model-00003"])
+    (folder / "model.safetensors.index.json").unlink()
+    test.refuses("no index", "but no model.safetensors.index.json", folder)
+    empty = test.folder / "empty"
+    empty.mkdir()
+    test.refuses("an empty folder", "found an empty folder, wanted model.safetensors", empty)
+    pickle = test.write(language_model(), name="model.pt")
+    test.refuses("torch.save", "torch", pickle)
+
+
+def check_orders(test):
+    test.refuses(
+        "no order", ["--order proj,layers,norm_f,mean,head", "--order proj,layers,norm_f,last,head", "--check"], CLASSIFIER
+    )
+    test.takes(
+        "an order",
+        CLASSIFIER,
+        "--order",
+        "proj,layers,norm_f,mean,head",
+        layers="Linear ResidualBlockx2 RmsNorm MeanPool Linear",
+        notes=["norm_f has no bias", "eps is 1e-5"],
+    )
+    test.takes(
+        "no pooling unless it is given",
+        CLASSIFIER,
+        "--order",
+        "proj,layers,norm_f,head",
+        notes=["no pooling"],
+        layers="Linear ResidualBlockx2 RmsNorm Linear",
+    )
+    two = {**CLASSIFIER, **norm("norm_f")}
+    test.refuses(
+        "a norm with a bias",
+        ["norm_f has a weight and a bias", "--norm layer_norm", "--norm rms_norm"],
+        two,
+        "--order",
+        "proj,layers,norm_f,mean,head",
+    )
+    test.takes(
+        "rms_norm(...)",
+        two,
+        "--order",
+        "proj,layers,rms_norm(norm_f),mean,head",
+        layers="Linear ResidualBlockx2 RmsNorm MeanPool Linear",
+    )
+    biased = {**CLASSIFIER, **blocks(bias=True)}
+    test.refuses(
+        "blocks whose norms have a bias",
+        ["--norm layer_norm", "residual(layer_norm(layers.*.norm),layers.*.mixer)"],
+        biased,
+        "--order",
+        "proj,layers,norm_f,mean,head",
+    )
+    test.takes("--norm rms_norm", biased, "--order", "proj,layers,norm_f,mean,head", "--norm", "rms_norm")
+    head = {name: t for name, t in CLASSIFIER.items() if "head" not in name} | linear("head.0", 4, 8) | linear("head.3", 8, 3)
+    test.refuses("head.0 and head.3", "head: found elements 0, 3", head, "--order", "proj,layers,norm_f,mean,head")
+    test.refuses(
+        "neighbouring Linears",
+        ["two Linears side by side, head.0 and head.3", "identity"],
+        head,
+        "--order",
+        "proj,layers,norm_f,mean,head.0,head.3",
+    )
+    test.takes(
+        "identity",
+        head,
+        "--order",
+        "proj,layers,norm_f,mean,head.0,identity,head.3",
+        layers="Linear ResidualBlockx2 RmsNorm MeanPool Linear Linear",
+    )
+    model = test.takes(
+        "relu",
+        head,
+        "--order",
+        "proj,silu,layers,norm_f,mean,head.0,relu,head.3",
+        layers="Linear Activation ResidualBlockx2 RmsNorm MeanPool Linear Activation Linear",
+    )
+    test.expect(model and "(krait::Relu<8>, relu)" in model.declarations("constexpr", "storage")[-2], "relu: declarations")
+    bare = {**linear("proj", 6, 4), **norm("norm", False), **mixer("mamba."), **linear("head", 4, 3)}
+    test.refuses(
+        "a block beside a norm", ["residual(norm,mamba)", "plain(norm,mamba)"], bare, "--order", "proj,norm,mamba,mean,head"
+    )
+    test.refuses("an order is proposed with both", "residual(norm,mamba)", bare)
+    test.takes(
+        "residual(...)", bare, "--order", "proj,residual(norm,mamba),mean,head", layers="Linear ResidualBlock MeanPool Linear"
+    )
+    test.takes(
+        "plain(...)", bare, "--order", "proj,plain(norm,mamba),mean,head", layers="Linear RmsNorm MambaBlock MeanPool Linear"
+    )
+    row = {**mixer("layers.0."), **mixer("layers.1.")}
+    test.refuses("blocks without norms ask", ["residual(layers.*)", "plain(layers.*)"], row)
+    test.refuses("a block beside a block", "plain(layers.0,layers.1)", row, "--order", "layers")
+    test.takes("plain(layers)", row, "--order", "plain(layers)", layers="MambaBlock MambaBlock")
+    own = {**linear("proj", 6, 4), **blocks(name="mamba"), **linear("head", 4, 3)}
+    model = test.takes(
+        "blocks with other names",
+        own,
+        "--order",
+        "proj,residual(layers.*.norm,layers.*.mamba),last,head",
+        layers="Linear ResidualBlockx2 LastPool Linear",
+    )
+    test.expect(model and "layers.1.mixer.A_log" in model.tensors, "blocks with other names: names")
+    test.refuses("blocks with other names, no order", "residual(layers.*.norm,layers.*.mamba)", own)
+    test.refuses(
+        "state behind pooling", "after pooling there is one vector", CLASSIFIER, "--order", "proj,mean,layers,norm_f,head"
+    )
+    test.refuses("a layer that is left out", "not in --order", CLASSIFIER, "--order", "proj,layers,head")
+    test.refuses("a name that is not there", "found prj, wanted one of proj", CLASSIFIER, "--order", "prj,layers,norm_f,head")
+    for text in ("proj,", "proj,(layers)", "residual(proj", "a b", "proj,mean(layers)", "mean"):
+        test.refuses(f"--order {text}", "--order: found", CLASSIFIER, "--order", text)
+    square = {"token.weight": floats(4, 4), **blocks()}
+    test.refuses("a square weight without a bias", "may be a Linear or an Embedding", square, "--order", "token,layers")
+    test.takes("embedding(...)", square, "--order", "embedding(token),layers", layers="Embedding ResidualBlockx2")
+    test.takes(
+        "an embedding by its shape",
+        {"token.weight": floats(9, 4), **blocks()},
+        "--order",
+        "token,layers",
+        layers="Embedding ResidualBlockx2",
+    )
+    model = test.takes("layers 0 to 11", blocks(count=12), layers="ResidualBlockx12")
+    reversed_file = dict(reversed(blocks(count=12).items()))
+    model = test.takes("the file's order means nothing", reversed_file, layers="ResidualBlockx12")
+    test.expect(
+        model and model.tensors["layers.10.norm.weight"].data == reversed_file["layers.10.norm.weight"].data,
+        "layers out of order",
+    )
+    conv = {**linear("proj", 6, 4), "conv.weight": floats(4, 4, 3), "conv.bias": floats(4), **blocks()}
+    test.refuses("a Conv1d that is not depthwise", "not depthwise is not supported", conv, "--order", "proj,conv,layers")
+
+
+def check_batch_norm(test):
+    tensors = {
+        **linear("proj", 6, 4),
+        **batch_norm("bn"),
+        **blocks(),
+        **linear("head", 4, 3, bias=False),
+        **batch_norm("last_bn"),
+    }
+
+    def values(name):
+        return tensors[name].numbers(name)
+
+    model = test.takes(
+        "BatchNorm1d",
+        tensors,
+        "--order",
+        "proj,bn,layers,mean,last_bn,head",
+        notes=["bn (BatchNorm1d in evaluation) is folded into proj"],
+        layers="Linear ResidualBlockx2 MeanPool Linear",
+    )
+    if model:
+        x = [DRAW.uniform(-1, 1) for _ in range(6)]
+        bn = {name: values(f"bn.{name}") for name in ("weight", "bias", "running_mean", "running_var")}
+        for row in range(4):
+            y = sum(w * one for w, one in zip(values("proj.weight")[row * 6 :], x)) + values("proj.bias")[row]
+            y = (y - bn["running_mean"][row]) / math.sqrt(bn["running_var"][row] + 1e-5) * bn["weight"][row] + bn["bias"][row]
+            folded = (
+                sum(w * one for w, one in zip(model.tensors["proj.weight"].numbers("")[row * 6 :], x))
+                + model.tensors["proj.bias"].numbers("")[row]
+            )
+            test.expect(abs(y - folded) < 1e-6, f"BatchNorm1d behind a Linear: {y} and {folded}")
+        x = [DRAW.uniform(-1, 1) for _ in range(4)]
+        bn = {name: values(f"last_bn.{name}") for name in ("weight", "bias", "running_mean", "running_var")}
+        normed = [
+            (one - mean) / math.sqrt(variance + 1e-5) * w + b
+            for one, mean, variance, w, b in zip(x, bn["running_mean"], bn["running_var"], bn["weight"], bn["bias"])
+        ]
+        for row in range(3):
+            y = sum(w * one for w, one in zip(values("head.weight")[row * 4 :], normed))
+            folded = (
+                sum(w * one for w, one in zip(model.tensors["head.weight"].numbers("")[row * 4 :], x))
+                + model.tensors["head.bias"].numbers("")[row]
+            )
+            test.expect(abs(y - folded) < 1e-6, f"BatchNorm1d before a Linear: {y} and {folded}")
+    order = "proj,layers,bn,mean,head"
+    plain = {name: t for name, t in tensors.items() if "last" not in name}
+    test.refuses("BatchNorm1d without a neighbour", "bn: BatchNorm1d is not supported here", plain, "--order", order)
+    bare = {name: t for name, t in plain.items() if "running" not in name and "num_batches" not in name}
+    test.refuses(
+        "BatchNorm1d without buffers", ["bn has a weight and a bias", "BatchNorm"], bare, "--order", "proj,bn,layers,mean,head"
+    )
+    test.refuses(
+        "batch_norm(...) without buffers",
+        "running_mean, running_var missing",
+        bare,
+        "--order",
+        "proj,batch_norm(bn),layers,mean,head",
+    )
+
+
+def check_foreign(test):
+    """Models that Krait does not have."""
+    for name in (
+        "layers.0.mixer_bwd.A_log",
+        "backward.A_log",
+        "layers.0.mixer.A_b_log",
+        "layers.0.mixer.conv1d_b.weight",
+        "lstm.weight_ih_l0_reverse",
+        "mamba_rev.D",
+        "layers.0.mixer.D_b",
+    ):
+        test.refuses(name, [name, "bidirectional"], {**CLASSIFIER, name: floats(4, 4)})
+    for name, words in {
+        "lstm.weight_ih_l0": "LSTM",
+        "attn.in_proj_weight": "attention",
+        "layers.0.mixer.dt_layernorm.weight": "norms on dt",
+        "attn.qkv.weight": "attention",
+        "layers.0.mixer.in_proj.lora_A.weight": "LoRA",
+        "conv.weight_g": "weight_norm",
+    }.items():
+        test.refuses(name, [name, words], {**CLASSIFIER, name: floats(4, 4)}, "--order", "proj,layers,norm_f,head")
+    mamba2 = {**blocks(), "layers.0.mixer.A_log": floats(8)}
+    test.refuses("Mamba-2", "a Mamba-2 block is not supported", mamba2)
+    test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
+    test.refuses("cls_token", "cls_token", {**CLASSIFIER, "cls_token": floats(1, 1, 4)}, "--order", "proj,layers,norm_f,head")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="krait_checkpoints_") as folder:
+        test = Test(pathlib.Path(folder))
+        for check in (check_names, check_config, check_shards, check_orders, check_batch_norm, check_foreign):
+            check(test)
+    print(f"{test.count} checkpoints")
+    test.expect(test.count >= 40, "fewer than 40 checkpoints")
+    print(*test.wrong, sep="\n", end="\n" if test.wrong else "")
+    return 1 if test.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,404 @@
+"""Writes checkpoints with PyTorch, transformers and safetensors, and what they give.
+
+  torch_cases.py FOLDER
+
+Each case is a folder with the checkpoint and check.safetensors (inputs x and the library's float32 outputs y). cases.json has
+the arguments for krait-pack, and the words of the message if the case is to be rejected.
+"""
+
+import json
+import pathlib
+import sys
+
+import torch
+import transformers
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+FOLDER = pathlib.Path(sys.argv[1])
+TOKENS, IDS, WIDTH, FEATURES, CLASSES = 200, 32, 16, 6, 4
+CASES = {}
+
+
+class Block(nn.Module):
+    """A Mamba block as mamba-minimal computes it, without the fused kernels of mamba-ssm."""
+
+    def __init__(self, d_model=WIDTH, d_state=8, d_conv=4, dt_rank=1):
+        super().__init__()
+        d_inner = 2 * d_model
+        self.d_inner, self.d_state, self.dt_rank = d_inner, d_state, dt_rank
+        self.in_proj = nn.Linear(d_model, 2 * d_inner, bias=False)
+        self.conv1d = nn.Conv1d(d_inner, d_inner, d_conv, groups=d_inner, padding=d_conv - 1)
+        self.x_proj = nn.Linear(d_inner, dt_rank + 2 * d_state, bias=False)
+        self.dt_proj = nn.Linear(dt_rank, d_inner)
+        self.A_log = nn.Parameter(torch.log(torch.arange(1.0, d_state + 1)).repeat(d_inner, 1))
+        self.D = nn.Parameter(torch.ones(d_inner))
+        self.out_proj = nn.Linear(d_inner, d_model, bias=False)
+
+    def forward(self, x):
+        u, z = self.in_proj(x).chunk(2, -1)
+        u = F.silu(self.conv1d(u.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))
+        dt, B, C = self.x_proj(u).split([self.dt_rank, self.d_state, self.d_state], -1)
+        delta, A = F.softplus(self.dt_proj(dt)), -torch.exp(self.A_log)
+        h, y = torch.zeros(x.shape[0], self.d_inner, self.d_state, dtype=x.dtype), []
+        for t in range(x.shape[1]):
+            h = torch.exp(delta[:, t, :, None] * A) * h + delta[:, t, :, None] * B[:, t, None] * u[:, t, :, None]
+            y.append((h * C[:, t, None]).sum(-1) + self.D * u[:, t])
+        return self.out_proj(torch.stack(y, 1) * F.silu(z))
+
+
+class Residual(nn.Module):
+    """x + block(norm(x)), under mamba-ssm's names or others."""
+
+    def __init__(self, norm, block="mixer"):
+        super().__init__()
+        self.name = block
+        self.norm = norm()
+        self.add_module(block, Block())
+
+    def forward(self, x):
+        return x + getattr(self, self.name)(self.norm(x))
+
+
+class Channels(nn.Module):
+    """Applies a module to [batch, channels, tokens]."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return self.module(x.transpose(1, 2)).transpose(1, 2)
+
+
+class Apply(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def rms(eps=1e-5):
+    return nn.RMSNorm(WIDTH, eps=eps)
+
+
+MEAN, LAST, MAX = Apply(lambda x: x.mean(1)), Apply(lambda x: x[:, -1]), Apply(lambda x: x.amax(1))
+
+
+def model_of(**layers):
+    """A module that applies its members in order. Weights away from their initial values, so that each one counts."""
+    model = nn.Sequential()
+    for name, layer in layers.items():
+        model.add_module(name, nn.Sequential(*layer) if isinstance(layer, list) else layer)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 1:
+                parameter += 0.3 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def record(name, folder, x, y, options=(), refused=None):
+    save_file({"x": x.contiguous(), "y": y.detach().float().contiguous()}, folder / "check.safetensors")
+    CASES[name] = {"options": list(options), "refused": refused}
+
+
+def folder_of(name):
+    folder = FOLDER / name
+    folder.mkdir(parents=True)
+    return folder
+
+
+def case(name, model, *options, x=None, refused=None, state=None, change=lambda model: None):
+    """A plain PyTorch model in a safetensors file."""
+    folder, x = folder_of(name), torch.randn(1, TOKENS, FEATURES) if x is None else x
+    change(model)
+    with torch.no_grad():
+        y = model(x)
+    save_file(dict(model.state_dict() if state is None else state), folder / "model.safetensors")
+    record(name, folder, x[0] if x.shape[0] == 1 else x, y[0] if x.shape[0] == 1 else y, options, refused)
+
+
+def language_models():
+    shape = dict(vocab_size=IDS, hidden_size=WIDTH, state_size=8, num_hidden_layers=2, initializer_range=0.3)
+    ids = torch.randint(0, IDS, (1, TOKENS))
+
+    def hugging_face(name, kind=transformers.MambaForCausalLM, refused=None, options=(), dtype=None, save=None, **config):
+        folder = folder_of(name)
+        config_class = kind.config_class
+        model = kind(config_class(**{**shape, **config})).eval()
+        if dtype is not None:
+            model = model.to(dtype)
+        (save or model.save_pretrained)(*([model, folder] if save else [folder]))
+        model = model.float()
+        with torch.no_grad():
+            out = model(ids)
+        record(name, folder, ids[0], (out.logits if "logits" in out else out.last_hidden_state)[0], options, refused)
+        return model
+
+    def save_state(change):
+        def save(model, folder):
+            change({k: v.clone() for k, v in model.state_dict().items() if k != "lm_head.weight"}, folder)
+
+        return save
+
+    base = hugging_face("hf")
+    hugging_face("hf_eps_1e-6", layer_norm_epsilon=1e-6)
+    hugging_face("hf_eps_1e-2", layer_norm_epsilon=1e-2)
+    hugging_face("hf_untied", tie_word_embeddings=False)
+    hugging_face("hf_biases", use_bias=True, use_conv_bias=False)
+    hugging_face("hf_odd", hidden_size=18, intermediate_size=36, expand=2, state_size=5, conv_kernel=3, time_step_rank=3)
+    hugging_face("hf_bf16", dtype=torch.bfloat16)
+    hugging_face("hf_f16", dtype=torch.float16)
+    hugging_face("hf_sharded", save=lambda model, folder: model.save_pretrained(folder, max_shard_size="8KB"))
+    hugging_face("hf_headless", transformers.MambaModel)
+    hugging_face("hf_falcon", transformers.FalconMambaForCausalLM)
+    hugging_face("hf_falcon_eps", transformers.FalconMambaForCausalLM, mixer_rms_eps=1e-3)
+    hugging_face("hf_gelu", hidden_act="gelu", refused="hidden_act is not supported: found 'gelu'")
+    hugging_face(
+        "hf_mamba2",
+        transformers.Mamba2ForCausalLM,
+        refused="model_type is not supported: found 'mamba2'",
+        num_heads=4,
+        head_dim=8,
+        n_groups=1,
+    )
+
+    def bin_file(model, folder):
+        model.config.save_pretrained(folder)
+        torch.save(model.state_dict(), folder / "pytorch_model.bin")
+
+    hugging_face("hf_bin", save=bin_file)
+    for name, prefix in {
+        "ddp": "module.",
+        "compiled": "_orig_mod.",
+        "wrapped": "net.model.",
+        "fsdp": "_fsdp_wrapped_module.",
+    }.items():
+        hugging_face(
+            name,
+            save=save_state(
+                lambda state, folder, p=prefix: save_file({p + k: v for k, v in state.items()}, folder / "model.safetensors")
+            ),
+        )
+    hugging_face(
+        "compiled_blocks",
+        save=save_state(
+            lambda state, folder: save_file(
+                {k.replace(".mixer.", "._orig_mod.mixer.").replace(".norm.", "._orig_mod.norm."): v for k, v in state.items()},
+                folder / "model.safetensors",
+            )
+        ),
+    )
+    hugging_face(
+        "f64",
+        save=save_state(
+            lambda state, folder: save_file({k: v.double() for k, v in state.items()}, folder / "model.safetensors")
+        ),
+    )
+    hugging_face(
+        "lightning",
+        save=save_state(
+            lambda state, folder: torch.save(
+                {"state_dict": {"model." + k: v for k, v in state.items()}, "epoch": 3}, folder / "model.ckpt"
+            )
+        ),
+    )
+    hugging_face(
+        "trainer",
+        save=save_state(
+            lambda state, folder: torch.save(
+                {"model": state, "optimizer": {"state": {}, "param_groups": []}}, folder / "model.pt"
+            )
+        ),
+    )
+    two = save_state(lambda state, folder: torch.save({"model": state, "ema": state}, folder / "model.pt"))
+    hugging_face("two_states", save=two, refused="several state dicts are in the file")
+    hugging_face("two_states_key", save=two, options=["--key", "ema"])
+    hugging_face(
+        "whole_module",
+        save=lambda model, folder: torch.save(Block(), folder / "model.pt"),
+        refused="rejects the file: wanted tensors alone",
+    )
+    minimal = {"backbone.embeddings": "embedding", "backbone.": ""}
+
+    def renamed(state, names):
+        for old, new in names.items():
+            state = {k.replace(old, new): v for k, v in state.items()}
+        return state
+
+    hugging_face(
+        "mamba_minimal",
+        save=save_state(
+            lambda state, folder: save_file(
+                {**renamed(state, minimal), "lm_head.weight": state["backbone.embeddings.weight"].clone()},
+                folder / "model.safetensors",
+            )
+        ),
+    )
+    hugging_face(
+        "mamba_py",
+        save=save_state(
+            lambda state, folder: save_file(
+                {
+                    **renamed(state, {"backbone.layers": "mamba.layers", **minimal}),
+                    "lm_head.weight": state["backbone.embeddings.weight"].clone(),
+                },
+                folder / "model.safetensors",
+            )
+        ),
+    )
+    hugging_face(
+        "headless_asks",
+        transformers.MambaModel,
+        save=save_state(lambda state, folder: save_file(state, folder / "model.safetensors")),
+        refused="--head tied",
+    )
+    return base
+
+
+def classifiers():
+    def layers(block="mixer", norm=rms):
+        return [Residual(norm, block), Residual(norm, block)]
+
+    def classic(**more):
+        return model_of(
+            **{
+                "proj": nn.Linear(FEATURES, WIDTH),
+                "layers": layers(),
+                "norm_f": rms(),
+                "mean": MEAN,
+                "head": nn.Linear(WIDTH, CLASSES),
+                **more,
+            }
+        )
+
+    order = "proj,layers,norm_f,mean,head"
+    case("classic", classic(), "--order", order)
+    case("classic_asks", classic(), refused="--order proj,layers,norm_f,mean,head")
+    case("classic_batch", classic(), "--order", order, x=torch.randn(3, 50, FEATURES))
+    case("wrong_pool", classic(), "--order", order.replace("mean", "last"), refused="check with f32 weights: largest error")
+    case("wrong_norm", classic(), "--order", "proj,norm_f,layers,mean,head", refused="check with f32 weights: largest error")
+    case(
+        "wrong_activation",
+        classic(),
+        "--order",
+        "proj,relu,layers,norm_f,mean,head",
+        refused="check with f32 weights: largest error",
+    )
+    case(
+        "every_token",
+        model_of(proj=nn.Linear(FEATURES, WIDTH), layers=layers(), head=nn.Linear(WIDTH, CLASSES)),
+        "--order",
+        "proj,layers,head",
+    )
+    small = classic(layers=layers(norm=lambda: nn.RMSNorm(WIDTH)), norm_f=nn.RMSNorm(WIDTH))
+    case("default_eps", small, "--order", order, "--norm-eps", "1.1920929e-07")
+    case(
+        "activations",
+        model_of(
+            proj=nn.Linear(FEATURES, WIDTH),
+            silu=nn.SiLU(),
+            layers=layers("mamba"),
+            tanh=nn.Tanh(),
+            last=LAST,
+            head=[
+                nn.Linear(WIDTH, 24),
+                nn.ReLU(),
+                nn.Dropout(),
+                nn.Linear(24, 20),
+                nn.GELU(),
+                nn.Linear(20, 24),
+                nn.GELU("tanh"),
+                nn.Linear(24, CLASSES),
+                nn.Sigmoid(),
+            ],
+        ),
+        "--order",
+        "proj,silu,residual(layers.*.norm,layers.*.mamba),tanh,last,head.0,relu,head.3,gelu,head.5,gelu_tanh,head.7,sigmoid",
+    )
+
+    def trained(model):
+        model.train()
+        for _ in range(3):
+            model(2 * torch.randn(8, 20, FEATURES) + 1)
+        model.eval()
+
+    normed = model_of(
+        proj=nn.Linear(FEATURES, WIDTH),
+        bn=Channels(nn.BatchNorm1d(WIDTH)),
+        layers=layers(),
+        mean=MEAN,
+        bn2=nn.BatchNorm1d(WIDTH),
+        head=nn.Linear(WIDTH, CLASSES, bias=False),
+    )
+    case("batch_norm", normed, "--order", "proj,bn,layers,mean,bn2,head", change=trained)
+    case("batch_norm_alone", normed, "--order", "proj,layers,bn,mean,bn2,head", refused="BatchNorm1d is not supported here")
+
+    class Bare(nn.Module):
+        def __init__(self, residual):
+            super().__init__()
+            self.residual, self.proj, self.norm = residual, nn.Linear(FEATURES, WIDTH), rms()
+            self.mamba, self.head = Block(), nn.Linear(WIDTH, CLASSES)
+
+        def forward(self, x):
+            x = self.proj(x)
+            y = self.mamba(self.norm(x))
+            return self.head((x + y if self.residual else y).mean(1))
+
+    case("bare_asks", Bare(True).eval(), "--order", "proj,norm,mamba,mean,head", refused="wanted residual(norm,mamba)")
+    case("bare_residual", Bare(True).eval(), "--order", "proj,residual(norm,mamba),mean,head")
+    case("bare_plain", Bare(False).eval(), "--order", "proj,plain(norm,mamba),mean,head")
+    case(
+        "bare_wrong",
+        Bare(False).eval(),
+        "--order",
+        "proj,residual(norm,mamba),mean,head",
+        refused="check with f32 weights: largest error",
+    )
+    ids = torch.randint(0, IDS, (1, TOKENS))
+    case(
+        "text_classifier",
+        model_of(tok=nn.Embedding(IDS, WIDTH), layers=layers(), norm_f=rms(), last=LAST, head=nn.Linear(WIDTH, CLASSES)),
+        "--order",
+        "tok,layers,norm_f,last,head",
+        x=ids,
+    )
+    case("layer_norm_asks", classic(norm_f=nn.LayerNorm(WIDTH)), "--order", order, refused="--norm layer_norm")
+    case(
+        "lstm",
+        classic(mean=nn.Sequential()),
+        "--order",
+        order,
+        refused="an RNN, LSTM or GRU",
+        state={**classic().state_dict(), **{"lstm." + k: v for k, v in nn.LSTM(4, 4).state_dict().items()}},
+    )
+    case(
+        "bidirectional",
+        classic(),
+        "--order",
+        order,
+        refused="a bidirectional model is not supported",
+        state={**classic().state_dict(), **{"bwd." + k: v for k, v in Block().state_dict().items()}},
+    )
+    case(
+        "conv",
+        classic(),
+        "--order",
+        "proj,conv,layers,norm_f,mean,head",
+        refused="not depthwise",
+        state={**classic().state_dict(), "conv.weight": torch.randn(WIDTH, WIDTH, 3)},
+    )
+
+
+def main():
+    torch.manual_seed(7)
+    transformers.logging.set_verbosity_error()
+    language_models()
+    classifiers()
+    (FOLDER / "cases.json").write_text(json.dumps(CASES))
+
+
+main()

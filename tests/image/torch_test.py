@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Packs checkpoints that PyTorch and transformers write, and compares their outputs: each is right within 1e-5, or rejected by
+name. Then runs the commands of docs/from-pytorch.md.
+
+  torch_test.py --venv FOLDER
+
+Installs torch, transformers and safetensors from PyPI into a virtual environment, if it is not there: 5.6 GB, 200 seconds.
+Exit code 0: all right; 1: some are wrong; 77: the packages cannot be installed.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PACK = ROOT / "tools" / "krait-pack"
+PACKAGES = ["torch", "transformers", "safetensors", "numpy"]
+TOLERANCE, FEWEST = "1e-5", 40
+# A compiler that keeps its outputs: many cases have the same program. Arguments: those of the compiler.
+KEEP = """#!/usr/bin/env python3
+import hashlib, pathlib, shutil, subprocess, sys
+source, output = (pathlib.Path(sys.argv[i]) for i in (-3, -1))
+kept = pathlib.Path(__file__).parent / hashlib.sha256(source.read_bytes()).hexdigest()
+code = 0 if kept.exists() else subprocess.run([{compiler!r}, *sys.argv[1:-1], kept]).returncode
+if code == 0:
+    shutil.copy(kept, output)
+sys.exit(code)
+"""
+
+
+def installed(folder):
+    """The Python of the virtual environment, or None."""
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
+    if not ready.exists():
+        start = time.monotonic()
+        venv.create(folder, with_pip=True, clear=True)
+        done = subprocess.run([python, "-m", "pip", "install", "-q", "--no-cache-dir", *PACKAGES])
+        if done.returncode != 0:
+            return None
+        ready.touch()
+        print(f"installed {', '.join(PACKAGES)} in {time.monotonic() - start:.0f} s")
+    return python
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--venv", type=pathlib.Path, required=True)
+    parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--only", default="", help="only cases whose names contain this word; page: the commands of the page")
+    options = parser.parse_args()
+    python = installed(options.venv)
+    if python is None:
+        print("skipped: torch and transformers cannot be installed")
+        return 77
+    wrong = []
+    with tempfile.TemporaryDirectory(prefix="krait_torch_test_") as folder:
+        folder = pathlib.Path(folder)
+        subprocess.run([python, HERE / "torch_cases.py", folder / "cases"], check=True)
+        cases = json.loads((folder / "cases" / "cases.json").read_text())
+        (folder / "kept").mkdir()
+        compiler = folder / "kept" / "compiler"
+        compiler.write_text(KEEP.format(compiler=options.compiler))
+        compiler.chmod(0o755)
+        for name, case in cases.items():
+            if options.only not in name:
+                continue
+            checkpoint = folder / "cases" / name
+            expected = checkpoint / "check.safetensors"
+            expected = expected.rename(folder / f"{name}.safetensors")  # away from the files of the checkpoint
+            done = subprocess.run(
+                [
+                    python,
+                    PACK,
+                    checkpoint,
+                    *case["options"],
+                    "--check",
+                    expected,
+                    "--tolerance",
+                    TOLERANCE,
+                    "--compiler",
+                    compiler,
+                ],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            lines = [line for line in done.stdout.splitlines() if "check with" in line or "krait-pack:" in line]
+            print(f"{name}: {lines[0] if lines else done.stdout[-300:]}", flush=True)
+            if (done.returncode == 1 and case["refused"] in done.stdout) if case["refused"] else done.returncode == 0:
+                continue
+            wrong.append(
+                f"{name}: wanted {case['refused'] or 'the outputs of PyTorch'}, "
+                f"found exit code {done.returncode}: {done.stdout[-600:]}"
+            )
+    print(f"{len(cases)} checkpoints")
+    if options.only in "page":
+        done = subprocess.run([python, ROOT / "tests" / "docs" / "guide.py", ROOT / "docs" / "from-pytorch.md"])
+        if done.returncode not in (0, 77):
+            wrong.append("docs/from-pytorch.md: see above")
+    if len(cases) < FEWEST:
+        wrong.append(f"found {len(cases)} checkpoints, wanted at least {FEWEST}")
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

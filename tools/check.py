@@ -1,0 +1,83 @@
+"""--check: compares the outputs of the packed model with those that PyTorch computed."""
+
+import array
+import math
+
+import safetensors_file
+from safetensors_file import Problem, Tensor, printable
+
+# The largest errors that are accepted by default, relative to the largest |y|. f32 finds wrong structures; the others only
+# bound the rounding of weights.
+TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "f16": 1e-2, "int8": 5e-2}
+
+
+class Expected:
+    """Inputs x and outputs y of a model. x: [tokens, d_in] or ids [tokens], also with a batch axis before."""
+
+    def __init__(self, path, model):
+        try:
+            tensors, _ = safetensors_file.read(path)
+        except Problem as problem:
+            raise Problem(f"--check {path}: {problem}") from None
+        lacking = [name for name in ("x", "y") if name not in tensors]
+        if lacking:
+            raise Problem(
+                f"--check {path}: found {', '.join(tensors) or 'no tensors'}, wanted x and y: {lacking[0]} is missing"
+            )
+        x, y = tensors["x"], tensors["y"]
+        first, last = model.layers[0], model.layers[-1]
+        self.pools = any(layer.pools for layer in model.layers)
+        takes_ids = first.d_in is None
+        shape = x.shape if takes_ids else x.shape[:-1]
+        if 0 in x.shape or len(shape) not in (1, 2) or (not takes_ids and x.shape[-1] != first.d_in):
+            raise Problem(
+                f"--check {path}: x: found shape {x.shape}, wanted "
+                f"{'[tokens] or [batch, tokens]' if takes_ids else f'[tokens, {first.d_in}] or [batch, tokens, {first.d_in}]'}"
+            )
+        if takes_ids != (x.dtype in ("I64", "I32", "I16", "U8", "U16", "U32")):
+            raise Problem(f"--check {path}: x: found {x.dtype}, wanted {'I64 or I32: token ids' if takes_ids else 'F32'}")
+        self.length, self.d_out = shape[-1], last.d_out
+        rows = math.prod(shape[:-1] if self.pools else shape)
+        if math.prod(y.shape) != rows * last.d_out or y.shape[-1:] != [last.d_out]:
+            raise Problem(
+                f"--check {path}: y: found shape {y.shape}, wanted {[*(shape[:-1] if self.pools else shape), last.d_out]}: an "
+                f"output for {'each sequence, because the model pools' if self.pools else 'every token'}"
+            )
+        numbers = x.numbers("x")
+        if takes_ids and not all(0 <= one < first.dims["vocab_size"] for one in numbers):
+            raise Problem(f"--check {path}: x: found id {max(numbers)}, wanted 0 to {first.dims['vocab_size'] - 1}")
+        self.inputs = array.array("i", numbers).tobytes() if takes_ids else Tensor.of_floats(x.shape, numbers).data
+        self.wanted, self.path = y.numbers("y"), path
+        self.largest = max(map(abs, self.wanted))
+        if not all(map(math.isfinite, self.wanted)) or self.largest == 0:
+            raise Problem(
+                f"--check {path}: y: found {'only zeros' if self.largest == 0 else 'NaN or infinity'}, wanted finite numbers"
+            )
+
+    def write_inputs(self, inputs, outputs):
+        """Writes x for the program, and returns the program's arguments."""
+        inputs.write_bytes(self.inputs)
+        return [inputs, str(self.length), outputs]
+
+    def compare(self, outputs, storage, tolerance):
+        """Prints the largest errors, and rejects the model if one is above its tolerance."""
+        for kind, name in {"f32": "f32", storage: "f32" if storage == "f32" else "packed"}.items():
+            limit = TOLERANCES[kind] if tolerance is None or kind != storage else tolerance
+            found = array.array("f", outputs.with_suffix("." + name).read_bytes())
+            if self.pools:  # the outputs of each sequence's last token
+                rows = range(self.length - 1, len(found) // self.d_out, self.length)
+                found = array.array("f", (one for row in rows for one in found[row * self.d_out : (row + 1) * self.d_out]))
+            errors = [abs(one - other) if math.isfinite(one) else math.inf for one, other in zip(found, self.wanted)]
+            error = max(errors) / self.largest
+            text = f"check with {kind} weights: largest error {error:.2g} of the largest |y|, {len(errors):,} numbers"
+            if not error <= limit or len(found) != len(self.wanted):
+                raise Problem(
+                    f"{text}: wanted at most {limit:g}, so nothing is written",
+                    (
+                        "Compare order, activations, residuals, pooling and eps with the model's forward(); y is computed in "
+                        "float32, in evaluation mode"
+                        if kind == "f32"
+                        else "Give another --type, or a larger --tolerance"
+                    ),
+                )
+            print(printable(f"{text} (tolerance {limit:g})"))

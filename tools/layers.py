@@ -1,0 +1,280 @@
+"""The layers of a checkpoint: which layer a group of tensors is, its dims from their shapes, and its type in C++."""
+
+import math
+import re
+
+from safetensors_file import Problem, Tensor
+
+STATELESS = (
+    "Linear",
+    "RmsNorm",
+    "LayerNorm",
+    "BatchNorm",
+    "Embedding",
+    "MeanPool",
+    "LastPool",
+    "MaxPool",
+    "Activation",
+    "identity",
+)
+# Words of --order for layers without tensors: the type in C++.
+ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "gelu": "Gelu", "gelu_tanh": "GeluTanh", "tanh": "Tanh", "sigmoid": "Sigmoid"}
+POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
+NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
+# Layers of --order that this version of the library does not have.
+LACKING = {"MaxPool", "LayerNorm", "Residual", "PositionalEmbedding"}
+KINDS = {
+    "Linear": "LinearDims",
+    "RmsNorm": "NormDims",
+    "Conv1d": "Conv1dDims",
+    "MambaBlock": "BlockDims",
+    "ResidualBlock": "BlockDims",
+    "Mamba": "ModelDims",
+    "SelectiveStateSpace": "SsmDims",
+    "SelectiveStateSpaceModel": "SsmDims",
+}
+FIELDS = {
+    "LinearDims": ["d_in", "d_out", "bias"],
+    "NormDims": ["d_model", "bias", "eps"],
+    "Conv1dDims": ["channels", "d_conv", "bias"],
+    "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias", "dt_b_c_eps"],
+    "BlockDims": [
+        "d_model",
+        "d_state",
+        "d_conv",
+        "d_inner",
+        "dt_rank",
+        "in_bias",
+        "conv_bias",
+        "x_bias",
+        "dt_bias",
+        "out_bias",
+        "norm_bias",
+        "dt_b_c_eps",
+        "norm_eps",
+    ],
+    "ModelDims": [
+        "vocab_size",
+        "d_model",
+        "n_layers",
+        "d_state",
+        "d_conv",
+        "d_inner",
+        "dt_rank",
+        "in_bias",
+        "conv_bias",
+        "x_bias",
+        "dt_bias",
+        "out_bias",
+        "norm_bias",
+        "dt_b_c_eps",
+        "tied",
+        "norm_eps",
+    ],
+}
+# Tensors that identify layers that Krait does not have.
+FOREIGN = [
+    (r"(.*\.)?weight_[ih]h_l\d+", "an RNN, LSTM or GRU"),
+    (r"(.*\.)?in_proj_weight", "attention"),
+    (r"(.*\.)?(q_proj|k_proj|v_proj|qkv|to_qkv|Wqkv)\.weight", "attention"),
+    (r"(.*\.)?weight_[gv]", "weight_norm"),
+    (r"(.*\.)?(dt|b|c|B|C)_layernorm\.weight", "a Mamba block with norms on dt, B and C"),
+    (r"(.*\.)?parametrizations\..*", "a parametrized layer"),
+    (r"(.*\.)?lora_[AB]\..*", "a LoRA adapter"),
+    (r"(.*\.)?(qweight|qzeros|absmax|quant_map|SCB)", "quantised weights"),
+]
+
+
+class Group:
+    """The tensors of a layer by their names within it, and the layer's path."""
+
+    def __init__(self, path, tensors):
+        self.path, self.tensors = path, tensors
+
+    def name(self, rest):
+        return f"{self.path}.{rest}" if self.path and rest else self.path or rest
+
+    def sub(self, word):
+        return Group(
+            self.name(word), {name[len(word) + 1 :]: t for name, t in self.tensors.items() if name.startswith(word + ".")}
+        )
+
+    def first(self):
+        return {name.split(".")[0] for name in self.tensors}
+
+    def shape(self, rest, *axes):
+        """The shape of a tensor that must be there, with as many axes as are named."""
+        if rest not in self.tensors:
+            raise Problem(f"{self.name(rest)} is missing: wanted a tensor [{', '.join(axes)}]")
+        shape = self.tensors[rest].shape
+        if len(shape) != len(axes):
+            raise Problem(f"{self.name(rest)}: found shape {shape}, wanted [{', '.join(axes)}]")
+        if 0 in shape:
+            raise Problem(f"{self.name(rest)}: found shape {shape}, which is empty")
+        return shape
+
+
+class Layer:
+    """A layer of a model: its component of the library, dims, and parameters {name within the layer: Tensor}."""
+
+    def __init__(self, path, component, dims, params=None, word=None, parts=()):
+        self.path, self.component, self.dims, self.params, self.word = path, component, dims, params or {}, word
+        self.parts, self.count = list(parts), None
+        width = dims.get("channels", dims.get("d_model", dims.get("d_inner")))
+        self.d_in = dims.get("d_in", dims["d_inner"] if component.startswith("Selective") else width)
+        self.d_out = dims.get("d_out", dims["d_inner"] if component == "SelectiveStateSpaceModel" else width)
+        if component in ("Embedding", "Mamba"):
+            self.d_in, self.d_out = None, dims["vocab_size" if component == "Mamba" else "d_model"]  # from token ids
+        self.has_state = component not in STATELESS
+        self.pools = component in POOLS.values()
+
+    def lacks(self):
+        """The name of the library's missing type, or None."""
+        name = ACTIVATIONS[self.word] if self.component == "Activation" else self.component
+        return self.word or name if name in LACKING else next(filter(None, (part.lacks() for part in self.parts)), None)
+
+    def has_norm(self):
+        return "eps" in self.dims or "norm_eps" in self.dims or any(part.has_norm() for part in self.parts)
+
+    def type(self, dims_name, storage):
+        if self.component == "Embedding":
+            return f"krait::Embedding<{self.dims['vocab_size']}, {self.dims['d_model']}, {storage}>"
+        if self.pools:
+            return f"krait::{self.component}<{self.d_out}>"
+        if self.component == "Activation":
+            return f"krait::{ACTIVATIONS[self.word]}<{self.d_out}>"
+        one = f"krait::{self.component}<{dims_name}>"
+        return one if self.count is None else f"std::array<{one}, {self.count}>"
+
+    def describe(self):
+        sizes = " ".join(f"{name} {value}" for name, value in self.dims.items() if type(value) is int)
+        name = ACTIVATIONS[self.word] if self.component == "Activation" else self.component
+        return f"{name}{'' if self.count is None else f' x {self.count}'} ({sizes})"
+
+
+def dims_text(component, dims, storage=None):
+    """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
+    kind = KINDS[component]
+    fields = [f".{name} = {str(dims[name]).lower()}" for name in FIELDS[kind] if name in dims]
+    if storage is not None and component not in ("RmsNorm", "Conv1d"):
+        fields.append(f".storage = {storage}")
+    return f"krait::{kind}{{{', '.join(fields)}}}"
+
+
+def mamba_dims(group, component):
+    """Dims of a MambaBlock or selective state space. The loader compares every shape with them later."""
+    dims = {}
+    if len(group.tensors.get("A_log", Tensor("", [0, 0], b"")).shape) == 1:
+        raise Problem(
+            f"{group.name('A_log')}: a Mamba-2 block is not supported: found shape {group.tensors['A_log'].shape}, "
+            "wanted Mamba's [d_inner, d_state]"
+        )
+    dims["d_inner"], dims["d_state"] = group.shape("A_log", "d_inner", "d_state")
+    _, dims["dt_rank"] = group.shape("dt_proj.weight", "d_inner", "dt_rank")
+    if dims["dt_rank"] > dims["d_inner"]:
+        raise Problem(
+            f"{group.name('dt_proj.weight')}: found dt_rank {dims['dt_rank']}, wanted at most d_inner, " f"{dims['d_inner']}"
+        )
+    biases = {"x_bias": "x_proj", "dt_bias": "dt_proj"}
+    known = ["A_log", "D", "x_proj.weight", "dt_proj.weight"]
+    if component == "SelectiveStateSpace":
+        dims["d_model"], _ = group.shape("out_proj.weight", "d_model", "d_inner")
+        biases["out_bias"] = "out_proj"
+        known += ["out_proj.weight"]
+    elif component == "MambaBlock":
+        _, dims["d_model"] = group.shape("in_proj.weight", "2 d_inner", "d_model")
+        _, _, dims["d_conv"] = group.shape("conv1d.weight", "d_inner", "1", "d_conv")
+        biases.update(in_bias="in_proj", conv_bias="conv1d", out_bias="out_proj")
+        known += ["in_proj.weight", "conv1d.weight", "out_proj.weight"]
+    dims.update({bias: f"{layer}.bias" in group.tensors for bias, layer in biases.items()})
+    known += [f"{layer}.bias" for layer in biases.values()]
+    for name, tensor in group.tensors.items():
+        if name not in known:
+            raise Problem(
+                f"{group.name(name)}: found a tensor {tensor.shape} within a {component}, wanted only " f"{', '.join(known)}"
+            )
+    for name in known:
+        if name not in group.tensors and not name.endswith(".bias"):
+            raise Problem(f"{group.name(name)} is missing: a {component} has this tensor")
+    return dims
+
+
+def mamba_layer(group, dt_b_c_eps=None):
+    """A MambaBlock, or a selective state space without its projections. dt_b_c_eps: of FalconMamba's norms of dt, B and C."""
+    first = group.first()
+    component = (
+        "MambaBlock" if "in_proj" in first else "SelectiveStateSpace" if "out_proj" in first else "SelectiveStateSpaceModel"
+    )
+    dims = mamba_dims(group, component)
+    if dt_b_c_eps is not None and component != "SelectiveStateSpace":
+        dims["dt_b_c_eps"] = dt_b_c_eps
+    return Layer(group.path, component, dims, group.tensors)
+
+
+def residual_block(path, norm, mixer):
+    """y = x + mixer(norm(x)), which is a component of the library."""
+    dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm_eps": norm.dims["eps"]}
+    params = {f"norm.{name}": t for name, t in norm.params.items()} | {f"mixer.{name}": t for name, t in mixer.params.items()}
+    if norm.dims["d_model"] != mixer.dims["d_model"]:
+        raise Problem(
+            f"{norm.path}: found d_model {norm.dims['d_model']}, wanted that of {mixer.path}, {mixer.dims['d_model']}"
+        )
+    return Layer(path, "ResidualBlock", dims, params)
+
+
+def refuse_foreign(names):
+    """Names the layer that a tensor belongs to, if Krait does not have it."""
+    for name in names:
+        for pattern, layer in FOREIGN:
+            if re.fullmatch(pattern, name):
+                raise Problem(f"{name}: {layer} is not supported: Krait has no such layer")
+
+
+def scale_and_shift(norm):
+    """The factors and offsets that a BatchNorm in evaluation applies to each channel."""
+    channels, eps = norm.dims["d_model"], norm.dims["eps"]
+    values = {name: norm.params[name].numbers(f"{norm.path}.{name}") for name in norm.params if name != "num_batches_tracked"}
+    scale = [1 / math.sqrt(variance + eps) for variance in values["running_var"]]
+    if "weight" in values:
+        scale = [one * weight for one, weight in zip(scale, values["weight"])]
+    shift = [-mean * one for mean, one in zip(values["running_mean"], scale)]
+    return scale, [one + bias for one, bias in zip(shift, values.get("bias", [0.0] * channels))]
+
+
+def fold(norm, linear, norm_first):
+    """The Linear that equals a BatchNorm in evaluation and its neighbour."""
+    scale, shift = scale_and_shift(norm)
+    d_in, d_out = linear.dims["d_in"], linear.dims["d_out"]
+    weight = linear.params["weight"].numbers(f"{linear.path}.weight")
+    bias = linear.params["bias"].numbers(f"{linear.path}.bias") if "bias" in linear.params else [0.0] * d_out
+    rows = [weight[row * d_in : (row + 1) * d_in] for row in range(d_out)]
+    if norm_first:
+        bias = [math.fsum([one, *(w * t for w, t in zip(row, shift))]) for one, row in zip(bias, rows)]
+        rows = [[w * s for w, s in zip(row, scale)] for row in rows]
+    else:
+        bias = [s * one + t for s, one, t in zip(scale, bias, shift)]
+        rows = [[s * w for w in row] for s, row in zip(scale, rows)]
+    params = {
+        "weight": Tensor.of_floats([d_out, d_in], [w for row in rows for w in row]),
+        "bias": Tensor.of_floats([d_out], bias),
+    }
+    return Layer(linear.path, "Linear", {**linear.dims, "bias": True}, params)
+
+
+def fold_batch_norms(layers, notes):
+    """Replaces each BatchNorm and the Linear before or behind it by one Linear."""
+    layers = list(layers)
+    while norm := next((layer for layer in layers if layer.component == "BatchNorm"), None):
+        at = layers.index(norm)
+        before, after = (layers[i] if 0 <= i < len(layers) else None for i in (at - 1, at + 1))
+        linear = next((one for one in (before, after) if one and one.component == "Linear"), None)
+        if linear is None:
+            raise Problem(
+                f"{norm.path}: BatchNorm1d is not supported here: it can be folded only into a Linear directly before or "
+                f"behind it, but it is between {before.path or before.word if before else 'the input'} and "
+                f"{after.path or after.word if after else 'the output'}"
+            )
+        notes.append(f"{norm.path} (BatchNorm1d in evaluation) is folded into {linear.path}")
+        start = min(at, layers.index(linear))
+        layers[start : start + 2] = [fold(norm, linear, linear is after)]
+    return layers

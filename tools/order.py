@@ -1,0 +1,302 @@
+"""The option --order: the layers of a stack in the order in which the model's forward() applies them.
+
+proj, residual(layers.*.norm, layers.*.mamba), layer_norm(norm_f), mean, head.0, relu, head.3
+"""
+
+import itertools
+import re
+
+from checkpoint import Choice
+from layers import ACTIVATIONS, NORMS, POOLS, Group, Layer, fold_batch_norms, mamba_layer, residual_block
+from safetensors_file import Problem
+
+KINDS = {"linear", "embedding", "conv1d", *NORMS}
+WORDS = [*ACTIVATIONS, *POOLS, "identity"]
+
+
+class Node:
+    """A word of --order, and the nodes within its parentheses, or None."""
+
+    def __init__(self, word, inner=None):
+        self.word, self.inner = word, inner
+
+    def words(self):
+        return [self.word] if self.inner is None else [word for node in self.inner for word in node.words()]
+
+    def with_index(self, index):
+        return Node(self.word.replace("*", index), self.inner and [node.with_index(index) for node in self.inner])
+
+
+def parse(text):
+    """The nodes of a text such as a,residual(b,c),mean."""
+    tokens = re.findall(r"[^\s,()]+|[(),]", text)
+
+    def nodes(closing):
+        found = []
+        while True:
+            if not tokens or tokens[0] in "(),":
+                raise Problem(
+                    f"--order: found {tokens[0] if tokens else 'the end'}, wanted a layer after "
+                    f"{found[-1].word if found else 'the beginning'}"
+                )
+            node = Node(tokens.pop(0))
+            if tokens and tokens[0] == "(":
+                tokens.pop(0)
+                node.inner = nodes(True)
+            found.append(node)
+            token = tokens.pop(0) if tokens else None
+            if token == (")" if closing else None):
+                return found
+            if token != ",":
+                raise Problem(
+                    f"--order: found {token or 'the end'} after {node.word}, wanted a comma{' or )' if closing else ''}"
+                )
+
+    return nodes(False)
+
+
+def starred(path):
+    """The path with * in the place of numbers, so that a note about all layers is printed once."""
+    return re.sub(r"(?<=\.)\d+(?=\.)", "*", path)
+
+
+def check_numbers(path, numbers):
+    """Numbers that are left out belong to layers without tensors, such as activations, which must be given."""
+    numbers = sorted(numbers, key=int)
+    if numbers != list(map(str, range(len(numbers)))):
+        raise Problem(
+            f"{path}: found elements {', '.join(numbers)}, wanted 0 to {len(numbers) - 1}: name each in --order, with the "
+            "layers between them that have no tensors"
+        )
+
+
+class Order:
+    """Makes layers of tensors as --order says."""
+
+    def __init__(self, tensors, eps, dt_b_c_eps, norm_kind, notes):
+        self.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes = tensors, eps, dt_b_c_eps, norm_kind, notes
+        self.used = set()
+
+    def group(self, path):
+        found = {name[len(path) + 1 :]: t for name, t in self.tensors.items() if name.startswith(path + ".")}
+        if path in self.tensors:
+            found[""] = self.tensors[path]
+        if not found:
+            raise Problem(
+                f"--order: found {path}, wanted one of {', '.join(self.top())}, or one of the words "
+                f"{', '.join([*WORDS, 'residual', 'plain'])}"
+            )
+        return Group(path, found)
+
+    def top(self):
+        return list(dict.fromkeys(name.split(".")[0] for name in self.tensors))
+
+    def layers(self, nodes, in_residual=False):
+        """The layers of nodes, applied one after the other, with BatchNorms folded."""
+        found, plain = [], set()  # plain: the layers for which --order states that they have a residual, or none
+        for node in itertools.chain.from_iterable(map(self.repeated, nodes)):
+            made = self.of_node(node, found[-1] if found else None)
+            if node.word == "plain" or in_residual:
+                plain.update(map(id, made))
+            found += made
+        self.check_neighbours(found, plain)
+        return fold_batch_norms([layer for layer in found if layer.word != "identity"], self.notes)
+
+    def repeated(self, node):
+        """The node, or if it has names with *, a copy for each number that names in the checkpoint have in the place of *."""
+        name = next((word for word in node.words() if "*" in word), None)
+        if name is None:
+            return [node]
+        pattern = re.compile(re.escape(name).replace(r"\*", r"(\d+)", 1).replace(r"\*", r"\d+") + r"(?:\..*)?")
+        numbers = sorted({match[1] for match in map(pattern.fullmatch, self.tensors) if match}, key=int)
+        if not numbers:
+            raise Problem(f"--order: found {name}, wanted * in the place of the number of a layer")
+        check_numbers(name, numbers)
+        return [node.with_index(number) for number in numbers]
+
+    def of_node(self, node, before):
+        if node.word in ("residual", "plain") and node.inner is not None:
+            inner = (
+                self.layers(node.inner, True)
+                if node.word == "residual"
+                else [layer for one in node.inner for again in self.repeated(one) for layer in self.of_node(again, before)]
+            )
+            return [self.residual(inner)] if node.word == "residual" else inner
+        if node.inner is not None:
+            if node.word not in KINDS:
+                raise Problem(
+                    f"--order: found {node.word}(...), wanted one of {', '.join([*sorted(KINDS), 'residual', 'plain'])}"
+                )
+            if len(node.inner) != 1 or node.inner[0].inner is not None:
+                raise Problem(f"--order: found {len(node.inner)} layers in {node.word}(...), wanted the name of one")
+            return [self.leaf(self.group(node.inner[0].word), node.word)]
+        if node.word in WORDS and not any(name.startswith(node.word + ".") for name in self.tensors):
+            if before is None:
+                raise Problem(f"--order: found {node.word} first, wanted a layer with tensors, which has a width")
+            component = "Activation" if node.word in ACTIVATIONS else POOLS.get(node.word, "identity")
+            return [Layer("", component, {"d_model": before.d_out}, word=node.word)]
+        return self.of_group(self.group(node.word))
+
+    def of_group(self, group):
+        first = group.first()
+        if all(word.isdigit() for word in first):  # nn.ModuleList or nn.Sequential
+            check_numbers(group.path, first)
+            return [layer for word in sorted(first, key=int) for layer in self.of_group(group.sub(word))]
+        if first == {"norm", "mixer"} and "A_log" in group.sub("mixer").tensors:
+            self.check_block_norm(group.sub("norm"))
+            return [self.residual([self.leaf(group.sub("norm")), self.leaf(group.sub("mixer"))])]
+        return [self.leaf(group)]
+
+    def check_block_norm(self, norm):
+        if "bias" in norm.tensors and self.norm_kind is None:
+            inner = re.sub(r"\d+(?=\.norm$)", "*", norm.path)
+            raise Choice(
+                f"{norm.path} has a bias, so it may be a LayerNorm or an RMSNorm with a bias. Give --norm, or in --order "
+                f"residual(layer_norm({inner}),{inner.removesuffix('norm')}mixer)",
+                [["--norm", "layer_norm"], ["--norm", "rms_norm"]],
+            )
+
+    def leaf(self, group, kind=None):
+        """The layer of a group of tensors without layers within it."""
+        first, tensors = group.first(), group.tensors
+        self.used.update(map(group.name, tensors))
+        if "A_log" in first and kind is None:
+            return mamba_layer(group, self.dt_b_c_eps)
+        rank = len(tensors["weight"].shape) if "weight" in tensors else None
+        bias = "bias" in tensors
+        norm_names = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
+        if first <= norm_names and (rank == 1 or "running_mean" in first) and kind in (None, *NORMS):
+            return self.norm(group, kind)
+        if not first <= {"weight", "bias"} or rank not in (2, 3):
+            names = ", ".join(sorted(tensors))
+            raise Problem(
+                f"{group.path}: found {names[:200]}{'...' if len(names) > 200 else ''}, wanted the tensors of one layer"
+                f"{' for ' + kind if kind else ''}: a Linear, Embedding, norm, depthwise Conv1d, MambaBlock or selective "
+                f"state space. Name the layers within it in --order, or skip it with --ignore '{group.path}.*'"
+            )
+        if rank == 2 and kind == "embedding":
+            vocab_size, d_model = group.shape("weight", "vocab_size", "d_model")
+            return Layer(group.path, "Embedding", {"vocab_size": vocab_size, "d_model": d_model}, tensors)
+        if rank == 2 and kind in (None, "linear"):
+            d_out, d_in = group.shape("weight", "d_out", "d_in")
+            layer = Layer(group.path, "Linear", {"d_in": d_in, "d_out": d_out, "bias": bias}, tensors)
+            layer.may_embed = kind is None and not bias
+            return layer
+        if rank == 3 and kind in (None, "conv1d"):
+            channels, one, d_conv = group.shape("weight", "channels", "1", "d_conv")
+            if one != 1:
+                raise Problem(
+                    f"{group.path}: a Conv1d that is not depthwise is not supported: found weight {tensors['weight'].shape}, "
+                    "wanted [channels, 1, d_conv]"
+                )
+            self.notes.append(
+                f"{group.path}: the Conv1d is taken for causal: padding of d_conv - 1 = {d_conv - 1} tokens before "
+                "the first and none behind the last, stride 1"
+            )
+            return Layer(group.path, "Conv1d", {"channels": channels, "d_conv": d_conv, "bias": bias}, tensors)
+        raise Problem(f"--order: found {kind}({group.path}), but its weight is {tensors['weight'].shape}")
+
+    def norm(self, group, kind):
+        first = group.first()
+        if "running_mean" in first or "running_var" in first:
+            kind = kind or "batch_norm"
+        elif kind is None and "bias" in first:
+            kind = self.norm_kind
+            if kind is None:
+                raise Choice(
+                    f"{group.path} has a weight and a bias, so it may be a LayerNorm, an RMSNorm with a bias, or a "
+                    f"BatchNorm without its running_mean and running_var. Write layer_norm({group.path}) or "
+                    f"rms_norm({group.path}) in --order, or give --norm",
+                    [["--norm", "layer_norm"], ["--norm", "rms_norm"]],
+                )
+        elif kind is None:
+            kind = "rms_norm"
+            self.notes.append(f"assumed: {starred(group.path)} has no bias, so it is an RMSNorm")
+        lacking = {"batch_norm": {"running_mean", "running_var"}, "rms_norm": {"weight"}, "layer_norm": {"weight"}}[
+            kind
+        ] - first
+        unknown = (
+            first
+            - {"weight", "bias"}
+            - ({"running_mean", "running_var", "num_batches_tracked"} if kind == "batch_norm" else set())
+        )
+        if lacking or unknown:
+            raise Problem(
+                f"{group.path}: found {', '.join(sorted(first))}, wanted a {NORMS[kind]}'s tensors"
+                f"{': ' + ', '.join(sorted(lacking)) + ' missing' if lacking else ''}"
+            )
+        (d_model,) = group.shape("running_mean" if kind == "batch_norm" else "weight", "d_model")
+        for name in first - {"num_batches_tracked"}:
+            if group.tensors[name].shape != [d_model]:
+                raise Problem(f"{group.name(name)}: found shape {group.tensors[name].shape}, wanted [{d_model}]")
+        return Layer(group.path, NORMS[kind], {"d_model": d_model, "bias": "bias" in first, "eps": self.eps}, group.tensors)
+
+    def residual(self, inner):
+        paths = [layer.path.split(".") for layer in inner if layer.path]
+        path = []
+        for words in zip(*paths):
+            if len(set(words)) > 1:
+                break
+            path.append(words[0])
+        path = ".".join(path)
+        if [layer.component for layer in inner] == ["RmsNorm", "MambaBlock"]:
+            return residual_block(path, *inner)
+        for layer in inner:
+            if layer.pools or layer.d_in is None:
+                raise Problem(
+                    f"--order: found {layer.word or layer.path} within residual(...), wanted layers with an "
+                    "output for every token"
+                )
+        if inner[0].d_in != inner[-1].d_out:
+            raise Problem(
+                f"--order: found residual(...) of {inner[0].d_in} inputs and {inner[-1].d_out} outputs, "
+                "wanted as many outputs as inputs"
+            )
+        made = Layer(path, "Residual", {"d_in": inner[0].d_in, "d_out": inner[-1].d_out}, parts=inner)
+        made.has_state = any(layer.has_state for layer in inner)
+        return made
+
+    def check_neighbours(self, layers, plain):
+        """Rejects neighbours that are probably not what forward() does, and those whose widths differ."""
+        for before, here in zip(layers, layers[1:]):
+            names = [layer.path or layer.word or "residual(...)" for layer in (before, here)]
+            if getattr(before, "may_embed", False) and before is layers[0]:
+                self.decide_embedding(layers, here)
+                before = layers[0]
+            if before.d_out != here.d_in:
+                raise Problem(
+                    f"--order: {names[0]} has d_out {before.d_out}, "
+                    f"{names[1]} takes {'token ids' if here.d_in is None else f'd_in {here.d_in}'}"
+                )
+            if before.component == here.component == "Linear":
+                raise Problem(
+                    f"--order: found two Linears side by side, {names[0]} and {names[1]}: wanted the activation "
+                    f"between them ({', '.join(ACTIVATIONS)}), or identity if there is none"
+                )
+            pair = {before.component, here.component}
+            pair_text = ",".join(names)
+            beside = pair & {"MambaBlock"} and (len(pair) == 1 or pair & set(NORMS.values()))
+            if beside and not {id(one) for one in (before, here) if one.component == "MambaBlock"} <= plain:
+                raise Problem(
+                    f"--order: found {pair_text}, a block beside a norm or a block: wanted residual(...) around the layers to "
+                    f"whose output the input is added, such as residual({pair_text}), or plain({pair_text}) if nothing is added"
+                )
+        pooled = None
+        for layer in layers:
+            if pooled and (layer.has_state or layer.pools):
+                raise Problem(
+                    f"--order: found {layer.path or layer.word} after {pooled.word}, wanted only layers without state: "
+                    "after pooling there is one vector and no sequence"
+                )
+            pooled = layer if layer.pools else pooled
+
+    def decide_embedding(self, layers, after):
+        """The first layer has a weight of rank 2 and no bias: a Linear or an Embedding, as its neighbour fits."""
+        (first, *_), (rows, columns) = layers, layers[0].params["weight"].shape
+        if after.d_in == columns != rows:
+            layers[0] = Layer(first.path, "Embedding", {"vocab_size": rows, "d_model": columns}, first.params)
+        elif after.d_in == rows == columns:
+            raise Problem(
+                f"--order: {first.path} may be a Linear or an Embedding: write linear({first.path}) or "
+                f"embedding({first.path})"
+            )

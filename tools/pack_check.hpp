@@ -1,0 +1,70 @@
+// The functions of --check in the program that krait-pack generates: run the model on inputs, and write its outputs to a file.
+#ifndef KRAIT_TOOLS_PACK_CHECK_HPP
+#define KRAIT_TOOLS_PACK_CHECK_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "krait.hpp"
+#include "pack.hpp"
+
+namespace pack {
+
+// Runs a model on sequences of `length` tokens, each from a fresh state, and appends the outputs of every token. `inputs`
+// contains float32 numbers, or int32 ids if the model takes ids.
+template <class Model>
+void append_outputs(const Model& model, std::span<const std::byte> inputs, std::size_t length, std::vector<float>& outputs) {
+  constexpr bool takes_ids = krait::TakesTokens<Model>;
+  std::size_t width = 1;
+  if constexpr (!takes_ids) width = Model::d_in;
+  const auto state = std::make_unique<krait::State<Model>>();
+  const auto scratch = std::make_unique<krait::Scratch<Model>>();
+  const auto y = std::make_unique<krait::Tensor<float, Model::d_out>>();
+  const std::size_t tokens = inputs.size() / (4 * width);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    if (t % length == 0) *state = {};
+    if constexpr (takes_ids) {
+      std::int32_t id = 0;
+      std::memcpy(&id, &inputs[t * 4], 4);
+      krait::step(model, *state, id, *y, *scratch);
+    } else {
+      krait::Tensor<float, Model::d_in> x;
+      std::memcpy(x.data(), &inputs[t * width * 4], width * 4);
+      krait::step(model, *state, x, *y, *scratch);
+    }
+    outputs.insert(outputs.end(), y->begin(), y->end());
+  }
+}
+
+// Loads CHECKPOINT as a model, runs it on the numbers of the file INPUTS, and writes float32 outputs to the file OUTPUTS.
+template <class Model>
+bool write_outputs(const char* checkpoint, const char* inputs, std::size_t length, const std::string& outputs) {
+  const auto model = std::make_unique<Model>();
+  std::vector<std::byte> bytes;
+  std::vector<float> y;
+  if (!done(krait::load_file(checkpoint, *model)) || !done(krait::read_file(inputs, bytes))) return false;
+  append_outputs(*model, bytes, length, y);
+  return done(krait::write_file(std::as_bytes(std::span(y)), outputs));
+}
+
+// Arguments: CHECKPOINT IMAGE INPUTS LENGTH OUTPUTS. Writes the outputs for INPUTS, sequences of LENGTH tokens: to
+// OUTPUTS.f32 with all weights in f32, and to OUTPUTS.packed with the storage type of the image, if that is another one.
+// Returns false after an error, which it prints.
+template <template <krait::Storage> class Packed, krait::Storage storage>
+bool check(char** argv) {
+  const std::size_t length = std::strtoul(argv[4], nullptr, 10);
+  const std::string outputs = argv[5];
+  if (!write_outputs<typename Packed<krait::Storage::f32>::Model>(argv[1], argv[3], length, outputs + ".f32")) return false;
+  if constexpr (storage == krait::Storage::f32) return true;
+  else return write_outputs<typename Packed<storage>::Model>(argv[1], argv[3], length, outputs + ".packed");
+}
+
+}  // namespace pack
+
+#endif

@@ -1,0 +1,128 @@
+"""Proposes texts for --order that fit the shapes of a checkpoint's layers."""
+
+import itertools
+
+from layers import Group, mamba_layer
+from safetensors_file import Problem
+
+
+class Unit:
+    """A layer, or several that belong together, in a proposed order: texts of which one is right, and its widths."""
+
+    def __init__(self, texts, d_in, d_out, has_state=False, is_norm=False, is_bare=False):
+        self.texts, self.d_in, self.d_out = texts, d_in, d_out
+        self.has_state, self.is_norm, self.is_bare = has_state, is_norm, is_bare
+
+
+def units_of(group):
+    """The units of a group of tensors."""
+    first, tensors = group.first(), group.tensors
+    if "A_log" in first:
+        layer = mamba_layer(group)
+        return [Unit([group.path], layer.d_in, layer.d_out, True, is_bare=layer.component == "MambaBlock")]
+    weight = tensors.get("weight", tensors.get("running_mean"))
+    if weight is not None and len(weight.shape) == 1:
+        texts = (
+            [f"layer_norm({group.path})", f"rms_norm({group.path})"]
+            if "bias" in tensors and "running_mean" not in tensors
+            else [group.path]
+        )
+        return [Unit(texts, weight.shape[0], weight.shape[0], is_norm=True)]
+    if weight is not None and len(weight.shape) == 2:
+        d_out, d_in = weight.shape
+        if "embed" in group.path.lower() and "bias" not in tensors:
+            return [Unit([f"embedding({group.path})"], None, d_in)]
+        return [Unit([group.path], d_in, d_out)]
+    if weight is not None:
+        return [Unit([group.path], weight.shape[0], weight.shape[0], True)]
+    children = [
+        group.sub(word)
+        for word in sorted(first, key=lambda word: (not word.isdigit(), int(word) if word.isdigit() else 0, word))
+    ]
+    if "" in tensors or any(not child.tensors for child in children):
+        return []
+    found = [units_of(child) for child in children]
+    if first == {"norm", "mixer"} and "norm.bias" not in tensors:
+        (norm,), (mixer,) = (
+            (units if len(units) == 1 else [None] for units in found) if all(len(u) == 1 for u in found) else ((None,), (None,))
+        )
+        if norm and mixer:
+            return [Unit([group.path], mixer.d_in, mixer.d_out, True)]
+    if all(child.path.rpartition(".")[2].isdigit() for child in children) and all(found):
+        return numbered_units(group, children, found)
+    return [unit for units in found for unit in units]
+
+
+def numbered_units(group, children, found):
+    """Units of a ModuleList or Sequential: one if all children are alike, else the chain of them."""
+    names = [
+        [text.replace(child.path + ".", group.path + ".*.") for unit in units for text in unit.texts]
+        for child, units in zip(children, found)
+    ]
+    if all(len(units) == 1 and units[0].texts == [child.path] and units[0].has_state for child, units in zip(children, found)):
+        bare = found[0][0].is_bare
+        texts = [f"residual({group.path}.*)", f"plain({group.path}.*)"] if bare else [group.path]
+        return [Unit(texts, found[0][0].d_in, found[-1][0].d_out, True)]
+    if (
+        len(found[0]) == 2
+        and all(one == names[0] for one in names)
+        and any(u.is_bare for u in found[0])
+        and any(u.is_norm for u in found[0])
+    ):
+        norm, mixer = sorted(found[0], key=lambda unit: unit.is_bare)
+        starred = [text.replace(children[0].path + ".", group.path + ".*.") for text in norm.texts]
+        block = mixer.texts[0].replace(children[0].path + ".", group.path + ".*.")
+        return [
+            Unit(
+                [f"{kind}({text},{block})" for kind in ("residual", "plain") for text in starred], mixer.d_in, mixer.d_out, True
+            )
+        ]
+    units = [unit for units in found for unit in units]
+    if all(len(unit.texts) == 1 for unit in units) and all(a.d_out == b.d_in for a, b in zip(units, units[1:])):
+        words = (
+            ["relu", "gelu", "identity"]
+            if any(not (a.has_state or a.is_norm or b.is_norm) for a, b in zip(units, units[1:]))
+            else [""]
+        )
+        return [
+            Unit(
+                [f",{word},".join(unit.texts[0] for unit in units).replace(",,", ",") for word in words],
+                units[0].d_in,
+                units[-1].d_out,
+            )
+        ]
+    return units
+
+
+def orders_of(units, chain=()):
+    """Every order in which each unit takes what the one before gives."""
+    if not units:
+        yield list(chain)
+    for unit in units:
+        if not chain or chain[-1].d_out == unit.d_in:
+            yield from orders_of([other for other in units if other is not unit], (*chain, unit))
+
+
+def proposals(tensors):
+    """Texts for --order that fit the shapes: for each order of layers, each choice of pooling, norms and residuals."""
+    units = units_of(Group("", tensors))
+    if not units:
+        return
+    found = False
+    for chain in itertools.islice(orders_of(units), 3):
+        found = True
+        timed = max((at for at, unit in enumerate(chain) if unit.has_state), default=None)
+        cut = None if timed is None else timed + 1
+        while cut is not None and cut < len(chain) and chain[cut].is_norm:
+            cut += 1
+        for pool in ([] if cut is None else ["mean", "last"]) + [""]:
+            for texts in itertools.islice(itertools.product(*(unit.texts for unit in chain)), 2 if pool else 1):
+                words, end = list(texts), cut
+                for at in range(len(chain) - 1, 0, -1):
+                    if chain[at].is_bare and chain[at - 1].is_norm:
+                        words[at - 1 : at + 1] = [f"residual({words[at - 1]},{words[at]})"]
+                        end = end and end - (end > at)
+                yield ",".join([*words[:end], pool, *words[end:]] if pool else words)
+    if not found:
+        seams = ", ".join(f"{unit.texts[0]} {'tokens' if unit.d_in is None else unit.d_in} to {unit.d_out}" for unit in units)
+        raise Problem(f"no order of its layers fits: {seams}")

@@ -1,0 +1,344 @@
+"""The model of a checkpoint as C++ types: a language model, one layer, or a stack of layers as --order says."""
+
+import itertools
+import re
+
+from checkpoint import Choice, is_language_model, language_model_parts
+from layers import KINDS, Group, Layer, dims_text, mamba_layer, refuse_foreign
+from model_config import Config
+from order import Order, parse
+from proposals import proposals
+from safetensors_file import Problem
+
+COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
+MOST_COMMANDS = 8  # that a question lists
+
+
+class Model:
+    """A checkpoint's model: layers, C++ declarations, and the tensors that the program loads, under the library's names."""
+
+    def __init__(self, checkpoint, options):
+        self.checkpoint, self.options, self.notes = checkpoint, options, checkpoint.notes
+        self.config = Config(checkpoint.config, checkpoint.config_name, self.notes)
+        self.tensors = {}
+        if not checkpoint.tensors:
+            raise Problem("found no tensors, wanted those of a model")
+        refuse_foreign(checkpoint.tensors)
+        self.set_eps()
+        names, top = checkpoint.tensors, {name.split(".")[0] for name in checkpoint.tensors}
+        if "component" in checkpoint.metadata and checkpoint.metadata["component"] not in COMPONENTS:
+            raise Problem(f"unknown component {checkpoint.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}")
+        if options.order is None and is_language_model(names):
+            self.make_language_model()
+        elif options.order is None and ({"in_proj", "A_log"} <= top or {"x_proj", "A_log"} <= top or {"norm", "mixer"} == top):
+            self.make_single()
+        else:
+            self.make_stack()
+        if unused := self.config.unused():
+            self.notes.append(f"{self.config.name}: keys that krait-pack does not use: {', '.join(unused)}")
+        if self.config.content.get("residual_in_fp32") is False:
+            self.notes.append(f"{self.config.name}: residual_in_fp32 is false, but Krait's residuals are always float32")
+
+    def set_eps(self):
+        """The norms' eps: --norm-eps, config.json, the metadata, or an assumption that is printed where norms exist."""
+        found = {
+            "config.json": self.config.norm_eps(),
+            "metadata": self.checkpoint.metadata.get("norm_eps", self.checkpoint.metadata.get("eps")),
+        }
+        given = next((value for value in (self.options.norm_eps, *found.values()) if value is not None), None)
+        try:
+            self.eps = 1e-5 if given is None else float(given)
+        except ValueError:
+            raise Problem(f"metadata: found eps {given!r}, wanted a number") from None
+        self.eps_is_assumed = given is None
+        self.dt_b_c_eps = self.config.dt_b_c_eps()
+        if self.dt_b_c_eps is None and "dt_b_c_eps" in self.checkpoint.metadata:
+            self.dt_b_c_eps = float(self.checkpoint.metadata["dt_b_c_eps"])
+
+    def note_assumptions(self, blocks):
+        """Prints what a file without config.json does not contain."""
+        facts = []
+        if self.eps_is_assumed and any(layer.has_norm() for layer in self.layers):
+            facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
+        if blocks and not self.config:
+            facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")
+        self.notes += [f"assumed: {fact}" for fact in facts]
+
+    def make_single(self):
+        """One layer: a MambaBlock, a ResidualBlock or a selective state space."""
+        order = self.new_order()
+        group = Group("", self.checkpoint.tensors)
+        loose = [
+            name
+            for name in group.tensors
+            if name.split(".")[0] not in ("norm", "mixer", "in_proj", "conv1d", "x_proj", "dt_proj", "A_log", "D", "out_proj")
+        ]
+        if loose:
+            raise Problem(
+                f"{loose[0]}: found a tensor {group.tensors[loose[0]].shape}, wanted only tensors of layers: "
+                f"if forward() does not use it, skip it with --ignore {loose[0]}"
+            )
+        if "mixer" in group.first():
+            if "norm.bias" in group.tensors and "component" not in self.checkpoint.metadata:
+                order.check_block_norm(group.sub("norm"))
+            order.norm_kind = order.norm_kind or "rms_norm"
+            (layer,) = order.of_group(group)
+        else:
+            layer = mamba_layer(group, self.dt_b_c_eps)
+            self.notes.append(f"a {layer.component} alone: no norm and no residual")
+        self.layers, self.component = [layer], layer.component
+        self.tensors = {name: tensor for name, tensor in layer.params.items()}
+        if layer.component == "Residual":
+            self.make_parts([layer])
+        self.note_assumptions(layer.component == "ResidualBlock")
+
+    def new_order(self):
+        return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.options.norm, self.notes)
+
+    def make_language_model(self):
+        """Embedding, blocks, norm and head, under any of the names that language models have."""
+        parts = {part: next(iter(roots.items())) for part, roots in language_model_parts(self.checkpoint.tensors).items()}
+        names = {
+            "embedding": "backbone.embedding.",
+            "layers": "backbone.layers.",
+            "norm_f": "backbone.norm_f.",
+            "lm_head": "lm_head.",
+        }
+        renamed = {
+            names[part] + rest: self.checkpoint.tensors[name]
+            for part, (_, found) in parts.items()
+            for name, rest in found.items()
+        }
+        root = parts["layers"][0]
+        if "lm_head.bias" in renamed:
+            raise Problem("lm_head.bias is not supported: Krait's head has no bias")
+        whole = Group("", renamed)
+        embedding, head = renamed["backbone.embedding.weight"], renamed.get("lm_head.weight")
+        headless = head is None and not root.endswith("backbone.")
+        if self.options.head is not None and head is not None:
+            raise Problem(f"--head {self.options.head}: found lm_head.weight, wanted a checkpoint without a head")
+        if headless and self.is_without_head():
+            return self.make_headless(renamed)
+        if self.options.head == "none":
+            return self.make_headless(renamed)
+        vocab_size, d_model = whole.shape("backbone.embedding.weight", "vocab_size", "d_model")
+        layers = whole.sub("backbone").sub("layers").first()
+        if layers != set(map(str, range(len(layers)))):
+            raise Problem(f"found layers {', '.join(sorted(layers, key=int))}, wanted them numbered from 0 on")
+        mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"), self.dt_b_c_eps)
+        for number in range(1, len(layers)):
+            other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.dt_b_c_eps)
+            if other.dims != mixer.dims:
+                raise Problem(f"layers.{number}: found {other.describe()}, wanted layers.0's {mixer.describe()}")
+        norm_bias = any(name.endswith("norm.bias") or name.endswith("norm_f.bias") for name in renamed)
+        kind = self.options.norm or ("rms_norm" if "component" in self.checkpoint.metadata else None)
+        if norm_bias and kind is None:
+            raise Choice(
+                "the norms have a bias, so they may be LayerNorms (mamba-ssm with rms_norm=False) or RMSNorms with a bias",
+                [["--norm", "layer_norm"], ["--norm", "rms_norm"]],
+            )
+        if kind == "layer_norm":
+            raise Problem("a language model with LayerNorm is not supported: wanted RMSNorm")
+        same = head is not None and (head.dtype, head.shape, bytes(head.data)) == (
+            embedding.dtype,
+            embedding.shape,
+            bytes(embedding.data),
+        )
+        self.config.check_head(head is not None, same)
+        tied = flag(self.checkpoint.metadata["tied"]) if "tied" in self.checkpoint.metadata else head is None or same
+        dims = {
+            "vocab_size": vocab_size,
+            "n_layers": len(layers),
+            **mixer.dims,
+            "norm_bias": norm_bias,
+            "norm_eps": self.eps,
+            "tied": tied,
+        }
+        if dims["d_model"] != d_model:
+            raise Problem(f"embedding: found d_model {d_model}, wanted that of layers.0.mixer, {dims['d_model']}")
+        self.config.check_sizes(dims)
+        self.layers, self.component, self.tensors = [Layer("", "Mamba", dims)], "Mamba", renamed
+        self.note_assumptions(True)
+        if head is None and not self.config:
+            self.notes.append(
+                "assumed: the head is the embedding's weight, because there is no lm_head.weight; else --head none"
+            )
+        if not self.config and "component" not in self.checkpoint.metadata:
+            self.notes.append(
+                "assumed: Mamba, and not FalconMamba, whose tensors have the same names; else --config config.json"
+            )
+
+    def is_without_head(self):
+        """Whether a checkpoint without lm_head gives hidden states."""
+        if self.options.head is not None:
+            return self.options.head == "none"
+        headless = self.config.is_headless()
+        if headless is None:
+            raise Choice(
+                "there is no lm_head.weight, so the model may give logits through the embedding's weight (tied), or "
+                "the hidden states behind norm_f (none)",
+                [["--head", "tied"], ["--head", "none"]],
+            )
+        if headless:
+            self.notes.append(
+                f"{self.config.name}: the architecture is a model without a head, so the outputs are the hidden states "
+                "behind norm_f; --head tied gives logits"
+            )
+        return headless
+
+    def make_headless(self, renamed):
+        self.checkpoint.tensors = {
+            name.removeprefix("backbone."): tensor for name, tensor in renamed.items() if name != "lm_head.weight"
+        }
+        self.options.order = "embedding(embedding),layers,norm_f"
+        self.make_stack()
+        blocks = self.layers[1]
+        self.config.check_sizes({**self.layers[0].dims, **blocks.dims, "n_layers": blocks.count or 1})
+
+    def make_stack(self):
+        tensors = self.checkpoint.tensors
+        loose = [name for name in tensors if "." not in name]
+        if loose and self.options.order is None:
+            raise Problem(
+                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
+                f"if forward() does not use it, skip it with --ignore {loose[0]}"
+            )
+        order = self.new_order()
+        units = list(dict.fromkeys(name.split(".")[0] for name in tensors))
+        if self.options.order is None:
+            if len(units) > 1 or not all(re.match(r"\w+\.\d+\.(norm|mixer)\.", name) for name in tensors):
+                self.ask_order()
+            self.options.order = units[0]
+        layers = order.layers(parse(self.options.order))
+        unused = [name for name in tensors if name not in order.used]
+        if unused:
+            raise Problem(
+                f"{unused[0]}: found a tensor {tensors[unused[0]].shape} of a layer that is not in --order: add the layer, or "
+                f"if forward() does not use it, skip it with --ignore {unused[0]}"
+            )
+        for layer in layers:
+            if lacking := layer.lacks():
+                raise Problem(f"{layer.path or layer.word}: {lacking} is not supported: Krait has no such layer")
+        self.component = "Stack"
+        self.make_parts(layers)
+        self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))
+        if not any(layer.pools for layer in layers) and any(layer.has_state for layer in layers):
+            self.notes.append("no pooling: an output for every token")
+
+    def make_parts(self, layers):
+        """Members of the stack: equal residual blocks side by side become an array; names become C++ names."""
+        self.layers, taken = [], set()
+        for key, run in itertools.groupby(
+            layers, lambda one: (one.component, repr(one.dims)) if one.component == "ResidualBlock" else id(one)
+        ):
+            run = list(run)
+            path = run[0].path
+            first = run[0]
+            parent, _, number = path.rpartition(".")
+            if first.component == "ResidualBlock" and (len(run) > 1 or number == "0"):
+                first.count = len(run)
+                path = parent if number.isdigit() else path
+            name = re.sub(r"\W", "_", path) or ("pool" if first.pools else first.word or "block")
+            name = f"layer_{name}" if name[0].isdigit() else name
+            while name in taken or name in RESERVED:
+                name += "_"
+            taken.add(name)
+            first.member = name
+            self.layers.append(first)
+            for at, layer in enumerate(run):
+                stem = name if first.count is None else f"{name}.{at}"
+                self.tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
+
+    def ask_order(self):
+        """Lists orders that fit as commands: the tensors determine neither the order nor layers without tensors."""
+        raise Choice(
+            "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
+            "--order what forward() does, and compare with --check. Orders that fit, of others:",
+            [["--order", text] for text in itertools.islice(proposals(self.checkpoint.tensors), MOST_COMMANDS)],
+        )
+
+    def declarations(self, constant, storage):
+        """C++ that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""
+        if self.component != "Stack":
+            (layer,) = self.layers
+            return [
+                f"{constant} auto dims = {dims_text(self.component, layer.dims, storage)};",
+                f"using Model = {layer.type('dims', storage)};",
+            ]
+        lines, members = [], []
+        for layer in self.layers:
+            name = layer.member + "_dims"
+            if layer.component in KINDS:
+                lines.append(f"{constant} auto {name} = {dims_text(layer.component, layer.dims, storage)};")
+            members.append(f"({layer.type(name, storage)}, {layer.member})")
+        parts = ",\n    ".join(members)
+        return [*lines, f"struct Parts {{\n  KRAIT_PARAMS(Parts,\n    {parts});\n}};", "using Model = krait::Stack<Parts>;"]
+
+    def describe(self):
+        return ", ".join(
+            f"{getattr(layer, 'member', '')}{': ' if hasattr(layer, 'member') else ''}{layer.describe()}"
+            for layer in self.layers
+        )
+
+
+RESERVED = {
+    "class",
+    "default",
+    "new",
+    "delete",
+    "switch",
+    "case",
+    "for",
+    "if",
+    "else",
+    "while",
+    "do",
+    "int",
+    "float",
+    "double",
+    "char",
+    "long",
+    "short",
+    "bool",
+    "auto",
+    "const",
+    "static",
+    "union",
+    "struct",
+    "enum",
+    "operator",
+    "private",
+    "public",
+    "protected",
+    "template",
+    "this",
+    "throw",
+    "try",
+    "catch",
+    "true",
+    "false",
+    "typename",
+    "using",
+    "virtual",
+    "void",
+    "return",
+    "register",
+    "and",
+    "or",
+    "not",
+    "xor",
+    "State",
+    "Scratch",
+    "Parts",
+    "d_in",
+    "d_out",
+    "continue",
+    "break",
+    "export",
+    "extern",
+    "goto",
+}
+
+
+def flag(text):
+    return str(text).strip().lower() in ("true", "1", "yes")
