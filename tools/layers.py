@@ -22,10 +22,11 @@ ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "gelu": "Gelu", "gelu_tanh": "Gel
 POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
 # Layers of --order that this version of the library does not have.
-LACKING = {"MaxPool", "LayerNorm", "Residual", "PositionalEmbedding"}
+LACKING = {"Residual"}
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
+    "LayerNorm": "NormDims",
     "Conv1d": "Conv1dDims",
     "MambaBlock": "BlockDims",
     "ResidualBlock": "BlockDims",
@@ -156,7 +157,7 @@ def dims_text(component, dims, storage=None):
     """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
     kind = KINDS[component]
     fields = [f".{name} = {str(dims[name]).lower()}" for name in FIELDS[kind] if name in dims]
-    if storage is not None and component not in ("RmsNorm", "Conv1d"):
+    if storage is not None and component not in ("RmsNorm", "LayerNorm", "Conv1d"):
         fields.append(f".storage = {storage}")
     return f"krait::{kind}{{{', '.join(fields)}}}"
 

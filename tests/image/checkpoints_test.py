@@ -351,6 +351,30 @@ def check_orders(test):
         "proj,layers,rms_norm(norm_f),mean,head",
         layers="Linear ResidualBlockx2 RmsNorm MeanPool Linear",
     )
+    test.takes(
+        "layer_norm(...), max",
+        two,
+        "--order",
+        "proj,layers,layer_norm(norm_f),max,head",
+        layers="Linear ResidualBlockx2 LayerNorm MaxPool Linear",
+    )
+    test.takes(
+        "--norm layer_norm",
+        two,
+        "--order",
+        "proj,layers,norm_f,max,head",
+        "--norm",
+        "layer_norm",
+        layers="Linear ResidualBlockx2 LayerNorm MaxPool Linear",
+    )
+    model = test.takes(
+        "a norm without weights",
+        CLASSIFIER,
+        "--order",
+        "proj,layer_norm,layers,norm_f,mean,head",
+        layers="Linear LayerNorm ResidualBlockx2 RmsNorm MeanPool Linear",
+    )
+    test.expect(model and model.tensors["layer_norm.weight"].numbers("").tolist() == [1.0] * 4, "a norm without weights")
     biased = {**CLASSIFIER, **blocks(bias=True)}
     test.refuses(
         "blocks whose norms have a bias",
