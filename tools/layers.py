@@ -130,9 +130,14 @@ class Layer:
         self.pools = component in POOLS.values()
 
     def lacks(self):
-        """The name of the library's missing type, or None."""
-        name = ACTIVATIONS[self.word] if self.component == "Activation" else self.component
-        return self.word or name if name in LACKING else next(filter(None, (part.lacks() for part in self.parts)), None)
+        """What the library lacks for this layer, or None."""
+        if self.component == "Residual" and "Residual" in LACKING:
+            inner = ", ".join(part.path or part.component for part in self.parts)
+            return (
+                f"{self.path or 'residual(...)'}: x + ... of {inner} is not supported: "
+                "Krait has x + MambaBlock(RmsNorm(x)) only"
+            )
+        return next(filter(None, (part.lacks() for part in self.parts)), None)
 
     def has_norm(self):
         return "eps" in self.dims or "norm_eps" in self.dims or any(part.has_norm() for part in self.parts)

@@ -218,7 +218,7 @@ class Model:
             )
         for layer in layers:
             if lacking := layer.lacks():
-                raise Problem(f"{layer.path or layer.word}: {lacking} is not supported: Krait has no such layer")
+                raise Problem(lacking)
         self.component = "Stack"
         self.make_parts(layers)
         self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))

@@ -383,6 +383,15 @@ def check_orders(test):
         "--order",
         "proj,layers,norm_f,mean,head",
     )
+    test.refuses(
+        "blocks with LayerNorm",
+        "Krait has x + MambaBlock(RmsNorm(x)) only",
+        biased,
+        "--norm",
+        "layer_norm",
+        "--order",
+        "proj,layers,norm_f,mean,head",
+    )
     test.takes("--norm rms_norm", biased, "--order", "proj,layers,norm_f,mean,head", "--norm", "rms_norm")
     head = {name: t for name, t in CLASSIFIER.items() if "head" not in name} | linear("head.0", 4, 8) | linear("head.3", 8, 3)
     test.refuses("head.0 and head.3", "head: found elements 0, 3", head, "--order", "proj,layers,norm_f,mean,head")

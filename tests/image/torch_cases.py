@@ -325,7 +325,8 @@ def classifiers():
             ],
         ),
         "--order",
-        "proj,silu,residual(layers.*.norm,layers.*.mamba),tanh,last,head.0,relu,head.3,gelu,head.5,gelu_tanh,head.7,sigmoid,head.9",
+        "proj,silu,residual(layers.*.norm,layers.*.mamba),tanh,last,"
+        "head.0,relu,head.3,gelu,head.5,gelu_tanh,head.7,sigmoid,head.9",
         change=stronger,
     )
 
