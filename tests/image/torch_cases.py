@@ -358,7 +358,7 @@ def classifiers():
             y = self.mamba(self.norm(x))
             return self.head((x + y if self.residual else y).mean(1))
 
-    case("bare_asks", Bare(True).eval(), "--order", "proj,norm,mamba,mean,head", refused="wanted residual(norm,mamba)")
+    case("bare_asks", Bare(True).eval(), "--order", "proj,norm,mamba,mean,head", refused="residual(norm,mamba)")
     case("bare_residual", Bare(True).eval(), "--order", "proj,residual(norm,mamba),mean,head")
     case("bare_plain", Bare(False).eval(), "--order", "proj,plain(norm,mamba),mean,head")
     case(
