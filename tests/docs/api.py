@@ -79,7 +79,7 @@ def wrong_names(public, documented, headers):
 
 
 def examples(path):
-    """(line, code) of each cpp block of a page."""
+    """Yields (line, code) of each C++ block of a page that is not a file of another test."""
     text = path.read_text()
     for block in re.finditer(r"^```cpp\n(.*?)^```$", text, re.M | re.S):
         named = re.search(r"`[\w-]+/[\w.-]+`[^`\n]*:?\n+\Z", text[: block.start()])
@@ -88,7 +88,7 @@ def examples(path):
 
 
 def sources(path, first):
-    """(place, program) of each unit to compile: the blocks that are files, and one unit of all the others."""
+    """Yields (place, program) of each translation unit to compile: one for each example with includes, one for the others."""
     files = {"krait.hpp", *map(str, TASKS)}
     bodies = "".join(f"#include <{file}>\n" for file in sorted(files)) + first
     count = 0

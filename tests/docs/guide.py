@@ -23,7 +23,7 @@ NAMED = re.compile(r"`([\w-]+/[\w.-]+)`[^`]*:\n\n\Z")
 
 
 def pattern(text):
-    """A regular expression for an expected output."""
+    """Returns the regular expression that an expected output, as a page shows it, means."""
     lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\*", ".*") + r" *\n"
              for line in text.strip("\n").splitlines()]
     return re.compile("".join(lines))
@@ -34,7 +34,7 @@ def same(expected, found):
 
 
 def blocks(text):
-    """(what it is, its file's name, code) of each block."""
+    """Yields (kind, file name, code) of each code block. The kind is "file", or the block's language if no file is named."""
     for before, language, code in BLOCK.findall(text):
         named = NAMED.search(before)
         yield ("file", named[1], code) if named else (language, None, code)
@@ -66,7 +66,7 @@ def problems(text, folder):
 
 
 def not_noticed():
-    """Wrong pages that the functions above accept."""
+    """Tests this script: yields the wrong pages that the functions above accept."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "x").mkdir()

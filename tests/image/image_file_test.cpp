@@ -85,7 +85,7 @@ TEST_CASE("a file that cannot be opened leaves the object unchanged") {
         (folder.path / "absent").string() + ": cannot be read: found No such file or directory, wanted a readable file that is not empty");
 }
 
-TEST_CASE("bytes that read_file read are viewed") {
+TEST_CASE("view_image accepts the FileBytes that read_file has read") {
   const Folder folder;
   const auto image = image_of(4);
   REQUIRE(krait::write_file(image->bytes(), folder.path / "image").ok());

@@ -51,7 +51,7 @@ group("fail block_dt_rank_is_at_most_d_inner",
       ("consteval bool valid(const auto& dims) { return repaired(dims) == dims; }",
        "consteval bool valid(const auto&) { return true; }"))
 group("fail stack_behind_pooling_has_no_state",
-      ("bool rows_suffice = !one_row_left || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
+      ("bool rows_suffice = !has_one_row || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
 group("fail state_has_the_models_type",
       ("!std::is_same_v<std::remove_const_t<Found>, State<Model>>", "sizeof(Found) != sizeof(State<Model>)"))
 group("fail step_state_is_no_temporary",
@@ -221,15 +221,20 @@ group("laws/decay",
       ("clamp_below(constant<A>(-127.0f), t)", "clamp_below(constant<A>(-126.0f), t)"),
       ("clamp_below(constant<A>(0.0f), x));", "x);"))
 group("laws/stack",
-      ("bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w)", "mul(scaled, w)"),
+      ("bias ? mul_add(v, w, load_vector(bias + i)) : mul(v, w)", "mul(v, w)"),
       ("square_root(opaque(mean + eps))", "square_root(opaque(mean + 1e-5f))"),
       ("bias_of(layer), dims.eps, out[t]", "bias_of(layer), 1e-5f, out[t]"),
-      ("for (std::size_t p = 0; i + p < n; ++p) {", "for (std::size_t p = 1; i + p < n; ++p) {"),
+      ("for (std::size_t p = 0; i + p < n; ++p)", "for (std::size_t p = 1; i + p < n; ++p)"),
+      ("div(squares, count) + eps", "div(squares, count) + 1e-5f"),
+      ("sub(in, hn::Set(hn::DFromV<decltype(in)>{}, mean))", "in"),
+      ("hn::IfThenElse(hn::Eq(old, old), larger, old)", "larger"),
+      ("clamp_below(old, load(x + i))", "load(x + i)"),
       ("std::memcpy(to, all, left * sizeof(float));", "std::memcpy(to, all, (left - 1) * sizeof(float));"),
       ("store(div(load(a + i), by), y + i);", "store(mul(load(a + i), by), y + i);"),
       ("state.count += static_cast<std::uint32_t>(n);", "state.count = static_cast<std::uint32_t>(n);"))
 group("vectors",
-      ("partial[p] = hn::GetLane(mul_add(in, in, hn::Set(OneTag{}, partial[p])));", "partial[p] = hn::GetLane(mul(in, in));"))
+      ("accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p]))",
+       "accumulate(hn::Zero(OneTag{}), hn::Set(OneTag{}, x[i + p]))"))
 
 # kernels: linear layers.
 group("bits",

@@ -29,7 +29,7 @@ def expanded(pattern):
 
 
 def sections(text):
-    """(patterns, properties) of each section of an .editorconfig."""
+    """Yields (patterns, properties) of each section of an .editorconfig file."""
     for head, body in re.findall(r"^\[(.*)\]\n((?:(?!\[).*\n?)*)", text, re.M):
         yield expanded(head), dict(re.findall(r"^(\w+) *= *(\S+)$", body, re.M))
 
@@ -54,7 +54,7 @@ def text_files():
 
 
 def problems(name, content, rules, longer):
-    """What is wrong with a file."""
+    """Yields a message for each rule that a file breaks."""
     try:
         text = content.decode(rules.get("charset", "utf-8"))
     except UnicodeDecodeError as error:

@@ -90,7 +90,7 @@ TEST_CASE("sample returns 0 for empty logits") {
   CHECK(krait::sample(std::span<const float>{}, sampler) == 0);
 }
 
-TEST_CASE("logits of every kind give the same draw and stay unchanged") {
+TEST_CASE("sample draws the same token from a Tensor, an array, a vector or a span, and does not change the logits") {
   constexpr std::size_t size = 70;
   krait::Tensor<float, size> tensor;
   for (std::size_t i = 0; i < size; ++i) tensor[i] = krait::normal(krait::key(3), i);
@@ -128,7 +128,7 @@ TEST_CASE("sample accepts the result of Session::step") {
   CHECK(token == static_cast<std::size_t>(std::max_element(output.begin(), output.end()) - output.begin()));
 }
 
-TEST_CASE("seeds draw these tokens") {
+TEST_CASE("sample draws the recorded tokens for the recorded seeds") {
   std::vector<float> row(50'280);
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = 3 * krait::normal(krait::key(5), i);
   const std::span<const float, 50'280> logits(row);

@@ -46,8 +46,8 @@ using ParamName = Text<longest_param_name>;
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Flat is satisfied by layers whose own member name does not appear in the names of their parameters, as in checkpoints. They
-// have a member type adds_no_name.
+// Flat is satisfied by layers with the constant no_segment = true. The name of such a member does not appear in the names of
+// its parameters, because it does not appear in checkpoints.
 template <class T>
 concept Flat = requires { requires T::no_segment; };
 

@@ -20,7 +20,7 @@ template <std::size_t capacity>
 struct Text {
   static constexpr std::size_t max_size = capacity;
   std::array<char, capacity + 1> characters{};
-  std::conditional_t<(capacity < 0xFFFF), std::uint16_t, std::uint32_t> size = 0;  // without the zero byte
+  std::conditional_t<(capacity < 0xFFFF), std::uint16_t, std::uint32_t> size = 0;  // excludes the terminating zero
 
   constexpr Text() = default;
   template <std::convertible_to<std::string_view> T>

@@ -73,6 +73,12 @@ HWY_INLINE float inverse_rms(const float* x, float eps, std::size_t n) {
   return div(1.0f, square_root(opaque(mean + eps)));
 }
 
+// Returns v * weight + bias for the vector of channels from i on. A null bias means no bias.
+HWY_INLINE V weighted(V v, const float* weight, const float* bias, std::size_t i) {
+  const V w = load_vector(weight + i);
+  return bias ? mul_add(v, w, load_vector(bias + i)) : mul(v, w);
+}
+
 // Computes RMSNorm of one token of n channels: y = x / sqrt(mean(x^2) + eps) * weight + bias. A null bias means no bias. y may
 // be x, and must not overlap weight or bias.
 HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, const float* bias, float eps, float* y,
@@ -80,8 +86,7 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
   const V scale = hn::Set(Tag{}, inverse_rms(x, eps, n));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V scaled = mul(load(x + i), scale);
-    const V w = load_vector(weight + i);
-    store(bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w), y + i);
+    store(weighted(scaled, weight, bias, i), y + i);
   });
 }
 
@@ -105,8 +110,7 @@ HWY_INLINE void layer_norm_row(const float* x, const float* HWY_RESTRICT weight,
   const V scale = hn::Set(Tag{}, div(1.0f, square_root(opaque(div(squares, count) + eps))));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V scaled = mul(sub(load(x + i), means), scale);
-    const V w = load_vector(weight + i);
-    store(bias ? mul_add(scaled, w, load_vector(bias + i)) : mul(scaled, w), y + i);
+    store(weighted(scaled, weight, bias, i), y + i);
   });
 }
 

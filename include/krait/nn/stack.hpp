@@ -178,7 +178,8 @@ struct Seam {
 };
 template <class Seam>
 consteval bool check_seam() {
-  static_assert(Seam::takes_rows, "krait::Stack<Parts>: only the first member may take token ids; others get vectors of floats");
+  static_assert(Seam::takes_rows,
+                "krait::Stack<Parts>: only the first member may take token ids; others get vectors of floats");
   if constexpr (Seam::takes_rows)
     static_assert(check::got<Seam::Here::d_in>::template wants<Seam::Before::d_out>,
                   "krait::Stack<Parts>: d_in of each member must equal d_out of the member before it");

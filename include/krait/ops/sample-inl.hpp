@@ -178,7 +178,7 @@ inline std::size_t draw(std::span<const float> logits, float temperature, std::u
     for (const std::uint32_t weight : weights) total += weight;
     return true;
   });
-  std::uint64_t left = share_of(total, bits);  // is less than total
+  std::uint64_t left = share_of(total, bits);  // a random number below `total`
   std::size_t token = 0;
   for_each_weights(logits, peak, temperature, [&](std::size_t begin, std::span<const std::uint32_t> weights) KRAIT_LAMBDA {
     token = begin;
@@ -230,7 +230,7 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   }
   logits[best] = 1.0f;
 
-  std::uint64_t left = share_of(total, bits);  // is less than total
+  std::uint64_t left = share_of(total, bits);  // a random number below `total`
   std::size_t token = 0;
   for (; left >= whole(logits[token]); ++token) left -= whole(logits[token]);
   return token;
