@@ -428,6 +428,28 @@ def check_orders(test):
     test.takes(
         "plain(...)", bare, "--order", "proj,plain(norm,mamba),mean,head", layers="Linear RmsNorm MambaBlock MeanPool Linear"
     )
+    many = {f"part{at}.weight": floats(4, 4) for at in range(40)} | linear("odd", 5, 6)
+    test.refuses("many layers that do not fit", "a stack of layers", many)
+    wrapped = {**language_model(), **linear("classifier", 4, 3)}
+    test.takes(
+        "a classifier of a language model",
+        wrapped,
+        "--order",
+        "backbone.embeddings,backbone.layers,backbone.norm_f,last,classifier",
+        layers="Embedding ResidualBlockx2 RmsNorm LastPool Linear",
+    )
+    test.refuses(
+        "a classifier of a language model, no order",
+        "embedding(backbone.embeddings),backbone.layers,backbone.norm_f,last,classifier",
+        wrapped,
+    )
+    sequential = {**linear("0", 6, 4), **prefixed("1.", blocks()), **linear("4", 4, 3)}
+    model = test.takes(
+        "nn.Sequential", sequential, "--order", "0,1.layers,mean,4", layers="Linear ResidualBlockx2 MeanPool Linear"
+    )
+    test.expect(
+        model and "(krait::MeanPool<4>, pool)" in model.declarations("constexpr", "storage")[-2], "nn.Sequential: names"
+    )
     row = {**mixer("layers.0."), **mixer("layers.1.")}
     test.refuses("blocks without norms ask", ["residual(layers.*)", "plain(layers.*)"], row)
     test.refuses("a block beside a block", "plain(layers.0,layers.1)", row, "--order", "layers")
