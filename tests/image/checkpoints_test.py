@@ -270,6 +270,14 @@ def check_config(test):
         "d_intermediate": 0,
     }
     test.takes("config.json of mamba-ssm", language_model(embedding="embedding"), config=ssm, layers="Mamba")
+    for key, value in {
+        "pad_vocab_size_multiple": "x",
+        "ssm_cfg": [1],
+        "vocab_size": None,
+        "attn_cfg": [],
+        "rms_norm": 1,
+    }.items():
+        test.open(test.write(language_model(embedding="embedding"), {**ssm, key: value}))  # no traceback
     for key, value in {"rms_norm": False, "attn_layer_idx": [1], "d_intermediate": 8, "ssm_cfg": {"layer": "Mamba2"}}.items():
         test.refuses(f"mamba-ssm's {key}", f"config.json: {key}", language_model(), config={**ssm, key: value})
 
@@ -302,6 +310,7 @@ def check_shards(test):
     test.refuses(
         "a stray tensor", "does not list it there", sharded(lambda _, index: index["weight_map"].pop("backbone.norm_f.weight"))
     )
+    test.refuses("an empty index", "found no weight_map", sharded(lambda _, index: index["weight_map"].clear()))
     folder = sharded()
     test.takes("an index", folder / "model.safetensors.index.json", layers="Mamba")
     test.refuses("one shard", "found one shard of 2, wanted the folder", folder / "model-00001-of-00002.safetensors")
