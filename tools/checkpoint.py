@@ -112,7 +112,7 @@ def file_in(folder, notes):
 def read_shards(index, notes, options):
     """Reads the shards that an index lists. Index and shards must agree on every tensor."""
     weight_map = read_json(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+    if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(name, str) for name in weight_map.values()):
         raise Problem(f"{index.name}: found no weight_map of file names, wanted one")
     files = sorted(set(weight_map.values()))
     if strange := [name for name in files if pathlib.PurePath(name).name != name]:

@@ -22,10 +22,11 @@ ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "gelu": "Gelu", "gelu_tanh": "Gel
 POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
 # Layers of --order that this version of the library does not have.
-LACKING = {"MaxPool", "LayerNorm", "Residual", "PositionalEmbedding"}
+LACKING = {"Residual"}
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
+    "LayerNorm": "NormDims",
     "Conv1d": "Conv1dDims",
     "MambaBlock": "BlockDims",
     "ResidualBlock": "BlockDims",
@@ -129,9 +130,14 @@ class Layer:
         self.pools = component in POOLS.values()
 
     def lacks(self):
-        """The name of the library's missing type, or None."""
-        name = ACTIVATIONS[self.word] if self.component == "Activation" else self.component
-        return self.word or name if name in LACKING else next(filter(None, (part.lacks() for part in self.parts)), None)
+        """What the library lacks for this layer, or None."""
+        if self.component == "Residual" and "Residual" in LACKING:
+            inner = ", ".join(part.path or part.component for part in self.parts)
+            return (
+                f"{self.path or 'residual(...)'}: x + ... of {inner} is not supported: "
+                "Krait has x + MambaBlock(RmsNorm(x)) only"
+            )
+        return next(filter(None, (part.lacks() for part in self.parts)), None)
 
     def has_norm(self):
         return "eps" in self.dims or "norm_eps" in self.dims or any(part.has_norm() for part in self.parts)
@@ -156,7 +162,7 @@ def dims_text(component, dims, storage=None):
     """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
     kind = KINDS[component]
     fields = [f".{name} = {str(dims[name]).lower()}" for name in FIELDS[kind] if name in dims]
-    if storage is not None and component not in ("RmsNorm", "Conv1d"):
+    if storage is not None and component not in ("RmsNorm", "LayerNorm", "Conv1d"):
         fields.append(f".storage = {storage}")
     return f"krait::{kind}{{{', '.join(fields)}}}"
 

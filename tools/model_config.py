@@ -146,12 +146,12 @@ class Config:
                 if type(value) is not int or name not in dims:
                     continue
                 if name == "vocab_size" and "ssm_cfg" in self.content:  # mamba-ssm rounds it up
-                    value = math.ceil(value / (self.content.get("pad_vocab_size_multiple") or 1)) * (
-                        self.content.get("pad_vocab_size_multiple") or 1
-                    )
+                    multiple = self.take("pad_vocab_size_multiple", 1)
+                    multiple = multiple if type(multiple) is int and multiple > 0 else 1
+                    value = math.ceil(value / multiple) * multiple
                 if value != dims[name]:
                     raise Problem(
-                        f"{where}: {key} differs from the tensors: found {value}, but the tensors have " f"{name} {dims[name]}"
+                        f"{where}: {key} differs from the tensors: found {value}, but the tensors have {name} {dims[name]}"
                     )
         self.used |= {"expand", "residual_in_fp32"}
         for key, layers in (("use_bias", ("in_bias", "out_bias")), ("use_conv_bias", ("conv_bias",))):

@@ -8,10 +8,10 @@ import re
 
 from checkpoint import Choice
 from layers import ACTIVATIONS, NORMS, POOLS, Group, Layer, fold_batch_norms, mamba_layer, residual_block
-from safetensors_file import Problem
+from safetensors_file import Problem, Tensor
 
 KINDS = {"linear", "embedding", "conv1d", *NORMS}
-WORDS = [*ACTIVATIONS, *POOLS, "identity"]
+WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]
 
 
 class Node:
@@ -133,6 +133,10 @@ class Order:
         if node.word in WORDS and not any(name.startswith(node.word + ".") for name in self.tensors):
             if before is None:
                 raise Problem(f"--order: found {node.word} first, wanted a layer with tensors, which has a width")
+            if node.word in NORMS:  # elementwise_affine=False
+                dims = {"d_model": before.d_out, "bias": False, "eps": self.eps}
+                ones = Tensor.of_floats([before.d_out], [1.0] * before.d_out)
+                return [Layer("", NORMS[node.word], dims, {"weight": ones}, node.word)]
             component = "Activation" if node.word in ACTIVATIONS else POOLS.get(node.word, "identity")
             return [Layer("", component, {"d_model": before.d_out}, word=node.word)]
         return self.of_group(self.group(node.word))

@@ -5,6 +5,8 @@ import itertools
 from layers import Group, mamba_layer
 from safetensors_file import Problem
 
+MOST_STEPS = 20_000
+
 
 class Unit:
     """A layer, or several that belong together, in a proposed order: texts of which one is right, and its widths."""
@@ -94,13 +96,20 @@ def numbered_units(group, children, found):
     return units
 
 
-def orders_of(units, chain=()):
-    """Every order in which each unit takes what the one before gives."""
-    if not units:
-        yield list(chain)
-    for unit in units:
-        if not chain or chain[-1].d_out == unit.d_in:
-            yield from orders_of([other for other in units if other is not unit], (*chain, unit))
+def orders_of(units):
+    """The orders in which each unit takes what the one before gives, as far as a search of MOST_STEPS steps finds them."""
+    steps = 0
+
+    def search(chain, left):
+        nonlocal steps
+        steps += 1
+        if not left:
+            yield chain
+        for unit in left:
+            if steps < MOST_STEPS and (not chain or chain[-1].d_out == unit.d_in):
+                yield from search([*chain, unit], [other for other in left if other is not unit])
+
+    return search([], units)
 
 
 def proposals(tensors):
@@ -123,6 +132,6 @@ def proposals(tensors):
                         words[at - 1 : at + 1] = [f"residual({words[at - 1]},{words[at]})"]
                         end = end and end - (end > at)
                 yield ",".join([*words[:end], pool, *words[end:]] if pool else words)
-    if not found:
+    if not found and len(units) < 10:
         seams = ", ".join(f"{unit.texts[0]} {'tokens' if unit.d_in is None else unit.d_in} to {unit.d_out}" for unit in units)
         raise Problem(f"no order of its layers fits: {seams}")

@@ -41,19 +41,22 @@ class Model:
 
     def set_eps(self):
         """The norms' eps: --norm-eps, config.json, the metadata, or an assumption that is printed where norms exist."""
-        found = {
-            "config.json": self.config.norm_eps(),
-            "metadata": self.checkpoint.metadata.get("norm_eps", self.checkpoint.metadata.get("eps")),
-        }
-        given = next((value for value in (self.options.norm_eps, *found.values()) if value is not None), None)
+        given = (self.options.norm_eps, self.config.norm_eps(), self.metadata_eps("norm_eps"), self.metadata_eps("eps"))
+        found = next((eps for eps in given if eps is not None), None)
+        self.eps_is_assumed = found is None
+        self.eps = 1e-5 if found is None else found
+        self.dt_b_c_eps = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
+
+    def metadata_eps(self, key):
+        """A number of the file's metadata, or None."""
+        text = self.checkpoint.metadata.get(key)
         try:
-            self.eps = 1e-5 if given is None else float(given)
-        except ValueError:
-            raise Problem(f"metadata: found eps {given!r}, wanted a number") from None
-        self.eps_is_assumed = given is None
-        self.dt_b_c_eps = self.config.dt_b_c_eps()
-        if self.dt_b_c_eps is None and "dt_b_c_eps" in self.checkpoint.metadata:
-            self.dt_b_c_eps = float(self.checkpoint.metadata["dt_b_c_eps"])
+            value = None if text is None else float(text)
+        except (TypeError, ValueError):
+            value = -1.0
+        if value is not None and not 0 < value < 1:
+            raise Problem(f"metadata: {key}: found {text!r}, wanted a number between 0 and 1")
+        return value
 
     def note_assumptions(self, blocks):
         """Prints what a file without config.json does not contain."""
@@ -218,7 +221,7 @@ class Model:
             )
         for layer in layers:
             if lacking := layer.lacks():
-                raise Problem(f"{layer.path or layer.word}: {lacking} is not supported: Krait has no such layer")
+                raise Problem(lacking)
         self.component = "Stack"
         self.make_parts(layers)
         self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))
@@ -238,7 +241,7 @@ class Model:
             if first.component == "ResidualBlock" and (len(run) > 1 or number == "0"):
                 first.count = len(run)
                 path = parent if number.isdigit() else path
-            name = re.sub(r"\W", "_", path) or ("pool" if first.pools else first.word or "block")
+            name = re.sub(r"[^A-Za-z0-9_]", "_", path) or ("pool" if first.pools else first.word or "block")
             name = f"layer_{name}" if name[0].isdigit() else name
             while name in taken or name in RESERVED:
                 name += "_"

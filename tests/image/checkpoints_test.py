@@ -270,6 +270,14 @@ def check_config(test):
         "d_intermediate": 0,
     }
     test.takes("config.json of mamba-ssm", language_model(embedding="embedding"), config=ssm, layers="Mamba")
+    for key, value in {
+        "pad_vocab_size_multiple": "x",
+        "ssm_cfg": [1],
+        "vocab_size": None,
+        "attn_cfg": [],
+        "rms_norm": 1,
+    }.items():
+        test.open(test.write(language_model(embedding="embedding"), {**ssm, key: value}))  # no traceback
     for key, value in {"rms_norm": False, "attn_layer_idx": [1], "d_intermediate": 8, "ssm_cfg": {"layer": "Mamba2"}}.items():
         test.refuses(f"mamba-ssm's {key}", f"config.json: {key}", language_model(), config={**ssm, key: value})
 
@@ -302,6 +310,7 @@ def check_shards(test):
     test.refuses(
         "a stray tensor", "does not list it there", sharded(lambda _, index: index["weight_map"].pop("backbone.norm_f.weight"))
     )
+    test.refuses("an empty index", "found no weight_map", sharded(lambda _, index: index["weight_map"].clear()))
     folder = sharded()
     test.takes("an index", folder / "model.safetensors.index.json", layers="Mamba")
     test.refuses("one shard", "found one shard of 2, wanted the folder", folder / "model-00001-of-00002.safetensors")
@@ -351,11 +360,44 @@ def check_orders(test):
         "proj,layers,rms_norm(norm_f),mean,head",
         layers="Linear ResidualBlockx2 RmsNorm MeanPool Linear",
     )
+    test.takes(
+        "layer_norm(...), max",
+        two,
+        "--order",
+        "proj,layers,layer_norm(norm_f),max,head",
+        layers="Linear ResidualBlockx2 LayerNorm MaxPool Linear",
+    )
+    test.takes(
+        "--norm layer_norm",
+        two,
+        "--order",
+        "proj,layers,norm_f,max,head",
+        "--norm",
+        "layer_norm",
+        layers="Linear ResidualBlockx2 LayerNorm MaxPool Linear",
+    )
+    model = test.takes(
+        "a norm without weights",
+        CLASSIFIER,
+        "--order",
+        "proj,layer_norm,layers,norm_f,mean,head",
+        layers="Linear LayerNorm ResidualBlockx2 RmsNorm MeanPool Linear",
+    )
+    test.expect(model and model.tensors["layer_norm.weight"].numbers("").tolist() == [1.0] * 4, "a norm without weights")
     biased = {**CLASSIFIER, **blocks(bias=True)}
     test.refuses(
         "blocks whose norms have a bias",
         ["--norm layer_norm", "residual(layer_norm(layers.*.norm),layers.*.mixer)"],
         biased,
+        "--order",
+        "proj,layers,norm_f,mean,head",
+    )
+    test.refuses(
+        "blocks with LayerNorm",
+        "Krait has x + MambaBlock(RmsNorm(x)) only",
+        biased,
+        "--norm",
+        "layer_norm",
         "--order",
         "proj,layers,norm_f,mean,head",
     )
@@ -394,6 +436,28 @@ def check_orders(test):
     )
     test.takes(
         "plain(...)", bare, "--order", "proj,plain(norm,mamba),mean,head", layers="Linear RmsNorm MambaBlock MeanPool Linear"
+    )
+    many = {f"part{at}.weight": floats(4, 4) for at in range(40)} | linear("odd", 5, 6)
+    test.refuses("many layers that do not fit", "a stack of layers", many)
+    wrapped = {**language_model(), **linear("classifier", 4, 3)}
+    test.takes(
+        "a classifier of a language model",
+        wrapped,
+        "--order",
+        "backbone.embeddings,backbone.layers,backbone.norm_f,last,classifier",
+        layers="Embedding ResidualBlockx2 RmsNorm LastPool Linear",
+    )
+    test.refuses(
+        "a classifier of a language model, no order",
+        "embedding(backbone.embeddings),backbone.layers,backbone.norm_f,last,classifier",
+        wrapped,
+    )
+    sequential = {**linear("0", 6, 4), **prefixed("1.", blocks()), **linear("4", 4, 3)}
+    model = test.takes(
+        "nn.Sequential", sequential, "--order", "0,1.layers,mean,4", layers="Linear ResidualBlockx2 MeanPool Linear"
+    )
+    test.expect(
+        model and "(krait::MeanPool<4>, pool)" in model.declarations("constexpr", "storage")[-2], "nn.Sequential: names"
     )
     row = {**mixer("layers.0."), **mixer("layers.1.")}
     test.refuses("blocks without norms ask", ["residual(layers.*)", "plain(layers.*)"], row)

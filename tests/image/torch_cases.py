@@ -296,6 +296,13 @@ def classifiers():
     )
     small = classic(layers=layers(norm=lambda: nn.RMSNorm(WIDTH)), norm_f=nn.RMSNorm(WIDTH))
     case("default_eps", small, "--order", order, "--norm-eps", "1.1920929e-07")
+
+    def stronger(model):
+        """Larger weights, so that each activation bends."""
+        for layer in model.head:
+            if isinstance(layer, nn.Linear):
+                layer.weight.data *= 4
+
     case(
         "activations",
         model_of(
@@ -312,12 +319,15 @@ def classifiers():
                 nn.GELU(),
                 nn.Linear(20, 24),
                 nn.GELU("tanh"),
-                nn.Linear(24, CLASSES),
+                nn.Linear(24, 12),
                 nn.Sigmoid(),
+                nn.Linear(12, CLASSES),
             ],
         ),
         "--order",
-        "proj,silu,residual(layers.*.norm,layers.*.mamba),tanh,last,head.0,relu,head.3,gelu,head.5,gelu_tanh,head.7,sigmoid",
+        "proj,silu,residual(layers.*.norm,layers.*.mamba),tanh,last,"
+        "head.0,relu,head.3,gelu,head.5,gelu_tanh,head.7,sigmoid,head.9",
+        change=stronger,
     )
 
     def trained(model):
@@ -348,7 +358,7 @@ def classifiers():
             y = self.mamba(self.norm(x))
             return self.head((x + y if self.residual else y).mean(1))
 
-    case("bare_asks", Bare(True).eval(), "--order", "proj,norm,mamba,mean,head", refused="wanted residual(norm,mamba)")
+    case("bare_asks", Bare(True).eval(), "--order", "proj,norm,mamba,mean,head", refused="residual(norm,mamba)")
     case("bare_residual", Bare(True).eval(), "--order", "proj,residual(norm,mamba),mean,head")
     case("bare_plain", Bare(False).eval(), "--order", "proj,plain(norm,mamba),mean,head")
     case(
@@ -365,6 +375,22 @@ def classifiers():
         "--order",
         "tok,layers,norm_f,last,head",
         x=ids,
+    )
+    case("layer_norm", classic(norm_f=nn.LayerNorm(WIDTH), mean=MAX), "--order", "proj,layers,layer_norm(norm_f),max,head")
+    case(
+        "layer_norm_plain",
+        classic(norm_f=nn.LayerNorm(WIDTH, elementwise_affine=False)),
+        "--order",
+        "proj,layers,layer_norm,mean,head",
+    )
+    case(
+        "layer_norm_wrong",
+        classic(norm_f=nn.LayerNorm(WIDTH)),
+        "--order",
+        order,
+        "--norm",
+        "rms_norm",
+        refused="check with f32 weights: largest error",
     )
     case("layer_norm_asks", classic(norm_f=nn.LayerNorm(WIDTH)), "--order", order, refused="--norm layer_norm")
     case(
