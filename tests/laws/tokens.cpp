@@ -64,6 +64,14 @@ TEMPLATE_TEST_CASE("Embedding gives its weight's row for a token id in the vocab
   check_range<256, TestType>();
 }
 
+TEST_CASE("a char as a token id counts as its byte, 0 to 255, also where char is signed") {
+  for (const unsigned char byte : {0, 65, 127, 128, 233, 255}) {
+    CAPTURE(byte);
+    CHECK(row_of<256>(static_cast<char>(byte)) == row_of<256>(byte));
+    CHECK(row_of<100>(static_cast<char>(byte)) == row_of<100>(byte));
+  }
+}
+
 constexpr auto dims = krait::resolve({.vocab_size = 21, .d_model = 8, .n_layers = 1, .tied = false});
 using Model = krait::Mamba<dims>;
 

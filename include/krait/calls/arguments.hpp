@@ -45,10 +45,9 @@ concept Contiguous = requires(T& range) {
 
 }  // namespace detail
 
-// An integer type, for the index of a token in the vocabulary. bool is not accepted, and neither is char, which is signed on
-// some processors: there, bytes of text from 128 on would be outside the vocabulary.
+// An integer type, for the index of a token in the vocabulary. bool is not accepted. A char counts as its byte, 0 to 255.
 template <class T>
-concept TokenId = std::integral<T> && !std::same_as<std::remove_cv_t<T>, bool> && !std::same_as<std::remove_cv_t<T>, char>;
+concept TokenId = std::integral<T> && !std::same_as<std::remove_cv_t<T>, bool>;
 
 // A contiguous range of token ids, such as an array, vector or span of integers.
 template <class T>

@@ -73,8 +73,7 @@ template <class Model, class In>
 consteval bool input() {
   if constexpr (TakesTokens<Model>) {
     static_assert(argument<In>::is_token_id,
-                  "krait::step(model, state, token, logits[, scratch]): token must be one integer, not a sequence, a bool, a float or a char: bytes of text "
-                  "are unsigned char");
+                  "krait::step(model, state, token, logits[, scratch]): token must be one integer, not a sequence, a bool or a float");
     return TokenId<In>;
   } else if constexpr (!FloatVector<In>) {
     static_assert(argument<In>::is_float_vector,
@@ -91,9 +90,7 @@ consteval bool input() {
 template <class Model, class In>
 consteval bool inputs() {
   if constexpr (TakesTokens<Model>) {
-    static_assert(argument<In>::is_token_id_sequence,
-                  "krait: xs, the token ids, must be an array, vector or span of integers, not of char: bytes of text are "
-                  "unsigned char");
+    static_assert(argument<In>::is_token_id_sequence, "krait: xs, the token ids, must be an array, vector or span of integers");
     return TokenIdSequence<In>;
   } else if constexpr (!VectorSequence<In>) {
     static_assert(argument<In>::is_vector_sequence,
