@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <limits>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -82,6 +83,23 @@ TEST_CASE("is_finite calls the function is_finite of a user's State, and accepts
   OwnState state{{1, 2, 3}, 4, true};
   notices(state, {&state.values[2], &state.last});
   STATIC_REQUIRE(krait::is_finite(krait::NoState{}));
+}
+
+TEST_CASE("is_finite reads the largest values of MaxPool: -infinity is fresh, +infinity and NaN are not finite") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  using Pool = krait::MaxPool<3>;
+  krait::Tensor<float, 3> y;
+  const auto after = [&](float x) {
+    krait::State<Pool> state;
+    krait::step(Pool{}, state, krait::Tensor<float, 3>{{1.0f, 2.0f, x}}, y);
+    return krait::is_finite(state);
+  };
+  CHECK(krait::is_finite(krait::State<Pool>{}));
+  CHECK(after(-infinity));
+  CHECK(after(-3.0f));
+  CHECK(after(std::numeric_limits<float>::max()));
+  CHECK(!after(infinity));
+  CHECK(!after(std::numeric_limits<float>::quiet_NaN()));
 }
 
 TEST_CASE("a NaN stays in a block's state, until the state is set to a fresh one") {
