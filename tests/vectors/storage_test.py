@@ -26,7 +26,8 @@ except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 import quantised  # noqa: E402
-from checkpoint import File, component_of, dims_of, dims_text  # noqa: E402
+from layers import dims_text  # noqa: E402
+from vector_file import File, component_of, dims_of  # noqa: E402
 
 # The models, which compile in a few seconds each. Name of the reference vector -> norm_eps, or None for the default.
 CASES = {"block_odd_all_biases": None, "block_conv2_no_bias": None, "ssm_odd_biases": None, "mamba_tied": None,
@@ -58,7 +59,7 @@ class Case:
             self.dims["norm_eps"] = eps
         self.eps = self.dims.get("norm_eps", 1e-5)
         others = ("input", "tokens", "output", "logits", "final_state")
-        self.weights = {weight: np.array(file.numbers(weight), np.float32).reshape(entry["shape"])
+        self.weights = {weight: np.array(file.numbers(weight), np.float32).reshape(entry.shape)
                         for weight, entry in file.tensors.items() if weight not in others}
         self.folder.mkdir()
         for weight, values in self.weights.items():
@@ -66,7 +67,7 @@ class Case:
         if self.component == "Mamba":
             self.input = np.array(file.numbers("tokens"), np.int32)
         else:
-            self.input = np.array(file.numbers("input"), np.float32).reshape(file.tensors["input"]["shape"])
+            self.input = np.array(file.numbers("input"), np.float32).reshape(file.tensors["input"].shape)
         self.input.tofile(self.folder / "input")
 
     def calls(self):

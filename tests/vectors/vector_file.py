@@ -1,0 +1,95 @@
+"""Reads the file of a reference vector: its tensors, its model type, and the dims that follow from the tensors and metadata."""
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../tools"))
+from safetensors_file import Problem, read  # noqa: E402
+
+COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
+
+
+class File:
+    """A safetensors file: its metadata, and its tensors by name."""
+
+    def __init__(self, path):
+        self.tensors, self.metadata = read(path)
+
+    def shape(self, name, *axes):
+        """Returns the shape of a tensor that must be in the file, with as many axes as are named."""
+        if name not in self.tensors:
+            raise Problem(f"{name} is missing: wanted a tensor [{', '.join(axes)}]")
+        shape = self.tensors[name].shape
+        if len(shape) != len(axes):
+            raise Problem(f"{name}: found shape {shape}, wanted [{', '.join(axes)}]")
+        if 0 in shape:
+            raise Problem(f"{name}: found shape {shape}, which is empty")
+        return shape
+
+    def is_tied(self, embedding):
+        """Returns whether the file has no head, or a copy of the embedding as the head."""
+        head, embedding = self.tensors.get("lm_head.weight"), self.tensors[embedding]
+        return head is None or (head.dtype == embedding.dtype and head.data == embedding.data)
+
+    def numbers(self, name):
+        """Returns all elements of a tensor, row by row."""
+        return self.tensors[name].numbers(name)
+
+
+def component_of(file):
+    """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
+    if "component" in file.metadata:
+        if file.metadata["component"] not in COMPONENTS:
+            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}")
+        return file.metadata["component"]
+    if any(name.startswith("backbone.") for name in file.tensors):
+        return "Mamba"
+    if "mixer.in_proj.weight" in file.tensors:
+        return "ResidualBlock"
+    if "in_proj.weight" in file.tensors:
+        return "MambaBlock"
+    return "SelectiveStateSpace" if "out_proj.weight" in file.tensors else "SelectiveStateSpaceModel"
+
+
+def dims_of(file, component, prefix=""):
+    """Returns the dims of a model from the shapes of its tensors. `load` compares every shape with them later."""
+    dims = {}
+    block = {"Mamba": "backbone.layers.0.", "ResidualBlock": prefix}.get(component)
+    mixer = prefix if block is None else block + "mixer."
+    if component == "Mamba":
+        embedding = "backbone.embedding.weight"
+        if embedding not in file.tensors and "backbone.embeddings.weight" in file.tensors:
+            embedding = "backbone.embeddings.weight"  # Hugging Face's name
+        dims["vocab_size"], _ = file.shape(embedding, "vocab_size", "d_model")
+        layers = {name.split(".")[2] for name in file.tensors if re.match(r"backbone\.layers\.\d+\.", name)}
+        dims["n_layers"] = max(len(layers), 1)
+        if layers - set(map(str, range(len(layers)))):
+            raise Problem(f"found layers {', '.join(sorted(layers))}, wanted them numbered from 0 on")
+    dims["d_inner"], dims["d_state"] = file.shape(mixer + "A_log", "d_inner", "d_state")
+    _, dims["dt_rank"] = file.shape(mixer + "dt_proj.weight", "d_inner", "dt_rank")
+    if dims["dt_rank"] > dims["d_inner"]:
+        raise Problem(f"{mixer}dt_proj.weight: found dt_rank {dims['dt_rank']}, wanted at most d_inner, "
+                      f"{dims['d_inner']}")
+    biases = {"x_bias": "x_proj", "dt_bias": "dt_proj"}
+    if component == "SelectiveStateSpace":
+        dims["d_model"], _ = file.shape(prefix + "out_proj.weight", "d_model", "d_inner")
+        biases["out_bias"] = "out_proj"
+    elif component != "SelectiveStateSpaceModel":
+        _, dims["d_model"] = file.shape(mixer + "in_proj.weight", "2 d_inner", "d_model")
+        _, _, dims["d_conv"] = file.shape(mixer + "conv1d.weight", "d_inner", "1", "d_conv")
+        biases.update(in_bias="in_proj", conv_bias="conv1d", out_bias="out_proj")
+    dims.update({bias: f"{mixer}{layer}.bias" in file.tensors for bias, layer in biases.items()})
+    if block is not None:
+        dims["norm_bias"] = block + "norm.bias" in file.tensors
+        dims["norm_eps"] = float(file.metadata.get("norm_eps", file.metadata.get("eps", 1e-5)))
+    if component != "SelectiveStateSpace" and "dt_b_c_eps" in file.metadata:
+        dims["dt_b_c_eps"] = float(file.metadata["dt_b_c_eps"])
+    if component == "Mamba":
+        dims["tied"] = flag(file.metadata.get("tied", file.is_tied(embedding)))
+    return dims
+
+
+def flag(text):
+    """Returns the bool that a string of the metadata means."""
+    return str(text).strip().lower() in ("true", "1", "yes")
