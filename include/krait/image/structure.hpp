@@ -42,7 +42,14 @@ constexpr void describe_tensor(StructureLine& line) {
 // state and eps do not distinguish it from others.
 template <class Part>
 constexpr void describe_kind(StructureLine& line) {
-  if constexpr (requires { requires Part::structure_kind.size() > 0; }) (line += " ") += Part::structure_kind;
+  if constexpr (requires { Part::structure_kind; })
+    if (!Part::structure_kind.empty()) (line += " ") += Part::structure_kind;
+}
+// Returns the eps of a layer's norms of dt, B and C, or 0 if it has none.
+template <class Part>
+constexpr float dt_b_c_eps_of() {
+  if constexpr (requires { Part::dt_b_c_eps; }) return Part::dt_b_c_eps;
+  else return 0.0f;
 }
 
 // Appends to `sink` a line for every part of a model that affects the meaning of the model's bytes. The layers of an array are
@@ -58,8 +65,8 @@ constexpr void describe_model(Sink& sink) {
       sink += line += "\n";
     } else if constexpr (Reflected<Part>) {
       describe_kind<Part>(line);
-      if constexpr (requires { requires Part::dt_b_c_eps > 0.0f; })
-        sink += ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(double{Part::dt_b_c_eps} * 1e12 + 0.5)) += "e-12\n";
+      if constexpr (constexpr double eps = dt_b_c_eps_of<Part>(); eps > 0)
+        sink += ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(eps * 1e12 + 0.5)) += "e-12\n";
       else if constexpr (requires { Part::eps; })
         sink += ((line += " eps ") += static_cast<std::uint64_t>(double{Part::eps} * 1e12 + 0.5)) += "e-12\n";
     } else if constexpr (requires { std::tuple_size<Part>::value; }) {
