@@ -34,6 +34,9 @@ class Model:
             self.make_single()
         else:
             self.make_stack()
+        for layer in self.layers:
+            if lacking := layer.lacks():
+                raise Problem(lacking)
         if unused := self.config.unused():
             self.notes.append(f"{self.config.name}: keys that krait-pack does not use: {', '.join(unused)}")
         if self.config.content.get("residual_in_fp32") is False:
@@ -91,8 +94,6 @@ class Model:
             self.notes.append(f"a {layer.component} alone: no norm and no residual")
         self.layers, self.component = [layer], layer.component
         self.tensors = {name: tensor for name, tensor in layer.params.items()}
-        if layer.component == "Residual":
-            self.make_parts([layer])
         self.note_assumptions(layer.component == "ResidualBlock")
 
     def new_order(self):
@@ -219,9 +220,6 @@ class Model:
                 f"{unused[0]}: found a tensor {tensors[unused[0]].shape} of a layer that is not in --order: add the layer, or "
                 f"if forward() does not use it, skip it with --ignore {unused[0]}"
             )
-        for layer in layers:
-            if lacking := layer.lacks():
-                raise Problem(lacking)
         self.component = "Stack"
         self.make_parts(layers)
         self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))

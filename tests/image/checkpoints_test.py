@@ -393,6 +393,13 @@ def check_orders(test):
         "proj,layers,norm_f,mean,head",
     )
     test.refuses(
+        "one block with LayerNorm",
+        "Krait has x + MambaBlock(RmsNorm(x)) only",
+        {"norm.weight": floats(4), "norm.bias": floats(4), **mixer("mixer.")},
+        "--norm",
+        "layer_norm",
+    )
+    test.refuses(
         "blocks with LayerNorm",
         "Krait has x + MambaBlock(RmsNorm(x)) only",
         biased,
