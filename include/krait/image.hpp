@@ -139,9 +139,9 @@ consteval bool is_packed() {
   constexpr bool same = std::is_same_v<Found, Packed>;
   if constexpr (have_dims && !same) {
     constexpr ModelDims found = Found::model_dims, packed = Packed::model_dims;
-#define KRAIT_SAME(dim)                                                                             \
-  if constexpr (found.dim != packed.dim)                                                            \
-    static_assert(got<found.dim>::template wants<packed.dim>,                                       \
+#define KRAIT_SAME(dim)                                                                              \
+  if constexpr (found.dim != packed.dim)                                                             \
+    static_assert(got<found.dim>::template wants<packed.dim>,                                        \
                   "krait::packed<Model>(model): " #dim " of the packed model differs from Model's"); \
   else
     KRAIT_SAME(vocab_size)

@@ -5,27 +5,17 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../tools"))
+from layers import Group  # noqa: E402
 from safetensors_file import Problem, read  # noqa: E402
+from structure import COMPONENTS, flag  # noqa: E402
 
-COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
 
-
-class File:
+class File(Group):
     """A safetensors file: its metadata, and its tensors by name."""
 
     def __init__(self, path):
-        self.tensors, self.metadata = read(path)
-
-    def shape(self, name, *axes):
-        """Returns the shape of a tensor that must be in the file, with as many axes as are named."""
-        if name not in self.tensors:
-            raise Problem(f"{name} is missing: wanted a tensor [{', '.join(axes)}]")
-        shape = self.tensors[name].shape
-        if len(shape) != len(axes):
-            raise Problem(f"{name}: found shape {shape}, wanted [{', '.join(axes)}]")
-        if 0 in shape:
-            raise Problem(f"{name}: found shape {shape}, which is empty")
-        return shape
+        tensors, self.metadata = read(path)
+        super().__init__("", tensors)
 
     def is_tied(self, embedding):
         """Returns whether the file has no head, or a copy of the embedding as the head."""
@@ -88,8 +78,3 @@ def dims_of(file, component, prefix=""):
     if component == "Mamba":
         dims["tied"] = flag(file.metadata.get("tied", file.is_tied(embedding)))
     return dims
-
-
-def flag(text):
-    """Returns the bool that a string of the metadata means."""
-    return str(text).strip().lower() in ("true", "1", "yes")
