@@ -207,7 +207,7 @@ def rows_of(report):
 def table(report):
     """Returns the lines of a Markdown table with one row for each program and measure."""
     lines = ["| model | measured | program | min | median | min / Krait's | median / Krait's |",
-             "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+             "|---|---|---|---:|---:|---:|---:|"]
     for (model, measure), programs in rows_of(report).items():
         krait = programs["Krait"]
         for program, result in programs.items():
@@ -221,7 +221,7 @@ def summary(report):
     """Returns a Markdown table, a row for each measure: Krait's best time, and the others' best times as multiples of it."""
     seen = {result["program"] for result in report["results"]}
     programs = ["Krait", *(peer for peer in PEERS if peer in seen)]
-    lines = [f"| | {' | '.join(programs)} |", "| --- |" + " ---: |" * len(programs)]
+    lines = [f"| | {' | '.join(programs)} |", "|---|" + "---:|" * len(programs)]
     for (model, measure), results in rows_of(report).items():
         krait = results["Krait"]["min_us"]
         cells = [show_time(krait)]
