@@ -221,13 +221,13 @@ def summary(report):
     """Returns a Markdown table, a row for each measure: Krait's best time, and the others' best times as multiples of it."""
     seen = {result["program"] for result in report["results"]}
     programs = ["Krait", *(peer for peer in PEERS if peer in seen)]
-    lines = [f"| | {' | '.join(programs)} |", "|---|" + "---:|" * len(programs)]
+    lines = [f"| model, measurement | {' | '.join(programs)} |", "|---|" + "---:|" * len(programs)]
     for (model, measure), results in rows_of(report).items():
         krait = results["Krait"]["min_us"]
         cells = [show_time(krait)]
         for program in programs[1:]:
-            cells.append(show_ratio(results[program]["min_us"] / krait) if program in results else "")
-        lines.append(f"| {model} {measure} | {' | '.join(cells)} |")
+            cells.append(f"{show_ratio(results[program]['min_us'] / krait)}×" if program in results else "")
+        lines.append(f"| model {model}, {measure} | {' | '.join(cells)} |")
     return lines
 
 
