@@ -64,7 +64,8 @@ class Worker:
             self.missing = f"not here: {hint}" if first.startswith("no: ") else f"ended at once: {' '.join(command)}"
 
     def ask(self, line):
-        """Sends a line to the worker. Returns the nanoseconds that it answers, or None if the program cannot do this."""
+        """Sends a request to the worker. Returns the nanoseconds in the worker's answer, or None if the program lacks this
+        operation."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
@@ -83,7 +84,8 @@ class Measure:
     line: str  # the line to send to the worker; {n} is the number of repetitions
 
     def repeats(self, worker, window_ns):
-        """Returns the repetitions that fill a sample's window, or None if the program cannot do this. Also warms it up."""
+        """Returns the number of repetitions that fill the time of a sample, or None if the program lacks this operation. The
+        program also warms up."""
         if worker.ask(self.line.format(n=1)) is None:
             return None
         repeats = 1
@@ -104,7 +106,8 @@ def measures(model):
 
 
 def logits(worker, way, model):
-    """Returns a worker's logits [CHECKED, vocab_size], or None if the program cannot compute them this way."""
+    """Returns a worker's logits [CHECKED, vocab_size], computed by steps or by a prefill, or None if the program cannot do
+    so."""
     import numpy
 
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +118,8 @@ def logits(worker, way, model):
 
 
 def agreement(workers, model):
-    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest."""
+    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest
+    logit."""
     import numpy
 
     wanted = logits(workers[0], "decode", model)
@@ -245,7 +249,7 @@ def show(report):
 
 
 def write(report, options):
-    """Writes the report to the JSON file. Keeps the file's results of models that were not measured this time."""
+    """Writes the report to the JSON file. Keeps the file's earlier results of models that this run did not measure."""
     if options.json.exists():
         earlier = json.loads(options.json.read_text())
         for part in ("results", "agreement"):

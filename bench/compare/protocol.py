@@ -38,7 +38,8 @@ MODELS = {"S": Model(256, 128, 4, (128, 512)), "M": Model(50280, 768, 24, (128,)
 
 
 def token(position, model):
-    """Returns the token at a position of the sequence that all programs process. It contains every token before it repeats."""
+    """Returns the token at a position of the sequence that all programs process. The sequence contains every token before a
+    token repeats."""
     return (7919 * position + 11) % model.vocab_size
 
 

@@ -146,7 +146,7 @@ void check_activation(F wanted) {
   CHECK(std::fabs(double{y[2]} - at_minus_infinity) < 1e-7);
 }
 
-TEST_CASE("an activation layer applies its function to every channel; NaN gives NaN, and an infinity the function's limit") {
+TEST_CASE("an activation layer applies its function to every channel, and propagates NaN and infinities as the function does") {
   const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
   check_activation<krait::Relu>([](double x) { return std::fmax(x, 0.0); });
   check_activation<krait::Silu>([&](double x) { return x * sigmoid(x); });

@@ -20,7 +20,8 @@ REFERENCE = HERE.parent / "data" / "reference"
 
 
 def check(compiler, files):
-    """Runs check and returns its exit code and a dictionary: file name -> the line that check printed for it."""
+    """Runs the script check, and returns its exit code and a dictionary from file names to the lines that check printed for
+    them."""
     done = subprocess.run([HERE / "check", "--compiler", compiler, "--flags", "-march=native -O0", *files],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout, end="")
@@ -44,7 +45,7 @@ def changed(source, path, change):
 
 
 def damage_output(header, data):
-    """Adds 1e-3 to the last expected output."""
+    """Adds 1e-3 to the last expected output of a reference vector."""
     at = header["output"]["data_offsets"][1] - 4
     (value,) = struct.unpack_from("<f", data, at)
     struct.pack_into("<f", data, at, value + 1e-3)
