@@ -47,7 +47,7 @@ void refused(std::span<const std::byte> file, Problem problem, const std::string
   CHECK(std::memcmp(&layer, &before, sizeof(Layer)) == 0);
 }
 
-const std::string object_wanted = "an object for each name", numbers_wanted = "non-negative integers",
+const std::string object_wanted = "a JSON object for each name", numbers_wanted = "non-negative integers",
                   fields_wanted = "dtype, shape and data_offsets",
                   arrays_wanted = "an array for shape and data_offsets",
                   values_wanted = "a string for each key of __metadata__",
@@ -88,29 +88,29 @@ const Damage damages[] = {
     {"no names", "", "{}", Problem::hole, "data", "32 bytes at the end", "none"},
     // damages to an entry of the header
     {"null for an entry", "", "{'weight':null}", Problem::header_form, "weight", "null", object_wanted},
-    {"true for an entry", "", "{'weight':true}", Problem::header_form, "weight", "true or false", object_wanted},
+    {"true for an entry", "", "{'weight':true}", Problem::header_form, "weight", "a boolean, true or false", object_wanted},
     {"a string for an entry", "", "{'weight':'F32'}", Problem::header_form, "weight", "a string", object_wanted},
     {"a number for an entry", "", "{'weight':32}", Problem::header_form, "weight", "a number", object_wanted},
     {"an array for an entry", "", "{'weight':[]}", Problem::header_form, "weight", "an array", object_wanted},
     {"nested too deep", "", "{'weight':" + repeated("[", 100'000),
      Problem::header_form, "weight", "an array", object_wanted},
     {"objects nested too deep", "'F32'", "{'a':{'a':{'a':",
-     Problem::header_form, "weight", "an object", "a string for dtype"},
+     Problem::header_form, "weight", "an object", "a string as the dtype"},
     {"no fields", "", "{'weight':{}}",
-     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
+     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
     {"no dtype", "'dtype':'F32',", "",
-     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
+     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
     {"no shape", "'shape':[2,3],", "",
-     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
+     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
     {"no offsets", ",'data_offsets':[0,24]", "",
-     Problem::header_form, "weight", "an entry with fields missing", fields_wanted},
+     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
     {"another field", "'dtype':", "'device':", Problem::header_form, "weight", "field device", fields_wanted},
     {"a field twice", "'dtype':", "'shape':[2,3],'dtype':",
      Problem::duplicate, "weight", "a second field shape", "one"},
     // damages to a dtype
-    {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string for dtype"},
-    {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string for dtype"},
-    {"an array for a dtype", "'F32'", "['F32']", Problem::header_form, "weight", "an array", "a string for dtype"},
+    {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string as the dtype"},
+    {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string as the dtype"},
+    {"an array for a dtype", "'F32'", "['F32']", Problem::header_form, "weight", "an array", "a string as the dtype"},
     {"an unknown dtype", "'F32'", "'F33'", Problem::bad_dtype, "weight", "F33", "F32, F16 or BF16"},
     {"an unknown dtype of another size", "'F32','shape':[2]", "'F33','shape':[7]",
      Problem::bad_dtype, "bias", "F33", "F32, F16 or BF16"},
@@ -149,7 +149,7 @@ const Damage damages[] = {
     {"an object in a shape", "[2,3]", "[2,{}]", Problem::header_form, "weight", "an object", numbers_wanted},
     {"a string in a shape", "[2,3]", "[2,'3']", Problem::header_form, "weight", "a string", numbers_wanted},
     {"null in a shape", "[2,3]", "[2,null]", Problem::header_form, "weight", "null", numbers_wanted},
-    {"false in a shape", "[2,3]", "[2,false]", Problem::header_form, "weight", "true or false", numbers_wanted},
+    {"false in a shape", "[2,3]", "[2,false]", Problem::header_form, "weight", "a boolean, true or false", numbers_wanted},
     {"a negative extent", "[2,3]", "[-2,-3]", Problem::header_form, "weight", "a negative number", numbers_wanted},
     {"an extent that is not whole", "[2,3]", "[2,3.5]",
      Problem::header_form, "weight", not_whole, numbers_wanted},
@@ -198,9 +198,9 @@ const Damage damages[] = {
     {"bytes over at the begin", "'F32','shape':[2,3],'data_offsets':[0,24]", "'F16','shape':[2,3],'data_offsets':[12,24]",
      Problem::hole, "weight", "12 bytes before it", "none"},
     // damages to names
-    {"a name twice", "'bias'", "'weight'", Problem::duplicate, "weight", "a second entry", "one"},
+    {"a name twice", "'bias'", "'weight'", Problem::duplicate, "weight", "a second entry of the same name", "one"},
     {"a name twice, spelled differently", "'bias'", "'w\\u0065ight'",
-     Problem::duplicate, "weight", "a second entry", "one"},
+     Problem::duplicate, "weight", "a second entry of the same name", "one"},
     {"a name misspelled", "'bias'", "'bia'", Problem::missing, "bias", "no tensor of this name", "shape [2]"},
     {"a name more", "'bias'", "'none':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
      Problem::unknown, "none", "shape [0]", "only the model's parameters: list other names in LoadOptions::ignore"},
@@ -208,7 +208,7 @@ const Damage damages[] = {
      Problem::unknown, "", "shape [0]", "only the model's parameters: list other names in LoadOptions::ignore"},
     // damages to __metadata__
     {"metadata twice", "{'weight'", "{'__metadata__':{},'__metadata__':{},'weight'",
-     Problem::duplicate, "__metadata__", "a second entry", "one"},
+     Problem::duplicate, "__metadata__", "a second entry of the same name", "one"},
     {"a key of metadata twice", "{'weight'", "{'__metadata__':{'a':'','a':''},'weight'",
      Problem::duplicate, "a", "a second value", "one"},
     {"metadata that is a string", "{'weight'", "{'__metadata__':'a','weight'",
@@ -395,7 +395,7 @@ TEST_CASE("an error message cuts a long tensor name between two characters, and 
   const Bytes file = container("{'\\u001b[31m\\u0000':0}").bytes();
   krait::safetensors::File parsed;
   CHECK(std::string(krait::safetensors::parse(file, parsed).message()) ==
-        "?[31m?: header does not follow the safetensors format: found a number, wanted an object for each name");
+        "?[31m?: header does not follow the safetensors format: found a number, wanted a JSON object for each name");
 }
 
 namespace {

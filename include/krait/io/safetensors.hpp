@@ -119,7 +119,7 @@ class HeaderReader {
   }
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
-      return refuse(Problem::header_form, name_, "an entry with fields missing", "dtype, shape and data_offsets");
+      return refuse(Problem::header_form, name_, "an entry that lacks a field", "dtype, shape and data_offsets");
     place_ = place_ == Place::file ? Place::start : Place::file;
     return true;
   }
@@ -129,7 +129,7 @@ class HeaderReader {
       is_metadata_ = key == "__metadata__";
       fields_ = 0;
       if (is_metadata_ && std::exchange(had_metadata_, true))
-        return refuse(Problem::duplicate, key, "a second entry", "one");
+        return refuse(Problem::duplicate, key, "a second entry of the same name", "one");
       if (!is_metadata_) file_.entries.push_back({.name = key, .dtype = {}, .shape = {}, .data = {}});
       return true;
     }
@@ -175,7 +175,7 @@ class HeaderReader {
   bool number_integer(std::int64_t) { return wrong("a negative number"); }
   bool number_float(double, const std::string&) { return wrong("a number that is not an integer, or exceeds 2^64 - 1"); }
   bool null() { return wrong("null"); }
-  bool boolean(bool) { return wrong("true or false"); }
+  bool boolean(bool) { return wrong("a boolean, true or false"); }
   bool binary(std::vector<std::uint8_t>&) { return wrong("bytes"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
     return refuse(Problem::header_not_json, "", Text<80>("an error at character ") += std::uint64_t{position},
@@ -193,10 +193,10 @@ class HeaderReader {
   }
   bool wrong(std::string_view found) {
     return refuse(Problem::header_form, name_, found,
-                  place_ == Place::file       ? "an object for each name"
+                  place_ == Place::file       ? "a JSON object for each name"
                   : place_ == Place::metadata ? "a string for each key of __metadata__"
                   : place_ == Place::numbers  ? "non-negative integers"
-                  : field_ == has_dtype       ? "a string for dtype"
+                  : field_ == has_dtype       ? "a string as the dtype"
                                               : "an array for shape and data_offsets");
   }
 
@@ -281,7 +281,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   std::sort(read.entries.begin(), read.entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   const auto twice = std::adjacent_find(read.entries.begin(), read.entries.end(),
                                         [](const Entry& a, const Entry& b) { return a.name == b.name; });
-  if (twice != read.entries.end()) return {Problem::duplicate, twice->name, "a second entry", "one"};
+  if (twice != read.entries.end()) return {Problem::duplicate, twice->name, "a second entry of the same name", "one"};
 
   const auto data = bytes.subspan(static_cast<std::size_t>(8 + length));
   std::vector<const Entry*> by_place;
