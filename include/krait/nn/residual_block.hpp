@@ -8,10 +8,7 @@ namespace krait {
 
 // ResidualBlock is a Mamba block with RMSNorm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
 template <BlockDims dims>
-struct ResidualBlock {
-  static constexpr bool works_in_place = true;
-  static constexpr std::size_t d_in = dims.d_model;
-  static constexpr std::size_t d_out = dims.d_model;
+struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   using Mixer = MambaBlock<dims>;
   using Norm = RmsNorm<norm_dims(dims)>;
   static constexpr std::size_t multiply_adds = Norm::multiply_adds + Mixer::multiply_adds;
