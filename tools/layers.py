@@ -21,6 +21,8 @@ STATELESS = (
 ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "gelu": "Gelu", "gelu_tanh": "GeluTanh", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
+# The norms that a ResidualBlock and a language model may have: krait::NormKind.
+NORM_KINDS = {"RmsNorm": "krait::NormKind::rms", "LayerNorm": "krait::NormKind::layer"}
 # Layers of --order that this version of the library does not have.
 LACKING = {"Residual"}
 KINDS = {
@@ -46,6 +48,7 @@ BLOCK_FIELDS = [
     "dt_bias",
     "out_bias",
     "norm_bias",
+    "norm",
     "dt_b_c_eps",
 ]
 FIELDS = {
@@ -118,7 +121,7 @@ class Layer:
             inner = ", ".join(part.path or part.component for part in self.parts)
             return (
                 f"{self.path or 'residual(...)'}: x + ... of {inner} is not supported: "
-                "Krait has x + MambaBlock(RmsNorm(x)) only"
+                "Krait has x + MambaBlock(norm(x)) only"
             )
         return next(filter(None, (part.lacks() for part in self.parts)), None)
 
@@ -144,7 +147,8 @@ class Layer:
 def dims_text(component, dims, storage=None):
     """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
     kind = KINDS[component]
-    fields = [f".{name} = {str(dims[name]).lower()}" for name in FIELDS[kind] if name in dims]
+    values = {name: NORM_KINDS.get(value, str(value).lower()) for name, value in dims.items()}
+    fields = [f".{name} = {values[name]}" for name in FIELDS[kind] if name in dims]
     if storage is not None and component not in ("RmsNorm", "LayerNorm", "Conv1d"):
         fields.append(f".storage = {storage}")
     return f"krait::{kind}{{{', '.join(fields)}}}"
@@ -202,7 +206,7 @@ def mamba_layer(group, dt_b_c_eps=None):
 
 def residual_block(path, norm, mixer):
     """y = x + mixer(norm(x)), which is a component of the library."""
-    dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm_eps": norm.dims["eps"]}
+    dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm": norm.component, "norm_eps": norm.dims["eps"]}
     params = {f"norm.{name}": t for name, t in norm.params.items()} | {f"mixer.{name}": t for name, t in mixer.params.items()}
     if norm.dims["d_model"] != mixer.dims["d_model"]:
         raise Problem(

@@ -7,7 +7,7 @@ import itertools
 import re
 
 from checkpoint import Choice
-from layers import ACTIVATIONS, NORMS, POOLS, Group, Layer, fold_batch_norms, mamba_layer, residual_block
+from layers import ACTIVATIONS, NORM_KINDS, NORMS, POOLS, Group, Layer, fold_batch_norms, mamba_layer, residual_block
 from safetensors_file import Problem, Tensor
 
 KINDS = {"linear", "embedding", "conv1d", *NORMS}
@@ -243,7 +243,7 @@ class Order:
                 break
             path.append(words[0])
         path = ".".join(path)
-        if [layer.component for layer in inner] == ["RmsNorm", "MambaBlock"]:
+        if len(inner) == 2 and inner[0].component in NORM_KINDS and inner[1].component == "MambaBlock":
             return residual_block(path, *inner)
         for layer in inner:
             if layer.pools or layer.d_in is None:

@@ -5,7 +5,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../tools"))
-from layers import Group  # noqa: E402
+from layers import NORMS, Group  # noqa: E402
 from safetensors_file import Problem, read  # noqa: E402
 from structure import COMPONENTS, flag  # noqa: E402
 
@@ -72,6 +72,7 @@ def dims_of(file, component, prefix=""):
     dims.update({bias: f"{mixer}{layer}.bias" in file.tensors for bias, layer in biases.items()})
     if block is not None:
         dims["norm_bias"] = block + "norm.bias" in file.tensors
+        dims["norm"] = NORMS[file.metadata.get("norm", "rms_norm")]
         dims["norm_eps"] = float(file.metadata.get("norm_eps", file.metadata.get("eps", 1e-5)))
     if component != "SelectiveStateSpace" and "dt_b_c_eps" in file.metadata:
         dims["dt_b_c_eps"] = float(file.metadata["dt_b_c_eps"])
