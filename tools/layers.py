@@ -131,6 +131,8 @@ class Layer:
     def type(self, dims_name, storage):
         if self.component == "Embedding":
             return f"krait::Embedding<{self.dims['vocab_size']}, {self.dims['d_model']}, {storage}>"
+        if self.component == "PositionalEmbedding":
+            return f"krait::PositionalEmbedding<{self.dims['max_tokens']}, {self.dims['d_model']}, {storage}>"
         if self.pools:
             return f"krait::{self.component}<{self.d_out}>"
         if self.component == "Activation":
@@ -202,6 +204,22 @@ def mamba_layer(group, dt_b_c_eps=None):
     if dt_b_c_eps is not None and component != "SelectiveStateSpace":
         dims["dt_b_c_eps"] = dt_b_c_eps
     return Layer(group.path, component, dims, group.tensors)
+
+
+def positional_embedding(group):
+    """Learned positions: a Parameter or Embedding [max_tokens, d_model], also with an axis of 1 for the batch."""
+    name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
+    shape = group.tensors[name].shape if name in ("", "weight") else []
+    extents = [extent for extent in shape[:-1] if extent != 1] or [1]
+    if len(shape) not in (2, 3) or len(extents) > 1 or 0 in shape:
+        raise Problem(
+            f"--order: found positional({group.path}) with "
+            f"{', '.join(f'{one or group.path} {tensor.shape}' for one, tensor in group.tensors.items())}, "
+            "wanted one tensor [max_tokens, d_model] or [1, max_tokens, d_model]"
+        )
+    dims = {"max_tokens": extents[0], "d_model": shape[-1]}
+    weight = Tensor(group.tensors[name].dtype, dims.values(), group.tensors[name].data)
+    return Layer(group.path, "PositionalEmbedding", dims, {"weight": weight})
 
 
 def residual_block(path, norm, mixer):

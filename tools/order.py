@@ -7,10 +7,21 @@ import itertools
 import re
 
 from checkpoint import Choice
-from layers import ACTIVATIONS, NORM_KINDS, NORMS, POOLS, Group, Layer, fold_batch_norms, mamba_layer, residual_block
+from layers import (
+    ACTIVATIONS,
+    NORM_KINDS,
+    NORMS,
+    POOLS,
+    Group,
+    Layer,
+    fold_batch_norms,
+    mamba_layer,
+    positional_embedding,
+    residual_block,
+)
 from safetensors_file import Problem, Tensor
 
-KINDS = {"linear", "embedding", "conv1d", *NORMS}
+KINDS = {"linear", "embedding", "positional", "conv1d", *NORMS}
 WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]
 
 
@@ -164,6 +175,8 @@ class Order:
         """The layer of a group of tensors without layers within it."""
         first, tensors = group.first(), group.tensors
         self.used.update(map(group.name, tensors))
+        if kind == "positional":
+            return positional_embedding(group)
         if "A_log" in first and kind is None:
             return mamba_layer(group, self.dt_b_c_eps)
         rank = len(tensors["weight"].shape) if "weight" in tensors else None

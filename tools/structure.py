@@ -213,8 +213,9 @@ class Model:
         loose = [name for name in tensors if "." not in name]
         if loose and self.options.order is None:
             raise Problem(
-                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
-                f"if forward() does not use it, skip it with --ignore {loose[0]}"
+                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: write --order, where "
+                f"learned positions are positional({loose[0]}), or if forward() does not use it, skip it with "
+                f"--ignore {loose[0]}"
             )
         order = self.new_order()
         units = list(dict.fromkeys(name.split(".")[0] for name in tensors))

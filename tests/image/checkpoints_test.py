@@ -626,6 +626,33 @@ def check_foreign(test):
     mamba2 = {**blocks(), "layers.0.mixer.A_log": floats(8)}
     test.refuses("Mamba-2", "a Mamba-2 block is not supported", mamba2)
     test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
+    positions = {**CLASSIFIER, "pos": floats(1, 9, 4)}
+    order = "proj,positional(pos),layers,norm_f,mean,head"
+    test.refuses("positions without --order", "positional(pos)", positions)
+    for shape in [1, 9, 4], [9, 4], [9, 1, 4]:
+        model = test.takes(
+            f"positions {shape}",
+            {**positions, "pos": floats(*shape)},
+            "--order",
+            order,
+            layers="Linear PositionalEmbedding ResidualBlockx2 RmsNorm MeanPool Linear",
+        )
+        text = "(krait::PositionalEmbedding<9, 4, storage>, pos)"
+        test.expect(model and text in model.declarations("constexpr", "storage")[-2], f"positions {shape}: type")
+        test.expect(model and model.tensors["pos.weight"].shape == [9, 4], f"positions {shape}: tensor")
+    model = test.takes(
+        "an Embedding of positions",
+        {**CLASSIFIER, "encoder.position.weight": floats(1, 4)},
+        "--order",
+        order.replace("(pos)", "(encoder.position)"),
+    )
+    test.expect(model and model.layers[1].member == "encoder_position", "an Embedding of positions: name")
+    for shape in [4], [2, 9, 4], [1, 1, 9, 4]:
+        wrong = {**positions, "pos": floats(*shape)}
+        test.refuses(f"positions {shape}", f"positional(pos) with pos {shape}, wanted one tensor", wrong, "--order", order)
+    test.refuses("positions of another width", "pos takes d_in 5", {**positions, "pos": floats(9, 5)}, "--order", order)
+    test.refuses("positions with a bias", "wanted one tensor", CLASSIFIER, "--order", order.replace("(pos)", "(proj)"))
+    test.refuses("positions after pooling", "after mean", positions, "--order", "proj,layers,norm_f,mean,positional(pos),head")
     test.refuses("cls_token", "cls_token", {**CLASSIFIER, "cls_token": floats(1, 1, 4)}, "--order", "proj,layers,norm_f,head")
 
 

@@ -342,6 +342,11 @@ TEST_CASE("layers of one shape that compute different functions have different s
         "model [5] to [9]\na.weight f32 [9, 5]\nb gelu_tanh layer [9] with a state of 0 bytes\n");
 }
 
+TEST_CASE("layers with a weight of one shape in different layouts have different structure texts") {
+  CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::PositionalEmbedding<6, 9>>>>) ==
+        "model [5] to [9]\na.weight f32 [9, 5]\nb positional_embedding\nb.weight f32 [6, 9]\n");
+}
+
 TEST_CASE("view_image rejects a header with a valid checksum but the wrong size of the model") {
   Room<Small> room(image_of<Small>(1));
   auto& image = *reinterpret_cast<krait::Image<Small>*>(room.bytes.data());

@@ -376,6 +376,22 @@ def classifiers():
         "tok,layers,norm_f,last,head",
         x=ids,
     )
+
+    class Positions(nn.Module):
+        """Learned positions for 250 tokens, added behind the first layer."""
+
+        def __init__(self):
+            super().__init__()
+            self.pos_embed, self.layers = nn.Parameter(torch.randn(1, 250, WIDTH)), classic()
+
+        def forward(self, x):
+            first, *others = self.layers
+            x = first(x)
+            return nn.Sequential(*others)(x + self.pos_embed[:, : x.shape[1]])
+
+    positions, order_of_positions = Positions(), "layers.proj,{},layers.layers,layers.norm_f,mean,layers.head"
+    case("positions", positions, "--order", order_of_positions.format("positional(pos_embed)"))
+    case("positions_ask", positions, refused="positional(pos_embed)")
     case("layer_norm", classic(norm_f=nn.LayerNorm(WIDTH), mean=MAX), "--order", "proj,layers,layer_norm(norm_f),max,head")
     case(
         "layer_norm_plain",

@@ -55,11 +55,12 @@ struct Max {
                (krait::MambaBlock<block_bare>, mixer), (krait::Relu<8>, relu), (krait::MaxPool<8>, pool),
                (krait::Linear<LinearDims{.d_in = 8, .d_out = 3}>, classifier));
 };
-// A sequence-to-sequence filter: maps every input vector of 3 floats to one output float.
+// A sequence-to-sequence filter: maps every input vector of 3 floats to one output float. The sequences of the laws have more
+// tokens than positions.
 struct Filter {
   KRAIT_PARAMS(Filter, (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
-               (krait::Linear<LinearDims{.d_in = 3, .d_out = 8}>, linear_in), (krait::MambaBlock<block_bare>, mixer),
-               (krait::Linear<LinearDims{.d_in = 8, .d_out = 1, .bias = true}>, linear_out));
+               (krait::Linear<LinearDims{.d_in = 3, .d_out = 8}>, linear_in), (krait::PositionalEmbedding<37, 8>, positions),
+               (krait::MambaBlock<block_bare>, mixer), (krait::Linear<LinearDims{.d_in = 8, .d_out = 1, .bias = true}>, linear_out));
 };
 }  // namespace
 
@@ -72,7 +73,7 @@ std::vector<Subject> layers() {
   all.push_back(subject<krait::Stack<Max>>("Stack{Linear, LayerNorm, Gelu, MambaBlock, Relu, MaxPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));
-  all.push_back(subject<krait::Stack<Filter>>("Stack{Conv1d, Linear, MambaBlock, Linear}", 6));
+  all.push_back(subject<krait::Stack<Filter>>("Stack{Conv1d, Linear, PositionalEmbedding, MambaBlock, Linear}", 6));
   return all;
 }
 
