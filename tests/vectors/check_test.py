@@ -139,7 +139,8 @@ def main():
         odd = sorted((HERE / "odd").glob("*.safetensors"))
         files = [*odd, damaged, folder / "absent.safetensors"]
         stack = HERE / "odd" / "stack_max.safetensors"
-        files += [changed(stack, folder / "other_order.safetensors", metadata(order="into,rms_norm(norm),mean,layer_norm(norm_f),relu,head")),
+        order = metadata(order="into,rms_norm(norm),mean,layer_norm(norm_f),relu,head")
+        files += [changed(stack, folder / "other_order.safetensors", order),
                   changed(stack, folder / "no_order.safetensors", lambda header, data: header["__metadata__"].pop("order") and None)]
         files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
                   for name, (source, change, _) in NONSENSE.items()]

@@ -82,7 +82,8 @@ CASES = {
     "mamba_deep": ("Mamba", 12, dict(vocab_size=9, n_layers=11, d_model=8, d_inner=16, d_state=2, dt_rank=1, d_conv=4),
         dict(bias="conv1d dt_proj", metadata=False)),
     "stack_every_token": ("Stack", 33,
-        dict(into=(19, 5), norm=(19,), positions=(20, 19), a=(17, 19), b=(21, 17), c=(16, 21), d=(18, 16), e=(9, 18), head=(3, 9)),
+        dict(into=(19, 5), norm=(19,), positions=(20, 19), a=(17, 19), b=(21, 17), c=(16, 21), d=(18, 16), e=(9, 18),
+             head=(3, 9)),
         dict(bias="into norm a b c d e", eps=1e-3,
              order="into,layer_norm(norm),positional(positions),gelu,a,gelu_tanh,b,tanh,c,silu,d,sigmoid,e,relu,head")),
     "stack_max": ("Stack", 25, dict(into=(20, 7), norm=(20,), norm_f=(20,), head=(4, 20)),
@@ -90,7 +91,8 @@ CASES = {
     "stack_mean": ("Stack", 25, dict(into=(6, 7), positions=(40, 6), norm=(6,), head=(4, 6)),
         dict(bias="into norm", order="into,positional(positions),mean,layer_norm(norm),head")),
 }
-SMALL = ["stack_every_token", "stack_max","block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps", "block_narrow",
+SMALL = ["stack_every_token", "stack_max", "block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps",
+         "block_narrow",
          "residual_all_biases", "residual_eps", "residual_layer_norm", "mamba_layer_norm", "mamba_own_head", "mamba_bf16"]
 
 
@@ -190,7 +192,8 @@ def make(path, seed, component, steps, sizes, options):
         tensors["tokens"] = ("I32", tokens.shape, tokens.tobytes())
         results = {"logits": reference.mamba(tokens, exact, eps, dt_b_c_eps, norm)}
     else:
-        d_in = sizes["into"][1] if component == "Stack" else sizes["d_inner" if component.startswith("Selective") else "d_model"]
+        name = "d_inner" if component.startswith("Selective") else "d_model"
+        d_in = sizes["into"][1] if component == "Stack" else sizes[name]
         content, x = encode(draw((steps, d_in), 1.0), "F32")
         tensors["input"] = ("F32", x.shape, content)
         if component == "SelectiveStateSpaceModel":
