@@ -306,6 +306,13 @@ HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, f
   for (std::size_t k = 0; k < K; ++k) out[k] = from.get(row - panel, k, width);
 }
 
+// Computes y = x + one row of a weight matrix [N, K] that is stored in panels of `width` rows, for K floats. y may be x.
+template <std::size_t width, class W>
+HWY_INLINE void add_stored_row(W w, std::size_t K, std::size_t row, const float* x, float* y) {
+  const W from = w.panel(row / width * width, K);
+  for (std::size_t k = 0; k < K; ++k) y[k] = x[k] + opaque(from.get(row % width, k, width));
+}
+
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
 

@@ -21,8 +21,8 @@ HWY_INLINE const float* bias_of(const L& layer) {
 }
 
 // Returns a weight tensor in the form that the kernels take: a pointer to its elements and, for int8, one to its scales.
-template <RowLayout order, std::size_t d_in, Storage storage>
-HWY_INLINE Weights<storage> weights_of(const Matrix<order, d_in, storage>& weight) {
+template <RowLayout order, std::size_t d_in, std::size_t width, Storage storage>
+HWY_INLINE Weights<storage> weights_of(const Panels<order, d_in, width, storage>& weight) {
   if constexpr (storage == Storage::int8) return {weight.data(), weight.scales.data()};
   else return {weight.data()};
 }
