@@ -253,34 +253,36 @@ inline constexpr std::size_t longest_of_two_panels = 256;
 
 // Computes y[t] = W x[t] + bias for n tokens and the outputs [first, first + outputs) of a weight matrix [N, K]. N includes the
 // padding, so N and `first` are multiples of 16. `outputs` is a multiple of 16 as well, except that the last outputs may leave
-// out up to 15 padding outputs, which are then not written to y. x and y must not overlap.
+// out up to 15 padding outputs, which are then not written to y. x and y must not overlap. Of these outputs, only those in
+// `part` are computed, which counts from `first`; its bounds are multiples of 16 or `outputs`.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
-                            std::size_t n) {
-  const std::size_t end = first + outputs;
-  std::size_t o = first;
+                            std::size_t n, Range part) {
+  const std::size_t end = first + outputs, stop = first + part.end;
+  std::size_t o = first + part.begin;
   const auto width = [&]() KRAIT_LAMBDA { return std::min(panel_width, N - o / panel_width * panel_width); };
   const auto from = [&]() KRAIT_LAMBDA { return w.panel(o / panel_width * panel_width, K).outputs_from(o % panel_width); };
   const auto bias_here = [&]() KRAIT_LAMBDA { return bias ? bias + o : nullptr; };
   const auto y_here = [&]() KRAIT_LAMBDA { return TokenSpan<float>{y.data + (o - first), y.stride}; };
   if constexpr (lanes == 1) {
-    for (std::size_t next; o < end; o = next) {
-      next = std::min(o / panel_width * panel_width + width(), end);
+    for (std::size_t next; o < stop; o = next) {
+      next = std::min(o / panel_width * panel_width + width(), stop);
       linear_some_outputs<outputs>(from(), width(), K, bias_here(), x, y_here(), next - o, n);
     }
   } else {
-    const auto strips_until = [&](std::size_t stop) KRAIT_LAMBDA {
-      for (; o < stop; o += strip_width) linear_panel<tokens, strip_width>(from(), width(), K, bias_here(), x, y_here(), n);
+    const auto strips_until = [&](std::size_t last) KRAIT_LAMBDA {
+      for (; o < last; o += strip_width) linear_panel<tokens, strip_width>(from(), width(), K, bias_here(), x, y_here(), n);
     };
-    if (o % panel_width != 0) strips_until(std::min(ceil_div(o, panel_width) * panel_width, end));
+    if (o % panel_width != 0) strips_until(std::min(ceil_div(o, panel_width) * panel_width, stop));
     if constexpr (tokens == 1 && two_panels<W>) {
-      for (; K <= longest_of_two_panels && o + 2 * panel_width <= end; o += 2 * panel_width)
+      for (; K <= longest_of_two_panels && o + 2 * panel_width <= stop; o += 2 * panel_width)
         for (std::size_t t = 0; t < n; ++t)
           linear_tile<1, 2 * panel_width / lanes, 2>(from(), panel_width, K, bias_here(), x.from(t), y_here().from(t));
     }
-    for (; o + panel_width <= end; o += panel_width)
+    for (; o + panel_width <= stop; o += panel_width)
       linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
-    if (o == end) return;
+    if (o == stop) return;
+    if (stop < end) return strips_until(stop);
     if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
     if constexpr (outputs % strip_width == 0) {
       strips_until(end);
