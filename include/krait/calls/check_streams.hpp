@@ -23,6 +23,7 @@ template <class Found>
 struct streams_argument {
   template <class Model>
   static constexpr bool has_states = detail::StateSequence<Found, Model>;
+  static constexpr bool has_ids = TokenIdSequence<Found>;
   static constexpr bool is_sequence = detail::Contiguous<Found>;
   static constexpr bool has_one_output_for_each_stream = VectorSequence<Found>;
   static constexpr bool is_executor = Executor<Found>;
@@ -104,6 +105,23 @@ consteval bool executor() {
   static_assert(streams_argument<std::remove_reference_t<Threads>>::is_executor,
                 "krait: the sixth argument, executor, must have executor.size(), the number of threads, and executor(n, krait::Task)");
   return streams_argument<std::remove_reference_t<Threads>>::is_executor;
+}
+
+template <class Model>
+consteval bool streams_model() {
+  if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
+    static_assert(argument<Model>::is_layer, "krait::Streams<Model, capacity> streams{model}: model must be a layer or a model");
+  return true;
+}
+template <class Ids>
+consteval bool stream_ids() {
+  if constexpr (!TokenIdSequence<Ids>) {
+    static_assert(streams_argument<Ids>::has_ids,
+                  "krait::Streams: the first argument, ids, must be an array, vector or span of integers, the results of join()");
+    return false;
+  } else {
+    return true;
+  }
 }
 
 // step_streams and prefill_streams check all arguments of a call in order.
