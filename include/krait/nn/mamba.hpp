@@ -82,6 +82,10 @@ struct Mamba<dims> : Mamba<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());
 };
 
+// A language model: krait::Mamba of any dims.
+template <class T>
+concept LanguageModel = requires { T::model_dims; };
+
 }  // namespace krait
 
 #endif
