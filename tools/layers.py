@@ -237,7 +237,7 @@ def residual_block(path, norm, mixer):
 
 
 def refuse_foreign(names):
-    """Returns the name of the layer that a tensor belongs to, if Krait lacks this layer."""
+    """Rejects a tensor of a layer that Krait lacks, with an error that names the layer."""
     for name in names:
         for pattern, layer in FOREIGN:
             if re.fullmatch(pattern, name):
