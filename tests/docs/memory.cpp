@@ -24,8 +24,8 @@ void row(const char* what, const char* storage) {
 template <krait::ModelDims dims>
 void rows(const char* what) {
   row<krait::Mamba<dims>>(what, "f32");
-  row<krait::Mamba<krait::with_storage(dims, krait::Storage::bf16)>>("", "bf16, f16");
-  row<krait::Mamba<krait::with_storage(dims, krait::Storage::int8)>>("", "int8");
+  row<krait::Mamba<krait::with_storage(dims, krait::Storage::bf16)>>(what, "bf16, f16");
+  row<krait::Mamba<krait::with_storage(dims, krait::Storage::int8)>>(what, "int8");
 }
 
 // The model of examples/keyword.
@@ -43,10 +43,10 @@ struct Keyword {
 int main() {
   row<krait::MambaBlock<krait::resolve(krait::BlockDims{.d_model = 8, .d_state = 4})>>("block of `examples/streaming`", "f32");
   row<speaker::Model<>>("`examples/speaker`", "f32");
-  row<speaker::Model<krait::Storage::int8>>("", "int8");
+  row<speaker::Model<krait::Storage::int8>>("`examples/speaker`", "int8");
   row<krait::Stack<Keyword<krait::Storage::f32>>>("`examples/keyword`", "f32");
-  row<krait::Stack<Keyword<krait::Storage::int8>>>("", "int8");
-  rows<krait::resolve({.vocab_size = 256, .d_model = 32, .n_layers = 2})>("bytes, d_model 32, 2 layers");
-  rows<krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4})>("`examples/generate`: d_model 128, 4 layers");
-  rows<krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24})>("the shape of mamba-130m");
+  row<krait::Stack<Keyword<krait::Storage::int8>>>("`examples/keyword`", "int8");
+  rows<krait::resolve({.vocab_size = 256, .d_model = 32, .n_layers = 2})>("language model over bytes, d_model 32, 2 layers");
+  rows<krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4})>("`examples/generate` (d_model 128, 4 layers)");
+  rows<krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24})>("language model with the shape of mamba-130m");
 }
