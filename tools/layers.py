@@ -22,6 +22,8 @@ STATELESS = (
 ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "gelu": "Gelu", "gelu_tanh": "GeluTanh", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
+# The norms that a ResidualBlock and a language model may have: krait::NormKind.
+NORM_KINDS = {"RmsNorm": "krait::NormKind::rms", "LayerNorm": "krait::NormKind::layer"}
 # Layers of --order that this version of the library does not have.
 LACKING = {"Residual"}
 KINDS = {
@@ -47,6 +49,7 @@ BLOCK_FIELDS = [
     "dt_bias",
     "out_bias",
     "norm_bias",
+    "norm",
     "dt_b_c_eps",
 ]
 FIELDS = {
@@ -120,7 +123,7 @@ class Layer:
             inner = ", ".join(part.path or part.component for part in self.parts)
             return (
                 f"{self.path or 'residual(...)'}: x + ... of {inner} is not supported: "
-                "Krait has x + MambaBlock(RmsNorm(x)) only"
+                "Krait has x + MambaBlock(norm(x)) only"
             )
         return next(filter(None, (part.lacks() for part in self.parts)), None)
 
@@ -130,6 +133,8 @@ class Layer:
     def type(self, dims_name, storage):
         if self.component == "Embedding":
             return f"krait::Embedding<{self.dims['vocab_size']}, {self.dims['d_model']}, {storage}>"
+        if self.component == "PositionalEmbedding":
+            return f"krait::PositionalEmbedding<{self.dims['max_tokens']}, {self.dims['d_model']}, {storage}>"
         if self.pools:
             return f"krait::{self.component}<{self.d_out}>"
         if self.component == "Activation":
@@ -146,7 +151,8 @@ class Layer:
 def dims_text(component, dims, storage=None):
     """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
     kind = KINDS[component]
-    fields = [f".{name} = {str(dims[name]).lower()}" for name in FIELDS[kind] if name in dims]
+    values = {name: NORM_KINDS.get(value, str(value).lower()) for name, value in dims.items()}
+    fields = [f".{name} = {values[name]}" for name in FIELDS[kind] if name in dims]
     if storage is not None and component not in ("RmsNorm", "LayerNorm", "Conv1d"):
         fields.append(f".storage = {storage}")
     return f"krait::{kind}{{{', '.join(fields)}}}"
@@ -203,9 +209,25 @@ def mamba_layer(group, dt_b_c_eps=None):
     return Layer(group.path, component, dims, group.tensors)
 
 
+def positional_embedding(group):
+    """Learned positions: a Parameter or Embedding [max_tokens, d_model], also with an axis of 1 for the batch."""
+    name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
+    shape = group.tensors[name].shape if name in ("", "weight") else []
+    extents = [extent for extent in shape[:-1] if extent != 1] or [1]
+    if len(shape) not in (2, 3) or len(extents) > 1 or 0 in shape:
+        raise Problem(
+            f"--order: found positional({group.path}) with "
+            f"{', '.join(f'{one or group.path} {tensor.shape}' for one, tensor in group.tensors.items())}, "
+            "wanted one tensor [max_tokens, d_model] or [1, max_tokens, d_model]"
+        )
+    dims = {"max_tokens": extents[0], "d_model": shape[-1]}
+    weight = Tensor(group.tensors[name].dtype, dims.values(), group.tensors[name].data)
+    return Layer(group.path, "PositionalEmbedding", dims, {"weight": weight})
+
+
 def residual_block(path, norm, mixer):
     """Returns a ResidualBlock, which computes y = x + mixer(norm(x))."""
-    dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm_eps": norm.dims["eps"]}
+    dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm": norm.component, "norm_eps": norm.dims["eps"]}
     params = {f"norm.{name}": t for name, t in norm.params.items()} | {f"mixer.{name}": t for name, t in mixer.params.items()}
     if norm.dims["d_model"] != mixer.dims["d_model"]:
         raise Problem(
@@ -215,7 +237,7 @@ def residual_block(path, norm, mixer):
 
 
 def refuse_foreign(names):
-    """Returns the name of the layer that a tensor belongs to, if Krait lacks this layer."""
+    """Rejects a tensor of a layer that Krait lacks, with an error that names the layer."""
     for name in names:
         for pattern, layer in FOREIGN:
             if re.fullmatch(pattern, name):

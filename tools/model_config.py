@@ -90,7 +90,7 @@ class Config:
         self.require("model_type", MODEL_TYPES)
         self.require("hidden_act", ("silu", "swish"))
         self.require("quantization_config", ())
-        self.require("rms_norm", (True,))
+        self.require("rms_norm", (True, False))
         self.require("attn_layer_idx", ([],))
         self.require("attn_cfg", ({},))
         self.require("d_intermediate", (0,))
@@ -111,6 +111,11 @@ class Config:
     def norm_eps(self):
         """Returns the eps of the norms that config.json gives, or None."""
         return self.eps("layer_norm_epsilon" if "layer_norm_epsilon" in self.content else "norm_epsilon")
+
+    def norm_kind(self):
+        """The word of --norm for mamba-ssm's rms_norm, or None if the key is absent."""
+        value = self.take("rms_norm")
+        return None if value is None else "rms_norm" if value else "layer_norm"
 
     def dt_b_c_eps(self):
         """Returns the eps of FalconMamba's norms of dt, B and C, or None for other models."""

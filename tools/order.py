@@ -7,10 +7,21 @@ import itertools
 import re
 
 from checkpoint import Choice
-from layers import ACTIVATIONS, NORMS, POOLS, Group, Layer, fold_batch_norms, mamba_layer, residual_block
+from layers import (
+    ACTIVATIONS,
+    NORM_KINDS,
+    NORMS,
+    POOLS,
+    Group,
+    Layer,
+    fold_batch_norms,
+    mamba_layer,
+    positional_embedding,
+    residual_block,
+)
 from safetensors_file import Problem, Tensor
 
-KINDS = {"linear", "embedding", "conv1d", *NORMS}
+KINDS = {"linear", "embedding", "positional", "conv1d", *NORMS}
 WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]
 
 
@@ -165,6 +176,8 @@ class Order:
         """Returns the layer that a group of tensors belongs to, if the layer contains no other layers."""
         first, tensors = group.first(), group.tensors
         self.used.update(map(group.name, tensors))
+        if kind == "positional":
+            return positional_embedding(group)
         if "A_log" in first and kind is None:
             return mamba_layer(group, self.dt_b_c_eps)
         rank = len(tensors["weight"].shape) if "weight" in tensors else None
@@ -244,7 +257,7 @@ class Order:
                 break
             path.append(words[0])
         path = ".".join(path)
-        if [layer.component for layer in inner] == ["RmsNorm", "MambaBlock"]:
+        if len(inner) == 2 and inner[0].component in NORM_KINDS and inner[1].component == "MambaBlock":
             return residual_block(path, *inner)
         for layer in inner:
             if layer.pools or layer.d_in is None:

@@ -13,6 +13,7 @@
 #include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
+#include "krait/nn/positional_embedding.hpp"
 #include "krait/nn/stack.hpp"
 
 namespace pack {

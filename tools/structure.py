@@ -27,6 +27,7 @@ class Model:
             raise Problem("found no tensors, wanted those of a model")
         refuse_foreign(checkpoint.tensors)
         self.set_eps()
+        self.set_norm_kind()
         names, top = checkpoint.tensors, {name.split(".")[0] for name in checkpoint.tensors}
         if "component" in checkpoint.metadata and checkpoint.metadata["component"] not in COMPONENTS:
             raise Problem(f"unknown component {checkpoint.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}")
@@ -53,6 +54,17 @@ class Model:
         self.eps_is_assumed = found is None
         self.eps = 1e-5 if found is None else found
         self.dt_b_c_eps = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
+
+    def set_norm_kind(self):
+        """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""
+        of_config, metadata = self.config.norm_kind(), self.checkpoint.metadata
+        of_file = metadata.get("norm", "rms_norm") if "component" in metadata else None
+        if of_file not in (None, "rms_norm", "layer_norm"):
+            raise Problem(f"metadata: norm: found {of_file!r}, wanted 'rms_norm' or 'layer_norm'")
+        self.norm_kind = self.options.norm or of_config or of_file
+        if of_config not in (None, self.norm_kind):
+            rms_norm = str(of_config == "rms_norm").lower()
+            raise Problem(f"--norm {self.norm_kind}: {self.config.name} has rms_norm {rms_norm}, wanted --norm {of_config}")
 
     def metadata_eps(self, key):
         """Returns a number from the metadata of the checkpoint, or None if the metadata lacks it."""
@@ -89,9 +101,6 @@ class Model:
                 f"if forward() does not use it, skip it with --ignore {loose[0]}"
             )
         if "mixer" in group.first():
-            if "norm.bias" in group.tensors and "component" not in self.checkpoint.metadata:
-                order.check_block_norm(group.sub("norm"))
-            order.norm_kind = order.norm_kind or "rms_norm"
             (layer,) = order.of_group(group)
         else:
             layer = mamba_layer(group, self.dt_b_c_eps)
@@ -101,7 +110,7 @@ class Model:
         self.note_assumptions(layer.component == "ResidualBlock")
 
     def new_order(self):
-        return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.options.norm, self.notes)
+        return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes)
 
     def make_language_model(self):
         """Returns a language model: an embedding, blocks, a norm and a head, under any of the names that language models
@@ -119,6 +128,9 @@ class Model:
             for name, rest in found.items()
         }
         root = parts["layers"][0]
+        norm_bias = any(name.endswith("norm.bias") or name.endswith("norm_f.bias") for name in renamed)
+        if self.config.norm_kind() == "layer_norm" and not norm_bias:
+            raise Problem(f"{self.config.name} has rms_norm false, but the norms have no bias: mamba-ssm's LayerNorm has one")
         if "lm_head.bias" in renamed:
             raise Problem("lm_head.bias is not supported: Krait's head has no bias")
         whole = Group("", renamed)
@@ -139,15 +151,11 @@ class Model:
             other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.dt_b_c_eps)
             if other.dims != mixer.dims:
                 raise Problem(f"layers.{number}: found {other.describe()}, wanted layers.0's {mixer.describe()}")
-        norm_bias = any(name.endswith("norm.bias") or name.endswith("norm_f.bias") for name in renamed)
-        kind = self.options.norm or ("rms_norm" if "component" in self.checkpoint.metadata else None)
-        if norm_bias and kind is None:
+        if norm_bias and self.norm_kind is None:
             raise Choice(
                 "the norms have a bias, so they may be LayerNorms (mamba-ssm with rms_norm=False) or RMSNorms with a bias",
                 [["--norm", "layer_norm"], ["--norm", "rms_norm"]],
             )
-        if kind == "layer_norm":
-            raise Problem("a language model with LayerNorm is not supported: wanted RMSNorm")
         same = head is not None and (head.dtype, head.shape, bytes(head.data)) == (
             embedding.dtype,
             embedding.shape,
@@ -160,6 +168,7 @@ class Model:
             "n_layers": len(layers),
             **mixer.dims,
             "norm_bias": norm_bias,
+            "norm": "LayerNorm" if self.norm_kind == "layer_norm" else "RmsNorm",
             "norm_eps": self.eps,
             "tied": tied,
         }
@@ -209,8 +218,9 @@ class Model:
         loose = [name for name in tensors if "." not in name]
         if loose and self.options.order is None:
             raise Problem(
-                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
-                f"if forward() does not use it, skip it with --ignore {loose[0]}"
+                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: write --order, where "
+                f"learned positions are positional({loose[0]}), or if forward() does not use it, skip it with "
+                f"--ignore {loose[0]}"
             )
         order = self.new_order()
         units = list(dict.fromkeys(name.split(".")[0] for name in tensors))

@@ -48,6 +48,7 @@ void for_each_layer(F f) {
   f.template operator()<krait::MaxPool<16>>();
   f.template operator()<krait::LastPool<16>>();
   f.template operator()<krait::Gelu<16>>();
+  f.template operator()<krait::PositionalEmbedding<4, 16, krait::Storage::int8>>();
   f.template operator()<krait::Stack<Parts>>();
   f.template operator()<krait::Stack<RowParts>>();
   f.template operator()<krait::Stack<NestedParts>>();

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <krait.hpp>
+#include <krait/convert.hpp>
 #include <limits>
 #include <vector>
 
@@ -155,6 +156,30 @@ TEST_CASE("an activation layer applies its function to every channel, and propag
       [](double x) { return x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) / 2; });
   check_activation<krait::Tanh>([](double x) { return std::tanh(x); });
   check_activation<krait::Sigmoid>(sigmoid);
+}
+
+template <krait::Storage storage>
+void check_positions(double largest_rounding) {
+  krait::PositionalEmbedding<5, 21> exact;
+  draw(exact, 6);
+  krait::PositionalEmbedding<5, 21, storage> positions;
+  krait::convert(exact, positions);
+  for (std::size_t i = 0; i < 5 * 21; ++i)
+    CHECK(std::fabs(double{positions.weight.get(i / 21, i % 21)} - double{exact.weight.get(i / 21, i % 21)}) <= largest_rounding);
+  const auto xs = drawn_rows<21>(1.0f);
+  const auto ys = through(positions, xs);
+  for (std::size_t i = 0; i < length * 21; ++i) {
+    const std::size_t t = i / 21;
+    const double row = double{positions.weight.get(t < 5 ? t : 4, i % 21)};
+    CHECK(ys[t][i % 21] == static_cast<float>(double{xs[t][i % 21]} + row));
+  }
+}
+
+TEST_CASE("PositionalEmbedding adds row t of its weight to token t, and the last row to tokens behind it") {
+  check_positions<krait::Storage::f32>(0);
+  check_positions<krait::Storage::bf16>(0x1p-10);
+  check_positions<krait::Storage::f16>(0x1p-13);
+  check_positions<krait::Storage::int8>(0.002);
 }
 
 TEST_CASE("MeanPool gives, at every step, the mean of all vectors so far") {

@@ -72,6 +72,7 @@ group("bits",
 group("storage",
       (".norm_eps = m.norm_eps, .storage = m.storage};", ".storage = m.storage};"),
       (".bias = b.norm_bias, .eps = b.norm_eps}", ".bias = b.norm_bias}"))
+group("unit/dims", (".norm = m.norm,", ""))
 group("unit/reflect",
       ('return {name + std::string_view(".") + index};', 'return {name + std::string_view(".") + (index + 1)};'),
       ("if constexpr (Flat<Member<T, i>>) return path;", "if constexpr (false) return path;"),
@@ -326,6 +327,10 @@ group("laws/tokens",
       ("gather_row(weights_of(layer.weight), padded(vocab_size)", "gather_row(weights_of(layer.weight), vocab_size"),
       ("else std::memset(out[t], 0, d_model * sizeof(float));", ""),
       ("std::common_type_t<Token, std::ptrdiff_t>", "Token"))
+group("laws/stack",
+      ("static_cast<std::uint32_t>(row + 1 < max_tokens)", "static_cast<std::uint32_t>(row < max_tokens)"),
+      ("w.panel(row / width * width, K);", "w.panel(row, K);"),
+      ("opaque(from.get(row % width, k, width))", "opaque(from.get(0, k, width))"))
 group("laws/session",
       ("emit == Emit::all ? 0 : n - 1;", "0;"),
       ("  if (emit == Emit::nothing) return;\n  const std::size_t first", "  const std::size_t first"),

@@ -139,12 +139,17 @@ def main():
 
         odd = sorted((HERE / "odd").glob("*.safetensors"))
         files = [*odd, damaged, folder / "absent.safetensors"]
+        stack = HERE / "odd" / "stack_max.safetensors"
+        order = metadata(order="into,rms_norm(norm),mean,layer_norm(norm_f),relu,head")
+        files += [changed(stack, folder / "other_order.safetensors", order),
+                  changed(stack, folder / "no_order.safetensors", lambda header, data: header["__metadata__"].pop("order") and None)]
         files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
                   for name, (source, change, _) in NONSENSE.items()]
         code, lines = check(options.compiler, files)
         if code != 2:
             fail(f"nonsense among good files: exit code {code}, wanted 2")
         wanted = {path.stem: "ok" for path in odd}
+        wanted |= {"other_order": "FAIL", "no_order": "order is missing"}
         wanted |= {"damaged": "FAIL", "absent": "cannot be read: No such file or directory"}
         wanted |= {name: said for name, (_, _, said) in NONSENSE.items()}
         for name, said in wanted.items():

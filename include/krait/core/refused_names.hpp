@@ -45,6 +45,8 @@
 #error "krait: `Norm` is defined as a macro: #undef it before including krait"
 #elif defined(Penalties)
 #error "krait: `Penalties` is defined as a macro: #undef it before including krait"
+#elif defined(PositionalEmbedding)
+#error "krait: `PositionalEmbedding` is defined as a macro: #undef it before including krait"
 #elif defined(Problem)
 #error "krait: `Problem` is defined as a macro: #undef it before including krait"
 #elif defined(Relu)

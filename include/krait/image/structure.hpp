@@ -38,12 +38,16 @@ constexpr void describe_tensor(StructureLine& line) {
   describe_order(line, tensor);
 }
 
-// Appends the name of what a layer computes, such as " gelu_tanh", if the layer has a structure_kind because its parameters,
-// state and eps do not distinguish it from others.
+// Returns the name of what a layer computes, such as "gelu_tanh". A layer has one, its structure_kind, if its parameters, state
+// and eps do not distinguish it from others.
+template <class Part>
+constexpr std::string_view kind_of() {
+  if constexpr (requires { Part::structure_kind; }) return Part::structure_kind;
+  else return "";
+}
 template <class Part>
 constexpr void describe_kind(StructureLine& line) {
-  if constexpr (requires { Part::structure_kind; })
-    if (!Part::structure_kind.empty()) (line += " ") += Part::structure_kind;
+  if (!kind_of<Part>().empty()) (line += " ") += kind_of<Part>();
 }
 // Returns the eps of a layer's norms of dt, B and C, or 0 if it has none.
 template <class Part>
@@ -69,6 +73,8 @@ constexpr void describe_model(Sink& sink) {
         sink += ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(eps * 1e12 + 0.5)) += "e-12\n";
       else if constexpr (requires { Part::eps; })
         sink += ((line += " eps ") += static_cast<std::uint64_t>(double{Part::eps} * 1e12 + 0.5)) += "e-12\n";
+      else if constexpr (!kind_of<Part>().empty())
+        sink += line += "\n";
     } else if constexpr (requires { std::tuple_size<Part>::value; }) {
       sink += ((line += " array of ") += std::tuple_size_v<Part>) += "\n";
     } else if constexpr (Layer<Part>) {

@@ -13,12 +13,12 @@ namespace detail {
 template <ModelDims dims>
 struct Backbone {
   using Layers = std::array<ResidualBlock<block_dims(dims)>, dims.n_layers>;
-  using Norm = RmsNorm<NormDims{.d_model = dims.d_model, .bias = dims.norm_bias, .eps = dims.norm_eps}>;
+  using Norm = krait::Norm<dims.norm, norm_dims(block_dims(dims))>;
 
   KRAIT_PARAMS(Backbone,
     (Embedding<dims.vocab_size, dims.d_model, dims.storage>, embedding),  // weight [vocab_size, d_model]
     (Layers, layers),                                       // n_layers ResidualBlocks
-    (Norm, norm_f));                                        // final RMSNorm: weight [d_model]
+    (Norm, norm_f));                                        // final norm: weight [d_model]
 };
 
 template <ModelDims dims>
@@ -81,6 +81,10 @@ template <ModelDims dims>
 struct Mamba<dims> : Mamba<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());
 };
+
+// A language model: krait::Mamba of any dims.
+template <class T>
+concept LanguageModel = requires { T::model_dims; };
 
 }  // namespace krait
 

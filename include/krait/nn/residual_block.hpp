@@ -6,11 +6,12 @@
 
 namespace krait {
 
-// ResidualBlock is a Mamba block with RMSNorm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
+// ResidualBlock is a Mamba block with a norm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
+// The norm is RMSNorm or LayerNorm, as dims.norm selects.
 template <BlockDims dims>
 struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   using Mixer = MambaBlock<dims>;
-  using Norm = RmsNorm<norm_dims(dims)>;
+  using Norm = krait::Norm<dims.norm, norm_dims(dims)>;
   static constexpr std::size_t multiply_adds = Norm::multiply_adds + Mixer::multiply_adds;
 
   KRAIT_PARAMS(ResidualBlock,
