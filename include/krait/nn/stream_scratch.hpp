@@ -11,7 +11,7 @@
 namespace krait {
 
 namespace detail {
-// The number of tokens for which a StreamScratch has space for inputs or outputs.
+// The memory of a StreamScratch for inputs, unless they are token ids, and for outputs, unless they are logits.
 template <class Model, std::size_t tokens>
 struct StreamInputs {
   TokenBuffer<tokens, Model::d_in> inputs;
