@@ -228,10 +228,11 @@ def summary(report):
     lines = [f"| model, measurement | {' | '.join(programs)} |", "|---|" + "---:|" * len(programs)]
     for (model, measure), results in rows_of(report).items():
         krait = results["Krait"]["min_us"]
-        cells = [show_time(krait)]
+        cells = [f"Krait {show_time(krait)}"]
         for program in programs[1:]:
-            cells.append(f"{show_ratio(results[program]['min_us'] / krait)}×" if program in results else "")
-        lines.append(f"| model {model}, {measure} | {' | '.join(cells)} |")
+            cells.append(f"{program} {show_ratio(results[program]['min_us'] / krait)}×" if program in results else "")
+        measured = re.sub(r"^prefill (\d+)", r"prefill of \1 tokens", measure)
+        lines.append(f"| model {model}, {measured} | {' | '.join(cells)} |")
     return lines
 
 

@@ -176,7 +176,7 @@ void check_positions(double largest_rounding) {
   }
 }
 
-TEST_CASE("PositionalEmbedding adds row t of its weight to token t, and the last row to tokens behind it") {
+TEST_CASE("PositionalEmbedding adds row t of its weight to token t, and the last row to all later tokens") {
   check_positions<krait::Storage::f32>(0);
   check_positions<krait::Storage::bf16>(0x1p-10);
   check_positions<krait::Storage::f16>(0x1p-13);

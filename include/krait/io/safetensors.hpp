@@ -115,7 +115,7 @@ class HeaderReader {
   bool start_object(std::size_t) {
     if (place_ == Place::start) return enter(Place::file);
     if (place_ == Place::file) return enter(is_metadata_ ? Place::metadata : Place::entry);
-    return wrong("an object");  // deeper nesting is refused
+    return wrong("an object");  // the format has no objects within the object of a tensor
   }
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))

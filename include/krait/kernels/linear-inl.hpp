@@ -193,7 +193,7 @@ inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t output
 
 // Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
 // `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first, smaller ones process the
-// remaining tokens. `resume` is the last argument of linear_tile, if any.
+// remaining tokens. `resume` is passed to linear_tile.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X, class... Resume>
 HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n,
                              Resume... resume) {
@@ -211,9 +211,9 @@ HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float*
   }
 }
 
-// Computes what linear_tiles computes. Tokens of several tiles read the same weights: then the columns are processed in blocks
-// whose weights stay in the first-level cache for all tiles, and the sums are kept in y from one block to the next. On a Zen 3,
-// 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without blocks.
+// Computes the same outputs as linear_tiles. Tokens of several tiles read the same weights: then the columns are processed in
+// blocks whose weights stay in the first-level cache for all tiles, and the sums are kept in y from one block to the next. On a
+// Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without blocks.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   if constexpr (most_tokens > 1 && requires { W::columns_of_block(width); }) {
