@@ -182,20 +182,25 @@ template <class Model, class S, class In, class Out, class Borrowed, class Threa
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
                          Threads&& executor) noexcept {
   if constexpr (check::step_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::step_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
+    return detail::step_streams_checked(model, states, xs, ys, scratch, executor);
   else
     return 0;
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  OneThread one;
-  return step_streams(model, states, xs, ys, scratch, one);
+  if constexpr (check::step_streams<Model, S, const In, Out, Borrowed>()) {
+    OneThread one;
+    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
+  } else {
+    return 0;
+  }
 }
 template <class Model, class S, class In, class Out>
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::model<Model>()) {
+  if constexpr (check::step_streams<Model, S, const In, Out>()) {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return step_streams(model, states, xs, ys, scratch);
+    OneThread one;
+    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
   } else {
     return 0;
   }
@@ -214,28 +219,34 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 //   xs        one sequence of token ids, or of vectors of d_in floats, for each stream; they may have different lengths
 //   ys        for a language model or a stack that pools, receives a vector of d_out floats for each stream, the output of its
 //             last token; or krait::no_output. For a language model and for layers that give one output for each token, it may
-//             have one sequence of vectors for each stream instead, for the outputs of all tokens; of a stream whose sequence in
-//             ys is shorter, as many tokens are processed. If ys has fewer elements than xs, only the first streams get outputs
+//             have one sequence of vectors for each stream instead, for the outputs of all tokens; of a stream whose sequence
+//             in ys is shorter, as many tokens are processed. If ys has fewer elements than xs, only the first streams get
+//             outputs
 // states, scratch and executor are those of step_streams. Tokens are processed n at a time, for the n of the scratch. Allocates
 // nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
                             Threads&& executor) noexcept {
   if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::prefill_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, executor);
   else
     return 0;
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  OneThread one;
-  return prefill_streams(model, states, xs, ys, scratch, one);
+  if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed>()) {
+    OneThread one;
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
+  } else {
+    return 0;
+  }
 }
 template <class Model, class S, class In, class Out>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::model<Model>()) {
+  if constexpr (check::prefill_streams<Model, S, const In, Out>()) {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return prefill_streams(model, states, xs, ys, scratch);
+    OneThread one;
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
   } else {
     return 0;
   }
