@@ -32,14 +32,14 @@ class Streams {
   check::Rejected prefill(const auto&...);
 };
 
-// Streams runs a model on up to `capacity` sequences, which join and leave at any time. It contains their states and the scratch,
-// and refers to the model, which must outlive it.
+// Streams runs a model on up to `capacity` sequences, which join and leave at any time. It contains their states and the
+// scratch, and refers to the model, which must outlive it.
 //   krait::Streams<Model, 100> streams{model};
 //   const std::size_t id = streams.join();     // a fresh sequence
 //   streams.step(ids, tokens, logits);         // one token of each of the streams in ids
 //   streams.leave(id);
-// `chunk` is the number of tokens that are processed at a time; a larger number is faster and needs a larger scratch. The size of
-// the object is about capacity * (state_bytes + 2 addresses) + stream_scratch_bytes. It allocates nothing.
+// `chunk` is the number of tokens that are processed at a time; a larger number is faster and needs a larger scratch. The size
+// of the object is about capacity * (state_bytes + 2 addresses) + stream_scratch_bytes. It allocates nothing.
 template <Layer Model, std::size_t capacity, std::size_t chunk>
 class Streams<Model, capacity, chunk> {
   static_assert(check::got<capacity>::template at_least<1>, "krait::Streams<Model, capacity>: capacity must be at least 1");

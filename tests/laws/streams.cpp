@@ -32,7 +32,8 @@ bool same_bytes(const std::vector<T>& a, const std::vector<T>& b) {
 constexpr std::size_t d_in = 5, d_out = 7;
 template <krait::Storage storage>
 struct Wide {
-  static constexpr auto dims = krait::resolve(krait::BlockDims{.d_model = 72, .d_state = 3, .d_inner = 200, .dt_rank = 20, .storage = storage});
+  static constexpr auto dims = krait::resolve(
+      krait::BlockDims{.d_model = 72, .d_state = 3, .d_inner = 200, .dt_rank = 20, .storage = storage});
   struct Parts {
     KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = d_in, .d_out = 72, .storage = storage}>, in),
                  (std::array<krait::ResidualBlock<dims>, 2>, layers),
@@ -180,7 +181,8 @@ TEST_CASE("a StreamScratch consists of a Scratch, a list of sequences, and input
   constexpr std::size_t tokens = 16, list = tokens * 4 * sizeof(std::size_t);
   CHECK(krait::stream_scratch_bytes<Text, tokens> == krait::scratch_bytes<Text, tokens> + list);
   using Model = Wide<krait::Storage::f32>::Model;
-  CHECK(krait::stream_scratch_bytes<Model, tokens> == krait::scratch_bytes<Model, tokens> + list + tokens * (16 + 16) * sizeof(float));
+  constexpr std::size_t vectors = tokens * (16 + 16) * sizeof(float);
+  CHECK(krait::stream_scratch_bytes<Model, tokens> == krait::scratch_bytes<Model, tokens> + list + vectors);
 }
 
 }  // namespace

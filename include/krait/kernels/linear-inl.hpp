@@ -220,8 +220,8 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
     if (n > most_tokens) {
       const std::size_t block = W::columns_of_block(width);
       for (std::size_t k = 0; k < K; k += block)
-        linear_tiles<most_tokens, outputs>(w.columns_from(k, width), width, std::min(block, K - k), bias, x.from_channel(k), y, n,
-                                           k > 0);
+        linear_tiles<most_tokens, outputs>(w.columns_from(k, width), width, std::min(block, K - k), bias, x.from_channel(k), y,
+                                           n, k > 0);
       return;
     }
   }

@@ -44,7 +44,8 @@ struct StreamRunner {
   HWY_INLINE auto sequences() const {
     return Sequences<State<Model>, Threads>{scratch.segments.data(), segments, 0, &threads};
   }
-  // Runs the model on the added tokens. A language model runs without its output head; other models write outputs as `emit` says.
+  // Runs the model on the added tokens. A language model runs without its output head; other models write outputs as `emit`
+  // says.
   template <class In>
   HWY_NOINLINE void run_model(In in, TokenSpan<float> out, Emit emit) {
     auto all = sequences();
@@ -167,8 +168,8 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 
 // step_streams(model, states, xs, ys[, scratch[, executor]]) processes one token of each of several sequences, which share the
 // model: token i of xs belongs to the sequence whose state is states[i]. Outputs and states equal those of a call of step for
-// each sequence, bit for bit. The model's weights are read once for all sequences of a chunk, so that many streams take less time
-// together than alone.
+// each sequence, bit for bit. The model's weights are read once for all sequences of a chunk, so that many streams take less
+// time together than alone.
 //   states    an array, vector or span of krait::State<Model>, or of pointers to them. Different elements are different states
 //   xs        one token id, or one vector of d_in floats, for each stream
 //   ys        receives a vector of d_out floats for each stream. If it has fewer elements than xs, only the first streams get
@@ -178,7 +179,8 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 //   executor  divides large layers among threads (nn/sequences.hpp). Results do not depend on the number of threads
 // Returns the number of streams processed: the smaller of the sizes of xs and states. Allocates nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
-std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch, Threads&& executor) noexcept {
+std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
+                         Threads&& executor) noexcept {
   if constexpr (check::step_streams<Model, S, const In, Out, Borrowed, Threads>())
     return detail::step_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
   else
@@ -207,8 +209,8 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 }
 
 // prefill_streams(model, states, xs, ys[, scratch[, executor]]) processes any number of tokens of each of several sequences:
-// sequence i is xs[i], and its state is states[i]. Outputs and states equal those of a call of prefill for each sequence, bit for
-// bit. If xs[i] is empty, nothing changes for sequence i. Returns the number of tokens processed.
+// sequence i is xs[i], and its state is states[i]. Outputs and states equal those of a call of prefill for each sequence, bit
+// for bit. If xs[i] is empty, nothing changes for sequence i. Returns the number of tokens processed.
 //   xs        one sequence of token ids, or of vectors of d_in floats, for each stream; they may have different lengths
 //   ys        for a language model or a stack that pools, receives a vector of d_out floats for each stream, the output of its
 //             last token; or krait::no_output. For a language model and for layers that give one output for each token, it may
@@ -217,7 +219,8 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 // states, scratch and executor are those of step_streams. Tokens are processed n at a time, for the n of the scratch. Allocates
 // nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
-std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch, Threads&& executor) noexcept {
+std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
+                            Threads&& executor) noexcept {
   if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed, Threads>())
     return detail::prefill_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
   else
