@@ -129,7 +129,8 @@ int serve(const std::string& file) {
     } else if (verb == "streams" && words >> length >> times) {
       worker.streams(length, times);
     } else if (verb == "logits" && words >> rows >> length >> path) {
-      const auto logits = std::as_bytes(rows == "streams" ? worker.stream_logits(length) : worker.logits(length, rows == "decode"));
+      const auto logits = std::as_bytes(rows == "streams" ? worker.stream_logits(length)
+                                                          : worker.logits(length, rows == "decode"));
       std::ofstream(path, std::ios::binary)
           .write(reinterpret_cast<const char*>(logits.data()), static_cast<std::streamsize>(logits.size()));
     } else {
