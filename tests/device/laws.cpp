@@ -1,6 +1,7 @@
 // Program for laws.py: runs forward, prefill in pieces of different lengths, step, and step_streams on three sequences, with
-// every storage type, and prints a hash of the outputs and the final state of each, and the last output. Before these it prints hashes of the element-wise
-// functions and of the recurrence for floats of every magnitude, infinities and NaN, and of int8 products.
+// every storage type, and prints a hash of the outputs and the final state of each, and the last output. Before these it prints
+// hashes of the element-wise functions and of the recurrence for floats of every magnitude, infinities and NaN, and of int8
+// products.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -153,7 +154,8 @@ void show(std::string_view name, const From& packed, const Inputs& inputs) {
 
   (firmware::Line() << name << " weights " << firmware::hex(hash(&model, sizeof(model))) << " forward "
                     << firmware::hex(forward) << " prefill " << firmware::hex(prefill) << " steps " << firmware::hex(steps)
-                    << " streams " << firmware::hex(together) << " stream_state " << firmware::hex(hash(&streams[0], sizeof(streams[0])))
+                    << " streams " << firmware::hex(together) << " stream_state "
+                    << firmware::hex(hash(&streams[0], sizeof(streams[0])))
                     << " state " << firmware::hex(hash(&stepped, sizeof(stepped))) << " prefill_state "
                     << firmware::hex(hash(&prefilled, sizeof(prefilled)))).print();
   for (std::size_t i = 0; i < Model::d_out; i += 8) {

@@ -81,7 +81,8 @@ struct Functions {
     for (std::size_t i = 0; i < n; ++i) pointers.push_back(&as<State>(states[i]));
     return pointers;
   }
-  static void step_streams(const std::byte* model, std::byte* const* states, std::size_t n, const void* xs, float* ys, std::size_t outputs) {
+  static void step_streams(const std::byte* model, std::byte* const* states, std::size_t n, const void* xs, float* ys,
+                           std::size_t outputs) {
     const auto scratch = dirty_scratch();
     krait::step_streams(as<Model>(model), states_of(states, n), inputs(xs, n), rows(ys, outputs), *scratch);
   }

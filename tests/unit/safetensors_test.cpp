@@ -130,12 +130,12 @@ const Damage damages[] = {
      Problem::bad_offsets, "weight", "24 bytes", "16 bytes for C64[2]"},
     {"an unknown dtype behind the data", "'F32','shape':[2],'data_offsets':[24,32]",
      "'F33','shape':[2],'data_offsets':[24,40]",
-     Problem::bad_offsets, "bias", "[24, 40]", "begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[24, 40]", "offsets with begin <= end <= 32"},
     {"an unknown dtype over another tensor", "'F32','shape':[2],'data_offsets':[24,32]",
      "'F33','shape':[2],'data_offsets':[23,32]",
      Problem::overlap, "bias", "begin 23", "begin 24"},
     {"an unknown dtype with too many elements", "'F32','shape':[2]", "'F33','shape':[4294967296,4294967296]",
-     Problem::bad_shape, "bias", "[4294967296, 4294967296]", "a size below 2^64 bits"},
+     Problem::bad_shape, "bias", "[4294967296, 4294967296]", "a tensor size below 2^64 bits"},
     {"a dtype of floats that does not load", "'dtype':'F32','shape':[2],", "'dtype':'F64','shape':[1],",
      Problem::bad_dtype, "bias", "F64", "F32, F16 or BF16"},
     {"a dtype of integers", "'F32','shape':[2,3]", "'I32','shape':[2,3]",
@@ -160,11 +160,11 @@ const Damage damages[] = {
     {"an extent beyond floats", "[2,3]", "[1e999]",
      Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
     {"a size over 64 bits", "[2,3]", "[4611686018427387905]",
-     Problem::bad_shape, "weight", "[4611686018427387905]", "a size below 2^64 bits"},
+     Problem::bad_shape, "weight", "[4611686018427387905]", "a tensor size below 2^64 bits"},
     {"a size that comes round to the right one", "[2,3]", "[4294967296,4294967296,6]",
-     Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a size below 2^64 bits"},
+     Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a tensor size below 2^64 bits"},
     {"too many extents", "[2,3]", "[2,3" + repeated(",1", 63) + "]",
-     Problem::bad_shape, "weight", "65 extents or more", "64 at most"},
+     Problem::bad_shape, "weight", "a shape of more than 64 extents", "64 at most"},
     {"a shape too large for its data", "[2,3]", "[2,4]",
      Problem::bad_offsets, "weight", "24 bytes", "32 bytes for F32[2, 4]"},
     {"a shape of nothing", "[2,3]", "[2,0]", Problem::bad_offsets, "weight", "24 bytes", "0 bytes for F32[2, 0]"},
@@ -180,12 +180,14 @@ const Damage damages[] = {
     {"a negative offset", "[0,24]", "[-24,0]", Problem::header_form, "weight", "a negative number", numbers_wanted},
     {"an offset that is not whole", "[0,24]", "[0,2.4e1]",
      Problem::header_form, "weight", not_whole, numbers_wanted},
-    {"the end before the begin", "[0,24]", "[24,0]", Problem::bad_offsets, "weight", "[24, 0]", "begin <= end <= 32"},
-    {"an end behind the data", "[24,32]", "[24,33]", Problem::bad_offsets, "bias", "[24, 33]", "begin <= end <= 32"},
+    {"the end before the begin", "[0,24]", "[24,0]", Problem::bad_offsets, "weight", "[24, 0]",
+     "offsets with begin <= end <= 32"},
+    {"an end behind the data", "[24,32]", "[24,33]", Problem::bad_offsets, "bias", "[24, 33]",
+     "offsets with begin <= end <= 32"},
     {"offsets near 2^64", "[24,32]", "[18446744073709551608,18446744073709551615]",
-     Problem::bad_offsets, "bias", "[18446744073709551608, 18446744073709551615]", "begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[18446744073709551608, 18446744073709551615]", "offsets with begin <= end <= 32"},
     {"offsets that come round to the right size", "[24,32]", "[18446744073709551615,7]",
-     Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "offsets with begin <= end <= 32"},
     {"too few bytes", "[24,32]", "[24,28]", Problem::bad_offsets, "bias", "4 bytes", "8 bytes for F32[2]"},
     {"an overlap", "[24,32]", "[20,28]", Problem::overlap, "bias", "begin 20", "begin 24"},
     {"an overlap of all", "[24,32]", "[0,8]", Problem::overlap, "weight", "begin 0", "begin 8"},
@@ -357,7 +359,7 @@ TEST_CASE("load rejects a safetensors file truncated at any byte") {
     else if (size < data_begin)
       refused(cut, Problem::truncated, "header", bytes(size - 8), bytes(data_begin - 8));
     else
-      refused(cut, Problem::bad_offsets, "bias", "[24, 32]", "begin <= end <= " + number(size - data_begin));
+      refused(cut, Problem::bad_offsets, "bias", "[24, 32]", "offsets with begin <= end <= " + number(size - data_begin));
   }
 }
 

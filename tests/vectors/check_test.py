@@ -142,7 +142,8 @@ def main():
         stack = HERE / "odd" / "stack_max.safetensors"
         order = metadata(order="into,rms_norm(norm),mean,layer_norm(norm_f),relu,head")
         files += [changed(stack, folder / "other_order.safetensors", order),
-                  changed(stack, folder / "no_order.safetensors", lambda header, data: header["__metadata__"].pop("order") and None)]
+                  changed(stack, folder / "no_order.safetensors",
+                          lambda header, data: header["__metadata__"].pop("order") and None)]
         files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
                   for name, (source, change, _) in NONSENSE.items()]
         code, lines = check(options.compiler, files)

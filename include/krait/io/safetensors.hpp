@@ -115,7 +115,7 @@ class HeaderReader {
   bool start_object(std::size_t) {
     if (place_ == Place::start) return enter(Place::file);
     if (place_ == Place::file) return enter(is_metadata_ ? Place::metadata : Place::entry);
-    return wrong("an object");  // deeper nesting is refused
+    return wrong("an object");  // the format has no objects within the object of a tensor
   }
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
@@ -165,7 +165,7 @@ class HeaderReader {
     if (place_ != Place::numbers) return wrong("a number");
     Entry& entry = file_.entries.back();
     if (field_ == has_shape && entry.shape.size() == rank_limit)
-      return refuse(Problem::bad_shape, name_, number(rank_limit + 1, " extents or more"),
+      return refuse(Problem::bad_shape, name_, (Text<80>("a shape of more than ") += rank_limit) += " extents",
                     number(rank_limit, " at most"));
     if (field_ == has_shape) entry.shape.push_back(value);
     else if (count_ < 2) (count_ == 0 ? entry.begin : entry.end) = value;
@@ -228,7 +228,7 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
   const bool is_known = dtype != std::end(dtypes);
   std::uint64_t bits = 0;
   if (!size_in_bits(entry.shape, is_known ? dtype->bits : 1, bits))
-    return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a size below 2^64 bits"};
+    return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a tensor size below 2^64 bits"};
   const auto described = [&](std::uint64_t value, std::string_view unit) {
     return ((count(value, unit) += " for ") += entry.dtype) += shape_text(entry.shape);
   };
@@ -236,7 +236,7 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
     return {Problem::bad_shape, entry.name, described(bits, "bit"), "a whole number of bytes"};
   if (entry.begin > entry.end || entry.end > data.size())
     return {Problem::bad_offsets, entry.name, shape_text(std::array{entry.begin, entry.end}),
-            Text<80>("begin <= end <= ") += std::uint64_t{data.size()}};
+            Text<80>("offsets with begin <= end <= ") += std::uint64_t{data.size()}};
   const std::uint64_t size = entry.end - entry.begin;
   if (is_known && size != bits / 8)
     return {Problem::bad_offsets, entry.name, count(size, "byte"), described(bits / 8, "byte")};

@@ -16,7 +16,7 @@ struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
 
   KRAIT_PARAMS(ResidualBlock,
     (Norm, norm),     // weight [d_model]
-    (Mixer, mixer));  // a MambaBlock
+    (Mixer, mixer));  // the MambaBlock
 
   using State = typename Mixer::State;
   template <std::size_t tokens>

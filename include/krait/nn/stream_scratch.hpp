@@ -11,7 +11,7 @@
 namespace krait {
 
 namespace detail {
-// The number of tokens for which a StreamScratch has space for inputs or outputs.
+// The memory of a StreamScratch for inputs, unless they are token ids, and for outputs, unless they are logits.
 template <class Model, std::size_t tokens>
 struct StreamInputs {
   TokenBuffer<tokens, Model::d_in> inputs;
@@ -28,10 +28,10 @@ template <class Model, std::size_t tokens>
 struct StreamOutputs<Model, tokens> {};
 }  // namespace detail
 
-// StreamScratch<Model, tokens> is working memory for calls that process up to `tokens` tokens of several sequences at a time:
-// a Scratch<Model, tokens>, a list of the sequences (4 addresses or sizes for each token), and for each token a vector of inputs
-// unless the inputs are token ids, and a vector of outputs unless the model is a language model. Its content is not kept between
-// calls.
+// StreamScratch<Model, tokens> is working memory for calls that process up to `tokens` tokens of several sequences at a time: a
+// Scratch<Model, tokens>, a list of the sequences (4 addresses or sizes for each token), and for each token a vector of inputs
+// unless the inputs are token ids, and a vector of outputs unless the model is a language model. Its content is not kept
+// between calls.
 template <class Model, std::size_t tokens>
 struct StreamScratch : detail::StreamInputs<Model, tokens>, detail::StreamOutputs<Model, tokens> {
   static constexpr std::size_t chunk = tokens;

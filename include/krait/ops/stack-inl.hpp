@@ -78,7 +78,8 @@ HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, L
 }
 
 // Runs member number i of a Stack. The first member reads the caller's input, every other one the buffer that member i - 1
-// wrote. The last member writes `out`. After a pooling member, n is the number of sequences. Returns false if the members after it need not run.
+// wrote. The last member writes `out`. After a pooling member, n is the number of sequences. Returns false if the members after
+// it need not run.
 template <std::size_t tokens, std::size_t i, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float> out,
                                std::size_t& n, Emit emit) {

@@ -32,7 +32,7 @@ struct StreamRunner {
   StreamScratch<Model, tokens>& scratch;
   Threads& threads;
   std::size_t segments = 0;  // the number of sequences that have been added since the last call of run_model
-  std::size_t n = 0;         // the number of their tokens
+  std::size_t n = 0;         // the number of tokens that have been added
 
   // Adds `count` tokens of the sequence with number `stream` in the call, starting with its token `first`.
   HWY_INLINE void add(std::byte* state, std::size_t stream, std::size_t first, std::size_t count) {
@@ -44,7 +44,8 @@ struct StreamRunner {
   HWY_INLINE auto sequences() const {
     return Sequences<State<Model>, Threads>{scratch.segments.data(), segments, 0, &threads};
   }
-  // Runs the model on the added tokens. A language model runs without its output head; other models write outputs as `emit` says.
+  // Runs the model on the added tokens. A language model runs without its output head; other models write outputs as `emit`
+  // says.
   template <class In>
   HWY_NOINLINE void run_model(In in, TokenSpan<float> out, Emit emit) {
     auto all = sequences();
@@ -56,7 +57,7 @@ struct StreamRunner {
   HWY_NOINLINE void write_logits(std::size_t first, std::size_t count, TokenSpan<float> out) {
     run_head<tokens>(model, sequences(), scratch.model, scratch.model.x.span().from(first), out, count);
   }
-  // Forgets the tokens that were added.
+  // Removes the tokens that have been added.
   HWY_INLINE void clear() { segments = n = 0; }
 };
 
@@ -101,7 +102,7 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   runner.run_model(in, out, none ? Emit::nothing : Emit::last);
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
-    std::size_t first = 0;      // the segment's first token
+    std::size_t first = 0;      // the number of the segment's first token
     std::size_t collected = 0;  // the number of last tokens, for language models
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];
@@ -167,8 +168,8 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 
 // step_streams(model, states, xs, ys[, scratch[, executor]]) processes one token of each of several sequences, which share the
 // model: token i of xs belongs to the sequence whose state is states[i]. Outputs and states equal those of a call of step for
-// each sequence, bit for bit. The model's weights are read once for all sequences of a chunk, so that many streams take less time
-// together than alone.
+// each sequence, bit for bit. The model's weights are read once for all sequences of a chunk, so that many streams take less
+// time together than alone.
 //   states    an array, vector or span of krait::State<Model>, or of pointers to them. Different elements are different states
 //   xs        one token id, or one vector of d_in floats, for each stream
 //   ys        receives a vector of d_out floats for each stream. If it has fewer elements than xs, only the first streams get
@@ -178,22 +179,28 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 //   executor  divides large layers among threads (nn/sequences.hpp). Results do not depend on the number of threads
 // Returns the number of streams processed: the smaller of the sizes of xs and states. Allocates nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
-std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch, Threads&& executor) noexcept {
+std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
+                         Threads&& executor) noexcept {
   if constexpr (check::step_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::step_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
+    return detail::step_streams_checked(model, states, xs, ys, scratch, executor);
   else
     return 0;
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  OneThread one;
-  return step_streams(model, states, xs, ys, scratch, one);
+  if constexpr (check::step_streams<Model, S, const In, Out, Borrowed>()) {
+    OneThread one;
+    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
+  } else {
+    return 0;
+  }
 }
 template <class Model, class S, class In, class Out>
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::model<Model>()) {
+  if constexpr (check::step_streams<Model, S, const In, Out>()) {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return step_streams(model, states, xs, ys, scratch);
+    OneThread one;
+    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
   } else {
     return 0;
   }
@@ -207,32 +214,39 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 }
 
 // prefill_streams(model, states, xs, ys[, scratch[, executor]]) processes any number of tokens of each of several sequences:
-// sequence i is xs[i], and its state is states[i]. Outputs and states equal those of a call of prefill for each sequence, bit for
-// bit. If xs[i] is empty, nothing changes for sequence i. Returns the number of tokens processed.
+// sequence i is xs[i], and its state is states[i]. Outputs and states equal those of a call of prefill for each sequence, bit
+// for bit. If xs[i] is empty, nothing changes for sequence i. Returns the number of tokens processed.
 //   xs        one sequence of token ids, or of vectors of d_in floats, for each stream; they may have different lengths
 //   ys        for a language model or a stack that pools, receives a vector of d_out floats for each stream, the output of its
 //             last token; or krait::no_output. For a language model and for layers that give one output for each token, it may
-//             have one sequence of vectors for each stream instead, for the outputs of all tokens; of a stream whose sequence in
-//             ys is shorter, as many tokens are processed. If ys has fewer elements than xs, only the first streams get outputs
+//             have one sequence of vectors for each stream instead, for the outputs of all tokens; of a stream whose sequence
+//             in ys is shorter, as many tokens are processed. If ys has fewer elements than xs, only the first streams get
+//             outputs
 // states, scratch and executor are those of step_streams. Tokens are processed n at a time, for the n of the scratch. Allocates
 // nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
-std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch, Threads&& executor) noexcept {
+std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
+                            Threads&& executor) noexcept {
   if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::prefill_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, executor);
   else
     return 0;
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  OneThread one;
-  return prefill_streams(model, states, xs, ys, scratch, one);
+  if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed>()) {
+    OneThread one;
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
+  } else {
+    return 0;
+  }
 }
 template <class Model, class S, class In, class Out>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::model<Model>()) {
+  if constexpr (check::prefill_streams<Model, S, const In, Out>()) {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return prefill_streams(model, states, xs, ys, scratch);
+    OneThread one;
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
   } else {
     return 0;
   }
