@@ -396,6 +396,7 @@ RESERVED = {
     "multiply_adds",
     "summarises",
     "takes_tokens",
+    "warm_up",
     "works_in_place",
     "continue",
     "break",
