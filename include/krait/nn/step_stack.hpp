@@ -27,9 +27,9 @@ inline constexpr StepStack step_stack =
 #endif
 #elif !defined(__OPTIMIZE__)
 #ifdef __clang__
-    {2400, 220, 512};
+    {3300, 220, 512};
 #else
-    {1900, 130, 384};
+    {2860, 130, 384};
 #endif
 #elif defined(__clang__)
     {632, 8, 100};
