@@ -92,7 +92,8 @@ class Streams<Model, capacity, chunk> {
     }
   }
 
-  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false in the same cases as step.
+  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false in the same
+  // cases as step.
   template <class Ids, class In, class Out, class... Threads>
   KRAIT_INLINE bool prefill(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
     if constexpr (check::stream_ids<const Ids>()) {

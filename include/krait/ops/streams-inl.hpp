@@ -214,8 +214,9 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 //   xs        one sequence of token ids, or of vectors of d_in floats, for each stream; they may have different lengths
 //   ys        for a language model or a stack that pools, receives a vector of d_out floats for each stream, the output of its
 //             last token; or krait::no_output. For a language model and for layers that give one output for each token, it may
-//             have one sequence of vectors for each stream instead, for the outputs of all tokens; of a stream whose sequence in
-//             ys is shorter, as many tokens are processed. If ys has fewer elements than xs, only the first streams get outputs
+//             have one sequence of vectors for each stream instead, for the outputs of all tokens; of a stream whose sequence
+//             in ys is shorter, as many tokens are processed. If ys has fewer elements than xs, only the first streams get
+//             outputs
 // states, scratch and executor are those of step_streams. Tokens are processed n at a time, for the n of the scratch. Allocates
 // nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
