@@ -34,7 +34,13 @@ PEERS = {
     "llama.cpp": ("llama_cpp_peer.py", [], "pip install gguf llama-cpp-python"),
     "PyTorch compiled": ("torch_peer.py", ["compiled"], INSTALL),
     "PyTorch eager": ("torch_peer.py", ["eager"], INSTALL),
+    "Krait bf16": ("", ["bf16"], ""),
+    "Krait int8": ("", ["int8"], ""),
+    "llama.cpp Q8_0": ("llama_cpp_peer.py", ["Q8_0"], "pip install gguf llama-cpp-python"),
+    "llama.cpp Q4_K_M": ("llama_cpp_peer.py", ["Q4_K_M"], "pip install gguf llama-cpp-python"),
 }
+# The logits of programs with rounded weights differ more. Q4_K_M rounds random weights coarsely.
+TOLERANCES = {"Krait bf16": 0.1, "Krait int8": 0.1, "llama.cpp Q8_0": 0.1, "llama.cpp Q4_K_M": 1.0}
 
 # Every program uses one thread, and malloc uses huge pages in all of them, because the weights of M exceed the reach of the TLB
 # with 4 KB pages.
@@ -97,8 +103,9 @@ class Measure:
         return repeats
 
 
-def measures(model):
-    found = [Measure("decode, a token", "decode {n}")]
+def measures(model, streams):
+    found = [Measure(f"{n} streams, a token each", f"streams {n} {{n}}") for n in streams]
+    found.append(Measure("decode, a token", "decode {n}"))
     for length in model.prefill:
         found.append(Measure(f"prefill {length}, all logits", f"prefill {length} every {{n}}"))
         found.append(Measure(f"prefill {length}, last logits", f"prefill {length} last {{n}}"))
@@ -126,19 +133,20 @@ def agreement(workers, model):
     largest = float(numpy.abs(wanted).max())
     found = []
     for worker in workers:
-        for way in ("decode", "every"):
+        for way in ("decode", "every", "streams"):
             got = logits(worker, way, model)
             if got is None:
                 continue
             difference = float(numpy.abs(got - wanted).max()) / largest
-            found.append({"program": worker.name, "way": "steps" if way == "decode" else "prefill",
-                          "difference": difference, "agrees": difference <= TOLERANCE})
+            found.append({"program": worker.name, "way": {"decode": "steps", "every": "prefill"}.get(way, way),
+                          "difference": difference, "agrees": difference <= TOLERANCES.get(worker.name, TOLERANCE)})
     return found
 
 
 def start(name, weights, options, report):
     """Starts the workers of Krait and the other programs. Writes into the report why a program is absent."""
-    workers = [Worker("Krait", [str(options.build / "bench" / "compare_krait"), name, str(weights)], options.core)]
+    krait = [str(options.build / "bench" / "compare_krait"), name, str(weights)]
+    workers = [Worker("Krait", [*krait, "f32"], options.core)]
     if workers[0].missing:
         sys.exit(f"Krait {workers[0].missing}")
     for peer in options.peers:
@@ -147,7 +155,8 @@ def start(name, weights, options, report):
             continue
         file, arguments, hint = PEERS[peer]
         arguments = [argument.format(mamba_c=options.mamba_c) for argument in arguments]
-        worker = Worker(peer, [sys.executable, str(HERE / file), name, str(weights), *arguments], options.core, hint)
+        command = [sys.executable, str(HERE / file), name, str(weights)] if file else krait
+        worker = Worker(peer, [*command, *arguments], options.core, hint)
         if worker.missing:
             report["absent"][peer] = worker.missing
         else:
@@ -167,7 +176,7 @@ def run_model(name, options, report):
     report["agreement"] += [{"model": name} | found for found in agreement(workers, model)]
 
     plan = []  # (measure, worker, repetitions of a sample, samples)
-    for measure in measures(model):
+    for measure in measures(model, options.streams):
         for worker in workers:
             print(f"{name}: {measure.label}: warming {worker.name}", file=sys.stderr)
             if (repeats := measure.repeats(worker, options.window * 1e6)) is not None:
@@ -272,6 +281,8 @@ def arguments():
                         help="S: d_model 128, 4 layers; M: the shape of mamba-130m, 0.5 GB for each program (S)")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER",
                         help=", ".join(PEERS) + " (all)")
+    parser.add_argument("--streams", nargs="*", type=int, default=[1, 16], metavar="N",
+                        help="numbers of sequences that are processed together, at most 64 (1 16)")
     parser.add_argument("--mamba-c", default="", metavar="LIBRARY", help="mamba.c as a shared object")
     parser.add_argument("--compile-m", action="store_true", help="compile M with PyTorch too, which takes many minutes")
     cores = sorted(os.sched_getaffinity(0))

@@ -6,9 +6,11 @@
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <utility>
 
 #include "krait.hpp"
@@ -22,12 +24,18 @@ using HWY_NAMESPACE::step_streams;
 namespace krait {
 
 // The primary template rejects a type that is not a layer or model.
-template <class Model, std::size_t capacity, std::size_t chunk = (capacity < 16 ? capacity : 16)>
+template <class Model, std::size_t capacity, std::size_t chunk = std::clamp<std::size_t>(capacity, 1, 16)>
 class Streams {
   static_assert(check::streams_model<Model>());
 
  public:
+  static constexpr std::size_t full = capacity;
   explicit Streams(const Model&);
+  check::Rejected join();
+  check::Rejected leave(std::size_t);
+  check::Rejected contains(std::size_t);
+  check::Rejected size();
+  check::Rejected state(std::size_t);
   check::Rejected step(const auto&...);
   check::Rejected prefill(const auto&...);
 };
@@ -81,32 +89,56 @@ class Streams<Model, capacity, chunk> {
   // executor are those of krait::step_streams. Returns false, and processes nothing, if an id is not that of a stream or if ids
   // and xs have different sizes.
   template <class Ids, class In, class Out, class... Threads>
+    requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool step(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
-    if constexpr (check::stream_ids<const Ids>()) {
-      if (!select(ids, std::size(xs))) return false;
-      const auto chosen = std::span<State<Model>* const>{chosen_.data(), std::size(ids)};
-      krait::step_streams(*model_, chosen, xs, ys, scratch_, executor...);
-      return true;
-    } else {
+    if constexpr (!check::stream_ids<const Ids>()) {
       return false;
+    } else if constexpr (!check::step_streams<Model, Chosen&, const In, Out, StreamScratch<Model, chunk>, Threads...>()) {
+      return false;
+    } else {
+      if (!select(ids, std::size(xs))) return false;
+      const Chosen chosen{chosen_.data(), std::size(ids)};
+      krait::step_streams(*model_, chosen, xs, std::forward<Out>(ys), scratch_, executor...);
+      return true;
     }
   }
 
-  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false in the same
-  // cases as step.
+  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false in the
+  // same cases as step.
   template <class Ids, class In, class Out, class... Threads>
+    requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool prefill(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
-    if constexpr (check::stream_ids<const Ids>()) {
-      if (!select(ids, std::size(xs))) return false;
-      const auto chosen = std::span<State<Model>* const>{chosen_.data(), std::size(ids)};
-      krait::prefill_streams(*model_, chosen, xs, ys, scratch_, executor...);
-      return true;
-    } else {
+    if constexpr (!check::stream_ids<const Ids>()) {
       return false;
+    } else if constexpr (!check::prefill_streams<Model, Chosen&, const In, Out, StreamScratch<Model, chunk>, Threads...>()) {
+      return false;
+    } else {
+      if (!select(ids, std::size(xs))) return false;
+      const Chosen chosen{chosen_.data(), std::size(ids)};
+      krait::prefill_streams(*model_, chosen, xs, std::forward<Out>(ys), scratch_, executor...);
+      return true;
     }
+  }
+
+  // Reject calls of step and prefill with other numbers of arguments.
+  template <class... Arguments>
+    requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
+  check::Rejected step(const Arguments&...) noexcept {
+    static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
+                  "krait::Streams::step takes (ids, xs, ys), and then an executor");
+    return {};
+  }
+  template <class... Arguments>
+    requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
+  check::Rejected prefill(const Arguments&...) noexcept {
+    static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
+                  "krait::Streams::prefill takes (ids, xs, ys), and then an executor");
+    return {};
   }
 
  private:
+  using Chosen = std::span<State<Model>* const>;
+
   template <class Ids>
   KRAIT_INLINE bool select(const Ids& ids, std::size_t sequences) noexcept {
     const std::size_t n = std::size(ids);

@@ -56,11 +56,12 @@ group("fail state_has_the_models_type",
       ("!std::is_same_v<std::remove_const_t<Found>, State<Model>>", "sizeof(Found) != sizeof(State<Model>)"))
 group("fail step_state_is_no_temporary",
       ("argument<Found>::template outlives_the_call<S>", "argument<Found>::template outlives_the_call<S&>"))
-group("fail step_output_is_no_temporary", ("!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found>", "false && detail::Contiguous<Found>"))
+group("fail step_output_is_no_temporary", ("exists_after_the_call = std::is_lvalue_reference_v<T> ||", "exists_after_the_call = true ||"))
 group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()) return false;\n  else if constexpr (!input<Model, In>()) return false;",
                                           "else if constexpr (!(input<Model, In>() & state<Model, S>())) return false;"))
 group("fail step_scratch_is_not_const",
-      ("\"krait: the fifth argument, scratch, must not be const, because the call writes it\");\n    return false;", "\"\");\n    return true;"))
+      ("is_writable, \"krait: the fifth argument, scratch, must not be const, because the call writes it\");\n    return false;",
+       "is_writable, \"\");\n    return true;"))
 group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),
       by_compiler=True)
@@ -449,5 +450,5 @@ group("laws/streams + laws/layers",
       ("bias ? bias + part.begin : nullptr,", "bias,"),
       ("if (stop < end) return strips_until(stop);", ""))
 group("laws/streams + laws/layers",
-      ("bias, x.from_channel(k), y,\n                                           n, k > 0);", "bias, x, y,\n                                           n, k > 0);"),
-      ("y,\n                                           n, k > 0);", "y,\n                                           n, false);"))
+      ("bias, x.from_channel(k), y,", "bias, x, y,"),
+      ("                           n, k > 0);", "                           n, false);"))

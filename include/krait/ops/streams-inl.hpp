@@ -182,20 +182,25 @@ template <class Model, class S, class In, class Out, class Borrowed, class Threa
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
                          Threads&& executor) noexcept {
   if constexpr (check::step_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::step_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
+    return detail::step_streams_checked(model, states, xs, ys, scratch, executor);
   else
     return 0;
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  OneThread one;
-  return step_streams(model, states, xs, ys, scratch, one);
+  if constexpr (check::step_streams<Model, S, const In, Out, Borrowed>()) {
+    OneThread one;
+    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
+  } else {
+    return 0;
+  }
 }
 template <class Model, class S, class In, class Out>
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::model<Model>()) {
+  if constexpr (check::step_streams<Model, S, const In, Out>()) {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return step_streams(model, states, xs, ys, scratch);
+    OneThread one;
+    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
   } else {
     return 0;
   }
@@ -223,20 +228,25 @@ template <class Model, class S, class In, class Out, class Borrowed, class Threa
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
                             Threads&& executor) noexcept {
   if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::prefill_streams_checked<std::remove_reference_t<Borrowed>::chunk>(model, states, xs, ys, scratch, executor);
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, executor);
   else
     return 0;
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  OneThread one;
-  return prefill_streams(model, states, xs, ys, scratch, one);
+  if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed>()) {
+    OneThread one;
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
+  } else {
+    return 0;
+  }
 }
 template <class Model, class S, class In, class Out>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::model<Model>()) {
+  if constexpr (check::prefill_streams<Model, S, const In, Out>()) {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return prefill_streams(model, states, xs, ys, scratch);
+    OneThread one;
+    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
   } else {
     return 0;
   }
