@@ -1,4 +1,5 @@
-"""The layers of a checkpoint: which layer a group of tensors is, its dims from their shapes, and its type in C++."""
+"""Determines the layers of a checkpoint: the kind of layer of a group of tensors, its dims from their shapes, and its C++
+type."""
 
 import math
 import re
@@ -73,7 +74,7 @@ FOREIGN = [
 
 
 class Group:
-    """The tensors of a layer by their names within it, and the layer's path."""
+    """The tensors of a layer, by their names within the layer, and the layer's path in the checkpoint."""
 
     def __init__(self, path, tensors):
         self.path, self.tensors = path, tensors
@@ -90,7 +91,8 @@ class Group:
         return {name.split(".")[0] for name in self.tensors}
 
     def shape(self, rest, *axes):
-        """The shape of a tensor that must be there, with as many axes as are named."""
+        """Returns the shape of a tensor. Rejects a missing tensor, and one whose number of axes differs from that of the
+        names."""
         if rest not in self.tensors:
             raise Problem(f"{self.name(rest)} is missing: wanted a tensor [{', '.join(axes)}]")
         shape = self.tensors[rest].shape
@@ -116,7 +118,7 @@ class Layer:
         self.pools = component in POOLS.values()
 
     def lacks(self):
-        """What the library lacks for this layer, or None."""
+        """Returns a description of what the library lacks for a layer, or None."""
         if self.component == "Residual" and "Residual" in LACKING:
             inner = ", ".join(part.path or part.component for part in self.parts)
             return (
@@ -157,7 +159,7 @@ def dims_text(component, dims, storage=None):
 
 
 def mamba_dims(group, component):
-    """Dims of a MambaBlock or selective state space. The loader compares every shape with them later."""
+    """Returns the dims of a MambaBlock or selective state space. The loader compares every shape with the dims later."""
     dims = {}
     if len(group.tensors.get("A_log", Tensor("", [0, 0], b"")).shape) == 1:
         raise Problem(
@@ -195,7 +197,8 @@ def mamba_dims(group, component):
 
 
 def mamba_layer(group, dt_b_c_eps=None):
-    """A MambaBlock, or a selective state space without its projections. dt_b_c_eps: of FalconMamba's norms of dt, B and C."""
+    """Returns a MambaBlock, or a selective state space without the projections of a block. `dt_b_c_eps` is the eps of
+    FalconMamba's norms of dt, B and C."""
     first = group.first()
     component = (
         "MambaBlock" if "in_proj" in first else "SelectiveStateSpace" if "out_proj" in first else "SelectiveStateSpaceModel"
@@ -228,7 +231,7 @@ def positional_embedding(group):
 
 
 def residual_block(path, norm, mixer):
-    """y = x + mixer(norm(x)), which is a component of the library."""
+    """Returns a ResidualBlock, which computes y = x + mixer(norm(x))."""
     dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm": norm.component, "norm_eps": norm.dims["eps"]}
     params = {f"norm.{name}": t for name, t in norm.params.items()} | {f"mixer.{name}": t for name, t in mixer.params.items()}
     if norm.dims["d_model"] != mixer.dims["d_model"]:
@@ -239,7 +242,7 @@ def residual_block(path, norm, mixer):
 
 
 def refuse_foreign(names):
-    """Names the layer that a tensor belongs to, if Krait does not have it."""
+    """Rejects a tensor of a layer that Krait lacks, with an error that names the layer."""
     for name in names:
         for pattern, layer in FOREIGN:
             if re.fullmatch(pattern, name):
@@ -247,7 +250,7 @@ def refuse_foreign(names):
 
 
 def scale_and_shift(norm):
-    """The factors and offsets that a BatchNorm in evaluation applies to each channel."""
+    """Returns the factors and offsets that a BatchNorm in evaluation mode applies to each channel."""
     channels, eps = norm.dims["d_model"], norm.dims["eps"]
     values = {name: norm.params[name].numbers(f"{norm.path}.{name}") for name in norm.params if name != "num_batches_tracked"}
     scale = [1 / math.sqrt(variance + eps) for variance in values["running_var"]]
@@ -258,7 +261,7 @@ def scale_and_shift(norm):
 
 
 def fold(norm, linear, norm_first):
-    """The Linear that equals a BatchNorm in evaluation and its neighbour."""
+    """Returns the Linear that equals a BatchNorm in evaluation mode and a Linear beside it, applied one after the other."""
     scale, shift = scale_and_shift(norm)
     d_in, d_out = linear.dims["d_in"], linear.dims["d_out"]
     weight = linear.params["weight"].numbers(f"{linear.path}.weight")
@@ -278,7 +281,7 @@ def fold(norm, linear, norm_first):
 
 
 def fold_batch_norms(layers, notes):
-    """Replaces each BatchNorm and the Linear before or behind it by one Linear."""
+    """Replaces each BatchNorm and the Linear before or after it by one Linear."""
     layers = list(layers)
     while norm := next((layer for layer in layers if layer.component == "BatchNorm"), None):
         at = layers.index(norm)

@@ -26,7 +26,7 @@ WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]
 
 
 class Node:
-    """A word of --order, and the nodes within its parentheses, or None."""
+    """A word of the option --order, and the list of nodes within its parentheses, or None without parentheses."""
 
     def __init__(self, word, inner=None):
         self.word, self.inner = word, inner
@@ -39,7 +39,7 @@ class Node:
 
 
 def parse(text):
-    """The nodes of a text such as a,residual(b,c),mean."""
+    """Parses the value of --order, such as a,residual(b,c),mean, into nodes."""
     tokens = re.findall(r"[^\s,()]+|[(),]", text)
 
     def nodes(closing):
@@ -67,7 +67,7 @@ def parse(text):
 
 
 def starred(path):
-    """The path with * in the place of numbers, so that a note about all layers is printed once."""
+    """Returns a tensor's path with * instead of numbers, so that a note about all layers is printed once."""
     return re.sub(r"(?<=\.)\d+(?=\.)", "*", path)
 
 
@@ -82,7 +82,7 @@ def check_numbers(path, numbers):
 
 
 class Order:
-    """Makes layers of tensors as --order says."""
+    """Makes the layers of a model from tensors, in the order that the option --order gives."""
 
     def __init__(self, tensors, eps, dt_b_c_eps, norm_kind, notes):
         self.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes = tensors, eps, dt_b_c_eps, norm_kind, notes
@@ -103,7 +103,7 @@ class Order:
         return list(dict.fromkeys(name.split(".")[0] for name in self.tensors))
 
     def layers(self, nodes, in_residual=False):
-        """The layers of nodes, applied one after the other, with BatchNorms folded."""
+        """Returns the layers of nodes, which are applied one after the other, with each BatchNorm folded into a Linear."""
         found, plain = [], set()  # plain: the layers for which --order states that they have a residual, or none
         for node in itertools.chain.from_iterable(map(self.repeated, nodes)):
             made = self.of_node(node, found[-1] if found else None)
@@ -114,7 +114,8 @@ class Order:
         return fold_batch_norms([layer for layer in found if layer.word != "identity"], self.notes)
 
     def repeated(self, node):
-        """The node, or if it has names with *, a copy for each number that names in the checkpoint have in the place of *."""
+        """Returns the node or, if it contains names with *, one copy for each number that replaces * in the names of the
+        checkpoint."""
         name = next((word for word in node.words() if "*" in word), None)
         if name is None:
             return [node]
@@ -172,7 +173,7 @@ class Order:
             )
 
     def leaf(self, group, kind=None):
-        """The layer of a group of tensors without layers within it."""
+        """Returns the layer that a group of tensors belongs to, if the layer contains no other layers."""
         first, tensors = group.first(), group.tensors
         self.used.update(map(group.name, tensors))
         if kind == "positional":
@@ -274,7 +275,8 @@ class Order:
         return made
 
     def check_neighbours(self, layers, plain):
-        """Rejects neighbours that are probably not what forward() does, and those whose widths differ."""
+        """Rejects neighbouring layers whose widths differ, or which a model's forward() is unlikely to apply one after the
+        other."""
         for before, here in zip(layers, layers[1:]):
             names = [layer.path or layer.word or "residual(...)" for layer in (before, here)]
             if getattr(before, "may_embed", False) and before is layers[0]:
@@ -308,7 +310,8 @@ class Order:
             pooled = layer if layer.pools else pooled
 
     def decide_embedding(self, layers, after):
-        """The first layer has a weight of rank 2 and no bias: a Linear or an Embedding, as its neighbour fits."""
+        """Decides whether the first layer, which has a weight of rank 2 and no bias, is a Linear or an Embedding, by the
+        width of the next layer."""
         (first, *_), (rows, columns) = layers, layers[0].params["weight"].shape
         if after.d_in == columns != rows:
             layers[0] = Layer(first.path, "Embedding", {"vocab_size": rows, "d_model": columns}, first.params)

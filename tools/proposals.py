@@ -9,7 +9,8 @@ MOST_STEPS = 20_000
 
 
 class Unit:
-    """A layer, or several that belong together, in a proposed order: texts of which one is right, and its widths."""
+    """A layer, or several layers that belong together, in a proposed order: alternative texts for --order, and the input and
+    output widths."""
 
     def __init__(self, texts, d_in, d_out, has_state=False, is_norm=False, is_bare=False, is_position=False):
         self.texts, self.d_in, self.d_out = texts, d_in, d_out
@@ -17,7 +18,7 @@ class Unit:
 
 
 def units_of(group):
-    """The units of a group of tensors."""
+    """Returns the units of a proposed order that a group of tensors forms."""
     first, tensors = group.first(), group.tensors
     if first == {""}:
         _, d_model = position_shape(tensors[""].shape) or (None, None)
@@ -57,7 +58,7 @@ def units_of(group):
 
 
 def numbered_units(group, children, found):
-    """Units of a ModuleList or Sequential: one if all children are alike, else the chain of them."""
+    """Returns the units of a ModuleList or Sequential: one unit if all children are alike, otherwise one for each child."""
     names = [
         [text.replace(child.path + ".", group.path + ".*.") for unit in units for text in unit.texts]
         for child, units in zip(children, found)
@@ -98,7 +99,8 @@ def numbered_units(group, children, found):
 
 
 def orders_of(units):
-    """The orders in which each unit takes what the one before gives, as far as a search of MOST_STEPS steps finds them."""
+    """Returns the orders of units in which each unit's input width equals the output width of the unit before. The search ends
+    after MOST_STEPS steps."""
     steps = 0
 
     def search(chain, left):
@@ -115,7 +117,8 @@ def orders_of(units):
 
 
 def proposals(tensors):
-    """Texts for --order that fit the shapes: for each order of layers, each choice of pooling, norms and residuals."""
+    """Returns the texts for --order that fit the shapes of tensors, for each order of layers and each choice of pooling, norms
+    and residuals."""
     units = sorted(units_of(Group("", tensors)), key=lambda unit: not unit.is_position)  # as early as they fit
     if not units:
         return

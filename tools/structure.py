@@ -1,4 +1,5 @@
-"""The model of a checkpoint as C++ types: a language model, one layer, or a stack of layers as --order says."""
+"""Describes the model of a checkpoint as C++ types: a language model, one layer, or a stack of layers in the order of
+--order."""
 
 import itertools
 import re
@@ -15,7 +16,8 @@ MOST_COMMANDS = 8  # that a question lists
 
 
 class Model:
-    """A checkpoint's model: layers, C++ declarations, and the tensors that the program loads, under the library's names."""
+    """The model of a checkpoint: its layers, their C++ declarations, and the tensors that the program loads, by the library's
+    names."""
 
     def __init__(self, checkpoint, options):
         self.checkpoint, self.options, self.notes = checkpoint, options, checkpoint.notes
@@ -44,7 +46,9 @@ class Model:
             self.notes.append(f"{self.config.name}: residual_in_fp32 is false, but Krait's residuals are always float32")
 
     def set_eps(self):
-        """The norms' eps: --norm-eps, config.json, the metadata, or an assumption that is printed where norms exist."""
+        """Returns the eps of the norms, from --norm-eps, config.json or the metadata, or an assumed eps. The assumption is
+        printed if
+    the model has norms."""
         given = (self.options.norm_eps, self.config.norm_eps(), self.metadata_eps("norm_eps"), self.metadata_eps("eps"))
         found = next((eps for eps in given if eps is not None), None)
         self.eps_is_assumed = found is None
@@ -63,7 +67,7 @@ class Model:
             raise Problem(f"--norm {self.norm_kind}: {self.config.name} has rms_norm {rms_norm}, wanted --norm {of_config}")
 
     def metadata_eps(self, key):
-        """A number of the file's metadata, or None."""
+        """Returns a number from the metadata of the checkpoint, or None if the metadata lacks it."""
         text = self.checkpoint.metadata.get(key)
         try:
             value = None if text is None else float(text)
@@ -74,7 +78,7 @@ class Model:
         return value
 
     def note_assumptions(self, blocks):
-        """Prints what a file without config.json does not contain."""
+        """Prints the assumptions about properties that a checkpoint without config.json does not contain."""
         facts = []
         if self.eps_is_assumed and any(layer.has_norm() for layer in self.layers):
             facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
@@ -83,7 +87,7 @@ class Model:
         self.notes += [f"assumed: {fact}" for fact in facts]
 
     def make_single(self):
-        """One layer: a MambaBlock, a ResidualBlock or a selective state space."""
+        """Returns a model of one layer, which is a MambaBlock, a ResidualBlock or a selective state space."""
         order = self.new_order()
         group = Group("", self.checkpoint.tensors)
         loose = [
@@ -109,7 +113,8 @@ class Model:
         return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes)
 
     def make_language_model(self):
-        """Embedding, blocks, norm and head, under any of the names that language models have."""
+        """Returns a language model: an embedding, blocks, a norm and a head, under any of the names that language models
+        have."""
         parts = {part: next(iter(roots.items())) for part, roots in language_model_parts(self.checkpoint.tensors).items()}
         names = {
             "embedding": "backbone.embedding.",
@@ -182,7 +187,7 @@ class Model:
             )
 
     def is_without_head(self):
-        """Whether a checkpoint without lm_head gives hidden states."""
+        """Returns whether the model of a checkpoint without lm_head outputs hidden states instead of logits."""
         if self.options.head is not None:
             return self.options.head == "none"
         headless = self.config.is_headless()
@@ -270,7 +275,9 @@ class Model:
                 self.tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
 
     def ask_order(self):
-        """Lists orders that fit as commands: the tensors determine neither the order nor layers without tensors."""
+        """Rejects a stack without --order, and lists commands with the orders that fit, because tensors determine neither the
+        order
+    of layers nor layers without tensors."""
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
             "--order what forward() does, and compare with --check. Orders that fit, of others:",
@@ -278,7 +285,7 @@ class Model:
         )
 
     def declarations(self, constant, storage):
-        """C++ that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""
+        """Returns C++ code that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""
         if self.component != "Stack":
             (layer,) = self.layers
             return [

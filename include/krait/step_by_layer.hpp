@@ -19,8 +19,7 @@ namespace krait {
 // begin() and finish(), the state is partly that of the previous token, so it must not be saved or passed to another call.
 // Model and state must outlive the object, which contains a scratch of scratch_bytes<Model> bytes. Allocates nothing, throws
 // nothing.
-template <class Model>
-  requires requires { Model::model_dims; }
+template <LanguageModel Model>
 class StepByLayer {
  public:
   KRAIT_INLINE StepByLayer(const Model& model, State<Model>& state) noexcept : model_(&model), state_(&state) {}
@@ -53,7 +52,8 @@ class StepByLayer {
       while (advance()) {
       }
       if constexpr (!detail::is_no_output<Out>)
-        detail::run_head<1>(*model_, scratch_, scratch_.x.span(), TokenSpan<float>{std::data(logits), Model::d_out}, 1);
+        detail::run_head<1>(*model_, *state_, scratch_, scratch_.x.span(),
+                            TokenSpan<float>{std::data(logits), Model::d_out}, 1);
     }
   }
 

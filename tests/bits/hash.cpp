@@ -7,6 +7,7 @@
 #endif
 #include <krait/nn/mamba.hpp>
 #include <krait/ops/calls-inl.hpp>
+#include <krait/ops/streams-inl.hpp>
 
 #include "int8_products-inl.hpp"
 
@@ -92,10 +93,37 @@ HWY_NOINLINE Answer answer(const Case<Model, length>& c) {
   }
   a.prefill = hash(&logits, sizeof(logits));
   a.other_state = hash(&prefilled, sizeof(prefilled));
+
   return a;
 }
 
 inline Answer noxton(const Case<Noxton, 5>& c) { return answer(c); }
+// Returns a hash of the logits and the final state of step_streams, which processes the sequence beside one that runs
+// backwards.
+inline std::uint64_t noxton_streams(const Case<Noxton, 5>& c) {
+  static krait::StreamScratch<Noxton, 5> scratch;
+  static krait::State<Noxton> states[2];
+  static krait::Tensor<float, 2, Noxton::vocab_size> both;
+  for (auto& state : states) state = {};
+  std::uint64_t h = hash(nullptr, 0);
+  for (std::size_t t = 0; t < 5; ++t) {
+    step_streams(c.model, states, std::array{c.tokens[t], c.tokens[4 - t]}, both, scratch);
+    h = hash(&both[0], sizeof(both[0]), h);
+  }
+  return hash(&states[0], sizeof(states[0]), h);
+}
+// Returns the same hash of single steps.
+inline std::uint64_t noxton_alone(const Case<Noxton, 5>& c) {
+  static krait::State<Noxton> state;
+  static krait::Tensor<float, Noxton::vocab_size> logits;
+  state = {};
+  std::uint64_t h = hash(nullptr, 0);
+  for (const int token : c.tokens) {
+    step(c.model, state, token, logits);
+    h = hash(&logits, sizeof(logits), h);
+  }
+  return hash(&state, sizeof(state), h);
+}
 inline Answer tied(const Case<Tied, 300>& c) { return answer(c); }
 inline bool fused() { return has_fma; }
 inline std::uint64_t products() {
@@ -124,6 +152,8 @@ namespace {
 #ifdef DISPATCH
 HWY_EXPORT(noxton);
 HWY_EXPORT(tied);
+HWY_EXPORT(noxton_streams);
+HWY_EXPORT(noxton_alone);
 HWY_EXPORT(fused);
 HWY_EXPORT(products);
 HWY_EXPORT(tiles);
@@ -206,6 +236,9 @@ void print_all(const char* target) {
   std::printf("target=%s fma=%d", target, BITS_CALL(fused)() ? 1 : 0);
   print("noxton_key0", hash(&noxton_case.model, sizeof(Noxton)), BITS_CALL(noxton)(noxton_case));
   print("mamba_tied", hash(&tied_case.model, sizeof(Tied)), BITS_CALL(tied)(tied_case));
+  std::printf(" streams together=%016llx alone=%016llx",
+              static_cast<unsigned long long>(BITS_CALL(noxton_streams)(noxton_case)),
+              static_cast<unsigned long long>(BITS_CALL(noxton_alone)(noxton_case)));
   std::printf(" int8 products=%016llx tiles=%016llx tile_steps=%016llx\n", static_cast<unsigned long long>(BITS_CALL(products)()),
               static_cast<unsigned long long>(BITS_CALL(tiles)(false)), static_cast<unsigned long long>(BITS_CALL(tiles)(true)));
 }

@@ -1,6 +1,7 @@
-// Program for laws.py: runs forward, prefill in pieces of different lengths, and step, with every storage type, and prints a
-// hash of the outputs and the final state of each, and the last output. Before these it prints hashes of the element-wise
-// functions and of the recurrence for floats of every magnitude, infinities and NaN, and of norms, positions and int8 products.
+// Program for laws.py: runs forward, prefill in pieces of different lengths, step, and step_streams on three sequences, with
+// every storage type, and prints a hash of the outputs and the final state of each, and the last output. Before these it prints
+// hashes of the element-wise functions and of the recurrence for floats of every magnitude, infinities and NaN, and of norms,
+// positions and int8 products.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -11,6 +12,7 @@
 
 #include <krait.hpp>
 #include <krait/convert.hpp>
+#include <krait/streams.hpp>
 
 #include "../bits/int8_products-inl.hpp"
 #include "block.hpp"  // block_odd_all_biases as krait-pack makes it
@@ -167,8 +169,23 @@ void show(std::string_view name, const From& packed, const Inputs& inputs) {
   for (std::size_t t = 0; t < length; ++t) krait::step(model, stepped, inputs[t], rows[t]);
   const std::uint32_t steps = hash(&rows, sizeof(rows));
 
+  // The sequence among others: one that runs backwards, and one that joins after two tokens.
+  static krait::State<Model> streams[3];
+  static krait::Tensor<float, 3, Model::d_out> outputs;
+  static krait::StreamScratch<Model, 2> streams_scratch;
+  rows = {};
+  for (auto& state : streams) state = {};
+  for (std::size_t t = 0; t < length; ++t) {
+    const std::array tokens{inputs[t], inputs[length - 1 - t], inputs[t < 2 ? 0 : t - 2]};
+    krait::step_streams(model, streams, std::span(tokens.data(), t < 2 ? 2 : 3), outputs, streams_scratch);
+    rows[t] = outputs[0];
+  }
+  const std::uint32_t together = hash(&rows, sizeof(rows));
+
   (firmware::Line() << name << " weights " << firmware::hex(hash(&model, sizeof(model))) << " forward "
                     << firmware::hex(forward) << " prefill " << firmware::hex(prefill) << " steps " << firmware::hex(steps)
+                    << " streams " << firmware::hex(together) << " stream_state "
+                    << firmware::hex(hash(&streams[0], sizeof(streams[0])))
                     << " state " << firmware::hex(hash(&stepped, sizeof(stepped))) << " prefill_state "
                     << firmware::hex(hash(&prefilled, sizeof(prefilled)))).print();
   for (std::size_t i = 0; i < Model::d_out; i += 8) {

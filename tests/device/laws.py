@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks on emulated boards, with every storage type, that forward, prefill and step give the same bits.
+"""Checks on emulated boards, with every storage type, that forward, prefill, step and streams give the same bits.
 
 On cores with fused multiply-add, these must be the host's bits, also those of the activation functions and of the
 recurrence's decay for floats of every magnitude. On cores without it, the outputs must be within a tolerance of the host's.
@@ -70,10 +70,10 @@ def judge(board, answer, right, models):
         return
     furthest = 0.0
     for name, (hashes, last) in found.items():
-        if not hashes["forward"] == hashes["prefill"] == hashes["steps"]:
-            yield f"{board.name}: {name}: forward, prefill and step differ: {hashes}"
-        if hashes["state"] != hashes["prefill_state"]:
-            yield f"{board.name}: {name}: the states of prefill and step differ: {hashes}"
+        if not hashes["forward"] == hashes["prefill"] == hashes["steps"] == hashes["streams"]:
+            yield f"{board.name}: {name}: forward, prefill, step and step_streams differ: {hashes}"
+        if not hashes["state"] == hashes["prefill_state"] == hashes["stream_state"]:
+            yield f"{board.name}: {name}: the states of prefill, step and step_streams differ: {hashes}"
         wanted_hashes, wanted = expected[name]
         if hashes["weights"] != wanted_hashes["weights"]:
             yield f"{board.name}: {name}: converted weights are {hashes['weights']}, the host's {wanted_hashes['weights']}"

@@ -10,6 +10,7 @@
 #include <krait.hpp>
 #include <krait/init.hpp>
 #include <krait/session.hpp>
+#include <krait/streams.hpp>
 
 inline constexpr auto dims = krait::resolve({.vocab_size = 256, .d_model = 64, .n_layers = 2});
 using Model = krait::Mamba<dims>;
@@ -25,6 +26,23 @@ using Row = krait::Tensor<float, 64>;
 extern const Block block;
 extern krait::State<Block> block_state;
 extern Row x, y;
+
+// Two streams of the model and of the block.
+extern std::array<krait::State<Model>, 2> states;
+extern krait::Tensor<float, 2, 256> both_logits;
+extern krait::StreamScratch<Model, 2> stream_scratch;
+inline constexpr std::array tokens{5, 6};
+inline constexpr std::array<std::array<int, 3>, 2> texts{};
+extern std::array<krait::State<Block>, 2> block_states;
+extern krait::Tensor<float, 2, 64> xs, ys;
+
+// A stack that pools, with two streams.
+struct PoolingParts {
+  KRAIT_PARAMS(PoolingParts, (krait::MeanPool<64>, pool));
+};
+using PoolingStack = krait::Stack<PoolingParts>;
+extern const PoolingStack pooling;
+extern std::array<krait::State<PoolingStack>, 2> pooling_states;
 
 // Linear<In, Out> without a bias.
 template <std::size_t d_in, std::size_t d_out>

@@ -1,5 +1,5 @@
 // A span whose length only its object knows.
-// expect: the output, must hold floats and have a length known at compile time
+// expect: the output, y or ys, must hold floats and have a length known at compile time
 #include "given.hpp"
 
 void use() {

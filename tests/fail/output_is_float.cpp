@@ -1,5 +1,5 @@
 // Logits as doubles.
-// expect: the output, must hold floats
+// expect: the output, y or ys, must hold floats
 #include "given.hpp"
 
 void use() {

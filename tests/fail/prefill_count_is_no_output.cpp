@@ -1,5 +1,5 @@
 // The number of tokens in the place of the output.
-// expect: the fourth argument, the output, must hold floats
+// expect: the output, y or ys, must hold floats
 // expect: argument<int>
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // All logits in one std::vector<float>.
-// expect: the fourth argument, the output, must hold floats
+// expect: the output, y or ys, must hold floats
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // A constant sequence of outputs.
-// expect: the fourth argument, the output, must not be const
+// expect: the output, y or ys, must not be const
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // Logits in a std::vector.
-// expect: the fourth argument, the output, must hold floats
+// expect: the output, y or ys, must hold floats
 // expect: std::span<float, n>(vector)
 #include "given.hpp"
 

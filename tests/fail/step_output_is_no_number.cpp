@@ -1,5 +1,5 @@
 // A number as the output.
-// expect: the fourth argument, the output, must hold floats
+// expect: the output, y or ys, must hold floats
 // expect: argument<int>
 #include "given.hpp"
 

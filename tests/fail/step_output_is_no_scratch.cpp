@@ -1,5 +1,5 @@
 // The scratch as the output.
-// expect: the fourth argument, the output, must hold floats
+// expect: the output, y or ys, must hold floats
 #include "given.hpp"
 
 void use() {

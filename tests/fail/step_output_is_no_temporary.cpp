@@ -1,5 +1,5 @@
 // An output that does not exist after the call.
-// expect: the output, must not be a temporary
+// expect: the output, y or ys, must not be a temporary
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // A span of constants as the output.
-// expect: the fourth argument, the output, must not be const
+// expect: the output, y or ys, must not be const
 #include "given.hpp"
 
 void use() {

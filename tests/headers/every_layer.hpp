@@ -6,6 +6,7 @@
 
 #include <krait.hpp>
 #include <krait/session.hpp>
+#include <krait/streams.hpp>
 
 namespace every_layer {
 
@@ -87,6 +88,19 @@ float use(const Layer& layer) {
   krait::Session<Layer, 2> chunked{layer};
   if constexpr (krait::Summarising<Layer>) sum += chunked.prefill(xs)[0];
   chunked.reset();
+  krait::Streams<Layer, 3> streams{layer};
+  const std::array ids{streams.join(), streams.join()};
+  const std::array inputs{xs[0], xs[1]};
+  const std::array sequences{xs, xs};
+  krait::Tensor<float, 2, Layer::d_out> each{};
+  streams.step(ids, inputs, each);
+  if constexpr (krait::Summarising<Layer>) {
+    streams.prefill(ids, sequences, each);
+  } else {
+    krait::Tensor<float, 2, 5, Layer::d_out> of_each_token{};
+    streams.prefill(ids, sequences, of_each_token);
+  }
+  sum += each[1][0] + static_cast<float>(streams.leave(0));
   krait::Sampler sampler{.temperature = 0.7f, .seed = krait::key(1)};
   krait::FilteredSampler<Layer::d_out> filtered{
       .temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
@@ -98,7 +112,7 @@ float use(const Layer& layer) {
                 noexcept(krait::prefill(layer, state, xs, ys, scratch)) && noexcept(krait::forward(layer, xs)) &&
                 noexcept(session.step(xs[1])) && noexcept(krait::sample(y, sampler)) && noexcept(krait::sample(y, filtered)) &&
                 noexcept(krait::log_probability(y, 0)) && noexcept(krait::apply_penalties(y, recent, penalties)) &&
-                noexcept(krait::is_finite(state)));
+                noexcept(krait::is_finite(state)) && noexcept(streams.join()) && noexcept(streams.step(ids, inputs, each)));
   return sum + static_cast<float>(krait::sample(y, sampler) + krait::sample(y, filtered));
 }
 

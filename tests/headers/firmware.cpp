@@ -1,5 +1,5 @@
 // A firmware program that uses the library: step, prefill and forward for a language model, a block and a stack that pools,
-// sampling, an image viewed in place and a saved state. With KRAIT_IMAGE defined it has a main function.
+// streams, sampling, an image viewed in place and a saved state. With KRAIT_IMAGE defined it has a main function.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <krait.hpp>
 #include <krait/image.hpp>
 #include <krait/snapshot.hpp>
+#include <krait/streams.hpp>
 
 namespace {
 
@@ -36,6 +37,7 @@ constinit krait::State<Classifier> classifier_state{};
 constinit krait::Sampler sampler{};
 krait::Scratch<Model> scratch;
 krait::Scratch<Model, 4> prefill_scratch;
+krait::Streams<Classifier, 3> streams{classifier};
 
 std::size_t step_model(int token, std::span<float, 32> logits) {
   krait::step(model, state, token, logits, scratch);
@@ -57,6 +59,15 @@ std::size_t prefill_classifier(std::span<const krait::Tensor<float, 6>> xs, std:
   return krait::prefill(classifier, classifier_state, xs, y);
 }
 float forward_classifier(const krait::Tensor<float, 3, 6>& xs) { return krait::forward(classifier, xs)[0]; }
+
+std::size_t step_classifiers(const krait::Tensor<float, 2, 6>& xs, krait::Tensor<float, 2, 4>& ys) {
+  const std::array ids{streams.join(), streams.join()};
+  return streams.step(ids, xs, ys) && streams.leave(ids[0]) ? streams.size() : streams.full;
+}
+std::size_t prefill_texts(const std::array<std::array<int, 3>, 2>& texts, krait::Tensor<float, 2, 32>& logits) {
+  std::array<krait::State<Model>, 2> states{};
+  return krait::prefill_streams(model, states, texts, logits);
+}
 
 krait::Problem view_model(std::span<const std::byte> bytes, const krait::Image<Model>*& image) {
   return krait::view_image(bytes, image).problem;
@@ -82,6 +93,10 @@ int main() {
   sink = sink + static_cast<float>(prefill_block(rows, answers)) + forward_block(rows);
   step_classifier(std::span<const float, 6>(readings[0].data(), 6), scores);
   sink = sink + static_cast<float>(prefill_classifier(readings, scores)) + forward_classifier(readings) + logits[0] + scores[0];
+  krait::Tensor<float, 2, 6> both{};
+  krait::Tensor<float, 2, 4> both_scores{};
+  krait::Tensor<float, 2, 32> both_logits{};
+  sink = sink + static_cast<float>(step_classifiers(both, both_scores) + prefill_texts({}, both_logits)) + both_logits[1][0];
   const krait::Image<Model>* image = nullptr;
   save_state(snapshot);
   sink = sink + static_cast<float>(restore_state(snapshot.bytes(), 1)) + static_cast<float>(view_model(snapshot.bytes(), image));

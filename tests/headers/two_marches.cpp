@@ -12,6 +12,7 @@
 #include <krait/session.hpp>
 #include <krait/snapshot.hpp>
 #include <krait/step_by_layer.hpp>
+#include <krait/streams.hpp>
 #ifdef WITH_FILES
 #include <krait/image_file.hpp>
 #include <krait/load.hpp>
@@ -47,11 +48,17 @@ float use(const M& model, krait::Tensor<float, M::d_out>& y) {
   krait::StepByLayer by_layer{model, state};
   by_layer.begin(4);
   by_layer.finish(y);
+  krait::Streams<M, 2> streams{model};
+  const std::array ids{streams.join(), streams.join()};
+  krait::Tensor<float, 2, M::d_out> both;
+  streams.step(ids, std::array{5, 6}, both);
+  streams.prefill(ids, std::array{tokens, tokens}, both);
   krait::Sampler sampler{.temperature = 0.7f, .seed = krait::key(1)};
   krait::FilteredSampler<M::d_out> filtered{
       .temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
   krait::apply_penalties(y, tokens, {.repetition = 1.1f, .frequency = 0.1f, .presence = 0.1f});
-  const auto drawn = krait::sample(y, sampler) + krait::sample(y, filtered) + krait::is_finite(session.state());
+  const auto drawn = krait::sample(both[1], sampler) + krait::sample(y, sampler) + krait::sample(y, filtered) +
+                     krait::is_finite(session.state());
   return static_cast<float>(drawn) + krait::log_probability(y, 1) + krait::forward(model, tokens)[2][1];
 }
 }  // namespace

@@ -32,15 +32,7 @@ template <krait::Storage storage>
 bool write_models(std::FILE* file) {
   constexpr auto odd = krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3,
                                         .tied = false, .storage = storage};
-#ifdef WRITE_QUICK
-  constexpr bool stack = storage == krait::Storage::bf16 || storage == krait::Storage::f16, model = !stack;
-#else
-  constexpr bool stack = true, model = true;
-#endif
-  bool good = true;
-  if constexpr (model) good = write<krait::Mamba<krait::resolve(odd)>>(file);
-  if constexpr (stack) good = good && write<Classifier<storage>>(file);
-  return good;
+  return write<krait::Mamba<krait::resolve(odd)>>(file) && write<Classifier<storage>>(file);
 }
 
 }  // namespace

@@ -159,6 +159,62 @@ TEST_CASE("prefill gives the same outputs and state, to the bit, as single steps
   }
 }
 
+// Streams of one model: the state of each, alone and among the streams that are processed together.
+struct Streams {
+  Model& model;
+  std::vector<Bytes> alone, together;
+
+  Streams(Model& m, std::size_t n) : model(m), alone(n, Bytes(m.subject.state_bytes)), together(alone) {}
+  std::vector<std::byte*> chosen(const std::vector<std::size_t>& ids) {
+    std::vector<std::byte*> states;
+    for (const std::size_t id : ids) states.push_back(together[id].data());
+    return states;
+  }
+};
+
+TEST_CASE("streams processed together have the bits of each stream alone, whichever streams join, leave or get outputs") {
+  for (const Subject& s : subjects()) {
+    INFO(s.name);
+    Model model(s, 1);
+    const Sequence xs(s, 2);
+    Draws draws(6);
+    Streams streams(model, length);
+    for (const std::size_t most : {1, 2, 3, 16, 17, 70}) {
+      std::vector<std::size_t> ids(length);
+      std::iota(ids.begin(), ids.end(), 0);
+      for (std::size_t i = 0; i < most; ++i) std::swap(ids[i], ids[i + draws.below(length - i)]);
+      ids.resize(most);
+      INFO(most << " streams");
+      // One token of each stream: stream i gets token i of the sequence.
+      const std::size_t wanted = draws.below(most + 1);
+      Rows each(s, length), ys(s, length);
+      for (std::size_t i = 0; i < most; ++i) model.step(streams.alone[ids[i]], xs.at(i), each.row(i));
+      s.step_streams(model.weights.data(), streams.chosen(ids).data(), most, xs.at(0), ys.row(0), wanted);
+      CHECK(same_rows(ys, each, wanted));
+      CHECK(Rows(s, length - wanted).bytes == [&] {
+        Rows rest(s, length - wanted);
+        std::memcpy(rest.row(0), ys.row(wanted), (length - wanted) * s.d_out * sizeof(float));
+        return rest.bytes;
+      }());
+      CHECK(streams.alone == streams.together);
+      // Sequences of different lengths, some empty, which together have at most `length` tokens.
+      std::vector<std::size_t> counts;
+      for (std::size_t i = 0, left = length; i < most; ++i, left -= counts.back())
+        counts.push_back(std::min(left, draws.below(2 * length / most + 2)));
+      Rows all(s, length), last(s, length), ragged(s, length);
+      std::size_t t = 0;
+      for (std::size_t i = 0; i < most; ++i)
+        for (std::size_t end = t + counts[i]; t < end; ++t) {
+          model.step(streams.alone[ids[i]], xs.at(t), all.row(t));
+          if (t + 1 == end) std::memcpy(last.row(i), all.row(t), s.d_out * sizeof(float));
+        }
+      s.prefill_streams(model.weights.data(), streams.chosen(ids).data(), counts, xs.at(0), ragged.row(0), most);
+      CHECK(ragged.bytes == (s.summarises ? last : all).bytes);
+      CHECK(streams.alone == streams.together);
+    }
+  }
+}
+
 TEST_CASE("a sequence split at random among several prefills gives the same bits as single steps, states included") {
   for (const Subject& s : subjects()) {
     INFO(s.name);

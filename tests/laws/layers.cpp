@@ -60,7 +60,8 @@ struct Max {
 struct Filter {
   KRAIT_PARAMS(Filter, (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
                (krait::Linear<LinearDims{.d_in = 3, .d_out = 8}>, linear_in), (krait::PositionalEmbedding<37, 8>, positions),
-               (krait::MambaBlock<block_bare>, mixer), (krait::Linear<LinearDims{.d_in = 8, .d_out = 1, .bias = true}>, linear_out));
+               (krait::MambaBlock<block_bare>, mixer),
+               (krait::Linear<LinearDims{.d_in = 8, .d_out = 1, .bias = true}>, linear_out));
 };
 }  // namespace
 

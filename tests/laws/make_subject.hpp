@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <krait.hpp>
+#include <krait/streams.hpp>
 #include <span>
 #include <utility>
 
@@ -70,6 +70,39 @@ struct Functions {
     const auto y = krait::forward(as<Model>(model), *static_cast<const std::array<In, length>*>(xs));
     std::memcpy(ys, &y, sizeof(y));
   }
+  static constexpr std::size_t streams_chunk = 16;
+  static std::unique_ptr<krait::StreamScratch<Model, streams_chunk>> dirty_scratch() {
+    auto scratch = std::make_unique<krait::StreamScratch<Model, streams_chunk>>();
+    std::memset(static_cast<void*>(scratch.get()), 0xFF, sizeof(*scratch));
+    return scratch;
+  }
+  static std::vector<State*> states_of(std::byte* const* states, std::size_t n) {
+    std::vector<State*> pointers;
+    for (std::size_t i = 0; i < n; ++i) pointers.push_back(&as<State>(states[i]));
+    return pointers;
+  }
+  static void step_streams(const std::byte* model, std::byte* const* states, std::size_t n, const void* xs, float* ys,
+                           std::size_t outputs) {
+    const auto scratch = dirty_scratch();
+    krait::step_streams(as<Model>(model), states_of(states, n), inputs(xs, n), rows(ys, outputs), *scratch);
+  }
+  static void prefill_streams(const std::byte* model, std::byte* const* states, const std::vector<std::size_t>& counts,
+                              const void* xs, float* ys, std::size_t outputs) {
+    const auto scratch = dirty_scratch();
+    std::vector<std::span<const In>> sequences;
+    std::vector<std::span<Out>> every_output;
+    std::size_t first = 0;
+    for (const std::size_t count : counts) {
+      sequences.push_back(inputs(static_cast<const In*>(xs) + first, count));
+      every_output.push_back({reinterpret_cast<Out*>(ys) + first, count});
+      first += count;
+    }
+    const auto pointers = states_of(states, counts.size());
+    if constexpr (krait::Summarising<Model>)
+      krait::prefill_streams(as<Model>(model), pointers, sequences, rows(ys, outputs), *scratch);
+    else
+      krait::prefill_streams(as<Model>(model), pointers, sequences, every_output, *scratch);
+  }
 };
 
 template <class Model, Chunks chunks = usual_chunks>
@@ -94,6 +127,8 @@ Subject subject(std::string name, std::size_t d_conv = 1) {
   s.step_alone = F::step_alone;
   s.prefill_alone = F::prefill_alone;
   s.forward = F::forward;
+  s.step_streams = F::step_streams;
+  s.prefill_streams = F::prefill_streams;
   [&]<std::size_t... i>(std::index_sequence<i...>) {
     ((s.prefill[i] = F::template prefill<chunks[i]>, s.prefill_last[i] = F::template prefill_last<chunks[i]>,
       s.scratch_bytes = std::max(s.scratch_bytes, sizeof(krait::Scratch<Model, chunks[i]>))),

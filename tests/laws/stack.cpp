@@ -147,7 +147,7 @@ void check_activation(F wanted) {
   CHECK(std::fabs(double{y[2]} - at_minus_infinity) < 1e-7);
 }
 
-TEST_CASE("an activation layer applies its function to every channel; NaN gives NaN, and an infinity the function's limit") {
+TEST_CASE("an activation layer applies its function to every channel, and propagates NaN and infinities as the function does") {
   const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
   check_activation<krait::Relu>([](double x) { return std::fmax(x, 0.0); });
   check_activation<krait::Silu>([&](double x) { return x * sigmoid(x); });
@@ -165,7 +165,8 @@ void check_positions(double largest_rounding) {
   krait::PositionalEmbedding<5, 21, storage> positions;
   krait::convert(exact, positions);
   for (std::size_t i = 0; i < 5 * 21; ++i)
-    CHECK(std::fabs(double{positions.weight.get(i / 21, i % 21)} - double{exact.weight.get(i / 21, i % 21)}) <= largest_rounding);
+    CHECK(std::fabs(double{positions.weight.get(i / 21, i % 21)} - double{exact.weight.get(i / 21, i % 21)}) <=
+          largest_rounding);
   const auto xs = drawn_rows<21>(1.0f);
   const auto ys = through(positions, xs);
   for (std::size_t i = 0; i < length * 21; ++i) {
@@ -175,7 +176,7 @@ void check_positions(double largest_rounding) {
   }
 }
 
-TEST_CASE("PositionalEmbedding adds row t of its weight to token t, and the last row to tokens behind it") {
+TEST_CASE("PositionalEmbedding adds row t of its weight to token t, and the last row to all later tokens") {
   check_positions<krait::Storage::f32>(0);
   check_positions<krait::Storage::bf16>(0x1p-10);
   check_positions<krait::Storage::f16>(0x1p-13);

@@ -85,7 +85,7 @@ TEST_CASE("is_finite calls the function is_finite of a user's State, and accepts
   STATIC_REQUIRE(krait::is_finite(krait::NoState{}));
 }
 
-TEST_CASE("is_finite reads the largest values of MaxPool: -infinity is fresh, +infinity and NaN are not finite") {
+TEST_CASE("is_finite accepts the -infinity of a fresh MaxPool state, and rejects +infinity and NaN in it") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   using Pool = krait::MaxPool<3>;
   krait::Tensor<float, 3> y;

@@ -20,7 +20,8 @@ REFERENCE = HERE.parent / "data" / "reference"
 
 
 def check(compiler, files):
-    """Runs check and returns its exit code and a dictionary: file name -> the line that check printed for it."""
+    """Runs the script check, and returns its exit code and a dictionary from file names to the lines that check printed for
+    them."""
     done = subprocess.run([HERE / "check", "--compiler", compiler, "--flags", "-march=native -O0", *files],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout, end="")
@@ -44,7 +45,7 @@ def changed(source, path, change):
 
 
 def damage_output(header, data):
-    """Adds 1e-3 to the last expected output."""
+    """Adds 1e-3 to the last expected output of a reference vector."""
     at = header["output"]["data_offsets"][1] - 4
     (value,) = struct.unpack_from("<f", data, at)
     struct.pack_into("<f", data, at, value + 1e-3)
@@ -141,7 +142,8 @@ def main():
         stack = HERE / "odd" / "stack_max.safetensors"
         order = metadata(order="into,rms_norm(norm),mean,layer_norm(norm_f),relu,head")
         files += [changed(stack, folder / "other_order.safetensors", order),
-                  changed(stack, folder / "no_order.safetensors", lambda header, data: header["__metadata__"].pop("order") and None)]
+                  changed(stack, folder / "no_order.safetensors",
+                          lambda header, data: header["__metadata__"].pop("order") and None)]
         files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
                   for name, (source, change, _) in NONSENSE.items()]
         code, lines = check(options.compiler, files)

@@ -49,7 +49,7 @@ inline double relative_error(std::span<const float> found, std::span<const doubl
   return error == 0 ? 0 : error / largest;
 }
 
-// Appends the SSM state h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state]. A stack's state has none.
+// Appends the SSM state h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state]. A stack has none.
 template <class S>
 void collect_h(const S& state, std::vector<float>& h) {
   if constexpr (requires { state.layers; }) {

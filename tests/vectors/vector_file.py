@@ -20,7 +20,7 @@ class File(Group):
         super().__init__("", tensors)
 
     def is_tied(self, embedding):
-        """Returns whether the file has no head, or a copy of the embedding as the head."""
+        """Returns whether a file has no output head, or a copy of the embedding as the output head."""
         head, embedding = self.tensors.get("lm_head.weight"), self.tensors[embedding]
         return head is None or (head.dtype == embedding.dtype and head.data == embedding.data)
 

@@ -67,6 +67,12 @@ concept VectorSequence = detail::Contiguous<T> && FloatVector<detail::element<T>
 
 namespace detail {
 
+// An argument of type T refers to memory that exists after the call: T is an lvalue reference, because the argument is not a
+// temporary, or the argument is a std::span.
+template <class T>
+inline constexpr bool exists_after_the_call = std::is_lvalue_reference_v<T> ||
+                                              std::ranges::enable_borrowed_range<std::remove_cvref_t<T>>;
+
 // True for the type of krait::no_output.
 template <class Out>
 inline constexpr bool is_no_output = std::is_same_v<std::remove_cvref_t<Out>, NoOutput>;

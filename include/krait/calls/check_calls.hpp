@@ -108,16 +108,24 @@ template <class Model, class Found>
 consteval bool output_vector() {
   if constexpr (!FloatVector<Found>) {
     static_assert(argument<Found>::is_float_vector,
-                  "krait: the fourth argument, the output, must hold floats and have a length known at compile time: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>(vector)");
+                  "krait: the output, y or ys, must hold floats and have a length known at compile time: krait::Tensor<float, n>, std::array, float[n] or std::span<float, n>(vector)");
     return false;
   } else if constexpr (std::is_const_v<detail::element<Found>>) {
-    static_assert(argument<detail::element<Found>>::is_writable, "krait: the fourth argument, the output, must not be const");
+    static_assert(argument<detail::element<Found>>::is_writable, "krait: the output, y or ys, must not be const");
     return false;
   } else {
     static_assert(got<detail::length_of<Found>>::template wants<Model::d_out>,
                   "krait: the output must hold d_out elements (logits: vocab_size)");
     return detail::length_of<Found> == Model::d_out;
   }
+}
+
+// Checks that an output, of type Out, is not a temporary.
+template <class Out>
+consteval bool output_exists() {
+  static_assert(argument<std::remove_reference_t<Out>>::template outlives_the_call<Out>,
+                "krait: the output, y or ys, must not be a temporary: its values would be lost");
+  return detail::exists_after_the_call<Out>;
 }
 
 // Checks the argument y of step or, if `several` is true, ys of prefill. A vector of d_out floats is accepted unless it is a
@@ -130,11 +138,8 @@ consteval bool output() {
     static_assert(argument<Model>::computes_something_for_its_output_alone,
                   "krait::no_output saves time only with a language model or a stack that pools: pass a vector for the output of other layers");
     return Summarising<Model>;
-  } else if constexpr (!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found> &&
-                       !std::ranges::enable_borrowed_range<std::remove_cv_t<Found>>) {
-    static_assert(argument<Found>::template outlives_the_call<Out>,
-                  "krait: the fourth argument, the output, must not be a temporary: its values would be lost");
-    return false;
+  } else if constexpr (detail::Contiguous<Found> && !detail::exists_after_the_call<Out>) {
+    return output_exists<Out>();
   } else if constexpr (several && VectorSequence<Found>) {
     return output_vector<Model, detail::element<Found>>();
   } else if constexpr (several && FloatVector<Found> && !Summarising<Model>) {

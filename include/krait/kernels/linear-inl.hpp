@@ -38,6 +38,9 @@ struct Weights {
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // columns (inputs) in one stored element
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations of a tile's loop over K
+  // The number of columns whose weights, in a panel `width` outputs wide, take 12 KiB: two such blocks fit in a first-level
+  // cache.
+  static constexpr std::size_t columns_of_block(std::size_t width) { return 12 * 1024 / (width * sizeof(Stored)) * columns; }
   static constexpr std::size_t accumulators = 1;  // accumulator registers that one vector of outputs requires
   // The largest number of tokens in a tile. With 16 registers, bf16 tiles have two tokens, because they broadcast two inputs of
   // each token at a time.
@@ -45,6 +48,8 @@ struct Weights {
   const Stored* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * rounds(K)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
+  // Returns the weights from an even column on, in a panel that is `width` outputs wide.
+  Weights columns_from(std::size_t column, std::size_t width) const { return {values + column / columns * width}; }
   float get(std::size_t output, std::size_t k, std::size_t width) const {
     return stored_column(values[k / columns * width + output], k % columns);
   }
@@ -103,10 +108,12 @@ inline constexpr float no_bias[strip_width] = {};
 
 // Computes one register tile of a linear layer: `tokens` tokens x `vectors` vectors of neighbouring outputs.
 //   y[t][o] = bias[o] + x[t][0] w[0][o] + x[t][1] w[1][o] + ...     one chain of multiply-adds
-// The outputs may span `panels` whole panels. A null bias means zero. If tokens > 1, prefetcher must not be null.
+// The outputs may span `panels` whole panels. A null bias means zero. If `resume` is true, the sums start from y instead of the
+// bias: they continue those of the columns before. If tokens > 1, prefetcher must not be null.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
-                            TokenSpan<const float> x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
+                            TokenSpan<const float> x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr,
+                            bool resume = false) {
   const Tag tag;
   constexpr std::size_t columns = Weights<storage>::columns;
 #ifdef KRAIT_CORTEX_M_FPU
@@ -119,7 +126,7 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   for (std::size_t v = 0; v < vectors; ++v) {
     const V start = bias ? load_vector(bias + v * lanes) : zero_start();
     KRAIT_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = start;
+    for (std::size_t t = 0; t < tokens; ++t) sum[t][v] = resume ? load_unaligned(y[t] + v * lanes) : start;
   }
   const auto* w = weights.values;
   const std::size_t to_next_panel = static_cast<std::size_t>(weights.panel(width, K).values - w);
@@ -167,12 +174,13 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// Returns a Prefetcher for the panel that follows w. Each of the current panel's `tiles` tiles prefetches an equal share of it.
+// Returns a Prefetcher for the weights that follow the K columns of the panel w. Each of the `tiles` tiles that read these
+// columns prefetches an equal share of as many weights.
 template <class W>
 HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
   const auto* next = reinterpret_cast<const char*>(w.panel(width, K).values);
-  return {next, static_cast<std::size_t>(next - from) / std::max<std::size_t>(tiles * W::rounds(K), 1)};
+  return {next, ceil_div(static_cast<std::size_t>(next - from), std::max<std::size_t>(tiles * W::rounds(K), 1))};
 }
 
 // Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. The few sums of
@@ -185,9 +193,10 @@ inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t output
 
 // Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
 // `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first, smaller ones process the
-// remaining tokens.
-template <std::size_t most_tokens, std::size_t outputs, class W, class X>
-HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
+// remaining tokens. `resume` is passed to linear_tile.
+template <std::size_t most_tokens, std::size_t outputs, class W, class X, class... Resume>
+HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n,
+                             Resume... resume) {
   constexpr std::size_t tokens = tokens_in_tile(most_tokens, outputs, W::accumulators);
   constexpr std::size_t vectors = tile_vectors(tokens, outputs, W::accumulators);
   [[maybe_unused]] Prefetcher prefetcher{};
@@ -196,17 +205,34 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
   for (; t + tokens <= n; t += tokens)
     for (std::size_t o = 0; o < outputs; o += vectors * lanes)
       linear_tile<tokens, vectors>(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t),
-                                   {y[t] + o, y.stride}, &prefetcher);
+                                   {y[t] + o, y.stride}, &prefetcher, resume...);
   if constexpr (tokens > 1) {
-    if (t < n) linear_panel<tokens / 2, outputs>(w, width, K, bias, x.from(t), y.from(t), n - t);
+    if (t < n) linear_tiles<tokens / 2, outputs>(w, width, K, bias, x.from(t), y.from(t), n - t, resume...);
   }
+}
+
+// Computes the same outputs as linear_tiles. Tokens of several tiles read the same weights: then the columns are processed in
+// blocks whose weights stay in the first-level cache for all tiles, and the sums are kept in y from one block to the next. On a
+// Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without blocks.
+template <std::size_t most_tokens, std::size_t outputs, class W, class X>
+HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
+  if constexpr (most_tokens > 1 && requires { W::columns_of_block(width); }) {
+    if (n > most_tokens) {
+      const std::size_t block = W::columns_of_block(width);
+      for (std::size_t k = 0; k < K; k += block)
+        linear_tiles<most_tokens, outputs>(w.columns_from(k, width), width, std::min(block, K - k), bias, x.from_channel(k), y,
+                                           n, k > 0);
+      return;
+    }
+  }
+  linear_tiles<most_tokens, outputs>(w, width, K, bias, x, y, n);
 }
 
 // Computes y[t] = W x[t] + bias for n tokens and all outputs of the last panel, which is 16, 32, 48 or 64 outputs wide.
 template <std::size_t tokens, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
-  static_assert(panel_width == 4 * strip_width, "krait: the cases below cover panels of one to four strips of 16 outputs");
+  static_assert(panel_width == 4 * strip_width, "krait: the kernels handle only panels of one to four strips of 16 outputs");
   switch (width / strip_width) {
     case 1: return linear_panel<tokens, 1 * strip_width>(w, 1 * strip_width, K, bias, x, y, n);
     case 2: return linear_panel<tokens, 2 * strip_width>(w, 2 * strip_width, K, bias, x, y, n);
@@ -253,34 +279,36 @@ inline constexpr std::size_t longest_of_two_panels = 256;
 
 // Computes y[t] = W x[t] + bias for n tokens and the outputs [first, first + outputs) of a weight matrix [N, K]. N includes the
 // padding, so N and `first` are multiples of 16. `outputs` is a multiple of 16 as well, except that the last outputs may leave
-// out up to 15 padding outputs, which are then not written to y. x and y must not overlap.
+// out up to 15 padding outputs, which are then not written to y. x and y must not overlap. Of these outputs, only those in
+// `part` are computed, which counts from `first`; its bounds are multiples of 16 or `outputs`.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
-                            std::size_t n) {
-  const std::size_t end = first + outputs;
-  std::size_t o = first;
+                            std::size_t n, Range part) {
+  const std::size_t end = first + outputs, stop = first + part.end;
+  std::size_t o = first + part.begin;
   const auto width = [&]() KRAIT_LAMBDA { return std::min(panel_width, N - o / panel_width * panel_width); };
   const auto from = [&]() KRAIT_LAMBDA { return w.panel(o / panel_width * panel_width, K).outputs_from(o % panel_width); };
   const auto bias_here = [&]() KRAIT_LAMBDA { return bias ? bias + o : nullptr; };
   const auto y_here = [&]() KRAIT_LAMBDA { return TokenSpan<float>{y.data + (o - first), y.stride}; };
   if constexpr (lanes == 1) {
-    for (std::size_t next; o < end; o = next) {
-      next = std::min(o / panel_width * panel_width + width(), end);
+    for (std::size_t next; o < stop; o = next) {
+      next = std::min(o / panel_width * panel_width + width(), stop);
       linear_some_outputs<outputs>(from(), width(), K, bias_here(), x, y_here(), next - o, n);
     }
   } else {
-    const auto strips_until = [&](std::size_t stop) KRAIT_LAMBDA {
-      for (; o < stop; o += strip_width) linear_panel<tokens, strip_width>(from(), width(), K, bias_here(), x, y_here(), n);
+    const auto strips_until = [&](std::size_t last) KRAIT_LAMBDA {
+      for (; o < last; o += strip_width) linear_panel<tokens, strip_width>(from(), width(), K, bias_here(), x, y_here(), n);
     };
-    if (o % panel_width != 0) strips_until(std::min(ceil_div(o, panel_width) * panel_width, end));
+    if (o % panel_width != 0) strips_until(std::min(ceil_div(o, panel_width) * panel_width, stop));
     if constexpr (tokens == 1 && two_panels<W>) {
-      for (; K <= longest_of_two_panels && o + 2 * panel_width <= end; o += 2 * panel_width)
+      for (; K <= longest_of_two_panels && o + 2 * panel_width <= stop; o += 2 * panel_width)
         for (std::size_t t = 0; t < n; ++t)
           linear_tile<1, 2 * panel_width / lanes, 2>(from(), panel_width, K, bias_here(), x.from(t), y_here().from(t));
     }
-    for (; o + panel_width <= end; o += panel_width)
+    for (; o + panel_width <= stop; o += panel_width)
       linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
-    if (o == end) return;
+    if (o == stop) return;
+    if (stop < end) return strips_until(stop);
     if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
     if constexpr (outputs % strip_width == 0) {
       strips_until(end);

@@ -16,7 +16,14 @@ struct TokenSpan {
   std::size_t stride;
   KRAIT_INLINE constexpr T* operator[](std::size_t t) const { return data + t * stride; }
   KRAIT_INLINE constexpr TokenSpan from(std::size_t t) const { return {data + t * stride, stride}; }
+  KRAIT_INLINE constexpr TokenSpan from_channel(std::size_t c) const { return {data + c, stride}; }
   KRAIT_INLINE constexpr TokenSpan<const T> as_const() const { return {data, stride}; }
+};
+
+// Range is a range of channels or of a layer's outputs: begin, begin + 1, ..., end - 1.
+struct Range {
+  std::size_t begin, end;
+  KRAIT_INLINE constexpr std::size_t size() const { return end - begin; }
 };
 
 // TokenBuffer is scratch memory for `tokens` tokens of `channels` floats. Each token is padded to a multiple of 16 floats.

@@ -61,6 +61,17 @@ struct NoScratch {
   static constexpr std::size_t chunk = tokens;
 };
 
+namespace detail {
+// The constants of the layer L, whose output has as many channels as its input and may overwrite the input. L makes the base
+// classes of different layers different types, so that empty base classes do not add padding to models.
+template <class L, std::size_t width>
+struct SameWidth {
+  static constexpr bool works_in_place = true;
+  static constexpr std::size_t d_in = width;
+  static constexpr std::size_t d_out = width;
+};
+}  // namespace detail
+
 // A layer or model, recognised by the members that every layer has.
 template <class T>
 concept Layer = requires {

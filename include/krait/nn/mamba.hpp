@@ -46,7 +46,7 @@ struct ModelFacts {
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, dims.d_model> x;               // the residual stream, shape [tokens, d_model]
-    typename Block::template Scratch<tokens> block;  // the layers use it one after the other
+    typename Block::template Scratch<tokens> block;  // a scratch that all layers use, one after the other
     [[no_unique_address]] typename Head::template Scratch<tokens> head;
   };
 };
@@ -81,6 +81,10 @@ template <ModelDims dims>
 struct Mamba<dims> : Mamba<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());
 };
+
+// A language model: krait::Mamba of any dims.
+template <class T>
+concept LanguageModel = requires { T::model_dims; };
 
 }  // namespace krait
 

@@ -36,7 +36,7 @@ struct PositionalEmbedding {
     (RowMatrix<max_tokens, d_model, storage>, weight));  // shape [max_tokens, d_model]
 
   struct State {
-    std::uint32_t position = 0;               // of the next token; at most max_tokens - 1
+    std::uint32_t position = 0;               // the position of the next token, at most max_tokens - 1
     std::array<std::uint32_t, 15> padding{};  // explicit padding, so that equal states have equal bytes
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept { return true; }

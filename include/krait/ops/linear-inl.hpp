@@ -9,6 +9,7 @@
 #include "krait/kernels/int8-inl.hpp"
 #include "krait/kernels/linear-inl.hpp"
 #include "krait/nn/linear.hpp"
+#include "krait/ops/sequences-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
@@ -27,32 +28,51 @@ HWY_INLINE Weights<storage> weights_of(const Panels<order, d_in, width, storage>
   else return {weight.data()};
 }
 
-// Computes y = weight x + bias for n tokens. Writes, for each token, the `outputs` outputs that start with number `first`. They
-// may include padding of the weight's rows if `out` has room for it. A null bias means zero. The scratch may belong to a layer
-// with more inputs.
-template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class Borrowed>
-HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, Borrowed& scratch,
-                             TokenSpan<const float> in, TokenSpan<float> out, std::size_t n, std::size_t first = 0) {
-  constexpr std::size_t tile = tokens < tile_tokens ? 1 : std::min(tile_tokens, Weights<storage>::most_tokens);
+// Returns the inputs x of n tokens in the form in which the kernels multiply them by `weight`: quantised, in the memory of the
+// scratch, if the weights are int8. The scratch may belong to a layer with more inputs.
+template <RowLayout order, std::size_t d_in, Storage storage, class Borrowed>
+HWY_INLINE auto inputs_for(const Matrix<order, d_in, storage>&, [[maybe_unused]] Borrowed& scratch, TokenSpan<const float> x,
+                           [[maybe_unused]] std::size_t n) {
   if constexpr (storage == Storage::int8) {
     const TokenSpan<std::int16_t> inputs{scratch.inputs.data(), padded(d_in)};
-    for (std::size_t t = 0; t < n; ++t) scratch.scales[t] = quantise_row(in[t], d_in, inputs[t]);
-    linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias,
-                               Quantised{inputs.as_const(), scratch.scales.data()}, out, first, n);
+    for (std::size_t t = 0; t < n; ++t) scratch.scales[t] = quantise_row(x[t], d_in, inputs[t]);
+    return Quantised{inputs.as_const(), scratch.scales.data()};
   } else {
-    linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias, in, out, first, n);
+    return x;
   }
 }
-template <std::size_t tokens, std::size_t outputs, LinearDims dims, RowLayout order, class Borrowed>
-HWY_INLINE void apply_linear(const Linear<dims, order>& layer, Borrowed& scratch, TokenSpan<const float> in, TokenSpan<float> out,
-                             std::size_t n, std::size_t first = 0) {
-  apply_weight<tokens, outputs>(layer.weight, bias_of(layer), scratch, in, out, n, first);
+
+// Computes y = weight x + bias for n tokens, whose inputs inputs_for has prepared. Of the `outputs` outputs that start with
+// number `first`, writes those in `part`, which counts from `first`. They may include padding of the weight's rows if `y` has
+// room for it. A null bias means zero.
+template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class X>
+HWY_INLINE void multiply(const Matrix<order, d_in, storage>& weight, const float* bias, X x, TokenSpan<float> y, std::size_t n,
+                         Range part, std::size_t first = 0) {
+  constexpr std::size_t tile = tokens < tile_tokens ? 1 : std::min(tile_tokens, Weights<storage>::most_tokens);
+  linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias, x, y, first, n, part);
 }
-template <std::size_t tokens, LinearDims dims, RowLayout order>
-HWY_INLINE void run(const Linear<dims, order>& layer, NoState&,
+
+// Computes the first `outputs` outputs of y = weight x + bias for n tokens. `state` is the state or the Sequences of the layer
+// that owns the weight: an executor divides the outputs among its threads.
+template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States,
+          class Borrowed>
+HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, const States& state,
+                             Borrowed& scratch, TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
+  const auto x = inputs_for(weight, scratch, in, n);
+  split(state, outputs, n * d_in * outputs, [&](Range part) KRAIT_LAMBDA {
+    multiply<tokens, outputs>(weight, bias, x, out, n, part);
+  });
+}
+template <std::size_t tokens, std::size_t outputs, LinearDims dims, RowLayout order, class States, class Borrowed>
+HWY_INLINE void apply_linear(const Linear<dims, order>& layer, const States& state, Borrowed& scratch,
+                             TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
+  apply_weight<tokens, outputs>(layer.weight, bias_of(layer), state, scratch, in, out, n);
+}
+template <std::size_t tokens, LinearDims dims, RowLayout order, StatesOf<Linear<dims, order>> States>
+HWY_INLINE void run(const Linear<dims, order>& layer, States& state,
                     typename Linear<dims, order>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
-  apply_linear<tokens, dims.d_out>(layer, scratch, in, out, n);
+  apply_linear<tokens, dims.d_out>(layer, state, scratch, in, out, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

@@ -17,13 +17,29 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Applies the final norm to n tokens x in place, and writes their logits to `out`. On boards this function is not inlined, so
 // that its stack frame and that of a block are not in use at the same time.
-template <std::size_t tokens, class Model>
-KRAIT_OWN_FRAME void run_head(const Model& model, Scratch<Model, tokens>& scratch, TokenSpan<float> x, TokenSpan<float> out, std::size_t n) {
+template <std::size_t tokens, class Model, class States>
+KRAIT_OWN_FRAME void run_head(const Model& model, const States& state, Scratch<Model, tokens>& scratch, TokenSpan<float> x,
+                              TokenSpan<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
   if constexpr (tokens == 1) n = 1;  // avoids a loop over tokens in the compiled code
   run<tokens>(model.backbone.norm_f, none, no_scratch, x.as_const(), x, n);
-  apply_weight<tokens, Model::vocab_size>(model.head(), nullptr, scratch.head, x.as_const(), out, n);
+  apply_weight<tokens, Model::vocab_size>(model.head(), nullptr, state, scratch.head, x.as_const(), out, n);
+}
+
+// Runs the embedding and the layers of the model on n tokens. Writes the residual stream to scratch.x.
+template <std::size_t tokens, ModelDims dims, StatesOf<Mamba<dims>> States, class Token>
+HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mamba<dims>::template Scratch<tokens>& scratch,
+                           const Token* in, std::size_t n) {
+  NoState none;
+  NoScratch<tokens> no_scratch;
+  const auto& backbone = model.backbone;
+  const TokenSpan<float> x = scratch.x.span();
+  run<tokens>(backbone.embedding, none, no_scratch, in, x, n);
+  for (std::size_t layer = 0; layer < dims.n_layers; ++layer) {
+    auto&& layer_state = part_of(state, [layer](auto& one) KRAIT_LAMBDA -> auto& { return one.layers[layer]; });
+    run<tokens>(backbone.layers[layer], layer_state, scratch.block, x.as_const(), x, n);
+  }
 }
 
 // Runs the model on n tokens. Writes the logits of no token, of the last token or of every token, as `emit` says.
@@ -31,16 +47,10 @@ template <std::size_t tokens, ModelDims dims, class Token>
 HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state,
                     typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,
                     std::size_t n, Emit emit) {
-  NoState none;
-  NoScratch<tokens> no_scratch;
-  const auto& backbone = model.backbone;
-  const TokenSpan<float> x = scratch.x.span();
-  run<tokens>(backbone.embedding, none, no_scratch, in, x, n);
-  for (std::size_t layer = 0; layer < dims.n_layers; ++layer)
-    run<tokens>(backbone.layers[layer], state.layers[layer], scratch.block, x.as_const(), x, n);
+  run_layers<tokens>(model, state, scratch, in, n);
   if (emit == Emit::nothing) return;
   const std::size_t first = emit == Emit::all ? 0 : n - 1;
-  run_head<tokens>(model, scratch, x.from(first), out, n - first);
+  run_head<tokens>(model, state, scratch, scratch.x.span().from(first), out, n - first);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

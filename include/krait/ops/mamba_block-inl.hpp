@@ -14,20 +14,33 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-template <std::size_t tokens, BlockDims dims>
-HWY_INLINE void run(const MambaBlock<dims>& block, typename MambaBlock<dims>::State& state,
+template <std::size_t tokens, BlockDims dims, StatesOf<MambaBlock<dims>> States>
+HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
                     typename MambaBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in, TokenSpan<float> out,
                     std::size_t n) {
   using Block = MambaBlock<dims>;
   const TokenSpan<float> x = scratch.x.span(), z = scratch.ssm.delta.span();
   constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);
-  apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, x, n);
-  apply_conv1d(block.conv1d, state.conv_state, x, n, Silu{});
-  apply_ssm<tokens>(block.ssm, state.ssm_state, scratch.ssm, scratch.linear, x, n);
+  // Computes the half of in_proj's outputs that starts with number `first`, and then `after`, for a part of the channels.
+  const auto project_in = [&](TokenSpan<float> to, std::size_t first, auto after) KRAIT_LAMBDA {
+    const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
+    split(state, channels, n * channels * dims.d_model, [&](Range part) KRAIT_LAMBDA {
+      multiply<tokens, channels>(block.in_proj.weight, bias_of(block.in_proj), u, to, n, part, first);
+      after(part);
+    });
+  };
+  project_in(x, 0, [&](Range part) KRAIT_LAMBDA {
+    each_sequence(state, n, [&](auto& one, std::size_t begin, std::size_t count) KRAIT_LAMBDA {
+      apply_conv1d(block.conv1d, one.conv_state, x.from(begin), count, part, Silu{});
+    });
+  });
+  auto&& ssm_state = part_of(state, [](auto& one) KRAIT_LAMBDA -> auto& { return one.ssm_state; });
+  apply_ssm<tokens>(block.ssm, ssm_state, scratch.ssm, scratch.linear, x, n);
   // z is computed after the recurrence, because it is stored in the memory of the recurrence's delta.
-  apply_linear<tokens, channels>(block.in_proj, scratch.linear, in, z, n, first_z);
-  for (std::size_t t = 0; t < n; ++t) gate_row(x[t], z[t], channels);
-  apply_linear<tokens, dims.d_model>(block.out_proj, scratch.linear, x.as_const(), out, n);
+  project_in(z, first_z, [&](Range part) KRAIT_LAMBDA {
+    for (std::size_t t = 0; t < n; ++t) gate_row(x[t] + part.begin, z[t] + part.begin, part.size());
+  });
+  apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, x.as_const(), out, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

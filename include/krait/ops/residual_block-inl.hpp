@@ -13,8 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-template <std::size_t tokens, BlockDims dims>
-HWY_NOINLINE void run(const ResidualBlock<dims>& block, typename ResidualBlock<dims>::State& state,
+template <std::size_t tokens, BlockDims dims, StatesOf<ResidualBlock<dims>> States>
+HWY_NOINLINE void run(const ResidualBlock<dims>& block, States& state,
                       typename ResidualBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                       TokenSpan<float> out, std::size_t n) {
   NoState none;

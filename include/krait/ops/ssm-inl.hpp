@@ -16,8 +16,8 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. Each token has its
 // channels padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
-template <std::size_t tokens, class Ssm, class Borrowed>
-HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
+template <std::size_t tokens, class Ssm, class States, class Borrowed>
+HWY_INLINE void apply_ssm(const Ssm& layer, States& states,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, TokenSpan<float> xy,
                           std::size_t n) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
@@ -25,7 +25,7 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
   const TokenSpan<float> x_dbl = scratch.x_dbl.span();
   const TokenSpan<float> delta = scratch.delta.span();
   constexpr std::size_t x_outputs = ceil_div(Ssm::C_start + C_rows, lanes) * lanes;
-  apply_linear<tokens, x_outputs>(layer.x_proj, linear_scratch, xy.as_const(), x_dbl, n);
+  apply_linear<tokens, x_outputs>(layer.x_proj, states, linear_scratch, xy.as_const(), x_dbl, n);
   if constexpr (Ssm::dt_b_c_eps > 0.0f) {
     for (std::size_t t = 0; t < n; ++t) {
       rms_norm_in_place(x_dbl[t], Ssm::dt_b_c_eps, Ssm::dt_rank);
@@ -33,24 +33,30 @@ HWY_INLINE void apply_ssm(const Ssm& layer, typename Ssm::State& state,
       rms_norm_in_place(x_dbl[t] + Ssm::C_start, Ssm::dt_b_c_eps, Ssm::d_state);
     }
   }
-  apply_linear<tokens, Ssm::DtProj::padded_out>(layer.dt_proj, linear_scratch, x_dbl.as_const(), delta, n);
-  for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t], channels);
-  selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
-                                    .D = layer.D.data(),
-                                    .h = state.h.data(),
-                                    .delta = delta.as_const(),
-                                    .B = {x_dbl.data + Ssm::B_start, x_dbl.stride},
-                                    .C = {x_dbl.data + Ssm::C_start, x_dbl.stride},
-                                    .x = xy.as_const(),
-                                    .y = xy,
-                                    .d_state = Ssm::d_state,
-                                    .tokens = n},
-                                   channels);
+  const auto dt = inputs_for(layer.dt_proj.weight, linear_scratch, x_dbl.as_const(), n);
+  split(states, channels, n * channels * (Ssm::dt_rank + 8 * Ssm::d_state), [&](Range part) KRAIT_LAMBDA {
+    multiply<tokens, channels>(layer.dt_proj.weight, bias_of(layer.dt_proj), dt, delta, n, part);
+    for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t] + part.begin, part.size());
+    each_sequence(states, n, [&](auto& state, std::size_t first, std::size_t count) KRAIT_LAMBDA {
+      const std::size_t first_state = part.begin * Ssm::d_state, B_C = Ssm::per_channel ? first_state : 0;
+      selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data() + first_state,
+                                        .D = layer.D.data() + part.begin,
+                                        .h = state.h.data() + first_state,
+                                        .delta = delta.from(first).from_channel(part.begin).as_const(),
+                                        .B = x_dbl.from(first).from_channel(Ssm::B_start + B_C).as_const(),
+                                        .C = x_dbl.from(first).from_channel(Ssm::C_start + B_C).as_const(),
+                                        .x = xy.from(first).from_channel(part.begin).as_const(),
+                                        .y = xy.from(first).from_channel(part.begin),
+                                        .d_state = Ssm::d_state,
+                                        .tokens = count},
+                                       part.size());
+    });
+  });
 }
 
-template <std::size_t tokens, SsmDims dims>
+template <std::size_t tokens, SsmDims dims, StatesOf<SelectiveStateSpaceModel<dims>> States>
 HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
-                    typename SelectiveStateSpaceModel<dims>::State& state,
+                    States& state,
                     typename SelectiveStateSpaceModel<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
   const TokenSpan<float> xy = scratch.xy.span();
@@ -59,14 +65,14 @@ HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.d_inner);
 }
 
-template <std::size_t tokens, SsmDims dims>
-HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, typename SelectiveStateSpace<dims>::State& state,
+template <std::size_t tokens, SsmDims dims, StatesOf<SelectiveStateSpace<dims>> States>
+HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, States& state,
                     typename SelectiveStateSpace<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
   const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
   apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
-  apply_linear<tokens, dims.d_model>(layer.out_proj, scratch.linear, xy.as_const(), out, n);
+  apply_linear<tokens, dims.d_model>(layer.out_proj, state, scratch.linear, xy.as_const(), out, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

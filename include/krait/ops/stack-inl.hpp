@@ -21,22 +21,47 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
   static_assert(requires(L layer) { layer.norm; layer.mixer; },
                 "krait::Stack<Parts>: a std::array member must consist of ResidualBlocks");
   for (std::size_t i = 0; i < count; ++i) {
-    run<tokens>(layers[i], states[i], scratch, in, out, n);
+    auto&& state = part_of(states, [i](auto& all) KRAIT_LAMBDA -> auto& { return all[i]; });
+    run<tokens>(layers[i], state, scratch, in, out, n);
     in = out.as_const();
   }
 }
 
 // Runs a Stack. Declared here, because a member that run_member runs may be a Stack itself.
-template <std::size_t tokens, class Parts, class In>
-HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
+template <std::size_t tokens, class Parts, StatesOf<Stack<Parts>> States, class In>
+HWY_INLINE void run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                     TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
+
+// Runs a layer with the states of one sequence or of several. A layer with state whose `run` accepts only a State, such as a
+// layer defined by a user, processes one sequence after the other. A pooling layer writes one output for each sequence.
+template <std::size_t tokens, class L, class States, class LayerScratch, class In, class... Emits>
+HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, In in, TokenSpan<float> out, std::size_t n,
+                         Emits... emit) {
+  if constexpr (!is_sequences<States> || requires { run<tokens>(layer, states, scratch, in, out, n, emit...); }) {
+    run<tokens>(layer, states, scratch, in, out, n, emit...);
+  } else if constexpr (std::is_empty_v<State<L>> && !Pooling<L>) {
+    State<L> none;
+    run<tokens>(layer, none, scratch, in, out, n, emit...);
+  } else {
+    std::size_t i = 0;
+    each_sequence(states, n, [&](auto& state, std::size_t first, std::size_t count) KRAIT_LAMBDA {
+      const auto to = out.from(Pooling<L> ? i++ : first);
+      if constexpr (std::is_empty_v<State<L>>) {
+        State<L> none;
+        run<tokens>(layer, none, scratch, in.from(first), to, count, emit...);
+      } else {
+        run<tokens>(layer, state, scratch, in.from(first), to, count, emit...);
+      }
+    });
+  }
+}
 
 // Runs one member of a Stack. On boards this function is not inlined, because the stack frame of a step would otherwise grow
 // with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
 KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratch& scratch, In in, TokenSpan<float> out,
                              std::size_t n, Emits... emit) {
-  run<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
+  run_each<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
 }
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
@@ -45,7 +70,8 @@ HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, L
 }
 
 // Runs member number i of a Stack. The first member reads the caller's input, every other one the buffer that member i - 1
-// wrote. The last member writes `out`. Sets n to 1 after a pooling member. Returns false if the members after it need not run.
+// wrote. The last member writes `out`. After a pooling member, n is the number of sequences. Returns false if the members after
+// it need not run.
 template <std::size_t tokens, std::size_t i, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float> out,
                                std::size_t& n, Emit emit) {
@@ -62,21 +88,24 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
     else run_member<tokens>(member, member_state, member_scratch, from(), to, n);
   };
   if constexpr (std::is_empty_v<krait::State<MemberFacts>>) {
-    krait::State<MemberFacts> none;
+    auto&& none = no_state(state);
     run_with(none);
   } else {
-    run_with(static_cast<krait::detail::Slot<i, krait::State<MemberFacts>>&>(state.members).object);
+    auto&& member_state = part_of(state, [](auto& one) KRAIT_LAMBDA -> auto& {
+      return static_cast<krait::detail::Slot<i, krait::State<MemberFacts>>&>(one.members).object;
+    });
+    run_with(member_state);
   }
   if constexpr (Pooling<MemberFacts>) {
-    n = 1;
+    n = sequences_in(state);
     return emit != Emit::nothing;
   } else {
     return true;
   }
 }
 
-template <std::size_t tokens, class Parts, class In>
-HWY_INLINE void run(const Stack<Parts>& stack, State<Stack<Parts>>& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
+template <std::size_t tokens, class Parts, StatesOf<Stack<Parts>> States, class In>
+HWY_INLINE void run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                     TokenSpan<float> out, std::size_t n, Emit emit) {
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
   [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {

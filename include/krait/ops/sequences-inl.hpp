@@ -1,0 +1,92 @@
+// Defines how layers that consist of other layers process one sequence or several with the same code: their state is a State or
+// Sequences, and the functions below accept both.
+#if defined(KRAIT_OPS_SEQUENCES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_SEQUENCES_INL_HPP
+#undef KRAIT_OPS_SEQUENCES_INL_HPP
+#else
+#define KRAIT_OPS_SEQUENCES_INL_HPP
+#endif
+
+#include "krait/kernels/simd-inl.hpp"
+#include "krait/layout/token_span.hpp"
+#include "krait/nn/sequences.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// Calls f(state, first, count) for each sequence of a call with n tokens: the sequence's state, the number of its first token
+// within the call, and the number of its tokens.
+template <class S, class F>
+HWY_INLINE void each_sequence(S& state, std::size_t n, F f) {
+  if constexpr (is_sequences<std::remove_const_t<S>>) {
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < state.count; ++i) {
+      f(state.state(i), first, state.segments[i].tokens);
+      first += state.segments[i].tokens;
+    }
+  } else {
+    f(state, std::size_t{0}, n);
+  }
+}
+
+// Returns the number of sequences of a call.
+template <class S>
+HWY_INLINE std::size_t sequences_in(const S& state) {
+  if constexpr (is_sequences<S>) return state.count;
+  else return 1;
+}
+
+// Returns a part of a state, `project(state)`, or of the states of all sequences.
+template <class S, class Project>
+HWY_INLINE decltype(auto) part_of(S& state, Project project) {
+  if constexpr (is_sequences<S>) {
+    auto& whole = state.state(0);
+    auto& part = project(whole);
+    const auto within = static_cast<std::size_t>(reinterpret_cast<std::byte*>(&part) - reinterpret_cast<std::byte*>(&whole));
+    return Sequences<std::remove_reference_t<decltype(part)>, std::remove_pointer_t<decltype(state.threads)>>{
+        state.segments, state.count, state.offset + within, state.threads};
+  } else {
+    return project(state);
+  }
+}
+
+// Returns the state that is passed to a layer without state: NoState, or the Sequences of the layer that contains it.
+template <class S>
+HWY_INLINE decltype(auto) no_state(S& state) {
+  if constexpr (is_sequences<S>) return (state);
+  else return NoState{};
+}
+
+// The number of multiply-adds from which an executor divides the work. Less work takes less time than starting threads.
+inline constexpr std::size_t least_to_divide = std::size_t{1} << 17;
+
+// Calls the function object `work` of type F, which is passed to an executor by its address.
+template <class F>
+void run_part(const void* work, std::size_t part) {
+  (*static_cast<const F*>(work))(part);
+}
+
+// Calls f(range) for ranges that together cover the channels 0, 1, ..., channels - 1: for one range that covers all, or, if
+// several sequences are processed with an executor, for one range on each thread. `work` is the number of multiply-adds. The
+// bounds are multiples of 16, except the last one. Every channel is computed in the same way in every range.
+template <class S, class F>
+HWY_INLINE void split(const S& state, std::size_t channels, [[maybe_unused]] std::size_t work, F f) {
+  if constexpr (requires { requires is_sequences<S> && !std::is_same_v<decltype(state.threads), OneThread*>; }) {
+    const std::size_t threads = state.threads->size();
+    const std::size_t unit = channels >= 2 * threads * panel_width ? panel_width : strip_width;
+    const std::size_t units = ceil_div(channels, unit), parts = std::min(threads, units);
+    if (parts > 1 && work >= least_to_divide) {
+      const auto part = [&](std::size_t i) KRAIT_LAMBDA {
+        f(Range{units * i / parts * unit, std::min(units * (i + 1) / parts * unit, channels)});
+      };
+      (*state.threads)(parts, Task{&part, &run_part<decltype(part)>});
+      return;
+    }
+  }
+  f(Range{0, channels});
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

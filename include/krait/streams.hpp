@@ -1,0 +1,167 @@
+// Defines step_streams and prefill_streams, which run a model on several sequences together, and Streams, an object that
+// contains the memory for them.
+#ifndef KRAIT_STREAMS_HPP
+#define KRAIT_STREAMS_HPP
+
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "krait.hpp"
+#include "krait/ops/streams-inl.hpp"
+
+namespace krait::inline KRAIT_BUILD {
+using HWY_NAMESPACE::prefill_streams;
+using HWY_NAMESPACE::step_streams;
+}  // namespace krait::inline KRAIT_BUILD
+
+namespace krait {
+
+// The primary template rejects a type that is not a layer or model.
+template <class Model, std::size_t capacity, std::size_t chunk = std::clamp<std::size_t>(capacity, 1, 16)>
+class Streams {
+  static_assert(check::streams_model<Model>());
+
+ public:
+  static constexpr std::size_t full = capacity;
+  explicit Streams(const Model&);
+  check::Rejected join();
+  check::Rejected leave(std::size_t);
+  check::Rejected contains(std::size_t);
+  check::Rejected size();
+  check::Rejected state(std::size_t);
+  check::Rejected step(const auto&...);
+  check::Rejected prefill(const auto&...);
+};
+
+// Streams runs a model on up to `capacity` sequences, which join and leave at any time. It contains their states and the
+// scratch, and refers to the model, which must outlive it.
+//   krait::Streams<Model, 100> streams{model};
+//   const std::size_t id = streams.join();     // a fresh sequence
+//   streams.step(ids, tokens, logits);         // one token of each of the streams in ids
+//   streams.leave(id);
+// `chunk` is the number of tokens that are processed at a time; a larger number is faster and needs a larger scratch. The size
+// of the object is about capacity * (state_bytes + 2 addresses) + stream_scratch_bytes. It allocates nothing.
+template <Layer Model, std::size_t capacity, std::size_t chunk>
+class Streams<Model, capacity, chunk> {
+  static_assert(check::got<capacity>::template at_least<1>, "krait::Streams<Model, capacity>: capacity must be at least 1");
+  static_assert(check::got<chunk>::template at_least<1>, "krait::Streams<Model, capacity, chunk>: chunk must be at least 1");
+
+ public:
+  // join() returns `full` if `capacity` streams have joined already.
+  static constexpr std::size_t full = capacity;
+
+  KRAIT_INLINE explicit Streams(const Model& model) noexcept : model_(&model) {}
+  explicit Streams(Model&&) = delete;  // the object must not refer to a temporary model
+
+  // Starts a sequence and returns its id, the smallest number below `capacity` that no other stream has; or `full`.
+  KRAIT_INLINE std::size_t join() noexcept {
+    std::size_t id = 0;
+    while (id < capacity && joined_[id]) ++id;
+    if (id < capacity) {
+      joined_[id] = true;
+      states_[id] = {};
+      ++size_;
+    }
+    return id;
+  }
+  // Ends a sequence, so that its id may be given to another one. Returns false if there is no such stream.
+  KRAIT_INLINE bool leave(std::size_t id) noexcept {
+    if (!contains(id)) return false;
+    joined_[id] = false;
+    --size_;
+    return true;
+  }
+  KRAIT_INLINE bool contains(std::size_t id) const noexcept { return id < capacity && joined_[id]; }
+  // The number of streams that have joined and not left.
+  KRAIT_INLINE std::size_t size() const noexcept { return size_; }
+  // The state of a stream, which must have joined. Assigning to it continues another sequence.
+  KRAIT_INLINE State<Model>& state(std::size_t id) noexcept { return states_[id]; }
+  KRAIT_INLINE const State<Model>& state(std::size_t id) const noexcept { return states_[id]; }
+
+  // Processes one token, xs[i], of each stream ids[i]. ids is an array, vector or span of different integers. Outputs and the
+  // executor are those of krait::step_streams. Returns false, and processes nothing, if an id is not that of a stream or if ids
+  // and xs have different sizes.
+  template <class Ids, class In, class Out, class... Threads>
+    requires(sizeof...(Threads) <= 1)
+  KRAIT_INLINE bool step(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
+    if constexpr (!check::stream_ids<const Ids>()) {
+      return false;
+    } else if constexpr (!check::step_streams<Model, Chosen&, const In, Out, StreamScratch<Model, chunk>, Threads...>()) {
+      return false;
+    } else {
+      if (!select(ids, std::size(xs))) return false;
+      const Chosen chosen{chosen_.data(), std::size(ids)};
+      krait::step_streams(*model_, chosen, xs, std::forward<Out>(ys), scratch_, executor...);
+      return true;
+    }
+  }
+
+  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false in the
+  // same cases as step.
+  template <class Ids, class In, class Out, class... Threads>
+    requires(sizeof...(Threads) <= 1)
+  KRAIT_INLINE bool prefill(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
+    if constexpr (!check::stream_ids<const Ids>()) {
+      return false;
+    } else if constexpr (!check::prefill_streams<Model, Chosen&, const In, Out, StreamScratch<Model, chunk>, Threads...>()) {
+      return false;
+    } else {
+      if (!select(ids, std::size(xs))) return false;
+      const Chosen chosen{chosen_.data(), std::size(ids)};
+      krait::prefill_streams(*model_, chosen, xs, std::forward<Out>(ys), scratch_, executor...);
+      return true;
+    }
+  }
+
+  // Reject calls of step and prefill with other numbers of arguments.
+  template <class... Arguments>
+    requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
+  check::Rejected step(const Arguments&...) noexcept {
+    static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
+                  "krait::Streams::step takes (ids, xs, ys), and then an executor");
+    return {};
+  }
+  template <class... Arguments>
+    requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
+  check::Rejected prefill(const Arguments&...) noexcept {
+    static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
+                  "krait::Streams::prefill takes (ids, xs, ys), and then an executor");
+    return {};
+  }
+
+ private:
+  using Chosen = std::span<State<Model>* const>;
+
+  template <class Ids>
+  KRAIT_INLINE bool select(const Ids& ids, std::size_t sequences) noexcept {
+    const std::size_t n = std::size(ids);
+    if (n != sequences || n > capacity) return false;
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto id = std::data(ids)[i];
+      if (std::cmp_less(id, 0) || !std::cmp_less(id, capacity) || !joined_[static_cast<std::size_t>(id)]) return false;
+      chosen_[i] = &states_[static_cast<std::size_t>(id)];
+    }
+    return true;
+  }
+
+  const Model* model_;
+  std::size_t size_ = 0;
+  std::array<bool, capacity> joined_{};
+  std::array<State<Model>*, capacity> chosen_{};  // the states of the streams of the current call
+  std::array<State<Model>, capacity> states_{};
+  StreamScratch<Model, chunk> scratch_;
+};
+
+}  // namespace krait
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
+
+#endif

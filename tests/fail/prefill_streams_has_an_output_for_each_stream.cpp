@@ -1,0 +1,11 @@
+// One vector for the outputs of several streams.
+// expect: ys must be an array, vector or span with one vector of d_out floats for each stream
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill_streams(model, states, texts, both_logits, stream_scratch);
+#else
+  krait::prefill_streams(model, states, texts, logits, stream_scratch);
+#endif
+}

@@ -1,0 +1,13 @@
+// All outputs of a stack that pools.
+// expect: a stack that pools gives one output for each stream: ys must have one vector for each stream
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  std::array<krait::Tensor<float, 3, 64>, 2> in{};
+  krait::prefill_streams(pooling, pooling_states, in, ys);
+#else
+  std::array<krait::Tensor<float, 3, 64>, 2> in{}, out;
+  krait::prefill_streams(pooling, pooling_states, in, out);
+#endif
+}

@@ -1,0 +1,14 @@
+// One argument too many.
+// expect: krait::prefill_streams takes (model, states, xs, ys), and then a scratch and an executor
+// expect: got<7>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::OneThread one;
+  krait::prefill_streams(model, states, texts, both_logits, stream_scratch, one);
+#else
+  krait::OneThread one;
+  krait::prefill_streams(model, states, texts, both_logits, stream_scratch, one, 7);
+#endif
+}

@@ -1,0 +1,11 @@
+// One vector for the outputs of several streams.
+// expect: ys must be an array, vector or span with one vector of d_out floats for each stream
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step_streams(model, states, tokens, both_logits, stream_scratch);
+#else
+  krait::step_streams(model, states, tokens, logits, stream_scratch);
+#endif
+}

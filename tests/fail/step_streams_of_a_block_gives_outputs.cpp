@@ -1,0 +1,11 @@
+// A block without outputs.
+// expect: krait::no_output saves time only with a language model or a stack that pools
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step_streams(block, block_states, xs, ys);
+#else
+  krait::step_streams(block, block_states, xs, krait::no_output);
+#endif
+}

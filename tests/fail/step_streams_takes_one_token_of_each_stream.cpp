@@ -1,0 +1,11 @@
+// Sequences in the place of tokens.
+// expect: xs, the token ids, must be an array, vector or span of integers
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::prefill_streams(model, states, texts, both_logits, stream_scratch);
+#else
+  krait::step_streams(model, states, texts, both_logits, stream_scratch);
+#endif
+}

@@ -1,0 +1,13 @@
+// Vectors of another length.
+// expect: every vector of xs must hold d_in elements
+// expect: got<48>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step_streams(block, block_states, xs, ys);
+#else
+  krait::Tensor<float, 2, 48> short_xs{};
+  krait::step_streams(block, block_states, short_xs, ys);
+#endif
+}

@@ -1,0 +1,12 @@
+// A number of threads in the place of an executor.
+// expect: the last argument, executor, must have executor.size()
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::OneThread one;
+  krait::step_streams(model, states, tokens, both_logits, stream_scratch, one);
+#else
+  krait::step_streams(model, states, tokens, both_logits, stream_scratch, 2);
+#endif
+}

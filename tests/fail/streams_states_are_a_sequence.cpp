@@ -1,0 +1,11 @@
+// One state for several streams.
+// expect: the second argument, states, must be an array, vector or span of krait::State<Model>
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step_streams(model, states, tokens, both_logits, stream_scratch);
+#else
+  krait::step_streams(model, state, tokens, both_logits, stream_scratch);
+#endif
+}

@@ -1,0 +1,11 @@
+// States of another model.
+// expect: the second argument, states, must be an array, vector or span of krait::State<Model> of this model
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::step_streams(model, states, tokens, both_logits, stream_scratch);
+#else
+  krait::step_streams(model, block_states, tokens, both_logits, stream_scratch);
+#endif
+}

@@ -1,0 +1,13 @@
+// No argument for the outputs.
+// expect: krait::Streams::step takes (ids, xs, ys), and then an executor
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::Streams<Model, 2> streams{model};
+  streams.step(std::array{0, 1}, tokens, both_logits);
+#else
+  krait::Streams<Model, 2> streams{model};
+  streams.step(std::array{0, 1}, tokens);
+#endif
+}
