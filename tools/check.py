@@ -78,7 +78,8 @@ class Expected:
                         "Compare order, activations, residuals, pooling and eps with the model's forward(); y is computed in "
                         "float32, in evaluation mode"
                         if kind == "f32"
-                        else "Give another --type, or a larger --tolerance"
+                        else "The model with f32 weights agrees, so this error is that of rounded weights. Give another "
+                        "--type, or a larger --tolerance if the task allows it"
                     ),
                 )
             print(printable(f"{text} (tolerance {limit:g})"))

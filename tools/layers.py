@@ -209,19 +209,24 @@ def mamba_layer(group, dt_b_c_eps=None):
     return Layer(group.path, component, dims, group.tensors)
 
 
-def positional_embedding(group):
-    """Learned positions: a Parameter or Embedding [max_tokens, d_model], also with an axis of 1 for the batch."""
-    name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
-    shape = group.tensors[name].shape if name in ("", "weight") else []
+def position_shape(shape):
+    """[max_tokens, d_model] for a tensor of this shape, or one with an axis of 1 for the batch; None for others."""
     extents = [extent for extent in shape[:-1] if extent != 1] or [1]
-    if len(shape) not in (2, 3) or len(extents) > 1 or 0 in shape:
+    return [*extents, shape[-1]] if len(shape) in (2, 3) and len(extents) == 1 and 0 not in shape else None
+
+
+def positional_embedding(group):
+    """Learned positions: an nn.Parameter or nn.Embedding."""
+    name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
+    shape = position_shape(group.tensors[name].shape) if name in ("", "weight") else None
+    if shape is None:
         raise Problem(
             f"--order: found positional({group.path}) with "
             f"{', '.join(f'{one or group.path} {tensor.shape}' for one, tensor in group.tensors.items())}, "
             "wanted one tensor [max_tokens, d_model] or [1, max_tokens, d_model]"
         )
-    dims = {"max_tokens": extents[0], "d_model": shape[-1]}
-    weight = Tensor(group.tensors[name].dtype, dims.values(), group.tensors[name].data)
+    weight = Tensor(group.tensors[name].dtype, shape, group.tensors[name].data)
+    dims = dict(zip(("max_tokens", "d_model"), shape))
     return Layer(group.path, "PositionalEmbedding", dims, {"weight": weight})
 
 

@@ -5,7 +5,7 @@ import itertools
 import re
 
 from checkpoint import Choice, is_language_model, language_model_parts
-from layers import KINDS, Group, Layer, dims_text, mamba_layer, refuse_foreign
+from layers import KINDS, Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
 from order import Order, parse
 from proposals import proposals
@@ -216,11 +216,10 @@ class Model:
     def make_stack(self):
         tensors = self.checkpoint.tensors
         loose = [name for name in tensors if "." not in name]
-        if loose and self.options.order is None:
+        if loose and self.options.order is None and not self.may_be_positions(loose):
             raise Problem(
-                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: write --order, where "
-                f"learned positions are positional({loose[0]}), or if forward() does not use it, skip it with "
-                f"--ignore {loose[0]}"
+                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
+                f"if forward() does not use it, skip it with --ignore {loose[0]}"
             )
         order = self.new_order()
         units = list(dict.fromkeys(name.split(".")[0] for name in tensors))
@@ -240,6 +239,16 @@ class Model:
         self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))
         if not any(layer.pools for layer in layers) and any(layer.has_state for layer in layers):
             self.notes.append("no pooling: an output for every token")
+
+    def may_be_positions(self, loose):
+        """Whether the tensors that belong to no layer have the shapes of learned positions that fit an order of layers."""
+        tensors = self.checkpoint.tensors
+        if any((position_shape(tensors[name].shape) or [1])[0] == 1 for name in loose):
+            return False
+        try:
+            return next(proposals(tensors), None) is not None
+        except Problem:
+            return False
 
     def make_parts(self, layers):
         """Members of the stack: equal residual blocks side by side become an array; names become C++ names."""

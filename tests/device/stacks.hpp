@@ -46,6 +46,8 @@ struct ManyParts {
     (Linear<32, 37, storage>, k),
     (Linear<37, 50, storage>, l),
     (krait::Gelu<50>, gelu),
+    (krait::PositionalEmbedding<5, 50, storage>, positions),
+    (krait::LayerNorm<krait::NormDims{.d_model = 50, .bias = true}>, layer_norm),
     (krait::MeanPool<50>, m),
     (Linear<50, 67, storage>, n),
     (Linear<67, 3, storage>, o));

@@ -628,7 +628,8 @@ def check_foreign(test):
     test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
     positions = {**CLASSIFIER, "pos": floats(1, 9, 4)}
     order = "proj,positional(pos),layers,norm_f,mean,head"
-    test.refuses("positions without --order", "positional(pos)", positions)
+    test.refuses("positions without --order", "--order 'proj,positional(pos),layers,norm_f,mean,head'", positions)
+    test.refuses("a loose tensor", "--ignore cls_token", {**CLASSIFIER, "cls_token": floats(1, 1, 4)})
     for shape in [1, 9, 4], [9, 4], [9, 1, 4]:
         model = test.takes(
             f"positions {shape}",
