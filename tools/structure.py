@@ -12,6 +12,7 @@ from proposals import proposals
 from safetensors_file import Problem
 
 COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
+ARRAYS = ["ResidualBlock", "Residual"]  # components that may be elements of an array in a stack
 MOST_COMMANDS = 8  # that a question lists
 
 
@@ -37,9 +38,6 @@ class Model:
             self.make_single()
         else:
             self.make_stack()
-        for layer in self.layers:
-            if lacking := layer.lacks():
-                raise Problem(lacking)
         if unused := self.config.unused():
             self.notes.append(f"{self.config.name}: keys that krait-pack does not use: {', '.join(unused)}")
         if self.config.content.get("residual_in_fp32") is False:
@@ -80,7 +78,7 @@ class Model:
     def note_assumptions(self, blocks):
         """Prints the assumptions about properties that a checkpoint without config.json does not contain."""
         facts = []
-        if self.eps_is_assumed and any(layer.has_norm() for layer in self.layers):
+        if self.eps_is_assumed and any({"eps", "norm_eps"} & {*one.dims} for layer in self.layers for one in layer.all()):
             facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
         if blocks and not self.config:
             facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")
@@ -235,8 +233,8 @@ class Model:
                 f"if forward() does not use it, skip it with --ignore {unused[0]}"
             )
         self.component = "Stack"
-        self.make_parts(layers)
-        self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))
+        self.layers, self.tensors = name_members(layers)
+        self.note_assumptions(any(one.component == "ResidualBlock" for layer in layers for one in layer.all()))
         if not any(layer.pools for layer in layers) and any(layer.has_state for layer in layers):
             self.notes.append("no pooling: an output for every token")
 
@@ -249,30 +247,6 @@ class Model:
             return next(proposals(tensors), None) is not None
         except Problem:
             return False
-
-    def make_parts(self, layers):
-        """Members of the stack: equal residual blocks side by side become an array; names become C++ names."""
-        self.layers, taken = [], set()
-        for key, run in itertools.groupby(
-            layers, lambda one: (one.component, repr(one.dims)) if one.component == "ResidualBlock" else id(one)
-        ):
-            run = list(run)
-            path = run[0].path
-            first = run[0]
-            parent, _, number = path.rpartition(".")
-            if first.component == "ResidualBlock" and (len(run) > 1 or number == "0"):
-                first.count = len(run)
-                path = parent if number.isdigit() else path
-            name = re.sub(r"[^A-Za-z0-9_]", "_", path) or ("pool" if first.pools else first.word or "block")
-            name = f"layer_{name}" if name[0].isdigit() else name
-            while name in taken or name in RESERVED:
-                name += "_"
-            taken.add(name)
-            first.member = name
-            self.layers.append(first)
-            for at, layer in enumerate(run):
-                stem = name if first.count is None else f"{name}.{at}"
-                self.tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
 
     def ask_order(self):
         """Rejects a stack without --order, and lists commands with the orders that fit, because tensors determine neither the
@@ -292,20 +266,83 @@ class Model:
                 f"{constant} auto dims = {dims_text(self.component, layer.dims, storage)};",
                 f"using Model = {layer.type('dims', storage)};",
             ]
-        lines, members = [], []
-        for layer in self.layers:
-            name = layer.member + "_dims"
-            if layer.component in KINDS:
-                lines.append(f"{constant} auto {name} = {dims_text(layer.component, layer.dims, storage)};")
-            members.append(f"({layer.type(name, storage)}, {layer.member})")
-        parts = ",\n    ".join(members)
-        return [*lines, f"struct Parts {{\n  KRAIT_PARAMS(Parts,\n    {parts});\n}};", "using Model = krait::Stack<Parts>;"]
+        lines = []
+        parts = Declarations(constant, storage, lines).members("Parts", self.layers)
+        return [*lines, f"using Model = krait::Stack<{parts}>;"]
 
     def describe(self):
         return ", ".join(
-            f"{getattr(layer, 'member', '')}{': ' if hasattr(layer, 'member') else ''}{layer.describe()}"
-            for layer in self.layers
+            f"{layer.member}{': ' if layer.member else ''}{layer.describe()}" for layer in self.layers
         )
+
+
+class Declarations:
+    """Writes C++ declarations of the dims and types of layers to `lines`."""
+
+    def __init__(self, constant, storage, lines):
+        self.constant, self.storage, self.lines = constant, storage, lines
+        self.parts = {}  # the structs of parts, by the layers that they declare
+
+    def members(self, name, layers):
+        """Declares a struct with the layers as members, unless an equal struct exists, and returns the struct's name."""
+        kinds = repr([(layer.member, layer.kind()) for layer in layers])
+        if kinds not in self.parts:
+            stem = name.removesuffix("Parts")
+            members = ",\n    ".join(f"({self.type(stem + layer.member, layer)}, {layer.member})" for layer in layers)
+            self.lines.append(f"struct {name} {{\n  KRAIT_PARAMS({name},\n    {members});\n}};")
+            self.parts[kinds] = name
+        return self.parts[kinds]
+
+    def type(self, name, layer):
+        """Returns the type of a member of a stack. Declarations that the type needs have names that start with `name`."""
+        if layer.component == "Residual":
+            if is_alone(layer.parts):
+                inner = self.type(name, layer.parts[0])
+            else:
+                inner = f"krait::Stack<{self.members(name + '_Parts', layer.parts)}>"
+            one = f"krait::Residual<{inner}>"
+        else:
+            if layer.component in KINDS:
+                self.lines.append(f"{self.constant} auto {name}_dims = {dims_text(layer.component, layer.dims, self.storage)};")
+            one = layer.type(f"{name}_dims", self.storage)
+        return one if layer.count is None else f"std::array<{one}, {layer.count}>"
+
+
+def is_alone(parts):
+    """Returns whether a Residual contains one layer, and not a stack."""
+    return len(parts) == 1 and parts[0].count is None
+
+
+def name_members(layers, root=""):
+    """Returns the members of a stack, and the tensors of their weights by name. Gives the members C++ names, which are their
+    paths within `root`. Equal residual blocks, or equal Residuals, side by side become an array."""
+    for layer in layers:
+        if layer.component == "Residual":
+            layer.parts, layer.params = name_members(layer.parts, layer.path)
+            if is_alone(layer.parts):
+                layer.params = layer.parts[0].params
+    members, tensors, taken = [], {}, set()
+    for _, run in itertools.groupby(layers, lambda one: one.kind() if one.component in ARRAYS else id(one)):
+        run = list(run)
+        first = run[0]
+        path = first.path.removeprefix(root + ".")
+        parent, _, number = path.rpartition(".")
+        siblings = [layer for layer in layers if layer.path.rpartition(".")[0] == first.path.rpartition(".")[0]]
+        if first.component in ARRAYS and (len(run) > 1 or (number == "0" and len(siblings) == 1)):
+            first.count = len(run)
+            path = parent if number.isdigit() else path
+        unnamed = "pool" if first.pools else first.word or ("residual" if first.component == "Residual" else "block")
+        name = re.sub(r"[^A-Za-z0-9_]", "_", path) or unnamed
+        name = f"layer_{name}" if name[0].isdigit() else name
+        name += "_" if name in RESERVED else ""
+        name = next(one for one in itertools.chain([name], (f"{name}_{at}" for at in itertools.count(2))) if one not in taken)
+        taken.add(name)
+        first.member = name
+        members.append(first)
+        for at, layer in enumerate(run):
+            stem = name if first.count is None else f"{name}.{at}"
+            tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
+    return members, tensors
 
 
 RESERVED = {
@@ -357,8 +394,18 @@ RESERVED = {
     "State",
     "Scratch",
     "Parts",
+    "Branch",
+    "buffers",
     "d_in",
     "d_out",
+    "First",
+    "Last",
+    "levels",
+    "members",
+    "multiply_adds",
+    "summarises",
+    "takes_tokens",
+    "works_in_place",
     "continue",
     "break",
     "export",
