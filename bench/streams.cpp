@@ -63,7 +63,8 @@ template <krait::ModelDims dims>
 void read_all(std::size_t n, std::size_t threads) {
   auto& work = Work<dims>::get();
   on_threads(threads, [&](std::size_t part) {
-    const std::size_t size = sizeof(*work.model.object) / threads / 64 * 64, states = n * sizeof(work.states.object[0][0]) / threads;
+    const std::size_t size = sizeof(*work.model.object) / threads / 64 * 64;
+    const std::size_t states = n * sizeof(work.states.object[0][0]) / threads;
     benchmark::DoNotOptimize(sum_of(reinterpret_cast<const char*>(work.model.object) + part * size, size));
     char* state = reinterpret_cast<char*>(work.states.object) + part * (states / 64 * 64);
     benchmark::DoNotOptimize(sum_of(state, states));
@@ -119,7 +120,8 @@ void add(const std::string& model, bool threads) {
   for (const std::size_t n : {1, 2, 4, 8, 16, 32, 64})
     for (std::size_t t = 1; t <= (threads && (n == 1 || n == 16) ? 2 : 1); ++t)
       add_one<dims>(model + " streams/" + std::to_string(n), n, n, n, t, [n](W& work, auto& executor) {
-        krait::step_streams(*work.model.object, work.some(n), work.first_tokens(n), *work.logits.object, *work.scratch, executor);
+        krait::step_streams(*work.model.object, work.some(n), work.first_tokens(n), *work.logits.object, *work.scratch,
+                            executor);
       });
   add_one<dims>(model + " chunks of 16", 1, 16, 16, 1, [](W& work, auto&) {
     const auto logits = std::span(work.logits.object->values).first(16);

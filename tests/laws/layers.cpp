@@ -85,7 +85,8 @@ std::vector<Subject> layers() {
   all.push_back(subject<krait::Stack<Max>>("Stack{Linear, LayerNorm, Gelu, 2 Residual{MambaBlock}, Relu, MaxPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));
-  all.push_back(subject<krait::Stack<Filter>>("Stack{Conv1d, Linear, PositionalEmbedding, Residual{..., Residual{...}}, Linear}", 6));
+  all.push_back(subject<krait::Stack<Filter>>(
+      "Stack{Conv1d, Linear, PositionalEmbedding, Residual{..., Residual{...}}, Linear}", 6));
   return all;
 }
 
