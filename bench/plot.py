@@ -62,12 +62,12 @@ def record(source, kept_in):
 
 
 def plain(axis):
-    """Numbers of a logarithmic axis as 10 or 1,000, not as powers."""
+    """Labels a logarithmic axis with numbers such as 10 or 1,000, not with powers."""
     axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,.10g}"))
 
 
 def roofline(speed):
-    """Every line and point is named in the legend, so that no label covers another."""
+    """Names every line and point in the legend, so that no label covers another."""
     benchmarks = speed["benchmarks"]
     figure, axes = plt.subplots(figsize=(8.2, 3.8), layout="constrained")
     left, right = 0.3, 90

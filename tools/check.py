@@ -1,4 +1,4 @@
-"""--check: compares the outputs of the packed model with those that PyTorch computed."""
+"""Implements krait-pack --check, which compares the outputs of the packed model with those that PyTorch computed."""
 
 import array
 import math
@@ -12,7 +12,8 @@ TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "f16": 1e-2, "int8": 5e-2}
 
 
 class Expected:
-    """Inputs x and outputs y of a model. x: [tokens, d_in] or ids [tokens], also with a batch axis before."""
+    """The inputs x and outputs y of a model for --check. x has the shape [tokens, d_in], or [tokens] for token ids, and may
+    have a batch axis before these axes."""
 
     def __init__(self, path, model):
         try:
@@ -55,12 +56,12 @@ class Expected:
             )
 
     def write_inputs(self, inputs, outputs):
-        """Writes x for the program, and returns the program's arguments."""
+        """Writes the inputs x to a file for the program, and returns the program's arguments."""
         inputs.write_bytes(self.inputs)
         return [inputs, str(self.length), outputs]
 
     def compare(self, outputs, storage, tolerance):
-        """Prints the largest errors, and rejects the model if one is above its tolerance."""
+        """Prints the largest errors of the outputs, and rejects the model if an error is above its tolerance."""
         for kind, name in {"f32": "f32", storage: "f32" if storage == "f32" else "packed"}.items():
             limit = TOLERANCES[kind] if tolerance is None or kind != storage else tolerance
             found = array.array("f", outputs.with_suffix("." + name).read_bytes())
@@ -77,7 +78,8 @@ class Expected:
                         "Compare order, activations, residuals, pooling and eps with the model's forward(); y is computed in "
                         "float32, in evaluation mode"
                         if kind == "f32"
-                        else "Give another --type, or a larger --tolerance"
+                        else "The model with f32 weights agrees, so this error is that of rounded weights. Give another "
+                        "--type, or a larger --tolerance if the task allows it"
                     ),
                 )
             print(printable(f"{text} (tolerance {limit:g})"))

@@ -1,5 +1,5 @@
-"""Opens a checkpoint in any of the forms in which people have them: a safetensors file, shards with an index, a folder of
-Hugging Face, a file of torch.save. Returns its tensors under names without wrappers, and its config.json."""
+"""Opens a checkpoint, which may be a safetensors file, shards with an index, a folder of Hugging Face, or a file of torch.save.
+Returns the tensors, under names without the prefixes of wrappers, and the content of config.json."""
 
 import ctypes
 import json
@@ -34,7 +34,8 @@ LANGUAGE_MODEL = {
 
 
 class Choice(Problem):
-    """A checkpoint that leaves a choice: the question, and the options that answer it, each as a list of words."""
+    """Raised if a checkpoint allows several models. Contains the question, and the options that answer it, each a list of
+    words."""
 
     def __init__(self, question, answers):
         super().__init__(question)
@@ -42,7 +43,7 @@ class Choice(Problem):
 
 
 class Checkpoint:
-    """Tensors by name, metadata, config.json if there is one, and the notes to print."""
+    """A checkpoint: its tensors by name, its metadata, its config.json if it has one, and the notes to print."""
 
     def __init__(self, tensors, metadata, config=None, config_name=None):
         self.tensors, self.metadata, self.config, self.config_name, self.notes = tensors, metadata, config, config_name, []
@@ -80,7 +81,7 @@ def open_checkpoint(path, options):
 
 
 def file_in(folder, notes):
-    """The checkpoint in a folder: model.safetensors, an index, or the only file of its kind."""
+    """Returns the path of the checkpoint in a folder, which is model.safetensors, an index, or the only file of its kind."""
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
     indices = [name for name in names if name.endswith(INDEX_SUFFIX)]
     for kind, suffixes in (("safetensors", (".safetensors",)), ("torch.save", TORCH_SUFFIXES)):
@@ -168,7 +169,7 @@ def read_torch(path, options):
 
 
 def state_dict(content, torch, key):
-    """The state dict in a checkpoint of a training program: the object itself, or the one under a key."""
+    """Returns the state dict in a checkpoint of a training program, which is the object itself or is stored under a key."""
 
     def is_state(value):
         return (

@@ -1,4 +1,5 @@
-"""The layers of a checkpoint: which layer a group of tensors is, its dims from their shapes, and its type in C++."""
+"""Determines the layers of a checkpoint: the kind of layer of a group of tensors, its dims from their shapes, and its C++
+type."""
 
 import math
 import re
@@ -21,8 +22,8 @@ STATELESS = (
 ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "gelu": "Gelu", "gelu_tanh": "GeluTanh", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
-# Layers of --order that this version of the library does not have.
-LACKING = {"Residual"}
+# The norms that a ResidualBlock and a language model may have: krait::NormKind.
+NORM_KINDS = {"RmsNorm": "krait::NormKind::rms", "LayerNorm": "krait::NormKind::layer"}
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
@@ -46,6 +47,7 @@ BLOCK_FIELDS = [
     "dt_bias",
     "out_bias",
     "norm_bias",
+    "norm",
     "dt_b_c_eps",
 ]
 FIELDS = {
@@ -70,7 +72,7 @@ FOREIGN = [
 
 
 class Group:
-    """The tensors of a layer by their names within it, and the layer's path."""
+    """The tensors of a layer, by their names within the layer, and the layer's path in the checkpoint."""
 
     def __init__(self, path, tensors):
         self.path, self.tensors = path, tensors
@@ -87,7 +89,8 @@ class Group:
         return {name.split(".")[0] for name in self.tensors}
 
     def shape(self, rest, *axes):
-        """The shape of a tensor that must be there, with as many axes as are named."""
+        """Returns the shape of a tensor. Rejects a missing tensor, and one whose number of axes differs from that of the
+        names."""
         if rest not in self.tensors:
             raise Problem(f"{self.name(rest)} is missing: wanted a tensor [{', '.join(axes)}]")
         shape = self.tensors[rest].shape
@@ -99,11 +102,13 @@ class Group:
 
 
 class Layer:
-    """A layer of a model: its component of the library, dims, and parameters {name within the layer: Tensor}."""
+    """A layer of a model: its component of the library, dims, and parameters {name within the layer: Tensor}. A Residual has
+    `parts`, the layers within it. `count` is the length of the array that the layer represents, or None; `member` is its C++
+    name within the stack."""
 
     def __init__(self, path, component, dims, params=None, word=None, parts=()):
         self.path, self.component, self.dims, self.params, self.word = path, component, dims, params or {}, word
-        self.parts, self.count = list(parts), None
+        self.parts, self.count, self.member = list(parts), None, ""
         width = dims.get("channels", dims.get("d_model", dims.get("d_inner")))
         self.d_in = dims.get("d_in", dims["d_inner"] if component.startswith("Selective") else width)
         self.d_out = dims.get("d_out", dims["d_inner"] if component == "SelectiveStateSpaceModel" else width)
@@ -112,31 +117,30 @@ class Layer:
         self.has_state = component not in STATELESS
         self.pools = component in POOLS.values()
 
-    def lacks(self):
-        """What the library lacks for this layer, or None."""
-        if self.component == "Residual" and "Residual" in LACKING:
-            inner = ", ".join(part.path or part.component for part in self.parts)
-            return (
-                f"{self.path or 'residual(...)'}: x + ... of {inner} is not supported: "
-                "Krait has x + MambaBlock(RmsNorm(x)) only"
-            )
-        return next(filter(None, (part.lacks() for part in self.parts)), None)
+    def all(self):
+        """Returns the layer and the layers within it."""
+        return [self, *(layer for part in self.parts for layer in part.all())]
 
-    def has_norm(self):
-        return "eps" in self.dims or "norm_eps" in self.dims or any(part.has_norm() for part in self.parts)
+    def kind(self):
+        """Returns a value that is equal for layers of the same C++ type."""
+        return self.component, repr(self.dims), self.word, self.count, [(part.member, part.kind()) for part in self.parts]
 
     def type(self, dims_name, storage):
+        """Returns the C++ type of one layer, of which a member may be an array. Residuals are not handled."""
         if self.component == "Embedding":
             return f"krait::Embedding<{self.dims['vocab_size']}, {self.dims['d_model']}, {storage}>"
+        if self.component == "PositionalEmbedding":
+            return f"krait::PositionalEmbedding<{self.dims['max_tokens']}, {self.dims['d_model']}, {storage}>"
         if self.pools:
             return f"krait::{self.component}<{self.d_out}>"
         if self.component == "Activation":
             return f"krait::{ACTIVATIONS[self.word]}<{self.d_out}>"
-        one = f"krait::{self.component}<{dims_name}>"
-        return one if self.count is None else f"std::array<{one}, {self.count}>"
+        return f"krait::{self.component}<{dims_name}>"
 
     def describe(self):
         sizes = " ".join(f"{name} {value}" for name, value in self.dims.items() if type(value) is int)
+        if self.parts:
+            sizes = ", ".join(part.describe() for part in self.parts)
         name = ACTIVATIONS[self.word] if self.component == "Activation" else self.component
         return f"{name}{'' if self.count is None else f' x {self.count}'} ({sizes})"
 
@@ -144,14 +148,15 @@ class Layer:
 def dims_text(component, dims, storage=None):
     """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
     kind = KINDS[component]
-    fields = [f".{name} = {str(dims[name]).lower()}" for name in FIELDS[kind] if name in dims]
+    values = {name: NORM_KINDS.get(value, str(value).lower()) for name, value in dims.items()}
+    fields = [f".{name} = {values[name]}" for name in FIELDS[kind] if name in dims]
     if storage is not None and component not in ("RmsNorm", "LayerNorm", "Conv1d"):
         fields.append(f".storage = {storage}")
     return f"krait::{kind}{{{', '.join(fields)}}}"
 
 
 def mamba_dims(group, component):
-    """Dims of a MambaBlock or selective state space. The loader compares every shape with them later."""
+    """Returns the dims of a MambaBlock or selective state space. The loader compares every shape with the dims later."""
     dims = {}
     if len(group.tensors.get("A_log", Tensor("", [0, 0], b"")).shape) == 1:
         raise Problem(
@@ -189,7 +194,8 @@ def mamba_dims(group, component):
 
 
 def mamba_layer(group, dt_b_c_eps=None):
-    """A MambaBlock, or a selective state space without its projections. dt_b_c_eps: of FalconMamba's norms of dt, B and C."""
+    """Returns a MambaBlock, or a selective state space without the projections of a block. `dt_b_c_eps` is the eps of
+    FalconMamba's norms of dt, B and C."""
     first = group.first()
     component = (
         "MambaBlock" if "in_proj" in first else "SelectiveStateSpace" if "out_proj" in first else "SelectiveStateSpaceModel"
@@ -200,9 +206,30 @@ def mamba_layer(group, dt_b_c_eps=None):
     return Layer(group.path, component, dims, group.tensors)
 
 
+def position_shape(shape):
+    """[max_tokens, d_model] for a tensor of this shape, or one with an axis of 1 for the batch; None for others."""
+    extents = [extent for extent in shape[:-1] if extent != 1] or [1]
+    return [*extents, shape[-1]] if len(shape) in (2, 3) and len(extents) == 1 and 0 not in shape else None
+
+
+def positional_embedding(group):
+    """Learned positions: an nn.Parameter or nn.Embedding."""
+    name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
+    shape = position_shape(group.tensors[name].shape) if name in ("", "weight") else None
+    if shape is None:
+        raise Problem(
+            f"--order: found positional({group.path}) with "
+            f"{', '.join(f'{one or group.path} {tensor.shape}' for one, tensor in group.tensors.items())}, "
+            "wanted one tensor [max_tokens, d_model] or [1, max_tokens, d_model]"
+        )
+    weight = Tensor(group.tensors[name].dtype, shape, group.tensors[name].data)
+    dims = dict(zip(("max_tokens", "d_model"), shape))
+    return Layer(group.path, "PositionalEmbedding", dims, {"weight": weight})
+
+
 def residual_block(path, norm, mixer):
-    """y = x + mixer(norm(x)), which is a component of the library."""
-    dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm_eps": norm.dims["eps"]}
+    """Returns a ResidualBlock, which computes y = x + mixer(norm(x))."""
+    dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm": norm.component, "norm_eps": norm.dims["eps"]}
     params = {f"norm.{name}": t for name, t in norm.params.items()} | {f"mixer.{name}": t for name, t in mixer.params.items()}
     if norm.dims["d_model"] != mixer.dims["d_model"]:
         raise Problem(
@@ -212,7 +239,7 @@ def residual_block(path, norm, mixer):
 
 
 def refuse_foreign(names):
-    """Names the layer that a tensor belongs to, if Krait does not have it."""
+    """Rejects a tensor of a layer that Krait lacks, with an error that names the layer."""
     for name in names:
         for pattern, layer in FOREIGN:
             if re.fullmatch(pattern, name):
@@ -220,7 +247,7 @@ def refuse_foreign(names):
 
 
 def scale_and_shift(norm):
-    """The factors and offsets that a BatchNorm in evaluation applies to each channel."""
+    """Returns the factors and offsets that a BatchNorm in evaluation mode applies to each channel."""
     channels, eps = norm.dims["d_model"], norm.dims["eps"]
     values = {name: norm.params[name].numbers(f"{norm.path}.{name}") for name in norm.params if name != "num_batches_tracked"}
     scale = [1 / math.sqrt(variance + eps) for variance in values["running_var"]]
@@ -231,7 +258,7 @@ def scale_and_shift(norm):
 
 
 def fold(norm, linear, norm_first):
-    """The Linear that equals a BatchNorm in evaluation and its neighbour."""
+    """Returns the Linear that equals a BatchNorm in evaluation mode and a Linear beside it, applied one after the other."""
     scale, shift = scale_and_shift(norm)
     d_in, d_out = linear.dims["d_in"], linear.dims["d_out"]
     weight = linear.params["weight"].numbers(f"{linear.path}.weight")
@@ -251,7 +278,7 @@ def fold(norm, linear, norm_first):
 
 
 def fold_batch_norms(layers, notes):
-    """Replaces each BatchNorm and the Linear before or behind it by one Linear."""
+    """Replaces each BatchNorm and the Linear before or after it by one Linear."""
     layers = list(layers)
     while norm := next((layer for layer in layers if layer.component == "BatchNorm"), None):
         at = layers.index(norm)

@@ -1,5 +1,5 @@
-"""What config.json decides about a model: of Hugging Face (model_type) or of mamba-ssm (ssm_cfg). A key that asks for something
-that Krait lacks, or that contradicts the tensors, is rejected by name."""
+"""Reads what config.json of Hugging Face (model_type) or mamba-ssm (ssm_cfg) specifies about a model. Rejects keys that select
+something that Krait lacks, or that contradict the tensors, with an error that names the key."""
 
 import math
 
@@ -90,7 +90,7 @@ class Config:
         self.require("model_type", MODEL_TYPES)
         self.require("hidden_act", ("silu", "swish"))
         self.require("quantization_config", ())
-        self.require("rms_norm", (True,))
+        self.require("rms_norm", (True, False))
         self.require("attn_layer_idx", ([],))
         self.require("attn_cfg", ({},))
         self.require("d_intermediate", (0,))
@@ -102,22 +102,27 @@ class Config:
             self.refuse("ssm_cfg.layer", self.ssm["layer"], "'Mamba1'")
 
     def eps(self, key, default=None):
-        """A number between 0 and 1, or `default` if the key is absent."""
+        """Returns the value of a key, which must be a number between 0 and 1, or `default` if the key is absent."""
         value = self.take(key, default)
         if value is not None and (type(value) not in (int, float) or not 0 < value < 1):
             self.refuse(key, value, "a number between 0 and 1")
         return value if value is None else float(value)
 
     def norm_eps(self):
-        """The eps of the norms, or None."""
+        """Returns the eps of the norms that config.json gives, or None."""
         return self.eps("layer_norm_epsilon" if "layer_norm_epsilon" in self.content else "norm_epsilon")
 
+    def norm_kind(self):
+        """The word of --norm for mamba-ssm's rms_norm, or None if the key is absent."""
+        value = self.take("rms_norm")
+        return None if value is None else "rms_norm" if value else "layer_norm"
+
     def dt_b_c_eps(self):
-        """The eps of FalconMamba's norms of dt, B and C, or None for other models."""
+        """Returns the eps of FalconMamba's norms of dt, B and C, or None for other models."""
         return self.eps("mixer_rms_eps", 1e-6) if self.content.get("model_type") == "falcon_mamba" else None
 
     def is_headless(self):
-        """Whether the file is a model without a head: True, False, or None if config.json has no architecture."""
+        """Returns whether config.json describes a model without a head, or None if it names no architecture."""
         names = self.take("architectures")
         name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
         if name is None:

@@ -7,15 +7,26 @@ import itertools
 import re
 
 from checkpoint import Choice
-from layers import ACTIVATIONS, NORMS, POOLS, Group, Layer, fold_batch_norms, mamba_layer, residual_block
+from layers import (
+    ACTIVATIONS,
+    NORM_KINDS,
+    NORMS,
+    POOLS,
+    Group,
+    Layer,
+    fold_batch_norms,
+    mamba_layer,
+    positional_embedding,
+    residual_block,
+)
 from safetensors_file import Problem, Tensor
 
-KINDS = {"linear", "embedding", "conv1d", *NORMS}
+KINDS = {"linear", "embedding", "positional", "conv1d", *NORMS}
 WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]
 
 
 class Node:
-    """A word of --order, and the nodes within its parentheses, or None."""
+    """A word of the option --order, and the list of nodes within its parentheses, or None without parentheses."""
 
     def __init__(self, word, inner=None):
         self.word, self.inner = word, inner
@@ -23,12 +34,19 @@ class Node:
     def words(self):
         return [self.word] if self.inner is None else [word for node in self.inner for word in node.words()]
 
+    def text(self):
+        return self.word if self.inner is None else f"{self.word}({','.join(node.text() for node in self.inner)})"
+
+    def star(self):
+        """Returns the beginning of the first name with *, up to the *, or None."""
+        return next((word[: word.index("*") + 1] for word in self.words() if "*" in word), None)
+
     def with_index(self, index):
         return Node(self.word.replace("*", index), self.inner and [node.with_index(index) for node in self.inner])
 
 
 def parse(text):
-    """The nodes of a text such as a,residual(b,c),mean."""
+    """Parses the value of --order, such as a,residual(b,c),mean, into nodes."""
     tokens = re.findall(r"[^\s,()]+|[(),]", text)
 
     def nodes(closing):
@@ -56,7 +74,7 @@ def parse(text):
 
 
 def starred(path):
-    """The path with * in the place of numbers, so that a note about all layers is printed once."""
+    """Returns a tensor's path with * instead of numbers, so that a note about all layers is printed once."""
     return re.sub(r"(?<=\.)\d+(?=\.)", "*", path)
 
 
@@ -71,7 +89,7 @@ def check_numbers(path, numbers):
 
 
 class Order:
-    """Makes layers of tensors as --order says."""
+    """Makes the layers of a model from tensors, in the order that the option --order gives."""
 
     def __init__(self, tensors, eps, dt_b_c_eps, norm_kind, notes):
         self.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes = tensors, eps, dt_b_c_eps, norm_kind, notes
@@ -91,11 +109,19 @@ class Order:
     def top(self):
         return list(dict.fromkeys(name.split(".")[0] for name in self.tensors))
 
-    def layers(self, nodes, in_residual=False):
-        """The layers of nodes, applied one after the other, with BatchNorms folded."""
+    def layers(self, nodes, in_residual=False, before=None):
+        """Returns the layers of nodes, which are applied one after the other, with each BatchNorm folded into a Linear.
+        `before` is the layer before them."""
         found, plain = [], set()  # plain: the layers for which --order states that they have a residual, or none
+        for one, other in zip(nodes, nodes[1:]):
+            if one.star() is not None and one.star() == other.star():
+                both = f"{one.text()},{other.text()}"
+                raise Problem(
+                    f"--order: found {both}, which applies all layers {one.star()} of the first group before those of the "
+                    f"second: wanted plain({both}) if each of {one.star()} applies both"
+                )
         for node in itertools.chain.from_iterable(map(self.repeated, nodes)):
-            made = self.of_node(node, found[-1] if found else None)
+            made = self.of_node(node, found[-1] if found else before)
             if node.word == "plain" or in_residual:
                 plain.update(map(id, made))
             found += made
@@ -103,7 +129,8 @@ class Order:
         return fold_batch_norms([layer for layer in found if layer.word != "identity"], self.notes)
 
     def repeated(self, node):
-        """The node, or if it has names with *, a copy for each number that names in the checkpoint have in the place of *."""
+        """Returns the node or, if it contains names with *, one copy for each number that replaces * in the names of the
+        checkpoint."""
         name = next((word for word in node.words() if "*" in word), None)
         if name is None:
             return [node]
@@ -115,13 +142,13 @@ class Order:
         return [node.with_index(number) for number in numbers]
 
     def of_node(self, node, before):
-        if node.word in ("residual", "plain") and node.inner is not None:
-            inner = (
-                self.layers(node.inner, True)
-                if node.word == "residual"
-                else [layer for one in node.inner for again in self.repeated(one) for layer in self.of_node(again, before)]
-            )
-            return [self.residual(inner)] if node.word == "residual" else inner
+        if node.word == "residual" and node.inner is not None:
+            return [self.residual(self.layers(node.inner, True, before))]
+        if node.word == "plain" and node.inner is not None:
+            inner = []
+            for again in itertools.chain.from_iterable(map(self.repeated, node.inner)):
+                inner += self.of_node(again, inner[-1] if inner else before)
+            return inner
         if node.inner is not None:
             if node.word not in KINDS:
                 raise Problem(
@@ -161,9 +188,11 @@ class Order:
             )
 
     def leaf(self, group, kind=None):
-        """The layer of a group of tensors without layers within it."""
+        """Returns the layer that a group of tensors belongs to, if the layer contains no other layers."""
         first, tensors = group.first(), group.tensors
         self.used.update(map(group.name, tensors))
+        if kind == "positional":
+            return positional_embedding(group)
         if "A_log" in first and kind is None:
             return mamba_layer(group, self.dt_b_c_eps)
         rank = len(tensors["weight"].shape) if "weight" in tensors else None
@@ -243,8 +272,10 @@ class Order:
                 break
             path.append(words[0])
         path = ".".join(path)
-        if [layer.component for layer in inner] == ["RmsNorm", "MambaBlock"]:
+        if len(inner) == 2 and inner[0].component in NORM_KINDS and inner[1].component == "MambaBlock":
             return residual_block(path, *inner)
+        if not inner:
+            raise Problem("--order: found residual(...) of identity, wanted a layer")
         for layer in inner:
             if layer.pools or layer.d_in is None:
                 raise Problem(
@@ -261,7 +292,8 @@ class Order:
         return made
 
     def check_neighbours(self, layers, plain):
-        """Rejects neighbours that are probably not what forward() does, and those whose widths differ."""
+        """Rejects neighbouring layers whose widths differ, or which a model's forward() is unlikely to apply one after the
+        other."""
         for before, here in zip(layers, layers[1:]):
             names = [layer.path or layer.word or "residual(...)" for layer in (before, here)]
             if getattr(before, "may_embed", False) and before is layers[0]:
@@ -295,7 +327,8 @@ class Order:
             pooled = layer if layer.pools else pooled
 
     def decide_embedding(self, layers, after):
-        """The first layer has a weight of rank 2 and no bias: a Linear or an Embedding, as its neighbour fits."""
+        """Decides whether the first layer, which has a weight of rank 2 and no bias, is a Linear or an Embedding, by the
+        width of the next layer."""
         (first, *_), (rows, columns) = layers, layers[0].params["weight"].shape
         if after.d_in == columns != rows:
             layers[0] = Layer(first.path, "Embedding", {"vocab_size": rows, "d_model": columns}, first.params)

@@ -2,23 +2,27 @@
 
 import itertools
 
-from layers import Group, mamba_layer
+from layers import Group, mamba_layer, position_shape
 from safetensors_file import Problem
 
 MOST_STEPS = 20_000
 
 
 class Unit:
-    """A layer, or several that belong together, in a proposed order: texts of which one is right, and its widths."""
+    """A layer, or several layers that belong together, in a proposed order: alternative texts for --order, and the input and
+    output widths."""
 
-    def __init__(self, texts, d_in, d_out, has_state=False, is_norm=False, is_bare=False):
+    def __init__(self, texts, d_in, d_out, has_state=False, is_norm=False, is_bare=False, is_position=False):
         self.texts, self.d_in, self.d_out = texts, d_in, d_out
-        self.has_state, self.is_norm, self.is_bare = has_state, is_norm, is_bare
+        self.has_state, self.is_norm, self.is_bare, self.is_position = has_state, is_norm, is_bare, is_position
 
 
 def units_of(group):
-    """The units of a group of tensors."""
+    """Returns the units of a proposed order that a group of tensors forms."""
     first, tensors = group.first(), group.tensors
+    if first == {""}:
+        _, d_model = position_shape(tensors[""].shape) or (None, None)
+        return [Unit([f"positional({group.path})"], d_model, d_model, is_position=True)] if d_model else []
     if "A_log" in first:
         layer = mamba_layer(group)
         return [Unit([group.path], layer.d_in, layer.d_out, True, is_bare=layer.component == "MambaBlock")]
@@ -38,11 +42,9 @@ def units_of(group):
     if weight is not None:
         return [Unit([group.path], weight.shape[0], weight.shape[0], True)]
     children = [
-        group.sub(word)
+        Group(group.name(word), {"": tensors[word]}) if word in tensors else group.sub(word)
         for word in sorted(first, key=lambda word: (not word.isdigit(), int(word) if word.isdigit() else 0, word))
     ]
-    if "" in tensors or any(not child.tensors for child in children):
-        return []
     found = [units_of(child) for child in children]
     if first == {"norm", "mixer"} and "norm.bias" not in tensors:
         (norm,), (mixer,) = (
@@ -56,7 +58,7 @@ def units_of(group):
 
 
 def numbered_units(group, children, found):
-    """Units of a ModuleList or Sequential: one if all children are alike, else the chain of them."""
+    """Returns the units of a ModuleList or Sequential: one unit if all children are alike, otherwise one for each child."""
     names = [
         [text.replace(child.path + ".", group.path + ".*.") for unit in units for text in unit.texts]
         for child, units in zip(children, found)
@@ -79,6 +81,9 @@ def numbered_units(group, children, found):
                 [f"{kind}({text},{block})" for kind in ("residual", "plain") for text in starred], mixer.d_in, mixer.d_out, True
             )
         ]
+    if all(one == names[0] for one in names) and (texts := feed_forward_texts(found[0])):
+        starred = [text.replace(children[0].path + ".", group.path + ".*.") for text in texts]
+        return [Unit(starred, found[0][0].d_in, found[0][0].d_in, True)]
     units = [unit for units in found for unit in units]
     if all(len(unit.texts) == 1 for unit in units) and all(a.d_out == b.d_in for a, b in zip(units, units[1:])):
         words = (
@@ -96,8 +101,28 @@ def numbered_units(group, children, found):
     return units
 
 
+def feed_forward_texts(units):
+    """Returns texts for a layer that consists of a block and a feed-forward network, each with a norm and a residual, or None
+    if the units are others. The network is one unit or two Linears. The first norm is taken for the block's."""
+    norms, blocks = [unit for unit in units if unit.is_norm], [unit for unit in units if unit.is_bare]
+    linears = [unit for unit in units if not (unit.is_norm or unit.has_state or unit.d_in is None)]
+    linears.sort(key=lambda unit: unit.d_in > unit.d_out)  # the Linear to more channels first
+    if (len(norms), len(blocks), len(units) - len(linears)) != (2, 1, 3) or len(linears) not in (1, 2):
+        return None
+    widths = {unit.d_in for unit in norms} | {blocks[0].d_in, blocks[0].d_out, linears[0].d_in, linears[-1].d_out}
+    if len(widths) != 1 or linears[0].d_out != linears[-1].d_in and len(linears) == 2:
+        return None
+    networks = linears[0].texts if len(linears) == 1 else [f"{linears[0].texts[0]},gelu,{linears[1].texts[0]}"]
+    return [
+        f"plain(residual({norms[0].texts[at]},{blocks[0].texts[0]}),residual({norms[1].texts[at]},{network}))"
+        for network in networks
+        for at in range(min(len(norm.texts) for norm in norms))
+    ]
+
+
 def orders_of(units):
-    """The orders in which each unit takes what the one before gives, as far as a search of MOST_STEPS steps finds them."""
+    """Returns the orders of units in which each unit's input width equals the output width of the unit before. The search ends
+    after MOST_STEPS steps."""
     steps = 0
 
     def search(chain, left):
@@ -106,15 +131,17 @@ def orders_of(units):
         if not left:
             yield chain
         for unit in left:
-            if steps < MOST_STEPS and (not chain or chain[-1].d_out == unit.d_in):
+            fits = chain[-1].d_out == unit.d_in if chain else not unit.is_position
+            if steps < MOST_STEPS and fits:
                 yield from search([*chain, unit], [other for other in left if other is not unit])
 
     return search([], units)
 
 
 def proposals(tensors):
-    """Texts for --order that fit the shapes: for each order of layers, each choice of pooling, norms and residuals."""
-    units = units_of(Group("", tensors))
+    """Returns the texts for --order that fit the shapes of tensors, for each order of layers and each choice of pooling, norms
+    and residuals."""
+    units = sorted(units_of(Group("", tensors)), key=lambda unit: not unit.is_position)  # as early as they fit
     if not units:
         return
     found = False

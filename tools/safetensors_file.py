@@ -8,12 +8,12 @@ import sys
 
 
 def printable(text):
-    """Printable ASCII only: a '?' replaces each control character and each other code point outside ASCII."""
+    """Returns a text in printable ASCII, where a '?' replaces each control character and each code point outside ASCII."""
     return "".join(c if " " <= c <= "~" else "?" for c in str(text))
 
 
 class Problem(Exception):
-    """A rejected file or option. The arguments are the lines of the message."""
+    """Raised for a rejected file or option. The arguments are the lines of the message."""
 
     def __str__(self):
         return "\n    ".join(map(printable, self.args))
@@ -72,7 +72,7 @@ OTHER_FORMATS = [
 
 
 class Tensor:
-    """A tensor as it is in a file: dtype, shape, and little-endian bytes in row-major order."""
+    """A tensor as a safetensors file stores it: the dtype, the shape, and little-endian bytes in row-major order."""
 
     def __init__(self, dtype, shape, data):
         self.dtype, self.shape, self.data = dtype, list(shape), data
@@ -85,7 +85,7 @@ class Tensor:
         return cls("F32", shape, values.tobytes())
 
     def numbers(self, name):
-        """All elements, in row-major order. `name` is for the message about an unsupported dtype."""
+        """Returns all elements of the tensor in row-major order. The message about an unsupported dtype contains `name`."""
         if self.dtype not in TYPE_CODES:
             raise Problem(
                 f"{name}: dtype is not supported: found {self.dtype or 'an empty string'}, "
@@ -136,7 +136,7 @@ def read(path):
 
 
 def entry_tensor(name, entry, data):
-    """The tensor of an entry of the header, after all checks of its form."""
+    """Checks the form of a header entry and returns its tensor."""
 
     def whole(values):
         return isinstance(values, list) and all(type(v) is int and 0 <= v < 2**64 for v in values)

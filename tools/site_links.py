@@ -13,7 +13,7 @@ LINK = re.compile(r"\]\(\.\./([\w./-]+)((?:#[\w-]+)?)\)")
 
 
 def linked_file(name):
-    """A folder's link leads to its README.md or its first file."""
+    """Returns the file that a link to a folder leads to on the site: the folder's README.md, or its first file."""
     path = ROOT / name
     if not path.is_dir():
         return name if path.is_file() else None
@@ -22,7 +22,7 @@ def linked_file(name):
 
 
 def site_path(name):
-    """Text files keep their names and get an ending that browsers show."""
+    """Returns the name of a text file on the site, with an ending that browsers display."""
     return f"{FOLDER}/{name}" + ("" if name.endswith(".svg") else ".txt")
 
 

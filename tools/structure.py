@@ -1,10 +1,12 @@
-"""The model of a checkpoint as C++ types: a language model, one layer, or a stack of layers as --order says."""
+"""Describes the model of a checkpoint as C++ types: a language model, one layer, or a stack of layers in the order of
+--order."""
 
 import itertools
 import re
 
 from checkpoint import Choice, is_language_model, language_model_parts
-from layers import KINDS, Group, Layer, dims_text, mamba_layer, refuse_foreign
+from declarations import Declarations, name_members
+from layers import Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
 from order import Order, parse
 from proposals import proposals
@@ -15,7 +17,8 @@ MOST_COMMANDS = 8  # that a question lists
 
 
 class Model:
-    """A checkpoint's model: layers, C++ declarations, and the tensors that the program loads, under the library's names."""
+    """The model of a checkpoint: its layers, their C++ declarations, and the tensors that the program loads, by the library's
+    names."""
 
     def __init__(self, checkpoint, options):
         self.checkpoint, self.options, self.notes = checkpoint, options, checkpoint.notes
@@ -25,6 +28,7 @@ class Model:
             raise Problem("found no tensors, wanted those of a model")
         refuse_foreign(checkpoint.tensors)
         self.set_eps()
+        self.set_norm_kind()
         names, top = checkpoint.tensors, {name.split(".")[0] for name in checkpoint.tensors}
         if "component" in checkpoint.metadata and checkpoint.metadata["component"] not in COMPONENTS:
             raise Problem(f"unknown component {checkpoint.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}")
@@ -34,24 +38,34 @@ class Model:
             self.make_single()
         else:
             self.make_stack()
-        for layer in self.layers:
-            if lacking := layer.lacks():
-                raise Problem(lacking)
         if unused := self.config.unused():
             self.notes.append(f"{self.config.name}: keys that krait-pack does not use: {', '.join(unused)}")
         if self.config.content.get("residual_in_fp32") is False:
             self.notes.append(f"{self.config.name}: residual_in_fp32 is false, but Krait's residuals are always float32")
 
     def set_eps(self):
-        """The norms' eps: --norm-eps, config.json, the metadata, or an assumption that is printed where norms exist."""
+        """Returns the eps of the norms, from --norm-eps, config.json or the metadata, or an assumed eps. The assumption is
+        printed if
+    the model has norms."""
         given = (self.options.norm_eps, self.config.norm_eps(), self.metadata_eps("norm_eps"), self.metadata_eps("eps"))
         found = next((eps for eps in given if eps is not None), None)
         self.eps_is_assumed = found is None
         self.eps = 1e-5 if found is None else found
         self.dt_b_c_eps = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
 
+    def set_norm_kind(self):
+        """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""
+        of_config, metadata = self.config.norm_kind(), self.checkpoint.metadata
+        of_file = metadata.get("norm", "rms_norm") if "component" in metadata else None
+        if of_file not in (None, "rms_norm", "layer_norm"):
+            raise Problem(f"metadata: norm: found {of_file!r}, wanted 'rms_norm' or 'layer_norm'")
+        self.norm_kind = self.options.norm or of_config or of_file
+        if of_config not in (None, self.norm_kind):
+            rms_norm = str(of_config == "rms_norm").lower()
+            raise Problem(f"--norm {self.norm_kind}: {self.config.name} has rms_norm {rms_norm}, wanted --norm {of_config}")
+
     def metadata_eps(self, key):
-        """A number of the file's metadata, or None."""
+        """Returns a number from the metadata of the checkpoint, or None if the metadata lacks it."""
         text = self.checkpoint.metadata.get(key)
         try:
             value = None if text is None else float(text)
@@ -62,16 +76,16 @@ class Model:
         return value
 
     def note_assumptions(self, blocks):
-        """Prints what a file without config.json does not contain."""
+        """Prints the assumptions about properties that a checkpoint without config.json does not contain."""
         facts = []
-        if self.eps_is_assumed and any(layer.has_norm() for layer in self.layers):
+        if self.eps_is_assumed and any({"eps", "norm_eps"} & {*one.dims} for layer in self.layers for one in layer.all()):
             facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
         if blocks and not self.config:
             facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")
         self.notes += [f"assumed: {fact}" for fact in facts]
 
     def make_single(self):
-        """One layer: a MambaBlock, a ResidualBlock or a selective state space."""
+        """Returns a model of one layer, which is a MambaBlock, a ResidualBlock or a selective state space."""
         order = self.new_order()
         group = Group("", self.checkpoint.tensors)
         loose = [
@@ -85,9 +99,6 @@ class Model:
                 f"if forward() does not use it, skip it with --ignore {loose[0]}"
             )
         if "mixer" in group.first():
-            if "norm.bias" in group.tensors and "component" not in self.checkpoint.metadata:
-                order.check_block_norm(group.sub("norm"))
-            order.norm_kind = order.norm_kind or "rms_norm"
             (layer,) = order.of_group(group)
         else:
             layer = mamba_layer(group, self.dt_b_c_eps)
@@ -97,10 +108,11 @@ class Model:
         self.note_assumptions(layer.component == "ResidualBlock")
 
     def new_order(self):
-        return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.options.norm, self.notes)
+        return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes)
 
     def make_language_model(self):
-        """Embedding, blocks, norm and head, under any of the names that language models have."""
+        """Returns a language model: an embedding, blocks, a norm and a head, under any of the names that language models
+        have."""
         parts = {part: next(iter(roots.items())) for part, roots in language_model_parts(self.checkpoint.tensors).items()}
         names = {
             "embedding": "backbone.embedding.",
@@ -114,6 +126,9 @@ class Model:
             for name, rest in found.items()
         }
         root = parts["layers"][0]
+        norm_bias = any(name.endswith("norm.bias") or name.endswith("norm_f.bias") for name in renamed)
+        if self.config.norm_kind() == "layer_norm" and not norm_bias:
+            raise Problem(f"{self.config.name} has rms_norm false, but the norms have no bias: mamba-ssm's LayerNorm has one")
         if "lm_head.bias" in renamed:
             raise Problem("lm_head.bias is not supported: Krait's head has no bias")
         whole = Group("", renamed)
@@ -134,15 +149,11 @@ class Model:
             other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.dt_b_c_eps)
             if other.dims != mixer.dims:
                 raise Problem(f"layers.{number}: found {other.describe()}, wanted layers.0's {mixer.describe()}")
-        norm_bias = any(name.endswith("norm.bias") or name.endswith("norm_f.bias") for name in renamed)
-        kind = self.options.norm or ("rms_norm" if "component" in self.checkpoint.metadata else None)
-        if norm_bias and kind is None:
+        if norm_bias and self.norm_kind is None:
             raise Choice(
                 "the norms have a bias, so they may be LayerNorms (mamba-ssm with rms_norm=False) or RMSNorms with a bias",
                 [["--norm", "layer_norm"], ["--norm", "rms_norm"]],
             )
-        if kind == "layer_norm":
-            raise Problem("a language model with LayerNorm is not supported: wanted RMSNorm")
         same = head is not None and (head.dtype, head.shape, bytes(head.data)) == (
             embedding.dtype,
             embedding.shape,
@@ -155,6 +166,7 @@ class Model:
             "n_layers": len(layers),
             **mixer.dims,
             "norm_bias": norm_bias,
+            "norm": "LayerNorm" if self.norm_kind == "layer_norm" else "RmsNorm",
             "norm_eps": self.eps,
             "tied": tied,
         }
@@ -173,7 +185,7 @@ class Model:
             )
 
     def is_without_head(self):
-        """Whether a checkpoint without lm_head gives hidden states."""
+        """Returns whether the model of a checkpoint without lm_head outputs hidden states instead of logits."""
         if self.options.head is not None:
             return self.options.head == "none"
         headless = self.config.is_headless()
@@ -202,7 +214,7 @@ class Model:
     def make_stack(self):
         tensors = self.checkpoint.tensors
         loose = [name for name in tensors if "." not in name]
-        if loose and self.options.order is None:
+        if loose and self.options.order is None and not self.may_be_positions(loose):
             raise Problem(
                 f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
                 f"if forward() does not use it, skip it with --ignore {loose[0]}"
@@ -221,37 +233,24 @@ class Model:
                 f"if forward() does not use it, skip it with --ignore {unused[0]}"
             )
         self.component = "Stack"
-        self.make_parts(layers)
-        self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))
+        self.layers, self.tensors = name_members(layers)
+        self.note_assumptions(any(one.component == "ResidualBlock" for layer in layers for one in layer.all()))
         if not any(layer.pools for layer in layers) and any(layer.has_state for layer in layers):
             self.notes.append("no pooling: an output for every token")
 
-    def make_parts(self, layers):
-        """Members of the stack: equal residual blocks side by side become an array; names become C++ names."""
-        self.layers, taken = [], set()
-        for key, run in itertools.groupby(
-            layers, lambda one: (one.component, repr(one.dims)) if one.component == "ResidualBlock" else id(one)
-        ):
-            run = list(run)
-            path = run[0].path
-            first = run[0]
-            parent, _, number = path.rpartition(".")
-            if first.component == "ResidualBlock" and (len(run) > 1 or number == "0"):
-                first.count = len(run)
-                path = parent if number.isdigit() else path
-            name = re.sub(r"[^A-Za-z0-9_]", "_", path) or ("pool" if first.pools else first.word or "block")
-            name = f"layer_{name}" if name[0].isdigit() else name
-            while name in taken or name in RESERVED:
-                name += "_"
-            taken.add(name)
-            first.member = name
-            self.layers.append(first)
-            for at, layer in enumerate(run):
-                stem = name if first.count is None else f"{name}.{at}"
-                self.tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
+    def may_be_positions(self, loose):
+        """Whether the tensors that belong to no layer have the shapes of learned positions that fit an order of layers."""
+        tensors = self.checkpoint.tensors
+        if any((position_shape(tensors[name].shape) or [1])[0] == 1 for name in loose):
+            return False
+        try:
+            return next(proposals(tensors), None) is not None
+        except Problem:
+            return False
 
     def ask_order(self):
-        """Lists orders that fit as commands: the tensors determine neither the order nor layers without tensors."""
+        """Rejects a stack without --order, and lists commands with the orders that fit, because tensors determine neither the
+        order of layers nor layers without tensors."""
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
             "--order what forward() does, and compare with --check. Orders that fit, of others:",
@@ -259,86 +258,21 @@ class Model:
         )
 
     def declarations(self, constant, storage):
-        """C++ that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""
+        """Returns C++ code that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""
         if self.component != "Stack":
             (layer,) = self.layers
             return [
                 f"{constant} auto dims = {dims_text(self.component, layer.dims, storage)};",
                 f"using Model = {layer.type('dims', storage)};",
             ]
-        lines, members = [], []
-        for layer in self.layers:
-            name = layer.member + "_dims"
-            if layer.component in KINDS:
-                lines.append(f"{constant} auto {name} = {dims_text(layer.component, layer.dims, storage)};")
-            members.append(f"({layer.type(name, storage)}, {layer.member})")
-        parts = ",\n    ".join(members)
-        return [*lines, f"struct Parts {{\n  KRAIT_PARAMS(Parts,\n    {parts});\n}};", "using Model = krait::Stack<Parts>;"]
+        lines = []
+        parts = Declarations(constant, storage, lines).members("Parts", self.layers)
+        return [*lines, f"using Model = krait::Stack<{parts}>;"]
 
     def describe(self):
         return ", ".join(
-            f"{getattr(layer, 'member', '')}{': ' if hasattr(layer, 'member') else ''}{layer.describe()}"
-            for layer in self.layers
+            f"{layer.member}{': ' if layer.member else ''}{layer.describe()}" for layer in self.layers
         )
-
-
-RESERVED = {
-    "class",
-    "default",
-    "new",
-    "delete",
-    "switch",
-    "case",
-    "for",
-    "if",
-    "else",
-    "while",
-    "do",
-    "int",
-    "float",
-    "double",
-    "char",
-    "long",
-    "short",
-    "bool",
-    "auto",
-    "const",
-    "static",
-    "union",
-    "struct",
-    "enum",
-    "operator",
-    "private",
-    "public",
-    "protected",
-    "template",
-    "this",
-    "throw",
-    "try",
-    "catch",
-    "true",
-    "false",
-    "typename",
-    "using",
-    "virtual",
-    "void",
-    "return",
-    "register",
-    "and",
-    "or",
-    "not",
-    "xor",
-    "State",
-    "Scratch",
-    "Parts",
-    "d_in",
-    "d_out",
-    "continue",
-    "break",
-    "export",
-    "extern",
-    "goto",
-}
 
 
 def flag(text):

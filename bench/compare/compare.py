@@ -34,7 +34,13 @@ PEERS = {
     "llama.cpp": ("llama_cpp_peer.py", [], "pip install gguf llama-cpp-python"),
     "PyTorch compiled": ("torch_peer.py", ["compiled"], INSTALL),
     "PyTorch eager": ("torch_peer.py", ["eager"], INSTALL),
+    "Krait bf16": ("", ["bf16"], ""),
+    "Krait int8": ("", ["int8"], ""),
+    "llama.cpp Q8_0": ("llama_cpp_peer.py", ["Q8_0"], "pip install gguf llama-cpp-python"),
+    "llama.cpp Q4_K_M": ("llama_cpp_peer.py", ["Q4_K_M"], "pip install gguf llama-cpp-python"),
 }
+# The logits of programs with rounded weights differ more. Q4_K_M rounds random weights coarsely.
+TOLERANCES = {"Krait bf16": 0.1, "Krait int8": 0.1, "llama.cpp Q8_0": 0.1, "llama.cpp Q4_K_M": 1.0}
 
 # Every program uses one thread, and malloc uses huge pages in all of them, because the weights of M exceed the reach of the TLB
 # with 4 KB pages.
@@ -64,7 +70,8 @@ class Worker:
             self.missing = f"not here: {hint}" if first.startswith("no: ") else f"ended at once: {' '.join(command)}"
 
     def ask(self, line):
-        """Sends a line to the worker. Returns the nanoseconds that it answers, or None if the program cannot do this."""
+        """Sends a request to the worker. Returns the nanoseconds in the worker's answer, or None if the program lacks this
+        operation."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
@@ -83,7 +90,8 @@ class Measure:
     line: str  # the line to send to the worker; {n} is the number of repetitions
 
     def repeats(self, worker, window_ns):
-        """Returns the repetitions that fill a sample's window, or None if the program cannot do this. Also warms it up."""
+        """Returns the number of repetitions that fill the time of a sample, or None if the program lacks this operation. The
+        program also warms up."""
         if worker.ask(self.line.format(n=1)) is None:
             return None
         repeats = 1
@@ -95,8 +103,9 @@ class Measure:
         return repeats
 
 
-def measures(model):
-    found = [Measure("decode, a token", "decode {n}")]
+def measures(model, streams):
+    found = [Measure(f"{n} streams, a token each", f"streams {n} {{n}}") for n in streams]
+    found.append(Measure("decode, a token", "decode {n}"))
     for length in model.prefill:
         found.append(Measure(f"prefill {length}, all logits", f"prefill {length} every {{n}}"))
         found.append(Measure(f"prefill {length}, last logits", f"prefill {length} last {{n}}"))
@@ -104,7 +113,8 @@ def measures(model):
 
 
 def logits(worker, way, model):
-    """Returns a worker's logits [CHECKED, vocab_size], or None if the program cannot compute them this way."""
+    """Returns a worker's logits [CHECKED, vocab_size], computed by steps or by a prefill, or None if the program cannot do
+    so."""
     import numpy
 
     with tempfile.TemporaryDirectory() as folder:
@@ -115,26 +125,28 @@ def logits(worker, way, model):
 
 
 def agreement(workers, model):
-    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest."""
+    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest
+    logit."""
     import numpy
 
     wanted = logits(workers[0], "decode", model)
     largest = float(numpy.abs(wanted).max())
     found = []
     for worker in workers:
-        for way in ("decode", "every"):
+        for way in ("decode", "every", "streams"):
             got = logits(worker, way, model)
             if got is None:
                 continue
             difference = float(numpy.abs(got - wanted).max()) / largest
-            found.append({"program": worker.name, "way": "steps" if way == "decode" else "prefill",
-                          "difference": difference, "agrees": difference <= TOLERANCE})
+            found.append({"program": worker.name, "way": {"decode": "steps", "every": "prefill"}.get(way, way),
+                          "difference": difference, "agrees": difference <= TOLERANCES.get(worker.name, TOLERANCE)})
     return found
 
 
 def start(name, weights, options, report):
     """Starts the workers of Krait and the other programs. Writes into the report why a program is absent."""
-    workers = [Worker("Krait", [str(options.build / "bench" / "compare_krait"), name, str(weights)], options.core)]
+    krait = [str(options.build / "bench" / "compare_krait"), name, str(weights)]
+    workers = [Worker("Krait", [*krait, "f32"], options.core)]
     if workers[0].missing:
         sys.exit(f"Krait {workers[0].missing}")
     for peer in options.peers:
@@ -143,7 +155,8 @@ def start(name, weights, options, report):
             continue
         file, arguments, hint = PEERS[peer]
         arguments = [argument.format(mamba_c=options.mamba_c) for argument in arguments]
-        worker = Worker(peer, [sys.executable, str(HERE / file), name, str(weights), *arguments], options.core, hint)
+        command = [sys.executable, str(HERE / file), name, str(weights)] if file else krait
+        worker = Worker(peer, [*command, *arguments], options.core, hint)
         if worker.missing:
             report["absent"][peer] = worker.missing
         else:
@@ -163,7 +176,7 @@ def run_model(name, options, report):
     report["agreement"] += [{"model": name} | found for found in agreement(workers, model)]
 
     plan = []  # (measure, worker, repetitions of a sample, samples)
-    for measure in measures(model):
+    for measure in measures(model, options.streams):
         for worker in workers:
             print(f"{name}: {measure.label}: warming {worker.name}", file=sys.stderr)
             if (repeats := measure.repeats(worker, options.window * 1e6)) is not None:
@@ -207,7 +220,7 @@ def rows_of(report):
 def table(report):
     """Returns the lines of a Markdown table with one row for each program and measure."""
     lines = ["| model | measured | program | min | median | min / Krait's | median / Krait's |",
-             "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+             "|---|---|---|---:|---:|---:|---:|"]
     for (model, measure), programs in rows_of(report).items():
         krait = programs["Krait"]
         for program, result in programs.items():
@@ -221,13 +234,14 @@ def summary(report):
     """Returns a Markdown table, a row for each measure: Krait's best time, and the others' best times as multiples of it."""
     seen = {result["program"] for result in report["results"]}
     programs = ["Krait", *(peer for peer in PEERS if peer in seen)]
-    lines = [f"| | {' | '.join(programs)} |", "| --- |" + " ---: |" * len(programs)]
+    lines = [f"| model, measurement | {' | '.join(programs)} |", "|---|" + "---:|" * len(programs)]
     for (model, measure), results in rows_of(report).items():
         krait = results["Krait"]["min_us"]
-        cells = [show_time(krait)]
+        cells = [f"Krait {show_time(krait)}"]
         for program in programs[1:]:
-            cells.append(show_ratio(results[program]["min_us"] / krait) if program in results else "")
-        lines.append(f"| {model} {measure} | {' | '.join(cells)} |")
+            cells.append(f"{program} {show_ratio(results[program]['min_us'] / krait)}×" if program in results else "")
+        measured = re.sub(r"^prefill (\d+)", r"prefill of \1 tokens", measure)
+        lines.append(f"| model {model}, {measured} | {' | '.join(cells)} |")
     return lines
 
 
@@ -245,7 +259,7 @@ def show(report):
 
 
 def write(report, options):
-    """Writes the report to the JSON file. Keeps the file's results of models that were not measured this time."""
+    """Writes the report to the JSON file. Keeps the file's earlier results of models that this run did not measure."""
     if options.json.exists():
         earlier = json.loads(options.json.read_text())
         for part in ("results", "agreement"):
@@ -267,6 +281,8 @@ def arguments():
                         help="S: d_model 128, 4 layers; M: the shape of mamba-130m, 0.5 GB for each program (S)")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER",
                         help=", ".join(PEERS) + " (all)")
+    parser.add_argument("--streams", nargs="*", type=int, default=[1, 16], metavar="N",
+                        help="numbers of sequences that are processed together, at most 64 (1 16)")
     parser.add_argument("--mamba-c", default="", metavar="LIBRARY", help="mamba.c as a shared object")
     parser.add_argument("--compile-m", action="store_true", help="compile M with PyTorch too, which takes many minutes")
     cores = sorted(os.sched_getaffinity(0))

@@ -26,17 +26,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         weights = pathlib.Path(folder) / "S.safetensors"
         tensors = protocol.write_weights(model, weights)
-        krait = compare.Worker("Krait", [sys.argv[1], "S", str(weights)], core)
+        krait = compare.Worker("Krait", [sys.argv[1], "S", str(weights), "f32"], core)
         assert not krait.missing, krait.missing
 
         wanted = mamba_reference.mamba(protocol.tokens(compare.CHECKED, model),
                                        {name: tensor.astype(np.float64) for name, tensor in tensors.items()})
-        for way in ("decode", "every"):
+        for way in ("decode", "every", "streams"):
             error = np.abs(compare.logits(krait, way, model) - wanted).max() / np.abs(wanted).max()
             print(f"{way}: {error:.1e} of the largest logit")
             assert error <= 1e-5, error
 
-        for measure in compare.measures(model):
+        for measure in compare.measures(model, [1, 3]):
             assert krait.ask(measure.line.format(n=1)) > 0, measure
         assert krait.ask("dance 3") is None
 
@@ -44,9 +44,9 @@ def main():
         changed = np.fromfile(weights, np.uint8)
         changed[-4 * model.d_model:].view("<f4")[:] *= 1.01  # norm_f
         changed.tofile(weights)
-        other = compare.Worker("other", [sys.argv[1], "S", str(weights)], core)
+        other = compare.Worker("other", [sys.argv[1], "S", str(weights), "f32"], core)
         found = compare.agreement([krait, other], model)
-        assert [one["agrees"] for one in found] == [True, True, False, False], found
+        assert [one["agrees"] for one in found] == [True] * 3 + [False] * 3, found
         absent = compare.Worker("mamba.c", [sys.executable, str(HERE / "mamba_c_peer.py"), "S", str(weights),
                                             ""], core, "somewhere")
         assert absent.missing == "not here: somewhere", absent.missing

@@ -24,6 +24,12 @@ class Jax:
         # Weights are arguments of the jitted functions. As constants, XLA would fold them for minutes when compiling.
         step = jax.jit(lambda w, token, state: self.run(w, token[None], state, True), donate_argnums=2)
         prefill = jax.jit(lambda w, tokens, every: self.run(w, tokens, self.zeros(), every), static_argnums=2)
+        def one(weights, token, state):
+            logits, state = self.run(weights, token[None], state, True)
+            return logits[0], state
+
+        streams = jax.jit(jax.vmap(one, in_axes=(None, 0, 0)), donate_argnums=2)
+        self.jitted_streams = lambda tokens: streams(everything, tokens, self.state)
         self.jitted_step = lambda token: step(everything, token, self.state)
         self.jitted_prefill = lambda tokens, every: prefill(everything, tokens, every)
 
@@ -72,6 +78,13 @@ class Jax:
 
     def step(self, token):
         logits, self.state = self.jitted_step(self.jnp.int32(token))
+        return logits
+
+    def start_streams(self, n):
+        self.state = self.jax.tree.map(lambda one: self.jnp.repeat(one[None], n, axis=0), self.zeros())
+
+    def step_streams(self, tokens):
+        logits, self.state = self.jitted_streams(self.jnp.array(tokens, "int32"))
         return logits
 
     def prefill(self, tokens, every):

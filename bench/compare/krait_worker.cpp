@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "krait.hpp"
 #include "krait/load.hpp"
+#include "krait/streams.hpp"
 
 namespace {
 
@@ -48,6 +48,24 @@ class Worker {
     position_ = length;
   }
 
+  // Runs further steps of n sequences together. Another n than before starts new sequences.
+  void streams(std::size_t n, std::size_t steps) {
+    if (n != states_.size()) start_streams(n);
+    for (std::size_t i = 0; i < steps; ++i) step_streams();
+  }
+
+  // Returns the logits of sequence 0 while it is processed together with 3 others.
+  std::span<const Row> stream_logits(std::size_t length) {
+    std::vector<Row> first;
+    for (start_streams(4); first.size() < length;) {
+      step_streams();
+      first.push_back(rows_[0]);
+    }
+    states_.clear();
+    rows_ = std::move(first);
+    return rows_;
+  }
+
   // Returns the logits of the first `length` tokens of a new sequence.
   std::span<const Row> logits(std::size_t length, bool by_steps) {
     if (!by_steps) {
@@ -67,11 +85,26 @@ class Worker {
   std::unique_ptr<krait::Scratch<Model>> scratch_ = std::make_unique<krait::Scratch<Model>>();
   std::unique_ptr<krait::Scratch<Model, chunk>> prefill_scratch_ = std::make_unique<krait::Scratch<Model, chunk>>();
   std::unique_ptr<Row> last_ = std::make_unique<Row>();
+  std::unique_ptr<krait::StreamScratch<Model, 64>> stream_scratch_ = std::make_unique<krait::StreamScratch<Model, 64>>();
+  std::vector<krait::State<Model>> states_;
   std::vector<Row> rows_;
   std::vector<std::uint32_t> tokens_;
-  std::size_t position_ = 0;
+  std::size_t position_ = 0, stream_position_ = 0;
 
   static std::uint32_t token(std::size_t i) { return static_cast<std::uint32_t>((7919 * i + 11) % dims.vocab_size); }
+  void start_streams(std::size_t n) {
+    states_.assign(n, {});
+    tokens_.resize(n);
+    rows_.resize(n);
+    stream_position_ = 0;
+  }
+  void step_streams() {
+    rows_.resize(states_.size());
+    tokens_.resize(states_.size());
+    for (std::size_t i = 0; i < states_.size(); ++i) tokens_[i] = token(stream_position_ + 1000 * i);
+    ++stream_position_;
+    krait::step_streams(*model_, states_, tokens_, rows_, *stream_scratch_);
+  }
   void step(Row& row) { krait::step(*model_, *state_, token(position_++), row, *scratch_); }
 };
 
@@ -93,8 +126,11 @@ int serve(const std::string& file) {
       worker.decode(length);
     } else if (verb == "prefill" && words >> length >> rows >> times) {
       for (std::size_t i = 0; i < times; ++i) worker.prefill(length, rows == "every");
+    } else if (verb == "streams" && words >> length >> times) {
+      worker.streams(length, times);
     } else if (verb == "logits" && words >> rows >> length >> path) {
-      const auto logits = std::as_bytes(worker.logits(length, rows == "decode"));
+      const auto logits = std::as_bytes(rows == "streams" ? worker.stream_logits(length)
+                                                          : worker.logits(length, rows == "decode"));
       std::ofstream(path, std::ios::binary)
           .write(reinterpret_cast<const char*>(logits.data()), static_cast<std::streamsize>(logits.size()));
     } else {
@@ -106,12 +142,22 @@ int serve(const std::string& file) {
   return 0;
 }
 
+template <krait::ModelDims dims>
+int serve(const std::string& file, std::string_view storage) {
+  using krait::Storage;
+  if (storage == "f32") return serve<dims>(file);
+  if (storage == "bf16") return serve<krait::with_storage(dims, Storage::bf16)>(file);
+  if (storage == "int8") return serve<krait::with_storage(dims, Storage::int8)>(file);
+  std::cerr << storage << ": wanted f32, bf16 or int8\n";
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string model = argc == 3 ? argv[1] : "";
-  if (model == "S") return serve<S>(argv[2]);
-  if (model == "M") return serve<M>(argv[2]);
-  std::cerr << "compare_krait S|M WEIGHTS.safetensors: answers the line protocol of bench/compare/protocol.py\n";
+  const std::string model = argc == 4 ? argv[1] : "";
+  if (model == "S") return serve<S>(argv[2], argv[3]);
+  if (model == "M") return serve<M>(argv[2], argv[3]);
+  std::cerr << "compare_krait S|M WEIGHTS.safetensors f32|bf16|int8: answers the line protocol of bench/compare/protocol.py\n";
   return 2;
 }

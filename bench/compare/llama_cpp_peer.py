@@ -1,11 +1,11 @@
 """Worker for llama.cpp, through the low-level bindings of llama-cpp-python, with the model as a float32 GGUF file."""
 import ctypes
 
-from protocol import serve
+from protocol import STREAMS, serve
 
 
 class LlamaCpp:
-    def __init__(self, model, file):
+    def __init__(self, model, file, storage="F32"):
         import llama_cpp as llama
 
         self.llama, self.vocab_size = llama, model.vocab_size
@@ -13,13 +13,25 @@ class LlamaCpp:
         llama.llama_log_set(self.quiet, ctypes.c_void_p(0))
         params = llama.llama_model_default_params()
         params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # load into allocated memory, as the other programs do
-        net = llama.llama_model_load_from_file(self.convert(model, file).encode(), params)
+        weights = self.quantised(self.convert(model, file), storage)
+        net = llama.llama_model_load_from_file(weights.encode(), params)
         params = llama.llama_context_default_params()
-        params.n_ctx, params.n_batch, params.n_ubatch = 1 << 20, 512, 512
+        params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = 1 << 20, 512, 512, max(STREAMS)
         params.n_threads = params.n_threads_batch = 1
         self.context = llama.llama_init_from_model(net, params)
         self.batch = llama.llama_batch_init(512, 0, 1)
         self.version = f"llama.cpp as in llama-cpp-python {llama.__version__}"
+
+    def quantised(self, file, storage):
+        if storage == "F32":
+            return file
+        llama, to = self.llama, f"{file}.{storage}"
+        params = llama.llama_model_quantize_default_params()
+        params.ftype = getattr(llama, f"LLAMA_FTYPE_MOSTLY_{storage}")
+        params.nthread = 1
+        if llama.llama_model_quantize(file.encode(), to.encode(), ctypes.byref(params)) != 0:
+            raise RuntimeError("llama_model_quantize failed")
+        return to
 
     @staticmethod
     def convert(model, file):
@@ -68,16 +80,29 @@ class LlamaCpp:
         self.position = 0
 
     def run(self, tokens, every):
+        count = self.decode([(token, self.position + i, 0, every or i + 1 == len(tokens)) for i, token in enumerate(tokens)])
+        self.position += len(tokens)
+        return count
+
+    def decode(self, rows):
+        """Processes tokens, (token, position, sequence, whether its logits are computed), and returns the number of logits."""
         batch = self.batch
-        batch.n_tokens = len(tokens)
-        for i, token in enumerate(tokens):
-            batch.token[i], batch.pos[i] = token, self.position + i
-            batch.n_seq_id[i], batch.seq_id[i][0] = 1, 0
-            batch.logits[i] = every or i + 1 == len(tokens)
+        batch.n_tokens = len(rows)
+        for i, (token, position, sequence, wanted) in enumerate(rows):
+            batch.token[i], batch.pos[i] = token, position
+            batch.n_seq_id[i], batch.seq_id[i][0] = 1, sequence
+            batch.logits[i] = wanted
         if self.llama.llama_decode(self.context, batch) != 0:
             raise RuntimeError("llama_decode failed")
-        self.position += len(tokens)
-        return len(tokens) if every else 1
+        return sum(wanted for *_, wanted in rows)
+
+    def start_streams(self, n):
+        self.reset()
+
+    def step_streams(self, tokens):
+        count = self.decode([(token, self.position, stream, True) for stream, token in enumerate(tokens)])
+        self.position += 1
+        return count
 
     def step(self, token):
         return self.run([token], True)

@@ -1,4 +1,5 @@
-"""Worker for mamba.c (kroggen/mamba.c), built as a shared object. It processes a prompt token by token, all with logits."""
+"""Worker for mamba.c (kroggen/mamba.c), built as a shared object. mamba.c processes a prompt token by token, and
+computes the logits of every token."""
 import ctypes
 import struct
 

@@ -5,7 +5,9 @@ that it reads with one line: the nanoseconds taken, or "no: " and the reason.
 
     decode TOKENS                     runs TOKENS further steps of the current sequence
     prefill LENGTH every|last TIMES   prefills a new sequence of LENGTH tokens, TIMES times; logits of every token or the last
+    streams N TIMES                   runs TIMES further steps of N sequences together, with the logits of all
     logits decode|every LENGTH FILE   runs a new sequence by steps or by one prefill; writes the float32 logits to FILE
+    logits streams LENGTH FILE        runs the sequence together with 3 others; writes its logits
 """
 import dataclasses
 import json
@@ -36,14 +38,24 @@ class Model:
 # The models, as in krait_worker.cpp, with mamba-ssm's defaults. S has d_model 128 and 4 layers; M has the shape of mamba-130m.
 MODELS = {"S": Model(256, 128, 4, (128, 512)), "M": Model(50280, 768, 24, (128,))}
 
+# The numbers of sequences that are processed together.
+STREAMS = (1, 2, 4, 8, 16, 32, 64)
+CHECKED_STREAMS = 4  # the number of sequences whose logits are compared
+
 
 def token(position, model):
-    """Returns the token at a position of the sequence that all programs process. It contains every token before it repeats."""
+    """Returns the token at a position of the sequence that all programs process. The sequence contains every token before a
+    token repeats."""
     return (7919 * position + 11) % model.vocab_size
 
 
 def tokens(length, model):
     return [token(i, model) for i in range(length)]
+
+
+def stream_tokens(position, n, model):
+    """Returns the tokens of n sequences at a position. Sequence 0 is the one of token(); the others start further on in it."""
+    return [token(position + 1000 * stream, model) for stream in range(n)]
 
 
 def write_weights(model, file):
@@ -103,6 +115,8 @@ def serve(make):
     reset()                    starts a new sequence
     step(token)                processes one token and returns its logits, in any form
     prefill(tokens, every)     processes a new sequence and returns the logits of every token, or of the last
+    start_streams(n)           starts n sequences (optional)
+    step_streams(tokens)       processes one token of each of these sequences and returns their logits
     array(logits)              returns such logits as a numpy array, and waits until they are computed
 
     make raises ImportError if the program is not installed; a function that the program lacks raises NotImplementedError.
@@ -121,7 +135,7 @@ def serve(make):
         return answer(f"no: {error}")
     answer("ready " + json.dumps({"version": peer.version}))
 
-    position = 0
+    position = at = streams = 0
     peer.reset()
     for line in sys.stdin:
         verb, *words = line.split()
@@ -132,23 +146,40 @@ def serve(make):
                     logits = peer.step(token(position, model))
                 position += 1
                 peer.array(logits)
+            elif verb == "streams":
+                n = int(words[0])
+                if n != streams:
+                    if not hasattr(peer, "start_streams"):
+                        raise NotImplementedError("no streams")
+                    peer.start_streams(n)
+                    streams, at, start = n, 0, time.perf_counter_ns()
+                for at in range(at, at + int(words[1])):
+                    logits = peer.step_streams(stream_tokens(at, n, model))
+                at += 1
+                peer.array(logits)
             elif verb == "prefill":
                 text = tokens(int(words[0]), model)
                 for _ in range(int(words[2])):
                     peer.array(peer.prefill(text, words[1] == "every"))
             else:
                 text = tokens(int(words[1]), model)
-                write_logits(peer, text, words[0] == "decode", words[2])
-                position = len(text)
+                write_logits(peer, text, words[0], words[2], model)
+                position, streams = len(text), 0
             answer(time.perf_counter_ns() - start)
         except NotImplementedError as error:
             answer(f"no: {error}")
 
 
-def write_logits(peer, text, by_steps, file):
+def write_logits(peer, text, way, file, model):
     import numpy
 
-    if by_steps:
+    if way == "streams":
+        if not hasattr(peer, "start_streams"):
+            raise NotImplementedError("no streams")
+        peer.start_streams(CHECKED_STREAMS)
+        steps = (peer.step_streams(stream_tokens(at, CHECKED_STREAMS, model)) for at in range(len(text)))
+        rows = numpy.stack([numpy.array(peer.array(step)).reshape(CHECKED_STREAMS, -1)[0] for step in steps])
+    elif way == "decode":
         peer.reset()
         rows = numpy.stack([numpy.array(peer.array(peer.step(t))).reshape(-1) for t in text])
     else:

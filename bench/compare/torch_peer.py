@@ -38,6 +38,18 @@ class Torch:
             out = run(self.torch.tensor([[token]]), cache_params=self.state, use_cache=True)
         return out.logits
 
+    def start_streams(self, n):
+        self.streams = None
+
+    def step_streams(self, tokens):
+        with self.torch.inference_mode():
+            fresh = self.streams is None
+            if fresh:
+                self.streams = self.cache(config=self.config)
+            run = self.model if fresh else self.run
+            out = run(self.torch.tensor(tokens)[:, None], cache_params=self.streams, use_cache=True)
+        return out.logits.transpose(0, 1)
+
     def prefill(self, tokens, every):
         with self.torch.inference_mode():
             self.state = self.cache(config=self.config)

@@ -12,6 +12,7 @@
 #include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
+#include "krait/nn/positional_embedding.hpp"
 #include "krait/nn/stack.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
@@ -62,6 +63,10 @@ void init(Key, Norm<kind, dims>& layer) noexcept {
 }
 template <std::size_t vocab_size, std::size_t d_model, Storage storage>
 void init(Key key, Embedding<vocab_size, d_model, storage>& layer) noexcept {
+  detail::fill(layer.weight, [&](std::uint64_t i) { return normal(key, i); });
+}
+template <std::size_t max_tokens, std::size_t d_model, Storage storage>
+void init(Key key, PositionalEmbedding<max_tokens, d_model, storage>& layer) noexcept {
   detail::fill(layer.weight, [&](std::uint64_t i) { return normal(key, i); });
 }
 

@@ -52,7 +52,8 @@ class StepByLayer {
       while (advance()) {
       }
       if constexpr (!detail::is_no_output<Out>)
-        detail::run_head<1>(*model_, *state_, scratch_, scratch_.x.span(), TokenSpan<float>{std::data(logits), Model::d_out}, 1);
+        detail::run_head<1>(*model_, *state_, scratch_, scratch_.x.span(),
+                            TokenSpan<float>{std::data(logits), Model::d_out}, 1);
     }
   }
 

@@ -54,7 +54,7 @@ class Streams<Model, capacity, chunk> {
   static_assert(check::got<chunk>::template at_least<1>, "krait::Streams<Model, capacity, chunk>: chunk must be at least 1");
 
  public:
-  // The result of join() if `capacity` streams have joined already.
+  // join() returns `full` if `capacity` streams have joined already.
   static constexpr std::size_t full = capacity;
 
   KRAIT_INLINE explicit Streams(const Model& model) noexcept : model_(&model) {}
@@ -103,7 +103,8 @@ class Streams<Model, capacity, chunk> {
     }
   }
 
-  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false as step does.
+  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false in the
+  // same cases as step.
   template <class Ids, class In, class Out, class... Threads>
     requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool prefill(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {

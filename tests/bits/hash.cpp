@@ -98,7 +98,8 @@ HWY_NOINLINE Answer answer(const Case<Model, length>& c) {
 }
 
 inline Answer noxton(const Case<Noxton, 5>& c) { return answer(c); }
-// Returns a hash of the logits and the final state of step_streams, which processes the sequence beside one that runs backwards.
+// Returns a hash of the logits and the final state of step_streams, which processes the sequence beside one that runs
+// backwards.
 inline std::uint64_t noxton_streams(const Case<Noxton, 5>& c) {
   static krait::StreamScratch<Noxton, 5> scratch;
   static krait::State<Noxton> states[2];
@@ -235,7 +236,8 @@ void print_all(const char* target) {
   std::printf("target=%s fma=%d", target, BITS_CALL(fused)() ? 1 : 0);
   print("noxton_key0", hash(&noxton_case.model, sizeof(Noxton)), BITS_CALL(noxton)(noxton_case));
   print("mamba_tied", hash(&tied_case.model, sizeof(Tied)), BITS_CALL(tied)(tied_case));
-  std::printf(" streams together=%016llx alone=%016llx", static_cast<unsigned long long>(BITS_CALL(noxton_streams)(noxton_case)),
+  std::printf(" streams together=%016llx alone=%016llx",
+              static_cast<unsigned long long>(BITS_CALL(noxton_streams)(noxton_case)),
               static_cast<unsigned long long>(BITS_CALL(noxton_alone)(noxton_case)));
   std::printf(" int8 products=%016llx tiles=%016llx tile_steps=%016llx\n", static_cast<unsigned long long>(BITS_CALL(products)()),
               static_cast<unsigned long long>(BITS_CALL(tiles)(false)), static_cast<unsigned long long>(BITS_CALL(tiles)(true)));

@@ -12,7 +12,7 @@ SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 class _Text(str):
-    """A string of a cross file, with Meson's operator / that joins paths."""
+    """Returns the value of a string expression in a cross file, where Meson's operator / joins paths."""
     def __truediv__(self, other):
         return _Text(f"{self}/{other}")
 
@@ -58,7 +58,8 @@ class Board:
         run([*self.arguments_of(compiler), "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
 
     def arguments_of(self, compiler):
-        """Returns the compiler and its arguments: the cross file's or, for clang++, the same target and g++'s headers."""
+        """Returns the compiler and its arguments. For g++, they are those of the cross file; clang++ gets the same target and
+        the headers of g++."""
         if compiler == "g++":
             return self.compile_args
         target = "riscv32-unknown-elf" if "riscv" in self.binaries["cpp"] else "arm-none-eabi"
@@ -88,7 +89,7 @@ class Board:
 
 
 class Host:
-    """This machine, with the interface of Board, to run the same programs."""
+    """The host, with the interface of Board, so that tests can run the same programs on the host."""
     name = "host"
     flags = ["-march=native"]
 

@@ -1,4 +1,4 @@
-"""Examines linked firmware images: the sizes of their sections, and symbols that they must not have."""
+"""Examines linked firmware images: the sizes of their sections, and their forbidden symbols."""
 import pathlib
 import sys
 

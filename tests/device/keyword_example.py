@@ -47,7 +47,7 @@ class Checkpoint:
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
-        """Yields the tensors that the example needs and that this checkpoint lacks or has with another shape."""
+        """Yields the tensors of the keyword example that a checkpoint lacks or has with another shape."""
         for name, (wanted, _) in seeded.tensors.items():
             found = self.tensors[name][0] if name in self.tensors else "no such tensor"
             if found != wanted:
@@ -87,7 +87,7 @@ inline constexpr Recording all[2]{{
 
 
 class Answer:
-    """The output of the keyword example: scores, instruction counts and memory."""
+    """The parsed output of the keyword example: scores, instruction counts and memory."""
 
     def __init__(self, board, image):
         self.image, lines = image, board.execute(image)
@@ -107,7 +107,7 @@ class Answer:
 
 
 def judge(board, storage, answer, host, tensors):
-    """Prints the results of one program and yields its faults: errors, instruction counts, RAM, bits and symbols."""
+    """Prints the results of one program and yields its faults in errors, instruction counts, RAM, bits and symbols."""
     error = answer.error(tensors)
     ram = answer.state + answer.scratch + answer.stack
     line = f"{board.name} {storage}: error {error:.1e}, {answer.inferences} inferences alike"
@@ -131,7 +131,7 @@ def judge(board, storage, answer, host, tensors):
 
 
 def print_profile(program, loops):
-    """Prints a profile of one step: the difference between the same program's runs with two frames and with one."""
+    """Prints a profile of one step, which is the difference between a run of the program with two frames and a run with one."""
     one, two = (kernel_counts.executed(program.board, program.image(frames, 2), program.folder) for frames in (1, 2))
     step = collections.Counter({address: (two[address] - one[address]) / 2 for address in two})
     kernel_counts.report(program.board, program.image(2, 2), step)

@@ -47,7 +47,7 @@ FPU_MODES = {"nearest": 0, "up": 1 << 22, "down": 2 << 22, "to zero": 3 << 22, "
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One combination to test: board, compiler, optimisation level and storage type."""
+    """A combination of board, compiler, optimisation level and storage type to test."""
     board: str
     compiler: str
     level: str
@@ -59,7 +59,8 @@ class Cell:
 
 @dataclasses.dataclass
 class Result:
-    """The results of one image by model: [(scores, state), ...], instructions of a step, stack used, and step_stack_bytes."""
+    """The results of one firmware image for each model: [(scores, state), ...], the instructions of a step, the stack used, and
+    step_stack_bytes."""
     bits: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
     least: dict = dataclasses.field(default_factory=dict)
     most: dict = dataclasses.field(default_factory=dict)
@@ -138,7 +139,8 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
         return Result().add(Host().execute(f"{name}.elf"), "host")
 
     def run(self, cell, source, *more, moved=True):
-        """Runs an image, and one with its functions at 2 modulo 4. Returns the results, and the functions not moved."""
+        """Runs a firmware image, and the same image with its functions at addresses of 2 modulo 4. Returns the results, and the
+    functions that were not moved."""
         board, name = self.build(cell, source, *more)
         board.link([f"{name}.o"], f"{name}.elf")
         found, wrong = [Result().add(board.execute(f"{name}.elf", shift=SHIFT), cell.board)], []
@@ -174,7 +176,8 @@ def moved_script(board, sections, path):
 
 
 def misplaced(board, image, sections):
-    """Yields the functions that the changed linker script should have placed at 2 modulo 4, and that are elsewhere."""
+    """Yields the functions that the changed linker script should place at addresses of 2 modulo 4, but that have other
+    addresses."""
     symbols = re.findall(r"^(\w+) [TtWw] (\S+)$", run([board.binaries["nm"], image]), re.MULTILINE)
     addresses = {f".text.{name}": int(address, 16) & ~1 for address, name in symbols}
     for section, alignment in sections.items():
@@ -183,7 +186,7 @@ def misplaced(board, image, sections):
 
 
 def judge_bits(cell, found, expected):
-    """Yields the scores and states that differ from the expected ones, of an image and of that with moved functions."""
+    """Yields the scores and states that differ from the expected ones, for an image and for the image with moved functions."""
     for where, result in zip(("", ", moved code"), found):
         for name in result.bits.keys() & expected.bits.keys():
             if result.bits[name] != expected.bits[name]:
@@ -247,7 +250,8 @@ def stack_text(result):
 
 
 def fpu_modes(bench, types, expected):
-    """Runs the speaker in each mode of the FPU. Yields the modes that wrongly change the bits, or wrongly keep them."""
+    """Runs the speaker example in each mode of the FPU. Yields the modes that change bits but should not, or that should change
+    bits but do not."""
     for storage in types:
         cell = Cell("mps2-an386", "g++", "-O2", storage)
         values = ", ".join(f"{value}u" for value in FPU_MODES.values())

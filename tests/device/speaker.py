@@ -46,7 +46,7 @@ inline constexpr krait::Tensor<float, {len(frames) // 12}, 12> frames{arrays.row
 
 
 class Run:
-    """The speaker example, compiled and run on a board, and its output."""
+    """Compiles and runs the speaker example on a board, and parses its output."""
 
     def __init__(self, board, storage, every, headers, folder):
         path = folder / f"series_{every}.hpp"
@@ -97,7 +97,7 @@ def judge(board, storage, found, expected, every):
 
 
 def judge_size(board, storage, headers, folder):
-    """Builds the image without test series, as a product would ship it, prints its size and yields its faults."""
+    """Builds the firmware image without test series, as a product would ship it, prints its size and yields its faults."""
     image = build(board, storage, headers, folder)
     board.execute(image)
     flash = images.flash(board, image)

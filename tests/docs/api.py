@@ -35,7 +35,7 @@ TASKS = sorted(path.relative_to(ROOT / "include") for path in (ROOT / "include" 
 
 
 def public_names(clang):
-    """The names in clang's syntax tree of a unit that includes every public header."""
+    """Returns the names in clang's syntax tree of a translation unit that includes every public header."""
     source = "".join(f"#include <{header}>\n" for header in ["krait.hpp", *TASKS])
     command = [clang, *FLAGS, "-Xclang", "-ast-dump=json", "-Xclang", "-ast-dump-filter=krait", "-x", "c++", "-"]
     text = subprocess.run(command, input=source, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -79,7 +79,7 @@ def wrong_names(public, documented, headers):
 
 
 def examples(path):
-    """Yields (line, code) of each C++ block of a page that is not a file of another test."""
+    """Yields (line, code) of each C++ code block of a page, except blocks that another test writes to a file."""
     text = path.read_text()
     for block in re.finditer(r"^```cpp\n(.*?)^```$", text, re.M | re.S):
         named = re.search(r"`[\w-]+/[\w.-]+`[^`\n]*:?\n+\Z", text[: block.start()])
@@ -112,7 +112,7 @@ def compile_error(command, source):
 
 
 def not_noticed(public):
-    """Faults that the functions above accept."""
+    """Tests this script: returns the known faults that its checks do not detect."""
     text = API.read_text()
     one = sorted(public & documented_names(text))[0]
     checks = {"a name that is not documented": wrong_names(public | {"no_such_name"}, documented_names(text), ""),

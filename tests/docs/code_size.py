@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The code of a step on a Cortex-M4F, and of a second model of other dims, is within 5 % of the figures of docs/firmware.md.
+"""Checks that the code sizes of a step on a Cortex-M4F, for one model and for a second model with other dims, are within 5 % of
+the figures in docs/firmware.md.
 
   code_size.py
 """

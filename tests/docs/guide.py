@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does what a page says: writes its files, runs its commands, and compares what they print.
+"""Follows the instructions of a page: writes its files, runs its commands, and compares their outputs with the page.
 
   guide.py PAGE.md
 
@@ -23,7 +23,7 @@ NAMED = re.compile(r"`([\w-]+/[\w.-]+)`[^`]*:\n\n\Z")
 
 
 def pattern(text):
-    """Returns the regular expression that an expected output, as a page shows it, means."""
+    """Returns the regular expression for an expected output in the form in which a page shows it."""
     lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\*", ".*") + r" *\n"
              for line in text.strip("\n").splitlines()]
     return re.compile("".join(lines))

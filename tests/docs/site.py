@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""mkdocs builds the site without a warning, every page of docs is in its navigation, and every link within the site leads to
-a file of it.
+"""Checks that mkdocs builds the site without a warning, that every page of docs is in the navigation, and that every link
+within the site leads to a file of the site.
 
   site.py
 """

@@ -68,7 +68,8 @@ def all_right(compiler, files, folder):
 
 
 def complaints(compiler, path, show, right=False):
-    """Returns the faults of one file with one compiler. `right`: the corrected call is already known to compile."""
+    """Returns the faults of one file with one compiler. If `right` is true, an earlier check has compiled the corrected
+    call."""
     found = []
     code, text = (0, "") if right else compiler.compile(path, "-DRIGHT")
     if code != 0 or text:
@@ -105,7 +106,7 @@ UNFIT = {
 
 
 def unnoticed(compiler, folder):
-    """Tests this script: yields those expected complaints about the faulty files of UNFIT that it does not report."""
+    """Tests this script: yields the expected complaints about the faulty files of UNFIT that the script does not report."""
     path = folder / "unfit.cpp"
     for words, text in UNFIT.items():
         path.write_text(text)

@@ -46,7 +46,7 @@ def forbidden(tool, path):
 
 
 def sections(tool, path):
-    """Returns as text the bytes of code, constants, initialised RAM and zeroed RAM of an object."""
+    """Returns, as text, the sizes in bytes of code, constants, initialised RAM and zeroed RAM of an object file."""
     sums = {".text": 0, ".rodata": 0, ".data": 0, ".bss": 0}
     for line in run([tool, "-A", "-d", str(path)])[1].splitlines():
         words = line.split()
@@ -57,7 +57,7 @@ def sections(tool, path):
 
 
 def strangers(board, command, source):
-    """Returns the host's headers that a board's compiler includes, except Highway, Boost and the board's own C++ library."""
+    """Returns the headers of the host that a board's compiler includes, except those of Highway, Boost and newlib."""
     code, text = run([*command, "-M", str(source)])
     found = [name for name in text.split() if name.startswith(board.dependencies + "/")]
     allowed = tuple(f"{board.dependencies}/{library}/" for library in ("hwy", "boost", "newlib"))

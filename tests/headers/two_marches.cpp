@@ -57,7 +57,8 @@ float use(const M& model, krait::Tensor<float, M::d_out>& y) {
   krait::FilteredSampler<M::d_out> filtered{
       .temperature = 0.7f, .top_k = 5, .top_p = 0.9f, .min_p = 0.01f, .seed = krait::key(1)};
   krait::apply_penalties(y, tokens, {.repetition = 1.1f, .frequency = 0.1f, .presence = 0.1f});
-  const auto drawn = krait::sample(both[1], sampler) + krait::sample(y, sampler) + krait::sample(y, filtered) + krait::is_finite(session.state());
+  const auto drawn = krait::sample(both[1], sampler) + krait::sample(y, sampler) + krait::sample(y, filtered) +
+                     krait::is_finite(session.state());
   return static_cast<float>(drawn) + krait::log_probability(y, 1) + krait::forward(model, tokens)[2][1];
 }
 }  // namespace

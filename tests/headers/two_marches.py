@@ -56,7 +56,8 @@ def complaints(assembly):
 
 
 def check_files(compiler, folder):
-    """Checks krait/io. Only the library's own functions count, because those of std and of the JSON library are shared."""
+    """Checks that units share no function of krait/io. Functions of std and of the JSON library are ignored, because units
+    share them."""
     assembly = folder / "files.s"
     code, said = run([*compiler, *FLAGS, "-O0", *UNITS["AVX3"], "-DUNIT=AVX3", "-DWITH_FILES", "-S", str(HERE / "two_marches.cpp"),
                       "-o", str(assembly)])

@@ -278,7 +278,33 @@ def check_config(test):
         "rms_norm": 1,
     }.items():
         test.open(test.write(language_model(embedding="embedding"), {**ssm, key: value}))  # no traceback
-    for key, value in {"rms_norm": False, "attn_layer_idx": [1], "d_intermediate": 8, "ssm_cfg": {"layer": "Mamba2"}}.items():
+    with_bias = {**blocks("backbone.layers.", bias=True), "backbone.norm_f.bias": floats(4)}
+    layer_norms = {**language_model(embedding="embedding"), **with_bias}
+    test.refuses("biases of a language model's norms", ["--norm layer_norm", "--norm rms_norm"], layer_norms)
+    for options, config, kind in [
+        ([], {**ssm, "rms_norm": False}, "LayerNorm"),
+        ([], ssm, "RmsNorm"),
+        (["--norm", "layer_norm"], None, "LayerNorm"),
+        (["--norm", "rms_norm"], None, "RmsNorm"),
+    ]:
+        model = test.takes(f"norms with a bias, {options}", layer_norms, *options, config=config, layers="Mamba")
+        text = f".norm_bias = true, .norm = krait::NormKind::{'layer' if kind == 'LayerNorm' else 'rms'}"
+        test.expect(model and text in model.declarations("constexpr", "storage")[0], f"norms with a bias, {options}: dims")
+    test.refuses(
+        "--norm against config.json",
+        "config.json has rms_norm true, wanted --norm rms_norm",
+        layer_norms,
+        "--norm",
+        "layer_norm",
+        config=ssm,
+    )
+    test.refuses(
+        "rms_norm false without biases",
+        "config.json has rms_norm false, but the norms have no bias",
+        language_model(embedding="embedding"),
+        config={**ssm, "rms_norm": False},
+    )
+    for key, value in {"rms_norm": "no", "attn_layer_idx": [1], "d_intermediate": 8, "ssm_cfg": {"layer": "Mamba2"}}.items():
         test.refuses(f"mamba-ssm's {key}", f"config.json: {key}", language_model(), config={**ssm, key: value})
 
 
@@ -392,22 +418,30 @@ def check_orders(test):
         "--order",
         "proj,layers,norm_f,mean,head",
     )
-    test.refuses(
+    model = test.takes(
         "one block with LayerNorm",
-        "Krait has x + MambaBlock(RmsNorm(x)) only",
         {"norm.weight": floats(4), "norm.bias": floats(4), **mixer("mixer.")},
         "--norm",
         "layer_norm",
+        layers="ResidualBlock",
     )
-    test.refuses(
+    test.expect(
+        model and ".norm_bias = true, .norm = krait::NormKind::layer" in model.declarations("constexpr", "storage")[0],
+        "one block with LayerNorm: dims",
+    )
+    model = test.takes(
         "blocks with LayerNorm",
-        "Krait has x + MambaBlock(RmsNorm(x)) only",
         biased,
         "--norm",
         "layer_norm",
         "--order",
         "proj,layers,norm_f,mean,head",
+        layers="Linear ResidualBlockx2 RmsNorm MeanPool Linear",
     )
+    test.expect(model and model.layers[1].dims["norm"] == "LayerNorm", "blocks with LayerNorm: dims")
+    order = "proj,residual(layer_norm(layers.*.norm),layers.*.mixer),norm_f,mean,head"
+    model = test.takes("residual(layer_norm(...),...)", biased, "--order", order)
+    test.expect(model and model.layers[1].dims["norm"] == "LayerNorm", "residual(layer_norm(...),...): dims")
     test.takes("--norm rms_norm", biased, "--order", "proj,layers,norm_f,mean,head", "--norm", "rms_norm")
     head = {name: t for name, t in CLASSIFIER.items() if "head" not in name} | linear("head.0", 4, 8) | linear("head.3", 8, 3)
     test.refuses("head.0 and head.3", "head: found elements 0, 3", head, "--order", "proj,layers,norm_f,mean,head")
@@ -480,6 +514,55 @@ def check_orders(test):
     )
     test.expect(model and "layers.1.mixer.A_log" in model.tensors, "blocks with other names: names")
     test.refuses("blocks with other names, no order", "residual(layers.*.norm,layers.*.mamba)", own)
+    def feed_forward(prefix):
+        return {
+            **norm(f"{prefix}norm1", False),
+            **mixer(f"{prefix}mamba."),
+            **norm(f"{prefix}norm2", False),
+            **linear(f"{prefix}mlp.0", 4, 9),
+            **linear(f"{prefix}mlp.2", 9, 4),
+        }
+
+    deep = {**linear("proj", 6, 4), **feed_forward("layers.0."), **feed_forward("layers.1."), **linear("head", 4, 3)}
+    first, second = (
+        "residual(layers.*.norm1,layers.*.mamba)",
+        "residual(layers.*.norm2,layers.*.mlp.0,gelu,layers.*.mlp.2)",
+    )
+    model = test.takes(
+        "blocks and feed-forward networks",
+        deep,
+        "--order",
+        f"proj,plain({first},{second}),mean,head",
+        layers="Linear ResidualBlock Residual ResidualBlock Residual MeanPool Linear",
+    )
+    declared = model.declarations("constexpr", "storage") if model else []
+    test.expect(
+        [line.split()[1] for line in declared if line.startswith("struct")] == ["layers_0_2_Parts", "Parts"]
+        and "(krait::Residual<krait::Stack<layers_0_2_Parts>>, layers_1_2)" in declared[-2],
+        f"blocks and feed-forward networks: equal Residuals have one type: {declared}",
+    )
+    test.expect(model and "layers_1_2.mlp_2.weight" in model.tensors, "blocks and feed-forward networks: names")
+    test.refuses("an order with feed-forward networks is proposed", f"proj,plain({first},{second}),mean,head", deep)
+    order = f"proj,{first},{second},head"
+    test.refuses("groups of one list side by side", f"wanted plain({first},{second})", deep, "--order", order)
+    model = test.takes(
+        "residuals of a list",
+        {name: t for name, t in deep.items() if "mamba" not in name and "norm1" not in name},
+        "--order",
+        "proj,residual(layers.*.norm2,residual(relu),layers.*.mlp.0,gelu,layers.*.mlp.2),residual(layer_norm),head",
+        layers="Linear Residualx2 Residual Linear",
+    )
+    declared = "".join(model.declarations("constexpr", "storage")) if model else ""
+    for text in (
+        "(std::array<krait::Residual<krait::Stack<layers_Parts>>, 2>, layers)",
+        "(krait::Residual<krait::Relu<4>>, residual)",
+        "(krait::Residual<krait::LayerNorm<residual_dims>>, residual)",
+    ):
+        test.expect(text in declared, f"residuals of a list: wanted {text}, found {declared}")
+    test.expect(model and {"layers.1.mlp_0.bias", "residual.weight"} <= {*model.tensors}, "residuals of a list: names")
+    test.refuses("a residual of other widths", "6 inputs and 4 outputs", deep, "--order", "residual(proj),head")
+    test.refuses("a residual of nothing", "residual(...) of identity", deep, "--order", "proj,residual(identity),head")
+    test.refuses("a residual of pooling", "within residual(...)", deep, "--order", "proj,residual(mean),head")
     test.refuses(
         "state behind pooling", "after pooling there is one vector", CLASSIFIER, "--order", "proj,mean,layers,norm_f,head"
     )
@@ -592,6 +675,34 @@ def check_foreign(test):
     mamba2 = {**blocks(), "layers.0.mixer.A_log": floats(8)}
     test.refuses("Mamba-2", "a Mamba-2 block is not supported", mamba2)
     test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
+    positions = {**CLASSIFIER, "pos": floats(1, 9, 4)}
+    order = "proj,positional(pos),layers,norm_f,mean,head"
+    test.refuses("positions without --order", "--order 'proj,positional(pos),layers,norm_f,mean,head'", positions)
+    test.refuses("a loose tensor", "--ignore cls_token", {**CLASSIFIER, "cls_token": floats(1, 1, 4)})
+    for shape in [1, 9, 4], [9, 4], [9, 1, 4]:
+        model = test.takes(
+            f"positions {shape}",
+            {**positions, "pos": floats(*shape)},
+            "--order",
+            order,
+            layers="Linear PositionalEmbedding ResidualBlockx2 RmsNorm MeanPool Linear",
+        )
+        text = "(krait::PositionalEmbedding<9, 4, storage>, pos)"
+        test.expect(model and text in model.declarations("constexpr", "storage")[-2], f"positions {shape}: type")
+        test.expect(model and model.tensors["pos.weight"].shape == [9, 4], f"positions {shape}: tensor")
+    model = test.takes(
+        "an Embedding of positions",
+        {**CLASSIFIER, "encoder.position.weight": floats(1, 4)},
+        "--order",
+        order.replace("(pos)", "(encoder.position)"),
+    )
+    test.expect(model and model.layers[1].member == "encoder_position", "an Embedding of positions: name")
+    for shape in [4], [2, 9, 4], [1, 1, 9, 4]:
+        wrong = {**positions, "pos": floats(*shape)}
+        test.refuses(f"positions {shape}", f"positional(pos) with pos {shape}, wanted one tensor", wrong, "--order", order)
+    test.refuses("positions of another width", "pos takes d_in 5", {**positions, "pos": floats(9, 5)}, "--order", order)
+    test.refuses("positions with a bias", "wanted one tensor", CLASSIFIER, "--order", order.replace("(pos)", "(proj)"))
+    test.refuses("positions after pooling", "after mean", positions, "--order", "proj,layers,norm_f,mean,positional(pos),head")
     test.refuses("cls_token", "cls_token", {**CLASSIFIER, "cls_token": floats(1, 1, 4)}, "--order", "proj,layers,norm_f,head")
 
 

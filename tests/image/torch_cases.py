@@ -376,6 +376,48 @@ def classifiers():
         "tok,layers,norm_f,last,head",
         x=ids,
     )
+
+    class FeedForward(nn.Module):
+        """x + block(norm1(x)), then x + mlp(norm2(x)), where the network itself contains a residual."""
+
+        def __init__(self):
+            super().__init__()
+            self.norm1, self.mamba, self.norm2 = rms(), Block(), nn.LayerNorm(WIDTH)
+            self.mlp = nn.Sequential(nn.Linear(WIDTH, 40), nn.GELU(), nn.Linear(40, WIDTH))
+
+        def forward(self, x):
+            x = x + self.mamba(self.norm1(x))
+            y = self.norm2(x)
+            return x + self.mlp(y + torch.tanh(y))
+
+    deep = classic(layers=[FeedForward(), FeedForward()])
+    mamba = "residual(layers.*.norm1,layers.*.mamba)"
+    mlp = "residual(layer_norm(layers.*.norm2),residual(tanh),layers.*.mlp.0,gelu,layers.*.mlp.2)"
+    case("residuals", deep, "--order", f"proj,plain({mamba},{mlp}),norm_f,mean,head")
+    case("residuals_of_a_list", deep, "--order", f"proj,{mamba},{mlp},norm_f,mean,head", refused=f"wanted plain({mamba},{mlp})")
+    case(
+        "residuals_wrong",
+        deep,
+        "--order",
+        f"proj,plain({mamba},{mlp.replace('residual(tanh),', '')}),norm_f,mean,head",
+        refused="check with f32 weights: largest error",
+    )
+
+    class Positions(nn.Module):
+        """Learned positions for 250 tokens, added behind the first layer."""
+
+        def __init__(self):
+            super().__init__()
+            self.pos_embed, self.layers = nn.Parameter(torch.randn(1, 250, WIDTH)), classic()
+
+        def forward(self, x):
+            first, *others = self.layers
+            x = first(x)
+            return nn.Sequential(*others)(x + self.pos_embed[:, : x.shape[1]])
+
+    positions, order_of_positions = Positions(), "layers.proj,{},layers.layers,layers.norm_f,mean,layers.head"
+    case("positions", positions, "--order", order_of_positions.format("positional(pos_embed)"))
+    case("positions_ask", positions, refused="positional(pos_embed)")
     case("layer_norm", classic(norm_f=nn.LayerNorm(WIDTH), mean=MAX), "--order", "proj,layers,layer_norm(norm_f),max,head")
     case(
         "layer_norm_plain",
@@ -392,6 +434,18 @@ def classifiers():
         "rms_norm",
         refused="check with f32 weights: largest error",
     )
+    with_layer_norm = layers(norm=lambda: nn.LayerNorm(WIDTH))
+    case("layer_norm_blocks", classic(layers=with_layer_norm), "--order", order, "--norm", "layer_norm")
+    model = model_of(
+        embedding=nn.Embedding(IDS, WIDTH),
+        layers=with_layer_norm,
+        norm_f=nn.LayerNorm(WIDTH),
+        lm_head=nn.Linear(WIDTH, IDS, bias=False),
+    )
+    state = {name if name.startswith("lm_head.") else "backbone." + name: t for name, t in model.state_dict().items()}
+    case("mamba_ssm_layer_norm", model, x=ids, state=state)
+    config = {"d_model": WIDTH, "n_layer": 2, "vocab_size": IDS, "ssm_cfg": {}, "rms_norm": False, "tie_embeddings": False}
+    (FOLDER / "mamba_ssm_layer_norm" / "config.json").write_text(json.dumps(config))
     case("layer_norm_asks", classic(norm_f=nn.LayerNorm(WIDTH)), "--order", order, refused="--norm layer_norm")
     case(
         "lstm",

@@ -16,6 +16,8 @@ constexpr auto two_taps = resolve({.vocab_size = 40, .d_model = 36, .n_layers = 
 constexpr auto smallest = resolve({.vocab_size = 1, .d_model = 1, .n_layers = 1, .d_state = 1, .d_conv = 1, .d_inner = 1, .dt_rank = 1});
 constexpr auto narrow = resolve({.vocab_size = 130, .d_model = 7, .n_layers = 2, .d_state = 3, .in_bias = true, .x_bias = true,
                                  .out_bias = true, .norm_bias = true, .norm_eps = 1e-3});
+constexpr auto layer_norm = resolve({.vocab_size = 23, .d_model = 15, .n_layers = 2, .d_state = 3, .norm_bias = true,
+                                     .norm = krait::NormKind::layer});
 constexpr auto wide = resolve({.vocab_size = 300, .d_model = 96, .n_layers = 1, .tied = false});
 
 template <auto dims>
@@ -24,7 +26,7 @@ using Mamba = krait::Mamba<dims>;
 
 std::vector<Subject> language_models() {
   std::vector<Subject> all;
-  add<Mamba, seed, odd, prime, smallest>(all, "Mamba");
+  add<Mamba, seed, odd, prime, smallest, layer_norm>(all, "Mamba");
 #ifndef LAWS_QUICK  // quick builds leave these out: layers.cpp tests single layers with similar dims
   add<Mamba, usual, one_state, one_tap, two_taps, narrow, wide>(all, "Mamba");
 #endif

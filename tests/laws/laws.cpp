@@ -172,7 +172,7 @@ struct Streams {
   }
 };
 
-TEST_CASE("streams that are processed together have the bits of each stream alone, whichever join, leave and get outputs") {
+TEST_CASE("streams processed together have the bits of each stream alone, whichever streams join, leave or get outputs") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 1);
@@ -199,7 +199,8 @@ TEST_CASE("streams that are processed together have the bits of each stream alon
       CHECK(streams.alone == streams.together);
       // Sequences of different lengths, some empty, which together have at most `length` tokens.
       std::vector<std::size_t> counts;
-      for (std::size_t i = 0, left = length; i < most; ++i, left -= counts.back()) counts.push_back(std::min(left, draws.below(2 * length / most + 2)));
+      for (std::size_t i = 0, left = length; i < most; ++i, left -= counts.back())
+        counts.push_back(std::min(left, draws.below(2 * length / most + 2)));
       Rows all(s, length), last(s, length), ragged(s, length);
       std::size_t t = 0;
       for (std::size_t i = 0; i < most; ++i)

@@ -81,7 +81,8 @@ struct Functions {
     for (std::size_t i = 0; i < n; ++i) pointers.push_back(&as<State>(states[i]));
     return pointers;
   }
-  static void step_streams(const std::byte* model, std::byte* const* states, std::size_t n, const void* xs, float* ys, std::size_t outputs) {
+  static void step_streams(const std::byte* model, std::byte* const* states, std::size_t n, const void* xs, float* ys,
+                           std::size_t outputs) {
     const auto scratch = dirty_scratch();
     krait::step_streams(as<Model>(model), states_of(states, n), inputs(xs, n), rows(ys, outputs), *scratch);
   }
@@ -150,6 +151,7 @@ inline std::string describe(const krait::ModelDims& d) {
   number("dt_rank", d.dt_rank);
   flag("in_bias", d.in_bias), flag("conv_bias", d.conv_bias), flag("x_bias", d.x_bias), flag("dt_bias", d.dt_bias);
   flag("out_bias", d.out_bias), flag("norm_bias", d.norm_bias);
+  flag("LayerNorm", d.norm == krait::NormKind::layer);
   if (d.vocab_size > 0) s += d.tied ? "tied, " : "untied, ";
   s.resize(s.size() - 2);
   return "{" + s + "}";
@@ -158,7 +160,7 @@ inline std::string describe(const krait::BlockDims& d) {
   return describe(krait::ModelDims{.d_model = d.d_model, .n_layers = 0, .d_state = d.d_state, .d_conv = d.d_conv,
                                    .d_inner = d.d_inner, .dt_rank = d.dt_rank, .in_bias = d.in_bias,
                                    .conv_bias = d.conv_bias, .x_bias = d.x_bias, .dt_bias = d.dt_bias,
-                                   .out_bias = d.out_bias, .norm_bias = d.norm_bias});
+                                   .out_bias = d.out_bias, .norm_bias = d.norm_bias, .norm = d.norm});
 }
 inline std::string describe(const krait::SsmDims& d) {
   return describe(krait::ModelDims{.d_model = d.d_model, .n_layers = 0, .d_state = d.d_state, .d_conv = 0,

@@ -176,6 +176,8 @@ TEST_CASE("default-initialising a state sets all of its bytes to zero, which is 
   state_is_fresh<krait::SelectiveStateSpace<krait::resolve(krait::SsmDims{.d_inner = 5, .d_model = 3})>>();
   state_is_fresh<krait::MeanPool<7>>();
   state_is_fresh<krait::MaxPool<7>>();
+  state_is_fresh<krait::PositionalEmbedding<9, 7>>();
+  state_is_fresh<krait::Residual<krait::Conv1d<krait::Conv1dDims{.channels = 7}>>>();
   state_is_fresh<krait::Stack<PoolingParts<krait::MeanPool<12>>>>();
   state_is_fresh<krait::Stack<PoolingParts<krait::LastPool<12>>>>();
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <krait.hpp>
+#include <krait/convert.hpp>
 #include <limits>
 #include <vector>
 
@@ -88,6 +89,63 @@ TEST_CASE("a stack that begins and ends with an array of blocks gives the same b
   CHECK(through(stack, xs) == rows);
 }
 
+// Residuals of layers with and without state, in each other, in an array and after pooling.
+struct MixerParts {
+  static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 7, .d_state = 2});
+  KRAIT_PARAMS(MixerParts, (krait::LayerNorm<NormDims{.d_model = 7, .bias = true}>, norm), (krait::MambaBlock<block>, mixer));
+};
+struct FeedForwardParts {
+  KRAIT_PARAMS(FeedForwardParts, (krait::Linear<LinearDims{.d_in = 7, .d_out = 18}>, up), (krait::Silu<18>, silu),
+               (krait::Linear<LinearDims{.d_in = 18, .d_out = 7}>, down), (krait::Residual<krait::Tanh<7>>, tanh));
+};
+using FeedForward = krait::Residual<krait::Stack<FeedForwardParts>>;
+using Conv = krait::Conv1d<krait::Conv1dDims{.channels = 7}>;
+struct ResidualParts {
+  KRAIT_PARAMS(ResidualParts,
+    (FeedForward, first),
+    (std::array<krait::Residual<krait::Stack<MixerParts>>, 2>, layers),
+    (std::array<FeedForward, 2>, others),
+    (krait::Residual<krait::Residual<Conv>>, twice),
+    (krait::MeanPool<7>, pool),
+    (FeedForward, last));
+};
+
+template <class L>
+Rows<L::d_in> plus_input(const krait::Residual<L>& residual, const Rows<L::d_in>& xs) {
+  auto ys = through(static_cast<const L&>(residual), xs);
+  for (std::size_t i = 0; i < xs.size() * L::d_in; ++i) ys[i / L::d_in][i % L::d_in] += xs[i / L::d_in][i % L::d_in];
+  return ys;
+}
+Rows<7> feed_forward(const FeedForward& layer, const Rows<7>& xs) {
+  auto ys = plus_input(layer.tanh, through(layer.down, through(layer.silu, through(layer.up, xs))));
+  for (std::size_t i = 0; i < length * 7; ++i) ys[i / 7][i % 7] += xs[i / 7][i % 7];
+  return ys;
+}
+
+TEST_CASE("a Residual adds its input to the output of its layer, also within stacks, arrays and other Residuals") {
+  static krait::Stack<ResidualParts> stack;
+  draw(stack, 5);
+  const auto xs = drawn_rows<7>(0.5f);
+  auto rows = feed_forward(stack.first, xs);
+  for (const auto& layer : stack.layers) {
+    auto inner = through(layer.mixer, through(layer.norm, rows));
+    for (std::size_t i = 0; i < length * 7; ++i) rows[i / 7][i % 7] += inner[i / 7][i % 7];
+  }
+  for (const auto& layer : stack.others) rows = feed_forward(layer, rows);
+  auto twice = plus_input(static_cast<const krait::Residual<Conv>&>(stack.twice), rows);
+  for (std::size_t i = 0; i < length * 7; ++i) rows[i / 7][i % 7] += twice[i / 7][i % 7];
+  rows = feed_forward(stack.last, through(stack.pool, rows));
+  CHECK(through(stack, xs) == rows);
+}
+
+TEST_CASE("layers without state take no memory in the states of nested stacks and Residuals") {
+  using krait::state_bytes;
+  STATIC_REQUIRE(state_bytes<krait::Stack<FeedForwardParts>> == 0);
+  STATIC_REQUIRE(state_bytes<krait::Stack<MixerParts>> == state_bytes<krait::MambaBlock<MixerParts::block>>);
+  STATIC_REQUIRE(state_bytes<krait::Stack<ResidualParts>> == 2 * state_bytes<krait::Stack<MixerParts>> +
+                                                                   state_bytes<Conv> + state_bytes<krait::MeanPool<7>>);
+}
+
 TEST_CASE("a stack's scratch has two buffers between layers if an inner layer does not work in place") {
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<Parts>>::between){}.size() == 2);
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::between){}.size() == 2);
@@ -146,7 +204,7 @@ void check_activation(F wanted) {
   CHECK(std::fabs(double{y[2]} - at_minus_infinity) < 1e-7);
 }
 
-TEST_CASE("an activation layer applies its function to every channel; NaN gives NaN, and an infinity the function's limit") {
+TEST_CASE("an activation layer applies its function to every channel, and propagates NaN and infinities as the function does") {
   const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
   check_activation<krait::Relu>([](double x) { return std::fmax(x, 0.0); });
   check_activation<krait::Silu>([&](double x) { return x * sigmoid(x); });
@@ -155,6 +213,31 @@ TEST_CASE("an activation layer applies its function to every channel; NaN gives 
       [](double x) { return x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) / 2; });
   check_activation<krait::Tanh>([](double x) { return std::tanh(x); });
   check_activation<krait::Sigmoid>(sigmoid);
+}
+
+template <krait::Storage storage>
+void check_positions(double largest_rounding) {
+  krait::PositionalEmbedding<5, 21> exact;
+  draw(exact, 6);
+  krait::PositionalEmbedding<5, 21, storage> positions;
+  krait::convert(exact, positions);
+  for (std::size_t i = 0; i < 5 * 21; ++i)
+    CHECK(std::fabs(double{positions.weight.get(i / 21, i % 21)} - double{exact.weight.get(i / 21, i % 21)}) <=
+          largest_rounding);
+  const auto xs = drawn_rows<21>(1.0f);
+  const auto ys = through(positions, xs);
+  for (std::size_t i = 0; i < length * 21; ++i) {
+    const std::size_t t = i / 21;
+    const double row = double{positions.weight.get(t < 5 ? t : 4, i % 21)};
+    CHECK(ys[t][i % 21] == static_cast<float>(double{xs[t][i % 21]} + row));
+  }
+}
+
+TEST_CASE("PositionalEmbedding adds row t of its weight to token t, and the last row to all later tokens") {
+  check_positions<krait::Storage::f32>(0);
+  check_positions<krait::Storage::bf16>(0x1p-10);
+  check_positions<krait::Storage::f16>(0x1p-13);
+  check_positions<krait::Storage::int8>(0.002);
 }
 
 TEST_CASE("MeanPool gives, at every step, the mean of all vectors so far") {

@@ -40,7 +40,7 @@ void add_systems(std::vector<Subject>& to, const std::string& of) {
   const auto add_one = [&]<class Model>(std::type_identity<Model>, const std::string& name, std::size_t d_conv) {
     to.push_back(subject<Model, two_kinds>(of + " " + name, d_conv));
   };
-#ifndef LAWS_QUICK  // quick builds test only the MambaBlock, which most of these models consist of
+#ifndef LAWS_QUICK  // quick builds leave these out: most of them consist of a MambaBlock
   add_one(std::type_identity<krait::SelectiveStateSpaceModel<core<storage>>>{},
           "SelectiveStateSpaceModel" + describe(core<storage>), 1);
   add_one(std::type_identity<krait::SelectiveStateSpace<own<storage>>>{}, "SelectiveStateSpace" + describe(own<storage>), 1);
@@ -48,6 +48,7 @@ void add_systems(std::vector<Subject>& to, const std::string& of) {
   add_one(std::type_identity<krait::Mamba<untied<storage>>>{}, "Mamba" + describe(untied<storage>), 3);
   add_one(std::type_identity<krait::Stack<Parts<storage>>>{}, "Stack{Embedding, Linear, MambaBlock, LastPool, Linear}", 3);
 #endif
+  add_one(std::type_identity<krait::PositionalEmbedding<37, 13, storage>>{}, "PositionalEmbedding", 1);
   add_one(std::type_identity<krait::MambaBlock<block<storage>>>{}, "MambaBlock" + describe(block<storage>), 3);
 }
 

@@ -32,7 +32,8 @@ bool same_bytes(const std::vector<T>& a, const std::vector<T>& b) {
 constexpr std::size_t d_in = 5, d_out = 7;
 template <krait::Storage storage>
 struct Wide {
-  static constexpr auto dims = krait::resolve(krait::BlockDims{.d_model = 72, .d_state = 3, .d_inner = 200, .dt_rank = 20, .storage = storage});
+  static constexpr auto dims = krait::resolve(
+      krait::BlockDims{.d_model = 72, .d_state = 3, .d_inner = 200, .dt_rank = 20, .storage = storage});
   struct Parts {
     KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = d_in, .d_out = 72, .storage = storage}>, in),
                  (std::array<krait::ResidualBlock<dims>, 2>, layers),
@@ -92,7 +93,7 @@ struct TextStreams {
   TextStreams() { krait::init(krait::key(1), model); }
 };
 
-TEST_CASE("a language model writes all logits of several sequences, with an executor too") {
+TEST_CASE("prefill_streams writes the logits of every token of several sequences, also with an executor") {
   const auto model = std::make_unique<TextStreams>();
   const std::vector<std::vector<int>> texts{{1, 2, 3}, {}, std::vector<int>(40, 9), {149, -1, 150}};
   for (const std::size_t threads : {1, 2}) {
@@ -144,7 +145,7 @@ TEST_CASE("a state that occurs several times in a call takes its tokens one afte
   CHECK(std::memcmp(&other, &third, sizeof(other)) == 0);
 }
 
-TEST_CASE("Streams gives the smallest free id, refuses others, and a stream that joins starts a fresh sequence") {
+TEST_CASE("Streams::join returns the smallest free id and starts a fresh sequence; Streams rejects ids that have not joined") {
   const auto model = std::make_unique<TextStreams>();
   auto streams = std::make_unique<krait::Streams<Text, 3>>(model->model);
   CHECK(streams->join() == 0);
@@ -176,11 +177,12 @@ TEST_CASE("Streams gives the smallest free id, refuses others, and a stream that
   CHECK(std::memcmp(&streams->state(2), &two, sizeof(two)) == 0);
 }
 
-TEST_CASE("a StreamScratch is a Scratch, the list of sequences, and vectors of inputs and outputs where a model needs them") {
+TEST_CASE("a StreamScratch consists of a Scratch, a list of sequences, and inputs and outputs if the model needs them") {
   constexpr std::size_t tokens = 16, list = tokens * 4 * sizeof(std::size_t);
   CHECK(krait::stream_scratch_bytes<Text, tokens> == krait::scratch_bytes<Text, tokens> + list);
   using Model = Wide<krait::Storage::f32>::Model;
-  CHECK(krait::stream_scratch_bytes<Model, tokens> == krait::scratch_bytes<Model, tokens> + list + tokens * (16 + 16) * sizeof(float));
+  constexpr std::size_t vectors = tokens * (16 + 16) * sizeof(float);
+  CHECK(krait::stream_scratch_bytes<Model, tokens> == krait::scratch_bytes<Model, tokens> + list + vectors);
 }
 
 }  // namespace

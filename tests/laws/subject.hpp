@@ -80,12 +80,13 @@ struct Subject {
                                            std::byte* scratch);
   std::size_t (*prefill_alone)(const std::byte* model, std::byte* state, const void* xs, std::size_t n, float* ys);
   void (*forward)(const std::byte* model, const void* xs, float* ys);  // reads `length` inputs
-  // step_streams reads one input for each of n streams and writes the outputs of the first `rows` streams. prefill_streams reads
-  // counts[i] inputs of stream i, one stream after the other in xs. It writes the last output of each of the first `rows` streams
-  // if the model summarises, and otherwise all outputs, one stream after the other. Both use a scratch of their own.
-  void (*step_streams)(const std::byte* model, std::byte* const* states, std::size_t n, const void* xs, float* ys, std::size_t rows);
-  void (*prefill_streams)(const std::byte* model, std::byte* const* states, const std::vector<std::size_t>& counts, const void* xs,
-                          float* ys, std::size_t rows);
+  // step_streams reads one input for each of n streams and writes the outputs of the first `rows` streams. prefill_streams
+  // reads counts[i] inputs of stream i, one stream after the other in xs. It writes the last output of each of the first `rows`
+  // streams if the model summarises, and otherwise all outputs, one stream after the other. Both use a scratch of their own.
+  void (*step_streams)(const std::byte* model, std::byte* const* states, std::size_t n, const void* xs, float* ys,
+                       std::size_t rows);
+  void (*prefill_streams)(const std::byte* model, std::byte* const* states, const std::vector<std::size_t>& counts,
+                          const void* xs, float* ys, std::size_t rows);
 
   // Indices into `chunks`, one for each different chunk size.
   std::vector<std::size_t> distinct_chunks() const {

@@ -56,7 +56,7 @@ void check_range() {
   }
 }
 
-TEMPLATE_TEST_CASE("Embedding gives its weight's row for a token id in the vocabulary, zeros for any other", "",
+TEMPLATE_TEST_CASE("Embedding returns the weight's row of a token id in the vocabulary, and zeros for any other token id", "",
                    std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t,
                    std::uint64_t) {
   check_range<1, TestType>();

@@ -50,17 +50,23 @@ group("fail step_row_has_known_length",
 group("fail block_dt_rank_is_at_most_d_inner",
       ("consteval bool valid(const auto& dims) { return repaired(dims) == dims; }",
        "consteval bool valid(const auto&) { return true; }"))
+group("fail residual_layer_keeps_the_width",
+      ("branch<L>::gives_every_row && L::d_in == L::d_out;", "branch<L>::gives_every_row;"))
+group("fail residual_layer_does_not_pool", ("gives_every_row = !Pooling<L> && !Summarising<L> && ", "gives_every_row = "))
+group("image", ('    line += " residual";\n', ""))
+group("laws/stack", ("add_row(in[t], row[t], out[t], L::d_in);", "add_row(out[t], row[t], out[t], L::d_in);"))
 group("fail stack_behind_pooling_has_no_state",
       ("bool rows_suffice = !has_one_row || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
 group("fail state_has_the_models_type",
       ("!std::is_same_v<std::remove_const_t<Found>, State<Model>>", "sizeof(Found) != sizeof(State<Model>)"))
 group("fail step_state_is_no_temporary",
       ("argument<Found>::template outlives_the_call<S>", "argument<Found>::template outlives_the_call<S&>"))
-group("fail step_output_is_no_temporary", ("!std::is_lvalue_reference_v<Out> && detail::Contiguous<Found>", "false && detail::Contiguous<Found>"))
+group("fail step_output_is_no_temporary", ("exists_after_the_call = std::is_lvalue_reference_v<T> ||", "exists_after_the_call = true ||"))
 group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()) return false;\n  else if constexpr (!input<Model, In>()) return false;",
                                           "else if constexpr (!(input<Model, In>() & state<Model, S>())) return false;"))
 group("fail step_scratch_is_not_const",
-      ("\"krait: the fifth argument, scratch, must not be const, because the call writes it\");\n    return false;", "\"\");\n    return true;"))
+      ("is_writable, \"krait: the fifth argument, scratch, must not be const, because the call writes it\");\n    return false;",
+       "is_writable, \"\");\n    return true;"))
 group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),
       by_compiler=True)
@@ -72,6 +78,7 @@ group("bits",
 group("storage",
       (".norm_eps = m.norm_eps, .storage = m.storage};", ".storage = m.storage};"),
       (".bias = b.norm_bias, .eps = b.norm_eps}", ".bias = b.norm_bias}"))
+group("unit/dims", (".norm = m.norm,", ""))
 group("unit/reflect",
       ('return {name + std::string_view(".") + index};', 'return {name + std::string_view(".") + (index + 1)};'),
       ("if constexpr (Flat<Member<T, i>>) return path;", "if constexpr (false) return path;"),
@@ -243,7 +250,7 @@ group("bits",
       ("load_vector(bias + v * lanes) : zero_start();\n    KRAIT", "load_vector(bias) : zero_start();\n    KRAIT"),
       ("(w.outputs_from(o), width, K, bias ? bias + o : nullptr, x.from(t),\n",
        "(w.outputs_from(o), width, K, bias, x.from(t),\n"),
-      ("bias, x.from(t), y.from(t), n - t);", "bias, x, y.from(t), n - t);"),
+      ("bias, x.from(t), y.from(t), n - t, resume...);", "bias, x, y.from(t), n - t, resume...);"),
       ("|| width % (vectors * lanes) != 0) --vectors;", ") --vectors;"),
       ("y.data + (o - first), y.stride", "y.data + o, y.stride"))
 group("vectors",
@@ -287,8 +294,8 @@ group("bits",
        "hn::OddEven(neighbours(halve(part[0], part[2])), neighbours(halve(part[1], part[3])))"),
       ("::max()) / (127 * K);", "::max()) / (128 * K);"),
       ("const V start = bias ? load_vector(bias) : zero_start();", "const V start = zero_start();"),
-      ("scratch.scales[t] = quantise_row(in[t], d_in, inputs[t]);",
-       "scratch.scales[t] = quantise_row(in[t], d_in, inputs[0]);"),
+      ("scratch.scales[t] = quantise_row(x[t], d_in, inputs[t]);",
+       "scratch.scales[t] = quantise_row(x[t], d_in, inputs[0]);"),
       ("Quantised from(std::size_t t) const { return {inputs.from(t), scales + t}; }",
        "Quantised from(std::size_t t) const { return {inputs.from(t), scales}; }"))
 group("int8 layers",
@@ -313,12 +320,12 @@ group("vectors",
       ("static constexpr std::size_t stride = padded(channels);", "static constexpr std::size_t stride = channels;"))
 group("bits",
       ("add_row(in[t], row[t], out[t], dims.d_model);", "add_row(row[t], row[t], out[t], dims.d_model);"),
-      ("state.conv_state, x, n, Silu{});", "state.conv_state, x, n, NoActivation{});"),
+      ("one.conv_state, x.from(begin), count, part, Silu{});", "one.conv_state, x.from(begin), count, part, NoActivation{});"),
       ("C_start = dims.dt_rank + dims.d_state;", "C_start = dims.dt_rank;"),
       ("run<tokens>(model.backbone.norm_f, none, no_scratch, x.as_const(), x, n);", ""),
-      ("run<tokens>(backbone.layers[layer], state.layers[layer]", "run<tokens>(backbone.layers[layer], state.layers[0]"),
-      ("run<tokens>(backbone.layers[layer], state.layers[layer]", "run<tokens>(backbone.layers[0], state.layers[layer]"),
-      ("gate_row(x[t], z[t], channels);", "gate_row(x[t], z[0], channels);"),
+      ("return one.layers[layer]; });", "return one.layers[0]; });"),
+      ("run<tokens>(backbone.layers[layer], layer_state", "run<tokens>(backbone.layers[0], layer_state"),
+      ("gate_row(x[t] + part.begin, z[t] + part.begin,", "gate_row(x[t] + part.begin, z[0] + part.begin,"),
       ("    in = advance(in, now);", ""),
       ("if (every_output) out = out.from(now);", ""))
 group("laws/tokens",
@@ -326,6 +333,10 @@ group("laws/tokens",
       ("gather_row(weights_of(layer.weight), padded(vocab_size)", "gather_row(weights_of(layer.weight), vocab_size"),
       ("else std::memset(out[t], 0, d_model * sizeof(float));", ""),
       ("std::common_type_t<Token, std::ptrdiff_t>", "Token"))
+group("laws/stack",
+      ("static_cast<std::uint32_t>(row + 1 < max_tokens)", "static_cast<std::uint32_t>(row < max_tokens)"),
+      ("w.panel(row / width * width, K);", "w.panel(row, K);"),
+      ("opaque(from.get(row % width, k, width))", "opaque(from.get(0, k, width))"))
 group("laws/session",
       ("emit == Emit::all ? 0 : n - 1;", "0;"),
       ("  if (emit == Emit::nothing) return;\n  const std::size_t first", "  const std::size_t first"),
@@ -348,9 +359,8 @@ group("laws/session",
 group("laws/stack",
       ("in_place[i] ? buffers[i - 1] : 1 - buffers[i - 1]", "buffers[i - 1]", {"by_compiler": True}),
       ("last ? out : scratch.between[Facts::buffers[i]].span()", "last ? out : scratch.between[0].span()"),
-      ("    run<tokens>(layers[i], states[i], scratch, in, out, n);\n    in = out.as_const();",
-       "    run<tokens>(layers[i], states[i], scratch, in, out, n);"),
-      ("run<tokens>(layers[i], states[i], scratch", "run<tokens>(layers[i], states[0], scratch"),
+      ("    in = out.as_const();\n", ""),
+      ("return all[i]; });", "return all[0]; });"),
       ("i + 1 < count; ++i) buffers[i] =", "i + 2 < count; ++i) buffers[i] =", {"by_compiler": True}),
       ("channels = std::max(channels, outputs[i]);", "channels = outputs[0];"),
       ("summarises = (Pooling<Members> || ...);", "summarises = Pooling<First>;", {"by_compiler": True}))
@@ -360,7 +370,7 @@ group("laws/layers",
       ("every_output && gives_one_row<Model>;", "false;"),
       ("n = std::min<std::size_t>(n, std::size(ys));", ";"),
       ("in[n - 1], d_model * sizeof(float)", "in[0], d_model * sizeof(float)"),
-      ("    n = 1;\n    return emit", "    return emit"))
+      ("    n = sequences_in(state);\n    return emit", "    return emit"))
 group("laws/storage",
       ("LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;",
        "LinearScratch<tokens, dims.dt_rank, dims.storage> linear;"))
@@ -418,3 +428,31 @@ group("cortex-m55",
       ("vrshrq_n_s16(ab, 8)", "vshrq_n_s16(ab, 8)"))
 group("cortex-m4",
       ("c % strip_width == 0 ? 4 + (s.d_state - 1) * strip_width : 4", "4"))
+
+# Several sequences, and executors.
+group("laws/streams + laws/layers",
+      ("first += state.segments[i].tokens;", "first += 1;"),
+      ("f(state.state(i), first, state.segments[i].tokens);", "f(state.state(0), first, state.segments[i].tokens);"),
+      ("state.segments, state.count, state.offset + within", "state.segments, state.count, within"),
+      ("if constexpr (is_sequences<S>) return state.count;\n  else return 1;", "return 1;"),
+      ("out.from(Pooling<L> ? i++ : first)", "out.from(first)"),
+      ("std::min(now, wanted - std::min(begin, wanted))", "std::min(now, wanted)"),
+      ("(outputs == 0 && Summarising<Model>)", "outputs > 0"),
+      ("runner.write_logits(0, outputs, out)", "runner.write_logits(0, now, out)"),
+      ("if (stream >= wanted) break;", ""),
+      ("else if (at + count == std::size(std::data(xs)[stream]))", "else"),
+      ("copy_floats(x[first + count - 1], x[collected]", "copy_floats(x[first], x[collected]"),
+      ("scratch.positions[collected++].stream = stream;", "scratch.positions[collected++].stream = i;"),
+      ("scratch.positions[end].stream == stream + (end - i);", "true;"),
+      ("length = std::min<std::size_t>(length, std::size(std::data(ys)[stream]));", ""),
+      ("if (runner.n > 0) run_added();", ""),
+      ("copy_tokens(out.from(first).as_const(), to", "copy_tokens(out.as_const(), to"),
+      ("joined_[id] = true;\n      states_[id] = {};", "joined_[id] = true;"),
+      ("if (n != sequences || n > capacity) return false;", ""),
+      ("std::cmp_less(id, 0) || ", ""),
+      ("std::min(units * (i + 1) / parts * unit, channels)", "std::min((units * (i + 1) / parts + 1) * unit, channels)"),
+      ("bias ? bias + part.begin : nullptr,", "bias,"),
+      ("if (stop < end) return strips_until(stop);", ""))
+group("laws/streams + laws/layers",
+      ("bias, x.from_channel(k), y,", "bias, x, y,"),
+      ("                           n, k > 0);", "                           n, false);"))

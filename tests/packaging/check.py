@@ -128,7 +128,8 @@ def licenses(system, folder):
 
 
 def newer_highway(board, folder):
-    """Checks a folder with Highway 1.0.6 or later, which has a second licence: its text and its name in the manifest."""
+    """Checks that a folder with Highway 1.0.6 or later has the text of Highway's second licence and its name in the
+    manifest."""
     shutil.copytree(pathlib.Path(board.dependencies) / "hwy", folder / "include" / "hwy")
     for name in ("highway.h", "base.h"):
         path = folder / "include" / "hwy" / name
@@ -206,7 +207,7 @@ def zephyr_builds(board, module, folder):
 
 
 def compile_alone(board, folder, source):
-    """Compiles a program that includes every header, using only the folder and the board's C and C++ libraries."""
+    """Compiles a program that includes every header, using only the packaged folder and the board's C and C++ libraries."""
     headers = sorted((folder / "src").glob("krait*.hpp")) + sorted((folder / "src" / "krait").rglob("*.hpp"))
     names = [str(path.relative_to(folder / "src")) for path in headers if not path.name.endswith("-inl.hpp")]
     source.write_text("".join(f"#include <{name}>\n" for name in names) + "int main() {}\n")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The repository's text files follow the rules of .editorconfig.
+"""Checks that the repository's text files follow the rules of .editorconfig.
 
   check.py            checks
   check.py --record   writes the numbers of longer lines that are there now to long_lines.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""clang-tidy finds nothing in the public headers (.clang-tidy has the checks).
+"""Checks that clang-tidy finds no fault in the public headers (.clang-tidy lists its checks).
 
   tidy.py CLANG_TIDY
 """

@@ -65,6 +65,7 @@ TEST_CASE("resolve gives the same dims at run time as at compile time") {
     CHECK(krait::ssm_dims(krait::block_dims(krait::resolve(model))) == ssm);
     CHECK(krait::norm_dims(krait::block_dims(krait::resolve(model))) == krait::NormDims{.d_model = 20});
     CHECK(krait::ssm_dims(krait::block_dims({.d_model = d_model, .dt_b_c_eps = 1e-6})).dt_b_c_eps == krait::Real(1e-6));
+    CHECK(krait::block_dims({.d_model = d_model, .norm = krait::NormKind::layer}).norm == krait::NormKind::layer);
     CHECK(krait::resolve(krait::SsmDims{.d_inner = d_model}) == krait::SsmDims{.d_inner = 20, .dt_rank = 2});
     CHECK(krait::with_storage(model, krait::Storage::int8).storage == krait::Storage::int8);
   };

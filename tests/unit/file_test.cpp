@@ -146,7 +146,7 @@ TEST_CASE("load_file and save_file do in one call what load and save do with a f
   CHECK(krait::save(*loaded) == krait::save(*model));
 }
 
-TEST_CASE("FileBytes are stored at a multiple of 64") {
+TEST_CASE("the elements of FileBytes start at an address that is a multiple of 64") {
   const Folder folder;
   std::vector<krait::FileBytes> all(20);
   for (std::size_t i = 0; i < all.size(); ++i) {

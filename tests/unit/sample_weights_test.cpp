@@ -201,7 +201,7 @@ TEST_CASE("sample overwrites the logits with weights that match the float64 soft
   CHECK(compared > 20'000);
 }
 
-TEST_CASE("of tokens with equal logits, top_k and top_p keep the first ones") {
+TEST_CASE("top_k and top_p keep the first of several tokens with equal logits") {
   const auto kept = [](Sampling how, Row row) {
     draw(row, how, krait::key(0));
     std::string kept;

@@ -30,7 +30,7 @@ Row logits_of(std::size_t size, float spread) {
 
 }  // namespace
 
-TEST_CASE("log_probability is the log-softmax of float64") {
+TEST_CASE("log_probability agrees with the log-softmax computed in float64") {
   for (const std::size_t size : {1u, 2u, 7u, 8u, 63u, 64u, 65u, 130u, 1000u, 50'280u})
     for (const float spread : {0.0f, 1e-3f, 1.0f, 5.0f, 30.0f, 1e4f}) {
       const Row logits = logits_of(size, spread);
@@ -44,14 +44,14 @@ TEST_CASE("log_probability is the log-softmax of float64") {
     }
 }
 
-TEST_CASE("log_probability counts a tail of unlikely tokens") {
+TEST_CASE("log_probability includes the probabilities of many unlikely tokens") {
   Row logits(50'280, -23.0f);  // 1e-10 each: 5e-6 together
   logits[7] = 0;
   CHECK(krait::log_probability(logits, 7) == Approx(expected_log_probability(logits, 7)).epsilon(0.02));
   CHECK(krait::log_probability(logits, 7) < 0);
 }
 
-TEST_CASE("log_probability is -infinity for what cannot be drawn") {
+TEST_CASE("log_probability is -infinity for tokens that sample never draws") {
   const Row logits{1, not_a_number, -infinity, 0};
   CHECK(krait::log_probability(logits, 1) == -infinity);
   CHECK(krait::log_probability(logits, 2) == -infinity);
@@ -64,7 +64,7 @@ TEST_CASE("log_probability is -infinity for what cannot be drawn") {
   CHECK(krait::log_probability(Row{0, infinity, infinity}, 0) == -infinity);
 }
 
-TEST_CASE("penalties follow their formulas in float64") {
+TEST_CASE("apply_penalties agrees with the formulas of the penalties, computed in float64") {
   const Row before = logits_of(40, 3);
   std::vector<std::int64_t> recent{3, 5, 3, 39, 0, -1, 40, 5, 3, 1'000'000'000'000};
   for (const krait::Penalties& penalties :
@@ -86,7 +86,7 @@ TEST_CASE("penalties follow their formulas in float64") {
   }
 }
 
-TEST_CASE("penalties take logits and tokens of every kind") {
+TEST_CASE("apply_penalties accepts every type of logits and of token ids") {
   krait::Tensor<float, 4> tensor{{1, 2, 3, 4}};
   const std::array<unsigned char, 2> bytes{1, 200};
   krait::apply_penalties(tensor, bytes, {.repetition = 2});

@@ -20,7 +20,8 @@ REFERENCE = HERE.parent / "data" / "reference"
 
 
 def check(compiler, files):
-    """Runs check and returns its exit code and a dictionary: file name -> the line that check printed for it."""
+    """Runs the script check, and returns its exit code and a dictionary from file names to the lines that check printed for
+    them."""
     done = subprocess.run([HERE / "check", "--compiler", compiler, "--flags", "-march=native -O0", *files],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout, end="")
@@ -44,7 +45,7 @@ def changed(source, path, change):
 
 
 def damage_output(header, data):
-    """Adds 1e-3 to the last expected output."""
+    """Adds 1e-3 to the last expected output of a reference vector."""
     at = header["output"]["data_offsets"][1] - 4
     (value,) = struct.unpack_from("<f", data, at)
     struct.pack_into("<f", data, at, value + 1e-3)
@@ -138,12 +139,18 @@ def main():
 
         odd = sorted((HERE / "odd").glob("*.safetensors"))
         files = [*odd, damaged, folder / "absent.safetensors"]
+        stack = HERE / "odd" / "stack_max.safetensors"
+        order = metadata(order="into,rms_norm(norm),mean,layer_norm(norm_f),relu,head")
+        files += [changed(stack, folder / "other_order.safetensors", order),
+                  changed(stack, folder / "no_order.safetensors",
+                          lambda header, data: header["__metadata__"].pop("order") and None)]
         files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
                   for name, (source, change, _) in NONSENSE.items()]
         code, lines = check(options.compiler, files)
         if code != 2:
             fail(f"nonsense among good files: exit code {code}, wanted 2")
         wanted = {path.stem: "ok" for path in odd}
+        wanted |= {"other_order": "FAIL", "no_order": "order is missing"}
         wanted |= {"damaged": "FAIL", "absent": "cannot be read: No such file or directory"}
         wanted |= {name: said for name, (_, _, said) in NONSENSE.items()}
         for name, said in wanted.items():

@@ -2,7 +2,11 @@
 #define KRAIT_TESTS_LOAD_WEIGHTS_INL_HPP
 
 #include "krait/load.hpp"
+#include "krait/nn/activation.hpp"
 #include "krait/nn/mamba.hpp"
+#include "krait/nn/pooling.hpp"
+#include "krait/nn/positional_embedding.hpp"
+#include "krait/nn/stack.hpp"
 #include "load_weights.hpp"
 
 template <class Model>

@@ -3,7 +3,7 @@
 
   odd_vectors.py FOLDER [--seed N] [NAME]...     default: all cases, seed 1
 
-The files in odd/ are the cases listed in SMALL with seed 1, written with numpy 2.4.
+The files in odd/ are the cases listed in SMALL with seed 1. numpy 1.24 and 2.4 write the same bytes.
 """
 import argparse
 import json
@@ -23,6 +23,8 @@ import mamba_reference as reference
 #   names     whose parameter names the file has; "hf" for Hugging Face's
 #   head      tied, own, or copy (tied, and the file contains a copy of the embedding as head)
 #   eps, dt_b_c_eps   members norm_eps and dt_b_c_eps of the dims
+#   norm      rms_norm (default) or layer_norm
+#   order     of a Stack: krait-pack's --order. Its sizes are the shapes of its layers' weights
 #   metadata  False: the file has no metadata
 CASES = {
     "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),
@@ -72,11 +74,26 @@ CASES = {
     "mamba_dt_b_c_norms": ("Mamba", 30,
         dict(vocab_size=30, n_layers=2, d_model=16, d_inner=32, d_state=16, dt_rank=1, d_conv=4),
         dict(bias="conv1d dt_proj", dt_b_c_eps=1e-6)),
+    "residual_layer_norm": ("ResidualBlock", 33, dict(d_model=13, d_inner=20, d_state=3, dt_rank=2, d_conv=4),
+        dict(bias="norm conv1d dt_proj", norm="layer_norm", eps=1e-3)),
+    "mamba_layer_norm": ("Mamba", 40,
+        dict(vocab_size=31, n_layers=2, d_model=17, d_inner=34, d_state=5, dt_rank=2, d_conv=4),
+        dict(bias="norm conv1d dt_proj", norm="layer_norm")),
     "mamba_deep": ("Mamba", 12, dict(vocab_size=9, n_layers=11, d_model=8, d_inner=16, d_state=2, dt_rank=1, d_conv=4),
         dict(bias="conv1d dt_proj", metadata=False)),
+    "stack_every_token": ("Stack", 33,
+        dict(into=(19, 5), norm=(19,), positions=(20, 19), a=(17, 19), b=(21, 17), c=(16, 21), d=(18, 16), e=(9, 18),
+             head=(3, 9)),
+        dict(bias="into norm a b c d e", eps=1e-3,
+             order="into,layer_norm(norm),positional(positions),gelu,a,gelu_tanh,b,tanh,c,silu,d,sigmoid,e,relu,head")),
+    "stack_max": ("Stack", 25, dict(into=(20, 7), norm=(20,), norm_f=(20,), head=(4, 20)),
+        dict(bias="into head", order="into,rms_norm(norm),max,layer_norm(norm_f),relu,head")),
+    "stack_mean": ("Stack", 25, dict(into=(6, 7), positions=(40, 6), norm=(6,), head=(4, 6)),
+        dict(bias="into norm", order="into,positional(positions),mean,layer_norm(norm),head")),
 }
-SMALL = ["block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps", "block_narrow",
-         "residual_all_biases", "residual_eps", "mamba_own_head", "mamba_bf16"]
+SMALL = ["stack_every_token", "stack_max", "block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps",
+         "block_narrow",
+         "residual_all_biases", "residual_eps", "residual_layer_norm", "mamba_layer_norm", "mamba_own_head", "mamba_bf16"]
 
 
 def mixer_weights(component, sizes, biased, draw):
@@ -121,6 +138,15 @@ def model_weights(sizes, biased, draw, names, head):
     return weights
 
 
+def stack_weights(sizes, biased, draw):
+    weights = {}
+    for name, shape in sizes.items():
+        weights[f"{name}.weight"] = 1 + draw(shape, 0.3) if len(shape) == 1 else draw(shape, 2 * shape[1] ** -0.5)
+        if name in biased:
+            weights[f"{name}.bias"] = draw(shape[:1], 0.3)
+    return weights
+
+
 def encode(value, dtype):
     """Returns a float array as bytes of the dtype, and the float64 values of these bytes."""
     if dtype == "BF16":
@@ -144,6 +170,7 @@ def write(path, tensors, metadata):
 def make(path, seed, component, steps, sizes, options):
     random = np.random.default_rng(seed)
     dtype, eps, dt_b_c_eps = options.get("dtype", "F32"), options.get("eps", 1e-5), options.get("dt_b_c_eps", 0)
+    norm = getattr(reference, options.get("norm", "rms_norm"))
     biased = options.get("bias", "").split()
 
     def draw(shape, spread):
@@ -151,6 +178,8 @@ def make(path, seed, component, steps, sizes, options):
 
     if component == "Mamba":
         weights = model_weights(sizes, biased, draw, options.get("names"), options.get("head", "tied"))
+    elif component == "Stack":
+        weights = stack_weights(sizes, biased, draw)
     else:
         weights = (block_weights if component == "ResidualBlock" else mixer_weights)(component, sizes, biased, draw)
     tensors, exact = {}, {}
@@ -161,16 +190,19 @@ def make(path, seed, component, steps, sizes, options):
     if component == "Mamba":
         tokens = random.integers(sizes["vocab_size"], size=steps).astype("<i4")
         tensors["tokens"] = ("I32", tokens.shape, tokens.tobytes())
-        results = {"logits": reference.mamba(tokens, exact, eps, dt_b_c_eps)}
+        results = {"logits": reference.mamba(tokens, exact, eps, dt_b_c_eps, norm)}
     else:
-        d_in = sizes["d_inner" if component.startswith("Selective") else "d_model"]
+        name = "d_inner" if component.startswith("Selective") else "d_model"
+        d_in = sizes["into"][1] if component == "Stack" else sizes[name]
         content, x = encode(draw((steps, d_in), 1.0), "F32")
         tensors["input"] = ("F32", x.shape, content)
         if component == "SelectiveStateSpaceModel":
             y, state = reference.selective_state_space_model(x, exact, dt_b_c_eps=dt_b_c_eps)
             results = {"output": y, "final_state": state}
+        elif component == "Stack":
+            results = {"output": reference.stack(x, exact, options["order"], eps)}
         elif component == "ResidualBlock":
-            results = {"output": reference.residual_block(x, exact, eps, dt_b_c_eps)}
+            results = {"output": reference.residual_block(x, exact, eps, dt_b_c_eps, norm)}
         elif component == "MambaBlock":
             results = {"output": reference.mamba_block(x, exact, dt_b_c_eps)}
         else:
@@ -178,9 +210,15 @@ def make(path, seed, component, steps, sizes, options):
     for name, value in results.items():
         tensors[name] = ("F32", value.shape, encode(value, "F32")[0])
 
-    metadata = {"component": component, "seq_len": str(steps)} | {name: str(size) for name, size in sizes.items()}
+    metadata = {"component": component, "seq_len": str(steps)}
+    if component == "Stack":
+        metadata["order"] = options["order"]
+    else:
+        metadata |= {name: str(size) for name, size in sizes.items()}
     if eps != 1e-5:
         metadata["norm_eps"] = str(eps)
+    if "norm" in options:
+        metadata["norm"] = options["norm"]
     if dt_b_c_eps:
         metadata["dt_b_c_eps"] = str(dt_b_c_eps)
     write(path, tensors, metadata if options.get("metadata", True) else None)

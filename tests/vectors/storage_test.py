@@ -98,7 +98,8 @@ def check_stored(path, weight, storage, name):
 
 
 def hostile_floats():
-    """Returns as float32 every bf16 and f16 number, the middles between neighbours, the floats next to these, and NaNs."""
+    """Returns, as float32, every bf16 and f16 number, the middles between neighbouring numbers, the floats next to them, and
+    NaNs."""
     halves = np.arange(1 << 15, dtype=np.uint32)
     numbers = []
     with np.errstate(all="ignore"):
@@ -126,7 +127,8 @@ def judge_floats(folder, floats):
 
 
 class LinearCase:
-    """An int8 Linear layer. numpy computes its outputs to the bit, because the definition fixes every rounding."""
+    """An int8 Linear layer. numpy computes the same bits as the layer, because the definition of int8 layers fixes every
+    rounding."""
 
     def __init__(self, d_in, d_out, bias, folder, random):
         self.name = f"linear_{d_in}_{d_out}"

@@ -49,14 +49,14 @@ inline double relative_error(std::span<const float> found, std::span<const doubl
   return error == 0 ? 0 : error / largest;
 }
 
-// Appends the SSM state h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state].
+// Appends the SSM state h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state]. A stack has none.
 template <class S>
 void collect_h(const S& state, std::vector<float>& h) {
   if constexpr (requires { state.layers; }) {
     for (const auto& layer : state.layers) collect_h(layer, h);
   } else if constexpr (requires { state.ssm_state; }) {
     collect_h(state.ssm_state, h);
-  } else {
+  } else if constexpr (requires { state.h; }) {
     for (std::size_t channel = 0; channel < state.h.rows; ++channel)
       for (std::size_t n = 0; n < state.h.cols; ++n) h.push_back(state.h.get(channel, n));
   }
@@ -67,12 +67,14 @@ inline int fail(std::string_view message) {
   return 1;
 }
 
-// Runs one vector and prints one line for each error: its name and value. Large objects are allocated on the heap.
+// Runs one vector and prints one line for each error: its name and value. A model that pools has an output for every step, but
+// one for forward and prefill: the last. Large objects are allocated on the heap.
 template <class Model, std::size_t length>
 int run_vector(const Arguments& arguments) {
   using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, length>,
                                    krait::Tensor<float, length, Model::d_in>>;
-  using Output = krait::Tensor<float, length, Model::d_out>;
+  using Steps = krait::Tensor<float, length, Model::d_out>;
+  using Output = std::conditional_t<krait::gives_one_row<Model>, krait::Tensor<float, Model::d_out>, Steps>;
   const auto model = std::make_unique<Model>();
   if (const std::string refused = load_weights(*model, arguments.weights, arguments.ignore); !refused.empty()) return fail(refused);
 
@@ -87,11 +89,13 @@ int run_vector(const Arguments& arguments) {
   collect_h(krait::State<Model>{}, h);
   std::vector<double> wanted_h(h.size());
   stream.read(reinterpret_cast<char*>(wanted_h.data()), static_cast<std::streamsize>(wanted_h.size() * sizeof(double)));
-  const bool has_final_state = bool(stream);
+  const bool has_final_state = bool(stream) && !h.empty();
 
   std::printf("target %s\n", krait::target_name());
-  const auto print = [&](const char* verb, const Output& output, const krait::State<Model>* state) {
-    std::printf("%s %.3g\n", verb, relative_error({output[0].data(), wanted.size()}, wanted));
+  const auto print = [&](const char* verb, const auto& output, const krait::State<Model>* state) {
+    constexpr std::size_t count = sizeof(output) / sizeof(float);
+    const float* const found = reinterpret_cast<const float*>(&output);
+    std::printf("%s %.3g\n", verb, relative_error({found, count}, std::span(wanted).last(count)));
     if (!state || !has_final_state) return;
     h.clear();
     collect_h(*state, h);
@@ -106,10 +110,10 @@ int run_vector(const Arguments& arguments) {
   const auto scratch = std::make_unique<krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())>>();
   krait::prefill(*model, *state, *input, *output, *scratch);  // the chunk size of forward, so that fewer templates are compiled
   print("prefill", *output, state.get());
-  *output = {};
+  const auto steps = std::make_unique<Steps>();
   *state = {};
-  for (std::size_t t = 0; t < length; ++t) krait::step(*model, *state, (*input)[t], (*output)[t]);
-  print("step", *output, state.get());
+  for (std::size_t t = 0; t < length; ++t) krait::step(*model, *state, (*input)[t], (*steps)[t]);
+  print("step", *steps, state.get());
   return 0;
 }
 

@@ -1,13 +1,15 @@
 """Reads the file of a reference vector: its tensors, its model type, and the dims that follow from the tensors and metadata."""
+import argparse
 import os
 import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../tools"))
-from layers import Group  # noqa: E402
+from layers import NORMS, Group  # noqa: E402
 from safetensors_file import Problem, read  # noqa: E402
-from structure import COMPONENTS, flag  # noqa: E402
+from checkpoint import Checkpoint  # noqa: E402
+from structure import COMPONENTS, Model, flag  # noqa: E402
 
 
 class File(Group):
@@ -18,7 +20,7 @@ class File(Group):
         super().__init__("", tensors)
 
     def is_tied(self, embedding):
-        """Returns whether the file has no head, or a copy of the embedding as the head."""
+        """Returns whether a file has no output head, or a copy of the embedding as the output head."""
         head, embedding = self.tensors.get("lm_head.weight"), self.tensors[embedding]
         return head is None or (head.dtype == embedding.dtype and head.data == embedding.data)
 
@@ -30,8 +32,8 @@ class File(Group):
 def component_of(file):
     """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
     if "component" in file.metadata:
-        if file.metadata["component"] not in COMPONENTS:
-            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}")
+        if file.metadata["component"] not in (*COMPONENTS, "Stack"):
+            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Stack")
         return file.metadata["component"]
     if any(name.startswith("backbone.") for name in file.tensors):
         return "Mamba"
@@ -40,6 +42,15 @@ def component_of(file):
     if "in_proj.weight" in file.tensors:
         return "MambaBlock"
     return "SelectiveStateSpace" if "out_proj.weight" in file.tensors else "SelectiveStateSpaceModel"
+
+
+def stack_of(file):
+    """Returns krait-pack's model of a Stack, whose layers the metadata's `order` gives."""
+    if "order" not in file.metadata:
+        raise Problem("metadata: order is missing: a Stack has krait-pack's --order there")
+    weights = {name: tensor for name, tensor in file.tensors.items() if name not in ("input", "output")}
+    metadata = {name: text for name, text in file.metadata.items() if name in ("eps", "norm_eps")}
+    return Model(Checkpoint(weights, metadata), argparse.Namespace(order=file.metadata["order"], norm=None, norm_eps=None))
 
 
 def dims_of(file, component, prefix=""):
@@ -72,6 +83,7 @@ def dims_of(file, component, prefix=""):
     dims.update({bias: f"{mixer}{layer}.bias" in file.tensors for bias, layer in biases.items()})
     if block is not None:
         dims["norm_bias"] = block + "norm.bias" in file.tensors
+        dims["norm"] = NORMS[file.metadata.get("norm", "rms_norm")]
         dims["norm_eps"] = float(file.metadata.get("norm_eps", file.metadata.get("eps", 1e-5)))
     if component != "SelectiveStateSpace" and "dt_b_c_eps" in file.metadata:
         dims["dt_b_c_eps"] = float(file.metadata["dt_b_c_eps"])

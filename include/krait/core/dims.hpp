@@ -89,19 +89,20 @@ struct SsmDims {
   std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
   std::size_t d_inner = 0;    /* 0 resolves to expand * d_model */                                                    \
   std::size_t dt_rank = 0;    /* 0 resolves to ceil(d_model / 16) */                                                  \
-  bool in_bias = false;       /* biases of in_proj, conv1d, x_proj, dt_proj, out_proj and of RMSNorm */               \
+  bool in_bias = false;       /* biases of in_proj, conv1d, x_proj, dt_proj, out_proj and of the norms */             \
   bool conv_bias = true;                                                                                              \
   bool x_bias = false;                                                                                                \
   bool dt_bias = true;                                                                                                \
   bool out_bias = false;                                                                                              \
   bool norm_bias = false;                                                                                             \
+  NormKind norm = NormKind::rms; /* kind of the norms around the blocks; LayerNorm: mamba-ssm's rms_norm=False */     \
   Real dt_b_c_eps = 0;        /* eps of RMS norms without weights of dt, B and C (FalconMamba: 1e-6); 0: no norms */
 
 // BlockDims are the dims of MambaBlock and of ResidualBlock, which consists of a norm and a MambaBlock.
 struct BlockDims {
   std::size_t d_model = 0;
   KRAIT_BLOCK_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's RMSNorm, which is added to the mean square
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const BlockDims&) const = default;
 };
@@ -113,7 +114,7 @@ struct ModelDims {
   std::size_t n_layers = 4;
   KRAIT_BLOCK_DIMS
   bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of every RMSNorm of the model, which is added to the mean square
+  Real norm_eps = 1e-5;       // eps of every norm of the model, which is added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const ModelDims&) const = default;
 };
@@ -170,8 +171,8 @@ constexpr ModelDims noxton(ModelDims dims) {
 constexpr BlockDims block_dims(const ModelDims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .dt_rank = m.dt_rank, .in_bias = m.in_bias, .conv_bias = m.conv_bias, .x_bias = m.x_bias,
-          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .dt_b_c_eps = m.dt_b_c_eps,
-          .norm_eps = m.norm_eps, .storage = m.storage};
+          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .norm = m.norm,
+          .dt_b_c_eps = m.dt_b_c_eps, .norm_eps = m.norm_eps, .storage = m.storage};
 }
 constexpr SsmDims ssm_dims(const BlockDims& b) {
   return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias,

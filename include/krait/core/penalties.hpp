@@ -1,4 +1,4 @@
-// Penalties on tokens that a text already contains.
+// Defines Penalties and apply_penalties, which make tokens that a text already contains less likely.
 #ifndef KRAIT_CORE_PENALTIES_HPP
 #define KRAIT_CORE_PENALTIES_HPP
 
@@ -13,9 +13,9 @@
 namespace krait {
 
 struct Penalties {
-  float repetition = 1.0f;  // divides positive logits and multiplies others; 1: none (Keskar et al. 2019, "CTRL", section 4.1)
-  float frequency = 0.0f;   // subtracted once for each occurrence of the token
-  float presence = 0.0f;    // subtracted once
+  float repetition = 1.0f;  // divides positive and multiplies other logits; 1 has no effect (Keskar et al. 2019, "CTRL", 4.1)
+  float frequency = 0.0f;   // is subtracted from a logit for each occurrence of its token in `recent`
+  float presence = 0.0f;    // is subtracted once from the logit of each token in `recent`
 };
 
 }  // namespace krait

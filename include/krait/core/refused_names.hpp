@@ -45,10 +45,14 @@
 #error "krait: `Norm` is defined as a macro: #undef it before including krait"
 #elif defined(Penalties)
 #error "krait: `Penalties` is defined as a macro: #undef it before including krait"
+#elif defined(PositionalEmbedding)
+#error "krait: `PositionalEmbedding` is defined as a macro: #undef it before including krait"
 #elif defined(Problem)
 #error "krait: `Problem` is defined as a macro: #undef it before including krait"
 #elif defined(Relu)
 #error "krait: `Relu` is defined as a macro: #undef it before including krait"
+#elif defined(Residual)
+#error "krait: `Residual` is defined as a macro: #undef it before including krait"
 #elif defined(ResidualBlock)
 #error "krait: `ResidualBlock` is defined as a macro: #undef it before including krait"
 #elif defined(RmsNorm)

@@ -43,7 +43,7 @@ HWY_INLINE A exp2_decay(const A& t) {
 // x log2(e) - n. The constant log2(e) is the sum of two floats, and f = fma(x, lo, fma(x, hi, -n)), because a single product x
 // log2(e) would have a rounding error that is too large.
 inline constexpr float exp_limit = 87.3f;
-inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // the sum of both is log2(e)
+inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // the two constants add up to log2(e)
 template <class A>
 HWY_INLINE A exp_within_limit(const A& x) {
   const auto hi = constant<A>(log2e_hi);
@@ -117,7 +117,7 @@ HWY_INLINE A sigmoid(const A& x) {
 // With n = round(2x log2(e)) and f = 2x log2(e) - n, t is 2^n q(f) + (2^n - 1), where q(f) = 2^f - 1 is f times a minimax
 // polynomial of degree 5, highest power first, with an error of 1.3e-8. For small x, n is 0 and t is q(f).
 inline constexpr float tanh_limit = 9.1f;
-inline constexpr float two_log2e_hi = 2.88539004f, two_log2e_lo = 3.85192607e-8f;  // the sum of both is 2 log2(e)
+inline constexpr float two_log2e_hi = 2.88539004f, two_log2e_lo = 3.85192607e-8f;  // the two add up to 2 log2(e)
 inline constexpr float expm1_c[6] = {0.00015383657591883093f, 0.0013387389481067657f, 0.009618307463824749f,
                                      0.05550367385149002f,    0.24022649228572845f,   0.6931471824645996f};
 template <class A>
@@ -144,7 +144,7 @@ inline constexpr float gelu_limit = 13.14f, gelu_slope = 0.35f;
 inline constexpr float gelu_c[9] = {-0.029110174626111984f, 0.1437939703464508f,  -0.2553384602069855f,
                                     0.15873394906520844f,   -0.022798340767621994f, 0.10537213832139969f,
                                     0.11986841261386871f,   0.13985678553581238f,   0.13962170481681824f};
-// The sum of both is -log2(e) / 2.
+// The sum of the two constants is -log2(e) / 2.
 inline constexpr float minus_half_log2e_hi = -0.721347511f, minus_half_log2e_lo = -9.62981517e-9f;
 template <class A>
 HWY_INLINE A gelu_erf(const A& x) {

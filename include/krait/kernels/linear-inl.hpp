@@ -38,7 +38,8 @@ struct Weights {
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // columns (inputs) in one stored element
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations of a tile's loop over K
-  // The number of columns whose weights, in a panel `width` outputs wide, take 12 KiB: two such blocks fit in a first-level cache.
+  // The number of columns whose weights, in a panel `width` outputs wide, take 12 KiB: two such blocks fit in a first-level
+  // cache.
   static constexpr std::size_t columns_of_block(std::size_t width) { return 12 * 1024 / (width * sizeof(Stored)) * columns; }
   static constexpr std::size_t accumulators = 1;  // accumulator registers that one vector of outputs requires
   // The largest number of tokens in a tile. With 16 registers, bf16 tiles have two tokens, because they broadcast two inputs of
@@ -173,8 +174,8 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// Returns a Prefetcher for the weights that follow the K columns of the panel w. Each of the `tiles` tiles that read these columns
-// prefetches an equal share of as many weights.
+// Returns a Prefetcher for the weights that follow the K columns of the panel w. Each of the `tiles` tiles that read these
+// columns prefetches an equal share of as many weights.
 template <class W>
 HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
@@ -192,7 +193,7 @@ inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t output
 
 // Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
 // `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first, smaller ones process the
-// remaining tokens. `resume` is the last argument of linear_tile, if any.
+// remaining tokens. `resume` is passed to linear_tile.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X, class... Resume>
 HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n,
                              Resume... resume) {
@@ -210,17 +211,17 @@ HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float*
   }
 }
 
-// Computes what linear_tiles computes. Tokens of several tiles read the same weights: then the columns are processed in blocks
-// whose weights stay in the first-level cache for all tiles, and the sums are kept in y from one block to the next. On a Zen 3,
-// 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without blocks.
+// Computes the same outputs as linear_tiles. Tokens of several tiles read the same weights: then the columns are processed in
+// blocks whose weights stay in the first-level cache for all tiles, and the sums are kept in y from one block to the next. On a
+// Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without blocks.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   if constexpr (most_tokens > 1 && requires { W::columns_of_block(width); }) {
     if (n > most_tokens) {
       const std::size_t block = W::columns_of_block(width);
       for (std::size_t k = 0; k < K; k += block)
-        linear_tiles<most_tokens, outputs>(w.columns_from(k, width), width, std::min(block, K - k), bias, x.from_channel(k), y, n,
-                                           k > 0);
+        linear_tiles<most_tokens, outputs>(w.columns_from(k, width), width, std::min(block, K - k), bias, x.from_channel(k), y,
+                                           n, k > 0);
       return;
     }
   }
@@ -231,7 +232,7 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
 template <std::size_t tokens, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
-  static_assert(panel_width == 4 * strip_width, "krait: the cases below cover panels of one to four strips of 16 outputs");
+  static_assert(panel_width == 4 * strip_width, "krait: the kernels handle only panels of one to four strips of 16 outputs");
   switch (width / strip_width) {
     case 1: return linear_panel<tokens, 1 * strip_width>(w, 1 * strip_width, K, bias, x, y, n);
     case 2: return linear_panel<tokens, 2 * strip_width>(w, 2 * strip_width, K, bias, x, y, n);
@@ -331,6 +332,13 @@ HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, f
   const std::size_t width = N - panel < panel_width ? N - panel : panel_width;
   const W from = w.panel(panel, K);
   for (std::size_t k = 0; k < K; ++k) out[k] = from.get(row - panel, k, width);
+}
+
+// Computes y = x + one row of a weight matrix [N, K] that is stored in panels of `width` rows, for K floats. y may be x.
+template <std::size_t width, class W>
+HWY_INLINE void add_stored_row(W w, std::size_t K, std::size_t row, const float* x, float* y) {
+  const W from = w.panel(row / width * width, K);
+  for (std::size_t k = 0; k < K; ++k) y[k] = x[k] + opaque(from.get(row % width, k, width));
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

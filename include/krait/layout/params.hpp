@@ -1,5 +1,5 @@
-// Defines the kinds of weight tensors: Matrix, Vector, Taps and DecayRates. Each has the shape that checkpoints give it, and a
-// layout in memory of its own.
+// Defines the kinds of weight tensors: Matrix, RowMatrix, Vector, Taps and DecayRates. Each has the shape that checkpoints give
+// it, and a layout in memory of its own.
 #ifndef KRAIT_LAYOUT_PARAMS_HPP
 #define KRAIT_LAYOUT_PARAMS_HPP
 
@@ -17,6 +17,14 @@ namespace krait {
 template <RowLayout order, std::size_t d_in, Storage storage = Storage::f32>
 struct Matrix : Panels<order, d_in, panel_width, storage> {
   static constexpr std::array shape{order.rows(), d_in};
+};
+
+// RowMatrix is a weight [rows, columns] of which a token needs a single row. Rows are stored one after the other; two
+// neighbouring int8 rows are stored together, as pairs. The number of rows is padded to a multiple of 16.
+template <std::size_t row_count, std::size_t columns, Storage storage = Storage::f32>
+struct RowMatrix : Panels<plain(row_count), columns, (storage == Storage::int8 ? 2 : 1), storage> {
+  static constexpr std::array shape{row_count, columns};
+  static constexpr std::size_t rows_together = storage == Storage::int8 ? 2 : 1;
 };
 
 // Vector contains one float32 for each channel or output: a bias, the weight of a norm, or D. Its elements are stored in the

@@ -1,4 +1,4 @@
-// Layers that apply an activation function to each channel.
+// Defines the layers that apply an activation function to each channel.
 #ifndef KRAIT_NN_ACTIVATION_HPP
 #define KRAIT_NN_ACTIVATION_HPP
 

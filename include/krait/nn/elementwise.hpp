@@ -16,11 +16,8 @@ consteval bool check_elementwise() {
   return true;
 }
 template <std::size_t d_model>
-struct ElementwiseFacts {
+struct ElementwiseFacts : SameWidth<ElementwiseFacts<d_model>, d_model> {
   static_assert(check_elementwise<d_model>());
-  static constexpr bool works_in_place = true;
-  static constexpr std::size_t d_in = d_model;
-  static constexpr std::size_t d_out = d_model;
   static constexpr std::size_t multiply_adds = 0;
   template <std::size_t tokens>
   using Scratch = NoScratch<tokens>;

@@ -13,12 +13,12 @@ namespace detail {
 template <ModelDims dims>
 struct Backbone {
   using Layers = std::array<ResidualBlock<block_dims(dims)>, dims.n_layers>;
-  using Norm = RmsNorm<NormDims{.d_model = dims.d_model, .bias = dims.norm_bias, .eps = dims.norm_eps}>;
+  using Norm = krait::Norm<dims.norm, norm_dims(block_dims(dims))>;
 
   KRAIT_PARAMS(Backbone,
     (Embedding<dims.vocab_size, dims.d_model, dims.storage>, embedding),  // weight [vocab_size, d_model]
     (Layers, layers),                                       // n_layers ResidualBlocks
-    (Norm, norm_f));                                        // final RMSNorm: weight [d_model]
+    (Norm, norm_f));                                        // final norm: weight [d_model]
 };
 
 template <ModelDims dims>
@@ -46,7 +46,7 @@ struct ModelFacts {
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, dims.d_model> x;               // the residual stream, shape [tokens, d_model]
-    typename Block::template Scratch<tokens> block;  // the layers use it one after the other
+    typename Block::template Scratch<tokens> block;  // a scratch that all layers use, one after the other
     [[no_unique_address]] typename Head::template Scratch<tokens> head;
   };
 };

@@ -15,10 +15,7 @@ namespace krait {
 //   x, z = in_proj(u);  x = SiLU(conv1d(x));  y = ssm(x) * SiLU(z);  output = out_proj(y)
 // tests/data/reference has the same computation in numpy (function mamba_block).
 template <BlockDims dims>
-struct MambaBlock {
-  static constexpr bool works_in_place = true;
-  static constexpr std::size_t d_in = dims.d_model;
-  static constexpr std::size_t d_out = dims.d_model;
+struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr RowLayout xz_order{.groups = 2, .channels = dims.d_inner};
   using InProj = Linear<LinearDims{.d_in = dims.d_model, .d_out = 2 * dims.d_inner, .bias = dims.in_bias,

@@ -6,19 +6,17 @@
 
 namespace krait {
 
-// ResidualBlock is a Mamba block with RMSNorm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
+// ResidualBlock is a Mamba block with a norm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
+// The norm is RMSNorm or LayerNorm, as dims.norm selects.
 template <BlockDims dims>
-struct ResidualBlock {
-  static constexpr bool works_in_place = true;
-  static constexpr std::size_t d_in = dims.d_model;
-  static constexpr std::size_t d_out = dims.d_model;
+struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   using Mixer = MambaBlock<dims>;
-  using Norm = RmsNorm<norm_dims(dims)>;
+  using Norm = krait::Norm<dims.norm, norm_dims(dims)>;
   static constexpr std::size_t multiply_adds = Norm::multiply_adds + Mixer::multiply_adds;
 
   KRAIT_PARAMS(ResidualBlock,
     (Norm, norm),     // weight [d_model]
-    (Mixer, mixer));  // a MambaBlock
+    (Mixer, mixer));  // the MambaBlock
 
   using State = typename Mixer::State;
   template <std::size_t tokens>

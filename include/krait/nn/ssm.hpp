@@ -82,12 +82,6 @@ struct SelectiveStateSpaceModel<dims> : SelectiveStateSpaceModel<check::repaired
 };
 
 namespace detail {
-template <SsmDims dims>
-consteval bool check_output() {
-  static_assert(check::got<dims.d_model>::template at_least<1>,
-                "krait::SelectiveStateSpace<dims>: d_model, the number of outputs, must be at least 1");
-  return true;
-}
 constexpr SsmDims with_output(SsmDims dims) {
   if (dims.d_model == 0) dims.d_model = dims.d_inner;
   return dims;
@@ -130,7 +124,8 @@ struct SelectiveStateSpace<dims> : SelectiveStateSpace<check::repaired(dims)> {
 template <SsmDims dims>
   requires(check::valid(dims) && dims.d_model == 0)
 struct SelectiveStateSpace<dims> : SelectiveStateSpace<detail::with_output(dims)> {
-  static_assert(detail::check_output<dims>());
+  static_assert(check::got<dims.d_model>::template at_least<1>,
+                "krait::SelectiveStateSpace<dims>: d_model, the number of outputs, must be at least 1");
 };
 
 }  // namespace krait

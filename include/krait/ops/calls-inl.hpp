@@ -6,8 +6,10 @@
 //   Norm             ops/norm-inl.hpp          SelectiveStateSpace                    ops/ssm-inl.hpp
 //   Embedding        ops/embedding-inl.hpp     Mamba                                  ops/mamba-inl.hpp
 //   Mean-, MaxPool   ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
+//   PositionalEmbedding  ops/positional_embedding-inl.hpp
 //   LastPool         ops/pooling-inl.hpp       Activation (Relu, Silu, Gelu, ...)     ops/activation-inl.hpp
-//   MambaBlock       ops/mamba_block-inl.hpp   layers defined by users                the layer's namespace
+//   MambaBlock       ops/mamba_block-inl.hpp   Residual                               ops/stack-inl.hpp
+//   layers defined by users                    the layer's namespace
 #if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_CALLS_INL_HPP
 #undef KRAIT_OPS_CALLS_INL_HPP
@@ -33,6 +35,7 @@
 #include "krait/ops/mamba-inl.hpp"
 #include "krait/ops/mamba_block-inl.hpp"
 #include "krait/ops/pooling-inl.hpp"
+#include "krait/ops/positional_embedding-inl.hpp"
 #include "krait/ops/residual_block-inl.hpp"
 #include "krait/ops/norm-inl.hpp"
 #include "krait/ops/ssm-inl.hpp"

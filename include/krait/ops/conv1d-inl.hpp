@@ -13,14 +13,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Replaces the n tokens x by after(conv1d(x)), where `after` is an activation, in the channels `part`, whose bounds are multiples
-// of 16. Each token has its channels padded to a multiple of 16.
+// Replaces the n tokens x by after(conv1d(x)), where `after` is an activation, in the channels `part`, whose bounds are
+// multiples of 16. Each token has its channels padded to a multiple of 16.
 template <Conv1dDims dims, class After>
 HWY_INLINE void apply_conv1d(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state, TokenSpan<float> x,
                              std::size_t n, Range part, After after) {
   const float* bias = bias_of(layer);
   conv1d_rows<dims.d_conv>(layer.weight.data() + part.begin * dims.d_conv, bias ? bias + part.begin : nullptr,
-                           state.window.data() + part.begin * (dims.d_conv - 1), x.from_channel(part.begin), part.size(), n, after);
+                           state.window.data() + part.begin * (dims.d_conv - 1), x.from_channel(part.begin), part.size(), n,
+                           after);
 }
 template <std::size_t tokens, Conv1dDims dims>
 HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state,

@@ -22,8 +22,8 @@ HWY_INLINE const float* bias_of(const L& layer) {
 }
 
 // Returns a weight tensor in the form that the kernels take: a pointer to its elements and, for int8, one to its scales.
-template <RowLayout order, std::size_t d_in, Storage storage>
-HWY_INLINE Weights<storage> weights_of(const Matrix<order, d_in, storage>& weight) {
+template <RowLayout order, std::size_t d_in, std::size_t width, Storage storage>
+HWY_INLINE Weights<storage> weights_of(const Panels<order, d_in, width, storage>& weight) {
   if constexpr (storage == Storage::int8) return {weight.data(), weight.scales.data()};
   else return {weight.data()};
 }
@@ -54,15 +54,18 @@ HWY_INLINE void multiply(const Matrix<order, d_in, storage>& weight, const float
 
 // Computes the first `outputs` outputs of y = weight x + bias for n tokens. `state` is the state or the Sequences of the layer
 // that owns the weight: an executor divides the outputs among its threads.
-template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States, class Borrowed>
-HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, const States& state, Borrowed& scratch,
-                             TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
+template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States,
+          class Borrowed>
+HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, const States& state,
+                             Borrowed& scratch, TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   const auto x = inputs_for(weight, scratch, in, n);
-  split(state, outputs, n * d_in * outputs, [&](Range part) KRAIT_LAMBDA { multiply<tokens, outputs>(weight, bias, x, out, n, part); });
+  split(state, outputs, n * d_in * outputs, [&](Range part) KRAIT_LAMBDA {
+    multiply<tokens, outputs>(weight, bias, x, out, n, part);
+  });
 }
 template <std::size_t tokens, std::size_t outputs, LinearDims dims, RowLayout order, class States, class Borrowed>
-HWY_INLINE void apply_linear(const Linear<dims, order>& layer, const States& state, Borrowed& scratch, TokenSpan<const float> in,
-                             TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void apply_linear(const Linear<dims, order>& layer, const States& state, Borrowed& scratch,
+                             TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   apply_weight<tokens, outputs>(layer.weight, bias_of(layer), state, scratch, in, out, n);
 }
 template <std::size_t tokens, LinearDims dims, RowLayout order, StatesOf<Linear<dims, order>> States>

@@ -32,7 +32,7 @@ struct StreamRunner {
   StreamScratch<Model, tokens>& scratch;
   Threads& threads;
   std::size_t segments = 0;  // the number of sequences that have been added since the last call of run_model
-  std::size_t n = 0;         // the number of their tokens
+  std::size_t n = 0;         // the number of tokens that have been added
 
   // Adds `count` tokens of the sequence with number `stream` in the call, starting with its token `first`.
   HWY_INLINE void add(std::byte* state, std::size_t stream, std::size_t first, std::size_t count) {
@@ -44,8 +44,8 @@ struct StreamRunner {
   HWY_INLINE auto sequences() const {
     return Sequences<State<Model>, Threads>{scratch.segments.data(), segments, 0, &threads};
   }
-  // Runs the model on the added tokens. A language model runs without its output head; other models write the outputs that
-  // `emit` selects.
+  // Runs the model on the added tokens. A language model runs without its output head; other models write outputs as `emit`
+  // says.
   template <class In>
   HWY_NOINLINE void run_model(In in, TokenSpan<float> out, Emit emit) {
     auto all = sequences();
@@ -57,7 +57,7 @@ struct StreamRunner {
   HWY_NOINLINE void write_logits(std::size_t first, std::size_t count, TokenSpan<float> out) {
     run_head<tokens>(model, sequences(), scratch.model, scratch.model.x.span().from(first), out, count);
   }
-  // Forgets the tokens that were added.
+  // Removes the tokens that have been added.
   HWY_INLINE void clear() { segments = n = 0; }
 };
 
@@ -102,7 +102,7 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   runner.run_model(in, out, none ? Emit::nothing : Emit::last);
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
-    std::size_t first = 0;      // the segment's first token
+    std::size_t first = 0;      // the number of the segment's first token
     std::size_t collected = 0;  // the number of last tokens, for language models
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];

@@ -1,0 +1,32 @@
+// Runs PositionalEmbedding, which adds a row of its weight to each token.
+#if defined(KRAIT_OPS_POSITIONAL_EMBEDDING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_POSITIONAL_EMBEDDING_INL_HPP
+#undef KRAIT_OPS_POSITIONAL_EMBEDDING_INL_HPP
+#else
+#define KRAIT_OPS_POSITIONAL_EMBEDDING_INL_HPP
+#endif
+
+#include "krait/kernels/norm-inl.hpp"
+#include "krait/nn/positional_embedding.hpp"
+#include "krait/ops/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+template <std::size_t tokens, std::size_t max_tokens, std::size_t d_model, Storage storage>
+HWY_INLINE void run(const PositionalEmbedding<max_tokens, d_model, storage>& layer,
+                    typename PositionalEmbedding<max_tokens, d_model, storage>::State& state, NoScratch<tokens>&,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
+  constexpr std::size_t width = RowMatrix<max_tokens, d_model, storage>::rows_together;
+  for (std::size_t t = 0; t < n; ++t) {
+    const std::uint32_t row = state.position;
+    if constexpr (storage == Storage::f32) add_row(in[t], layer.weight.data() + row * d_model, out[t], d_model);
+    else add_stored_row<width>(weights_of(layer.weight), d_model, row, in[t], out[t]);
+    state.position = row + static_cast<std::uint32_t>(row + 1 < max_tokens);
+  }
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif
