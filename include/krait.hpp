@@ -19,6 +19,7 @@
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/positional_embedding.hpp"
+#include "krait/nn/residual.hpp"
 #include "krait/nn/stack.hpp"
 #include "krait/nn/step_stack.hpp"
 #include "krait/ops/calls-inl.hpp"

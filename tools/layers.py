@@ -24,8 +24,6 @@ POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
 # The norms that a ResidualBlock and a language model may have: krait::NormKind.
 NORM_KINDS = {"RmsNorm": "krait::NormKind::rms", "LayerNorm": "krait::NormKind::layer"}
-# Layers of --order that this version of the library does not have.
-LACKING = {"Residual"}
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
@@ -104,11 +102,13 @@ class Group:
 
 
 class Layer:
-    """A layer of a model: its component of the library, dims, and parameters {name within the layer: Tensor}."""
+    """A layer of a model: its component of the library, dims, and parameters {name within the layer: Tensor}. A Residual has
+    `parts`, the layers within it. `count` is the length of the array that the layer represents, or None; `member` is its C++
+    name within the stack."""
 
     def __init__(self, path, component, dims, params=None, word=None, parts=()):
         self.path, self.component, self.dims, self.params, self.word = path, component, dims, params or {}, word
-        self.parts, self.count = list(parts), None
+        self.parts, self.count, self.member = list(parts), None, ""
         width = dims.get("channels", dims.get("d_model", dims.get("d_inner")))
         self.d_in = dims.get("d_in", dims["d_inner"] if component.startswith("Selective") else width)
         self.d_out = dims.get("d_out", dims["d_inner"] if component == "SelectiveStateSpaceModel" else width)
@@ -117,20 +117,16 @@ class Layer:
         self.has_state = component not in STATELESS
         self.pools = component in POOLS.values()
 
-    def lacks(self):
-        """Returns a description of what the library lacks for a layer, or None."""
-        if self.component == "Residual" and "Residual" in LACKING:
-            inner = ", ".join(part.path or part.component for part in self.parts)
-            return (
-                f"{self.path or 'residual(...)'}: x + ... of {inner} is not supported: "
-                "Krait has x + MambaBlock(norm(x)) only"
-            )
-        return next(filter(None, (part.lacks() for part in self.parts)), None)
+    def all(self):
+        """Returns the layer and the layers within it."""
+        return [self, *(layer for part in self.parts for layer in part.all())]
 
-    def has_norm(self):
-        return "eps" in self.dims or "norm_eps" in self.dims or any(part.has_norm() for part in self.parts)
+    def kind(self):
+        """Returns a value that is equal for layers of the same C++ type."""
+        return self.component, repr(self.dims), self.word, self.count, [(part.member, part.kind()) for part in self.parts]
 
     def type(self, dims_name, storage):
+        """Returns the C++ type of one layer, of which a member may be an array. Residuals are not handled."""
         if self.component == "Embedding":
             return f"krait::Embedding<{self.dims['vocab_size']}, {self.dims['d_model']}, {storage}>"
         if self.component == "PositionalEmbedding":
@@ -139,11 +135,12 @@ class Layer:
             return f"krait::{self.component}<{self.d_out}>"
         if self.component == "Activation":
             return f"krait::{ACTIVATIONS[self.word]}<{self.d_out}>"
-        one = f"krait::{self.component}<{dims_name}>"
-        return one if self.count is None else f"std::array<{one}, {self.count}>"
+        return f"krait::{self.component}<{dims_name}>"
 
     def describe(self):
         sizes = " ".join(f"{name} {value}" for name, value in self.dims.items() if type(value) is int)
+        if self.parts:
+            sizes = ", ".join(part.describe() for part in self.parts)
         name = ACTIVATIONS[self.word] if self.component == "Activation" else self.component
         return f"{name}{'' if self.count is None else f' x {self.count}'} ({sizes})"
 

@@ -34,6 +34,13 @@ class Node:
     def words(self):
         return [self.word] if self.inner is None else [word for node in self.inner for word in node.words()]
 
+    def text(self):
+        return self.word if self.inner is None else f"{self.word}({','.join(node.text() for node in self.inner)})"
+
+    def star(self):
+        """Returns the beginning of the first name with *, up to the *, or None."""
+        return next((word[: word.index("*") + 1] for word in self.words() if "*" in word), None)
+
     def with_index(self, index):
         return Node(self.word.replace("*", index), self.inner and [node.with_index(index) for node in self.inner])
 
@@ -102,11 +109,19 @@ class Order:
     def top(self):
         return list(dict.fromkeys(name.split(".")[0] for name in self.tensors))
 
-    def layers(self, nodes, in_residual=False):
-        """Returns the layers of nodes, which are applied one after the other, with each BatchNorm folded into a Linear."""
+    def layers(self, nodes, in_residual=False, before=None):
+        """Returns the layers of nodes, which are applied one after the other, with each BatchNorm folded into a Linear.
+        `before` is the layer before them."""
         found, plain = [], set()  # plain: the layers for which --order states that they have a residual, or none
+        for one, other in zip(nodes, nodes[1:]):
+            if one.star() is not None and one.star() == other.star():
+                both = f"{one.text()},{other.text()}"
+                raise Problem(
+                    f"--order: found {both}, which applies all layers {one.star()} of the first group before those of the "
+                    f"second: wanted plain({both}) if each of {one.star()} applies both"
+                )
         for node in itertools.chain.from_iterable(map(self.repeated, nodes)):
-            made = self.of_node(node, found[-1] if found else None)
+            made = self.of_node(node, found[-1] if found else before)
             if node.word == "plain" or in_residual:
                 plain.update(map(id, made))
             found += made
@@ -127,13 +142,13 @@ class Order:
         return [node.with_index(number) for number in numbers]
 
     def of_node(self, node, before):
-        if node.word in ("residual", "plain") and node.inner is not None:
-            inner = (
-                self.layers(node.inner, True)
-                if node.word == "residual"
-                else [layer for one in node.inner for again in self.repeated(one) for layer in self.of_node(again, before)]
-            )
-            return [self.residual(inner)] if node.word == "residual" else inner
+        if node.word == "residual" and node.inner is not None:
+            return [self.residual(self.layers(node.inner, True, before))]
+        if node.word == "plain" and node.inner is not None:
+            inner = []
+            for again in itertools.chain.from_iterable(map(self.repeated, node.inner)):
+                inner += self.of_node(again, inner[-1] if inner else before)
+            return inner
         if node.inner is not None:
             if node.word not in KINDS:
                 raise Problem(
@@ -259,6 +274,8 @@ class Order:
         path = ".".join(path)
         if len(inner) == 2 and inner[0].component in NORM_KINDS and inner[1].component == "MambaBlock":
             return residual_block(path, *inner)
+        if not inner:
+            raise Problem("--order: found residual(...) of identity, wanted a layer")
         for layer in inner:
             if layer.pools or layer.d_in is None:
                 raise Problem(

@@ -81,6 +81,9 @@ def numbered_units(group, children, found):
                 [f"{kind}({text},{block})" for kind in ("residual", "plain") for text in starred], mixer.d_in, mixer.d_out, True
             )
         ]
+    if all(one == names[0] for one in names) and (texts := feed_forward_texts(found[0])):
+        starred = [text.replace(children[0].path + ".", group.path + ".*.") for text in texts]
+        return [Unit(starred, found[0][0].d_in, found[0][0].d_in, True)]
     units = [unit for units in found for unit in units]
     if all(len(unit.texts) == 1 for unit in units) and all(a.d_out == b.d_in for a, b in zip(units, units[1:])):
         words = (
@@ -96,6 +99,25 @@ def numbered_units(group, children, found):
             )
         ]
     return units
+
+
+def feed_forward_texts(units):
+    """Returns texts for a layer that consists of a block and a feed-forward network, each with a norm and a residual, or None
+    if the units are others. The network is one unit or two Linears. The first norm is taken for the block's."""
+    norms, blocks = [unit for unit in units if unit.is_norm], [unit for unit in units if unit.is_bare]
+    linears = [unit for unit in units if not (unit.is_norm or unit.has_state or unit.d_in is None)]
+    linears.sort(key=lambda unit: unit.d_in > unit.d_out)  # the Linear to more channels first
+    if (len(norms), len(blocks), len(units) - len(linears)) != (2, 1, 3) or len(linears) not in (1, 2):
+        return None
+    widths = {unit.d_in for unit in norms} | {blocks[0].d_in, blocks[0].d_out, linears[0].d_in, linears[-1].d_out}
+    if len(widths) != 1 or linears[0].d_out != linears[-1].d_in and len(linears) == 2:
+        return None
+    networks = linears[0].texts if len(linears) == 1 else [f"{linears[0].texts[0]},gelu,{linears[1].texts[0]}"]
+    return [
+        f"plain(residual({norms[0].texts[at]},{blocks[0].texts[0]}),residual({norms[1].texts[at]},{network}))"
+        for network in networks
+        for at in range(min(len(norm.texts) for norm in norms))
+    ]
 
 
 def orders_of(units):

@@ -5,7 +5,8 @@ import itertools
 import re
 
 from checkpoint import Choice, is_language_model, language_model_parts
-from layers import KINDS, Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
+from declarations import Declarations, name_members
+from layers import Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
 from order import Order, parse
 from proposals import proposals
@@ -37,9 +38,6 @@ class Model:
             self.make_single()
         else:
             self.make_stack()
-        for layer in self.layers:
-            if lacking := layer.lacks():
-                raise Problem(lacking)
         if unused := self.config.unused():
             self.notes.append(f"{self.config.name}: keys that krait-pack does not use: {', '.join(unused)}")
         if self.config.content.get("residual_in_fp32") is False:
@@ -80,7 +78,7 @@ class Model:
     def note_assumptions(self, blocks):
         """Prints the assumptions about properties that a checkpoint without config.json does not contain."""
         facts = []
-        if self.eps_is_assumed and any(layer.has_norm() for layer in self.layers):
+        if self.eps_is_assumed and any({"eps", "norm_eps"} & {*one.dims} for layer in self.layers for one in layer.all()):
             facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
         if blocks and not self.config:
             facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")
@@ -235,8 +233,8 @@ class Model:
                 f"if forward() does not use it, skip it with --ignore {unused[0]}"
             )
         self.component = "Stack"
-        self.make_parts(layers)
-        self.note_assumptions(any(layer.component == "ResidualBlock" for layer in layers))
+        self.layers, self.tensors = name_members(layers)
+        self.note_assumptions(any(one.component == "ResidualBlock" for layer in layers for one in layer.all()))
         if not any(layer.pools for layer in layers) and any(layer.has_state for layer in layers):
             self.notes.append("no pooling: an output for every token")
 
@@ -250,34 +248,9 @@ class Model:
         except Problem:
             return False
 
-    def make_parts(self, layers):
-        """Members of the stack: equal residual blocks side by side become an array; names become C++ names."""
-        self.layers, taken = [], set()
-        for key, run in itertools.groupby(
-            layers, lambda one: (one.component, repr(one.dims)) if one.component == "ResidualBlock" else id(one)
-        ):
-            run = list(run)
-            path = run[0].path
-            first = run[0]
-            parent, _, number = path.rpartition(".")
-            if first.component == "ResidualBlock" and (len(run) > 1 or number == "0"):
-                first.count = len(run)
-                path = parent if number.isdigit() else path
-            name = re.sub(r"[^A-Za-z0-9_]", "_", path) or ("pool" if first.pools else first.word or "block")
-            name = f"layer_{name}" if name[0].isdigit() else name
-            while name in taken or name in RESERVED:
-                name += "_"
-            taken.add(name)
-            first.member = name
-            self.layers.append(first)
-            for at, layer in enumerate(run):
-                stem = name if first.count is None else f"{name}.{at}"
-                self.tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
-
     def ask_order(self):
         """Rejects a stack without --order, and lists commands with the orders that fit, because tensors determine neither the
-        order
-    of layers nor layers without tensors."""
+        order of layers nor layers without tensors."""
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
             "--order what forward() does, and compare with --check. Orders that fit, of others:",
@@ -292,79 +265,14 @@ class Model:
                 f"{constant} auto dims = {dims_text(self.component, layer.dims, storage)};",
                 f"using Model = {layer.type('dims', storage)};",
             ]
-        lines, members = [], []
-        for layer in self.layers:
-            name = layer.member + "_dims"
-            if layer.component in KINDS:
-                lines.append(f"{constant} auto {name} = {dims_text(layer.component, layer.dims, storage)};")
-            members.append(f"({layer.type(name, storage)}, {layer.member})")
-        parts = ",\n    ".join(members)
-        return [*lines, f"struct Parts {{\n  KRAIT_PARAMS(Parts,\n    {parts});\n}};", "using Model = krait::Stack<Parts>;"]
+        lines = []
+        parts = Declarations(constant, storage, lines).members("Parts", self.layers)
+        return [*lines, f"using Model = krait::Stack<{parts}>;"]
 
     def describe(self):
         return ", ".join(
-            f"{getattr(layer, 'member', '')}{': ' if hasattr(layer, 'member') else ''}{layer.describe()}"
-            for layer in self.layers
+            f"{layer.member}{': ' if layer.member else ''}{layer.describe()}" for layer in self.layers
         )
-
-
-RESERVED = {
-    "class",
-    "default",
-    "new",
-    "delete",
-    "switch",
-    "case",
-    "for",
-    "if",
-    "else",
-    "while",
-    "do",
-    "int",
-    "float",
-    "double",
-    "char",
-    "long",
-    "short",
-    "bool",
-    "auto",
-    "const",
-    "static",
-    "union",
-    "struct",
-    "enum",
-    "operator",
-    "private",
-    "public",
-    "protected",
-    "template",
-    "this",
-    "throw",
-    "try",
-    "catch",
-    "true",
-    "false",
-    "typename",
-    "using",
-    "virtual",
-    "void",
-    "return",
-    "register",
-    "and",
-    "or",
-    "not",
-    "xor",
-    "State",
-    "Scratch",
-    "Parts",
-    "d_in",
-    "d_out",
-    "continue",
-    "break",
-    "export",
-    "extern",
-    "goto",
-}
 
 
 def flag(text):

@@ -57,7 +57,9 @@ std::uint32_t hash_over_floats(Function function) {
 template <Storage storage>
 std::uint32_t hash_of_positions() {
   krait::PositionalEmbedding<5, 13, storage> layer;
-  krait::assign(layer.weight, [](std::size_t row, std::size_t col) { return 0.11f * static_cast<float>((row * 13 + col) % 19); });
+  krait::assign(layer.weight, [](std::size_t row, std::size_t col) {
+    return 0.11f * static_cast<float>((row * 13 + col) % 19);
+  });
   krait::State<decltype(layer)> state;
   krait::Tensor<float, 7, 13> rows;
   for (std::size_t t = 0; t < 7; ++t) {

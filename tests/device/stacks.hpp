@@ -67,12 +67,31 @@ struct NestedParts {
   KRAIT_PARAMS(NestedParts, (Linear<3, 10, storage>, in), (krait::Stack<MiddleParts<storage>>, middle));
 };
 
+// Residuals of stacks within each other.
+template <Storage storage>
+struct NarrowParts {
+  KRAIT_PARAMS(NarrowParts, (Linear<11, 23, storage>, up), (krait::Relu<23>, relu), (Linear<23, 11, storage>, down));
+};
+template <Storage storage>
+struct WideParts {
+  KRAIT_PARAMS(WideParts, (krait::Residual<krait::SelectiveStateSpaceModel<odd_ssm<storage>>>, ssm),
+    (Linear<21, 11, storage>, narrow), (krait::Residual<krait::Stack<NarrowParts<storage>>>, inner),
+    (Linear<11, 21, storage>, wide));
+};
+template <Storage storage>
+struct ResidualParts {
+  KRAIT_PARAMS(ResidualParts, (std::array<krait::Residual<krait::Stack<WideParts<storage>>>, 2>, layers),
+    (krait::LastPool<21>, pool));
+};
+
 // Calls f(name, std::type_identity<Model>) for each model.
 template <Storage storage>
 void for_each(auto f) {
   f("language", std::type_identity<krait::Mamba<krait::resolve(krait::ModelDims{.vocab_size = 50, .d_model = 32, .n_layers = 2,
                                                                                 .storage = storage})>>{});
   f("nested", std::type_identity<krait::Stack<NestedParts<storage>>>{});
+  f("residual", std::type_identity<krait::Residual<krait::SelectiveStateSpaceModel<odd_ssm<storage>>>>{});
+  f("residuals", std::type_identity<krait::Stack<ResidualParts<storage>>>{});
   f("stack", std::type_identity<krait::Stack<ManyParts<storage>>>{});
 }
 

@@ -21,6 +21,10 @@ using Blocks = std::array<krait::ResidualBlock<block_dims>, 2>;
 struct Parts {
   KRAIT_PARAMS(Parts, (In, in), (krait::MambaBlock<block_dims>, mixer), (Blocks, layers), (krait::MeanPool<16>, pool), (Out, out));
 };
+struct ResidualParts {
+  KRAIT_PARAMS(ResidualParts, (std::array<krait::Residual<krait::MambaBlock<block_dims>>, 2>, layers),
+               (krait::Residual<krait::Relu<16>>, relu));
+};
 struct RowParts {
   KRAIT_PARAMS(RowParts, (krait::Embedding<24, 16>, embedding), (krait::MambaBlock<block_dims>, mixer), (Out, out));
 };
@@ -52,6 +56,7 @@ void for_each_layer(F f) {
   f.template operator()<krait::PositionalEmbedding<4, 16, krait::Storage::int8>>();
   f.template operator()<krait::Stack<Parts>>();
   f.template operator()<krait::Stack<RowParts>>();
+  f.template operator()<krait::Residual<krait::Stack<ResidualParts>>>();
   f.template operator()<krait::Stack<NestedParts>>();
 }
 

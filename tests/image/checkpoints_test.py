@@ -514,6 +514,55 @@ def check_orders(test):
     )
     test.expect(model and "layers.1.mixer.A_log" in model.tensors, "blocks with other names: names")
     test.refuses("blocks with other names, no order", "residual(layers.*.norm,layers.*.mamba)", own)
+    def feed_forward(prefix):
+        return {
+            **norm(f"{prefix}norm1", False),
+            **mixer(f"{prefix}mamba."),
+            **norm(f"{prefix}norm2", False),
+            **linear(f"{prefix}mlp.0", 4, 9),
+            **linear(f"{prefix}mlp.2", 9, 4),
+        }
+
+    deep = {**linear("proj", 6, 4), **feed_forward("layers.0."), **feed_forward("layers.1."), **linear("head", 4, 3)}
+    first, second = (
+        "residual(layers.*.norm1,layers.*.mamba)",
+        "residual(layers.*.norm2,layers.*.mlp.0,gelu,layers.*.mlp.2)",
+    )
+    model = test.takes(
+        "blocks and feed-forward networks",
+        deep,
+        "--order",
+        f"proj,plain({first},{second}),mean,head",
+        layers="Linear ResidualBlock Residual ResidualBlock Residual MeanPool Linear",
+    )
+    declared = model.declarations("constexpr", "storage") if model else []
+    test.expect(
+        [line.split()[1] for line in declared if line.startswith("struct")] == ["layers_0_2_Parts", "Parts"]
+        and "(krait::Residual<krait::Stack<layers_0_2_Parts>>, layers_1_2)" in declared[-2],
+        f"blocks and feed-forward networks: equal Residuals have one type: {declared}",
+    )
+    test.expect(model and "layers_1_2.mlp_2.weight" in model.tensors, "blocks and feed-forward networks: names")
+    test.refuses("an order with feed-forward networks is proposed", f"proj,plain({first},{second}),mean,head", deep)
+    order = f"proj,{first},{second},head"
+    test.refuses("groups of one list side by side", f"wanted plain({first},{second})", deep, "--order", order)
+    model = test.takes(
+        "residuals of a list",
+        {name: t for name, t in deep.items() if "mamba" not in name and "norm1" not in name},
+        "--order",
+        "proj,residual(layers.*.norm2,residual(relu),layers.*.mlp.0,gelu,layers.*.mlp.2),residual(layer_norm),head",
+        layers="Linear Residualx2 Residual Linear",
+    )
+    declared = "".join(model.declarations("constexpr", "storage")) if model else ""
+    for text in (
+        "(std::array<krait::Residual<krait::Stack<layers_Parts>>, 2>, layers)",
+        "(krait::Residual<krait::Relu<4>>, residual)",
+        "(krait::Residual<krait::LayerNorm<residual_dims>>, residual)",
+    ):
+        test.expect(text in declared, f"residuals of a list: wanted {text}, found {declared}")
+    test.expect(model and {"layers.1.mlp_0.bias", "residual.weight"} <= {*model.tensors}, "residuals of a list: names")
+    test.refuses("a residual of other widths", "6 inputs and 4 outputs", deep, "--order", "residual(proj),head")
+    test.refuses("a residual of nothing", "residual(...) of identity", deep, "--order", "proj,residual(identity),head")
+    test.refuses("a residual of pooling", "within residual(...)", deep, "--order", "proj,residual(mean),head")
     test.refuses(
         "state behind pooling", "after pooling there is one vector", CLASSIFIER, "--order", "proj,mean,layers,norm_f,head"
     )

@@ -330,9 +330,9 @@ TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's
         "pool: belongs to another model: found layer [9] with a state of 128 bytes, wanted layer [9] with a state of 0 bytes");
 }
 
-template <class Layer>
+template <class Layer, std::size_t width = 9>
 struct Between {
-  KRAIT_PARAMS(Between, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>, a), (Layer, b));
+  KRAIT_PARAMS(Between, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = width}>, a), (Layer, b));
 };
 
 TEST_CASE("layers of one shape that compute different functions have different structure texts") {
@@ -340,6 +340,18 @@ TEST_CASE("layers of one shape that compute different functions have different s
         "model [5] to [9]\na.weight f32 [9, 5]\nb relu layer [9] with a state of 0 bytes\n");
   CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::GeluTanh<9>>>>) ==
         "model [5] to [9]\na.weight f32 [9, 5]\nb gelu_tanh layer [9] with a state of 0 bytes\n");
+}
+
+TEST_CASE("a Residual and the layer in it have different structure texts, so that their images are not exchanged") {
+  using Layer = krait::RmsNorm<krait::NormDims{.d_model = 9}>;
+  using Twice = krait::Residual<krait::Residual<krait::Stack<Between<krait::Residual<krait::Relu<5>>, 5>>>>;
+  CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::Residual<Layer>>>>) ==
+        "model [5] to [9]\na.weight f32 [9, 5]\nb residual eps 10000000e-12\nb.weight f32 [9]\n");
+  CHECK(std::string_view(krait::structure<Twice>) ==
+        "model [5] to [5]\n residual residual\na.weight f32 [5, 5]\nb residual relu layer [5] with a state of 0 bytes\n");
+  const Room<Layer> room(image_of<Layer>(1));
+  CHECK(refusal<krait::Residual<Layer>>(room.bytes) ==
+        "belongs to another model: found eps 10000000e-12, wanted residual eps 10000000e-12");
 }
 
 TEST_CASE("layers with a weight of one shape in different layouts have different structure texts") {

@@ -377,6 +377,32 @@ def classifiers():
         x=ids,
     )
 
+    class FeedForward(nn.Module):
+        """x + block(norm1(x)), then x + mlp(norm2(x)), where the network itself contains a residual."""
+
+        def __init__(self):
+            super().__init__()
+            self.norm1, self.mamba, self.norm2 = rms(), Block(), nn.LayerNorm(WIDTH)
+            self.mlp = nn.Sequential(nn.Linear(WIDTH, 40), nn.GELU(), nn.Linear(40, WIDTH))
+
+        def forward(self, x):
+            x = x + self.mamba(self.norm1(x))
+            y = self.norm2(x)
+            return x + self.mlp(y + torch.tanh(y))
+
+    deep = classic(layers=[FeedForward(), FeedForward()])
+    mamba = "residual(layers.*.norm1,layers.*.mamba)"
+    mlp = "residual(layer_norm(layers.*.norm2),residual(tanh),layers.*.mlp.0,gelu,layers.*.mlp.2)"
+    case("residuals", deep, "--order", f"proj,plain({mamba},{mlp}),norm_f,mean,head")
+    case("residuals_of_a_list", deep, "--order", f"proj,{mamba},{mlp},norm_f,mean,head", refused=f"wanted plain({mamba},{mlp})")
+    case(
+        "residuals_wrong",
+        deep,
+        "--order",
+        f"proj,plain({mamba},{mlp.replace('residual(tanh),', '')}),norm_f,mean,head",
+        refused="check with f32 weights: largest error",
+    )
+
     class Positions(nn.Module):
         """Learned positions for 250 tokens, added behind the first layer."""
 

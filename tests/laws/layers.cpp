@@ -48,19 +48,30 @@ struct Last {
                (krait::RmsNorm<krait::NormDims{.d_model = 10, .bias = true}>, norm), (krait::LastPool<10>, pool),
                (krait::Linear<LinearDims{.d_in = 10, .d_out = 5}>, classifier));
 };
-// A classifier of feature vectors as people train it in PyTorch: Linear, LayerNorm, GELU, block, ReLU, the maximum, Linear.
+// A classifier of feature vectors as people train it in PyTorch: Linear, LayerNorm, GELU, blocks with residual connections,
+// ReLU, the maximum, Linear.
 struct Max {
   KRAIT_PARAMS(Max, (krait::Linear<LinearDims{.d_in = 5, .d_out = 8, .bias = true}>, linear_in),
                (krait::LayerNorm<krait::NormDims{.d_model = 8, .bias = true}>, norm), (krait::Gelu<8>, gelu),
-               (krait::MambaBlock<block_bare>, mixer), (krait::Relu<8>, relu), (krait::MaxPool<8>, pool),
+               (std::array<krait::Residual<krait::MambaBlock<block_bare>>, 2>, layers), (krait::Relu<8>, relu),
+               (krait::MaxPool<8>, pool),
                (krait::Linear<LinearDims{.d_in = 8, .d_out = 3}>, classifier));
+};
+// A layer of a transformer-like model: x + a feed-forward network of x, after x + a block of x.
+struct FeedForward {
+  KRAIT_PARAMS(FeedForward, (krait::Linear<LinearDims{.d_in = 8, .d_out = 21}>, up), (krait::Gelu<21>, gelu),
+               (krait::Linear<LinearDims{.d_in = 21, .d_out = 8, .bias = true}>, down));
+};
+struct BlockAndFeedForward {
+  KRAIT_PARAMS(BlockAndFeedForward, (krait::RmsNorm<krait::NormDims{.d_model = 8}>, norm),
+               (krait::MambaBlock<block_bare>, mixer), (krait::Residual<krait::Stack<FeedForward>>, ffn));
 };
 // A sequence-to-sequence filter: maps every input vector of 3 floats to one output float. The sequences of the laws have more
 // tokens than positions.
 struct Filter {
   KRAIT_PARAMS(Filter, (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
                (krait::Linear<LinearDims{.d_in = 3, .d_out = 8}>, linear_in), (krait::PositionalEmbedding<37, 8>, positions),
-               (krait::MambaBlock<block_bare>, mixer),
+               (krait::Residual<krait::Stack<BlockAndFeedForward>>, layer),
                (krait::Linear<LinearDims{.d_in = 8, .d_out = 1, .bias = true}>, linear_out));
 };
 }  // namespace
@@ -71,10 +82,11 @@ std::vector<Subject> layers() {
   add<PerChannel, own_usual, own_odd, own_one>(all, "SelectiveStateSpace");
   add<Block, block_usual, block_odd, block_bare, block_normed, block_one_tap>(all, "MambaBlock");
   add<Residual, block_usual, block_odd, block_layer_norm>(all, "ResidualBlock");
-  all.push_back(subject<krait::Stack<Max>>("Stack{Linear, LayerNorm, Gelu, MambaBlock, Relu, MaxPool, Linear}", 4));
+  all.push_back(subject<krait::Stack<Max>>("Stack{Linear, LayerNorm, Gelu, 2 Residual{MambaBlock}, Relu, MaxPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));
-  all.push_back(subject<krait::Stack<Filter>>("Stack{Conv1d, Linear, PositionalEmbedding, MambaBlock, Linear}", 6));
+  all.push_back(subject<krait::Stack<Filter>>(
+      "Stack{Conv1d, Linear, PositionalEmbedding, Residual{..., Residual{...}}, Linear}", 6));
   return all;
 }
 

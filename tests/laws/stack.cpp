@@ -89,6 +89,63 @@ TEST_CASE("a stack that begins and ends with an array of blocks gives the same b
   CHECK(through(stack, xs) == rows);
 }
 
+// Residuals of layers with and without state, in each other, in an array and after pooling.
+struct MixerParts {
+  static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 7, .d_state = 2});
+  KRAIT_PARAMS(MixerParts, (krait::LayerNorm<NormDims{.d_model = 7, .bias = true}>, norm), (krait::MambaBlock<block>, mixer));
+};
+struct FeedForwardParts {
+  KRAIT_PARAMS(FeedForwardParts, (krait::Linear<LinearDims{.d_in = 7, .d_out = 18}>, up), (krait::Silu<18>, silu),
+               (krait::Linear<LinearDims{.d_in = 18, .d_out = 7}>, down), (krait::Residual<krait::Tanh<7>>, tanh));
+};
+using FeedForward = krait::Residual<krait::Stack<FeedForwardParts>>;
+using Conv = krait::Conv1d<krait::Conv1dDims{.channels = 7}>;
+struct ResidualParts {
+  KRAIT_PARAMS(ResidualParts,
+    (FeedForward, first),
+    (std::array<krait::Residual<krait::Stack<MixerParts>>, 2>, layers),
+    (std::array<FeedForward, 2>, others),
+    (krait::Residual<krait::Residual<Conv>>, twice),
+    (krait::MeanPool<7>, pool),
+    (FeedForward, last));
+};
+
+template <class L>
+Rows<L::d_in> plus_input(const krait::Residual<L>& residual, const Rows<L::d_in>& xs) {
+  auto ys = through(static_cast<const L&>(residual), xs);
+  for (std::size_t i = 0; i < xs.size() * L::d_in; ++i) ys[i / L::d_in][i % L::d_in] += xs[i / L::d_in][i % L::d_in];
+  return ys;
+}
+Rows<7> feed_forward(const FeedForward& layer, const Rows<7>& xs) {
+  auto ys = plus_input(layer.tanh, through(layer.down, through(layer.silu, through(layer.up, xs))));
+  for (std::size_t i = 0; i < length * 7; ++i) ys[i / 7][i % 7] += xs[i / 7][i % 7];
+  return ys;
+}
+
+TEST_CASE("a Residual adds its input to the output of its layer, also within stacks, arrays and other Residuals") {
+  static krait::Stack<ResidualParts> stack;
+  draw(stack, 5);
+  const auto xs = drawn_rows<7>(0.5f);
+  auto rows = feed_forward(stack.first, xs);
+  for (const auto& layer : stack.layers) {
+    auto inner = through(layer.mixer, through(layer.norm, rows));
+    for (std::size_t i = 0; i < length * 7; ++i) rows[i / 7][i % 7] += inner[i / 7][i % 7];
+  }
+  for (const auto& layer : stack.others) rows = feed_forward(layer, rows);
+  auto twice = plus_input(static_cast<const krait::Residual<Conv>&>(stack.twice), rows);
+  for (std::size_t i = 0; i < length * 7; ++i) rows[i / 7][i % 7] += twice[i / 7][i % 7];
+  rows = feed_forward(stack.last, through(stack.pool, rows));
+  CHECK(through(stack, xs) == rows);
+}
+
+TEST_CASE("layers without state take no memory in the states of nested stacks and Residuals") {
+  using krait::state_bytes;
+  STATIC_REQUIRE(state_bytes<krait::Stack<FeedForwardParts>> == 0);
+  STATIC_REQUIRE(state_bytes<krait::Stack<MixerParts>> == state_bytes<krait::MambaBlock<MixerParts::block>>);
+  STATIC_REQUIRE(state_bytes<krait::Stack<ResidualParts>> == 2 * state_bytes<krait::Stack<MixerParts>> +
+                                                                   state_bytes<Conv> + state_bytes<krait::MeanPool<7>>);
+}
+
 TEST_CASE("a stack's scratch has two buffers between layers if an inner layer does not work in place") {
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<Parts>>::between){}.size() == 2);
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::between){}.size() == 2);

@@ -50,6 +50,11 @@ group("fail step_row_has_known_length",
 group("fail block_dt_rank_is_at_most_d_inner",
       ("consteval bool valid(const auto& dims) { return repaired(dims) == dims; }",
        "consteval bool valid(const auto&) { return true; }"))
+group("fail residual_layer_keeps_the_width",
+      ("branch<L>::gives_every_row && L::d_in == L::d_out;", "branch<L>::gives_every_row;"))
+group("fail residual_layer_does_not_pool", ("gives_every_row = !Pooling<L> && !Summarising<L> && ", "gives_every_row = "))
+group("image", ('    line += " residual";\n', ""))
+group("laws/stack", ("add_row(in[t], row[t], out[t], L::d_in);", "add_row(out[t], row[t], out[t], L::d_in);"))
 group("fail stack_behind_pooling_has_no_state",
       ("bool rows_suffice = !has_one_row || std::is_empty_v<typename Here::State>;", "bool rows_suffice = true;"))
 group("fail state_has_the_models_type",
@@ -354,8 +359,7 @@ group("laws/session",
 group("laws/stack",
       ("in_place[i] ? buffers[i - 1] : 1 - buffers[i - 1]", "buffers[i - 1]", {"by_compiler": True}),
       ("last ? out : scratch.between[Facts::buffers[i]].span()", "last ? out : scratch.between[0].span()"),
-      ("    run<tokens>(layers[i], state, scratch, in, out, n);\n    in = out.as_const();",
-       "    run<tokens>(layers[i], state, scratch, in, out, n);"),
+      ("    in = out.as_const();\n", ""),
       ("return all[i]; });", "return all[0]; });"),
       ("i + 1 < count; ++i) buffers[i] =", "i + 2 < count; ++i) buffers[i] =", {"by_compiler": True}),
       ("channels = std::max(channels, outputs[i]);", "channels = outputs[0];"),

@@ -67,10 +67,10 @@ TEST_CASE("is_finite finds NaN and infinity in every part of a model's state") {
 TEST_CASE("is_finite reads the floats in the states of nested stacks, and nothing else") {
   const auto state = std::make_unique<krait::State<krait::Stack<Parts>>>();
   std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // padding, and the count of the pool, in NaN's bits
-  auto& inner = static_cast<krait::detail::Slot<0, krait::State<krait::Stack<Inner>>>&>(state->members).object;
-  auto& mixer = static_cast<krait::detail::Slot<1, krait::State<krait::MambaBlock<block_dims>>>&>(inner.members).object;
-  auto& layers = static_cast<krait::detail::Slot<1, BlockStates>&>(state->members).object;
-  auto& pool = static_cast<krait::detail::Slot<2, krait::State<krait::MeanPool<6>>>&>(state->members).object;
+  auto& inner = krait::detail::slot_object<0>(*state);
+  auto& mixer = krait::detail::slot_object<1>(inner);
+  auto& layers = krait::detail::slot_object<1>(*state);
+  auto& pool = krait::detail::slot_object<2>(*state);
   CHECK(!krait::is_finite(*state));
   for (auto* const block : {&mixer, &layers[0], &layers[1]}) block->conv_state = {}, block->ssm_state = {};
   pool.sum = {};

@@ -51,6 +51,8 @@
 #error "krait: `Problem` is defined as a macro: #undef it before including krait"
 #elif defined(Relu)
 #error "krait: `Relu` is defined as a macro: #undef it before including krait"
+#elif defined(Residual)
+#error "krait: `Residual` is defined as a macro: #undef it before including krait"
 #elif defined(ResidualBlock)
 #error "krait: `ResidualBlock` is defined as a macro: #undef it before including krait"
 #elif defined(RmsNorm)

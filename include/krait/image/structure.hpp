@@ -11,7 +11,7 @@
 #include "krait/core/reflect.hpp"
 #include "krait/core/text.hpp"
 #include "krait/layout/panels.hpp"
-#include "krait/nn/layer.hpp"
+#include "krait/nn/residual.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
 
@@ -38,16 +38,16 @@ constexpr void describe_tensor(StructureLine& line) {
   describe_order(line, tensor);
 }
 
-// Returns the name of what a layer computes, such as "gelu_tanh". A layer has one, its structure_kind, if its parameters, state
-// and eps do not distinguish it from others.
-template <class Part>
-constexpr std::string_view kind_of() {
-  if constexpr (requires { Part::structure_kind; }) return Part::structure_kind;
-  else return "";
-}
+// Appends the name of what a layer computes, such as " gelu_tanh", if the layer has one: its structure_kind, which layers have
+// whose parameters, state and eps do not distinguish them from others. A Residual appends " residual" and its layer's name.
 template <class Part>
 constexpr void describe_kind(StructureLine& line) {
-  if (!kind_of<Part>().empty()) (line += " ") += kind_of<Part>();
+  if constexpr (is_residual<Part>) {
+    line += " residual";
+    describe_kind<typename Part::Branch>(line);
+  } else if constexpr (requires { Part::structure_kind; }) {
+    if (!Part::structure_kind.empty()) (line += " ") += Part::structure_kind;
+  }
 }
 // Returns the eps of a layer's norms of dt, B and C, or 0 if it has none.
 template <class Part>
@@ -68,13 +68,13 @@ constexpr void describe_model(Sink& sink) {
       describe_tensor<Part>(line);
       sink += line += "\n";
     } else if constexpr (Reflected<Part>) {
+      const std::size_t name_size = line.size;
       describe_kind<Part>(line);
       if constexpr (constexpr double eps = dt_b_c_eps_of<Part>(); eps > 0)
-        sink += ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(eps * 1e12 + 0.5)) += "e-12\n";
+        ((line += " dt, B, C eps ") += static_cast<std::uint64_t>(eps * 1e12 + 0.5)) += "e-12";
       else if constexpr (requires { Part::eps; })
-        sink += ((line += " eps ") += static_cast<std::uint64_t>(double{Part::eps} * 1e12 + 0.5)) += "e-12\n";
-      else if constexpr (!kind_of<Part>().empty())
-        sink += line += "\n";
+        ((line += " eps ") += static_cast<std::uint64_t>(double{Part::eps} * 1e12 + 0.5)) += "e-12";
+      if (line.size > name_size) sink += line += "\n";
     } else if constexpr (requires { std::tuple_size<Part>::value; }) {
       sink += ((line += " array of ") += std::tuple_size_v<Part>) += "\n";
     } else if constexpr (Layer<Part>) {

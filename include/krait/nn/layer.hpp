@@ -70,6 +70,29 @@ struct SameWidth {
   static constexpr std::size_t d_in = width;
   static constexpr std::size_t d_out = width;
 };
+
+// RejectedLayer is the base class of a Stack or Residual whose layers were rejected. It is not a layer, so that calls with it
+// cause no further errors.
+struct RejectedLayer {
+  static constexpr bool is_rejected = true;
+  static constexpr std::size_t d_in = 1, d_out = 1;
+  using State = NoState;
+  template <std::size_t tokens>
+  using Scratch = NoScratch<tokens>;
+};
+
+// members_of<T> is the number of layers in a stack, including those of stacks within it, and levels_of<T> is the depth to which
+// stacks are nested. A Residual counts as a stack of two layers. Any other layer has 1 member and 0 levels.
+template <class T>
+inline constexpr std::size_t members_of = 1;
+template <class T>
+  requires requires { T::levels; }
+inline constexpr std::size_t members_of<T> = T::members;
+template <class T>
+inline constexpr std::size_t levels_of = 0;
+template <class T>
+  requires requires { T::levels; }
+inline constexpr std::size_t levels_of<T> = T::levels;
 }  // namespace detail
 
 // A layer or model, recognised by the members that every layer has.
@@ -79,7 +102,7 @@ concept Layer = requires {
   { T::d_out } -> std::convertible_to<std::size_t>;
   typename T::State;
   typename T::template Scratch<1>;
-} && !requires { T::is_rejected; };  // a Stack with an error, which has been reported
+} && !requires { T::is_rejected; };  // a Stack or Residual with an error, which has been reported
 
 // A layer that computes one vector from all tokens so far.
 template <class T>

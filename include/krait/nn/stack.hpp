@@ -14,22 +14,24 @@
 #include "krait/core/check.hpp"
 #include "krait/core/finite.hpp"
 #include "krait/nn/layer.hpp"
+#include "krait/nn/residual.hpp"
 
 namespace krait {
 
 namespace detail {
 
-// Slot<i, T> holds member i of a Slots, an object of type T, unless T is empty. An empty object beside objects that are aligned
-// to 64 bytes would take 64 bytes.
-template <std::size_t i, class T>
+// Slot<i, T, Owner> holds member i of the Slots type Owner, an object of type T, unless T is empty. An empty object beside
+// objects that are aligned to 64 bytes would take 64 bytes. Owner makes the empty slots of nested stacks different types,
+// because two empty objects of one type take different addresses.
+template <std::size_t i, class T, class Owner>
 struct Slot {
   T object{};
   KRAIT_INLINE constexpr Slot() = default;
   KRAIT_INLINE bool is_finite() const noexcept { return all_finite(object); }
 };
-template <std::size_t i, class T>
+template <std::size_t i, class T, class Owner>
   requires std::is_empty_v<T>
-struct Slot<i, T> {
+struct Slot<i, T, Owner> {
   KRAIT_INLINE bool is_finite() const noexcept { return true; }
 };
 
@@ -37,10 +39,13 @@ struct Slot<i, T> {
 template <class Places, class... Ts>
 struct Slots;
 template <std::size_t... i, class... Ts>
-struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts>... {
+struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts, Slots<std::index_sequence<i...>, Ts...>>... {
   KRAIT_INLINE constexpr Slots() = default;
-  KRAIT_INLINE bool is_finite() const noexcept { return (Slot<i, Ts>::is_finite() && ...); }
+  KRAIT_INLINE bool is_finite() const noexcept { return (Slot<i, Ts, Slots>::is_finite() && ...); }
 };
+// Returns the object of slot i.
+template <std::size_t i, class T, class Owner>
+KRAIT_INLINE T& slot_object(Slot<i, T, Owner>& slot) { return slot.object; }
 
 // AnyOf is memory for one object at a time, of any of the types Ts, which must be trivially default-constructible.
 template <class... Ts>
@@ -61,23 +66,12 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  using State = std::array<typename T::State, n>;
+  static constexpr std::size_t members = members_of<T>;  // the layers run one after the other in the same stack memory
+  static constexpr std::size_t levels = levels_of<T>;
+  using State = std::conditional_t<std::is_empty_v<typename T::State>, NoState, std::array<typename T::State, n>>;
   template <std::size_t tokens>
   using Scratch = typename T::template Scratch<tokens>;
 };
-
-// members_of<T> is the number of layers in a stack, including those of stacks within it, and levels_of<T> is the depth to which
-// stacks are nested. Any other layer has 1 member and 0 levels.
-template <class T>
-inline constexpr std::size_t members_of = 1;
-template <class T>
-  requires requires { T::levels; }
-inline constexpr std::size_t members_of<T> = T::members;
-template <class T>
-inline constexpr std::size_t levels_of = 0;
-template <class T>
-  requires requires { T::levels; }
-inline constexpr std::size_t levels_of<T> = T::levels;
 
 // Returns, for each member of a stack, the number (0 or 1) of the buffer that the member writes. A member that works in place
 // writes the buffer that it reads, and any other member writes the other buffer. The first member reads the caller's input, and
@@ -104,10 +98,9 @@ struct StackLayer {
   static constexpr std::size_t levels = 1 + std::max({levels_of<Members>...});
   static constexpr std::array buffers = assign_buffers<Members...>();
 
-  struct State {
-    Slots<std::index_sequence_for<Members...>, typename Members::State...> members;
+  // The states of the members. It is empty if no member has a state.
+  struct State : Slots<std::index_sequence_for<Members...>, typename Members::State...> {
     KRAIT_INLINE constexpr State() = default;
-    KRAIT_INLINE bool is_finite() const noexcept { return members.is_finite(); }
   };
   template <std::size_t tokens>
   struct Scratch {
@@ -131,12 +124,12 @@ struct member {
 };
 template <class T, std::size_t n>
 struct member<std::array<T, n>> {
-  static constexpr bool holds_residual_blocks = requires(T block) { block.norm; block.mixer; };
+  static constexpr bool holds_residuals = is_residual<T> || requires(T block) { block.norm; block.mixer; };
 };
 
 template <class T>
 inline constexpr bool member_fits = [] {
-  if constexpr (requires { member<T>::holds_residual_blocks; }) return member<T>::holds_residual_blocks;
+  if constexpr (requires { member<T>::holds_residuals; }) return member<T>::holds_residuals;
   else return member<T>::is_layer && member<T>::gives_every_row;
 }();
 constexpr std::size_t first_false(std::initializer_list<bool> values) {
@@ -153,11 +146,12 @@ consteval bool check_parts() {
 }
 template <class T>
 consteval bool check_member() {
-  if constexpr (requires { member<T>::holds_residual_blocks; }) {
-    static_assert(member<T>::holds_residual_blocks,
-                  "krait::Stack<Parts>: a std::array member must consist of ResidualBlocks");
+  if constexpr (requires { member<T>::holds_residuals; }) {
+    static_assert(member<T>::holds_residuals,
+                  "krait::Stack<Parts>: a std::array member must consist of ResidualBlocks or Residuals");
   } else {
-    static_assert(member<T>::is_layer, "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks");
+    static_assert(member<T>::is_layer,
+                  "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks or Residuals");
     static_assert(member<T>::gives_every_row,
                   "krait::Stack<Parts>: a member must give one output for every input, unlike a Mamba or a stack that pools: list their layers as members instead");
   }
@@ -188,16 +182,6 @@ consteval bool check_seam() {
   return Seam::fits;
 }
 
-// RejectedStack is the base class of a Stack whose members were rejected. It is not a layer, so that calls with the stack cause
-// no further errors.
-struct RejectedStack {
-  static constexpr bool is_rejected = true;
-  static constexpr std::size_t d_in = 1, d_out = 1;
-  using State = NoState;
-  template <std::size_t tokens>
-  using Scratch = NoScratch<tokens>;
-};
-
 // MemberList has the types of the members of Parts. It is empty if Parts was rejected.
 template <class Indices, class Members>
 struct MemberList {};
@@ -211,15 +195,15 @@ constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Memb
   // Only the first member or seam that is wrong is checked, so that a stack causes one error.
   constexpr std::size_t count = sizeof...(Members), wrong_member = first_false({member_fits<Members>...});
   if constexpr (count == 0) {
-    return std::type_identity<RejectedStack>{};
+    return std::type_identity<RejectedLayer>{};
   } else if constexpr (wrong_member < count) {
     (void)check_member<std::tuple_element_t<wrong_member, std::tuple<Members...>>>();
-    return std::type_identity<RejectedStack>{};
+    return std::type_identity<RejectedLayer>{};
   } else {
     constexpr std::size_t wrong_seam = first_false({Seam<i, MemberFacts<Members>...>::fits...});
     if constexpr (wrong_seam < count) {
       (void)check_seam<Seam<wrong_seam, MemberFacts<Members>...>>();
-      return std::type_identity<RejectedStack>{};
+      return std::type_identity<RejectedLayer>{};
     } else {
       return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
     }

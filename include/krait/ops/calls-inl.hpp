@@ -8,7 +8,8 @@
 //   Mean-, MaxPool   ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
 //   PositionalEmbedding  ops/positional_embedding-inl.hpp
 //   LastPool         ops/pooling-inl.hpp       Activation (Relu, Silu, Gelu, ...)     ops/activation-inl.hpp
-//   MambaBlock       ops/mamba_block-inl.hpp   layers defined by users                the layer's namespace
+//   MambaBlock       ops/mamba_block-inl.hpp   Residual                               ops/stack-inl.hpp
+//   layers defined by users                    the layer's namespace
 #if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_CALLS_INL_HPP
 #undef KRAIT_OPS_CALLS_INL_HPP

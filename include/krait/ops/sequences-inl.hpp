@@ -50,11 +50,12 @@ HWY_INLINE decltype(auto) part_of(S& state, Project project) {
   }
 }
 
-// Returns the state that is passed to a layer without state: NoState, or the Sequences of the layer that contains it.
-template <class S>
+// Returns the state that is passed to a layer whose state type `Own` is empty: an Own, or the Sequences of the layer that
+// contains the layer.
+template <class Own, class S>
 HWY_INLINE decltype(auto) no_state(S& state) {
   if constexpr (is_sequences<S>) return (state);
-  else return NoState{};
+  else return Own{};
 }
 
 // The number of multiply-adds from which an executor divides the work. Less work takes less time than starting threads.

@@ -1,4 +1,4 @@
-// Runs Stack, a user's choice of layers.
+// Runs Stack, a user's choice of layers, and Residual: y = x + L(x).
 #if defined(KRAIT_OPS_STACK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_STACK_INL_HPP
 #undef KRAIT_OPS_STACK_INL_HPP
@@ -9,28 +9,36 @@
 #include <tuple>
 
 #include "krait/nn/stack.hpp"
-#include "krait/ops/linear-inl.hpp"
+#include "krait/kernels/norm-inl.hpp"
+#include "krait/ops/sequences-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// Declared here, because a member of a Stack and the layer of a Residual may be a Stack or a Residual themselves.
+template <std::size_t tokens, class Parts, StatesOf<Stack<Parts>> States, class In>
+HWY_INLINE void run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
+                    TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
+template <std::size_t tokens, class L, StatesOf<Residual<L>> States>
+HWY_NOINLINE void run(const Residual<L>& residual, States& state, Scratch<Residual<L>, tokens>& scratch,
+                      TokenSpan<const float> in, TokenSpan<float> out, std::size_t n);
 
 // Runs an array of layers one after the other. The first layer reads `in` and writes `out`; the others work in place on `out`.
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
-  static_assert(requires(L layer) { layer.norm; layer.mixer; },
-                "krait::Stack<Parts>: a std::array member must consist of ResidualBlocks");
+  static_assert(krait::detail::member_fits<std::array<L, count>>);
   for (std::size_t i = 0; i < count; ++i) {
-    auto&& state = part_of(states, [i](auto& all) KRAIT_LAMBDA -> auto& { return all[i]; });
-    run<tokens>(layers[i], state, scratch, in, out, n);
+    if constexpr (std::is_empty_v<State<L>>) {
+      auto&& none = no_state<State<L>>(states);
+      run<tokens>(layers[i], none, scratch, in, out, n);
+    } else {
+      auto&& state = part_of(states, [i](auto& all) KRAIT_LAMBDA -> auto& { return all[i]; });
+      run<tokens>(layers[i], state, scratch, in, out, n);
+    }
     in = out.as_const();
   }
 }
-
-// Runs a Stack. Declared here, because a member that run_member runs may be a Stack itself.
-template <std::size_t tokens, class Parts, StatesOf<Stack<Parts>> States, class In>
-HWY_INLINE void run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
-                    TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
 
 // Runs a layer with the states of one sequence or of several. A layer with state whose `run` accepts only a State, such as a
 // layer defined by a user, processes one sequence after the other. A pooling layer writes one output for each sequence.
@@ -88,12 +96,10 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
     else run_member<tokens>(member, member_state, member_scratch, from(), to, n);
   };
   if constexpr (std::is_empty_v<krait::State<MemberFacts>>) {
-    auto&& none = no_state(state);
+    auto&& none = no_state<krait::State<MemberFacts>>(state);
     run_with(none);
   } else {
-    auto&& member_state = part_of(state, [](auto& one) KRAIT_LAMBDA -> auto& {
-      return static_cast<krait::detail::Slot<i, krait::State<MemberFacts>>&>(one.members).object;
-    });
+    auto&& member_state = part_of(state, [](auto& one) KRAIT_LAMBDA -> auto& { return krait::detail::slot_object<i>(one); });
     run_with(member_state);
   }
   if constexpr (Pooling<MemberFacts>) {
@@ -111,6 +117,14 @@ HWY_INLINE void run(const Stack<Parts>& stack, States& state, Scratch<Stack<Part
   [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
     (run_ith_member<tokens, i, Stack<Parts>>(std::get<i>(members), state, scratch, in, out, n, emit) && ...);
   }(std::make_index_sequence<Stack<Parts>::buffers.size()>{});
+}
+
+template <std::size_t tokens, class L, StatesOf<Residual<L>> States>
+HWY_NOINLINE void run(const Residual<L>& residual, States& state, Scratch<Residual<L>, tokens>& scratch,
+                      TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
+  const TokenSpan<float> row = scratch.row.span();
+  run_each<tokens>(static_cast<const L&>(residual), state, scratch.branch, in, row, n);
+  for (std::size_t t = 0; t < n; ++t) add_row(in[t], row[t], out[t], L::d_in);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

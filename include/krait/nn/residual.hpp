@@ -1,0 +1,75 @@
+// Defines Residual, which adds the input of a layer or stack to its output.
+#ifndef KRAIT_NN_RESIDUAL_HPP
+#define KRAIT_NN_RESIDUAL_HPP
+
+#include <cstddef>
+
+#include "krait/core/check.hpp"
+#include "krait/layout/token_span.hpp"
+#include "krait/nn/layer.hpp"
+
+namespace krait {
+
+namespace detail {
+
+// branch<L> makes the type L of a Residual's layer appear in error messages.
+template <class L>
+struct branch {
+  static constexpr bool is_layer = Layer<L> || requires { L::is_rejected; };
+  static constexpr bool gives_every_row = !Pooling<L> && !Summarising<L> && !TakesTokens<L>;
+};
+template <class L>
+inline constexpr bool branch_fits = [] {
+  if constexpr (!Layer<L>) return false;
+  else return branch<L>::gives_every_row && L::d_in == L::d_out;
+}();
+// Returns true. If L does not fit, causes a compile error.
+template <class L>
+consteval bool check_branch() {
+  static_assert(branch<L>::is_layer, "krait::Residual<L>: L must be a layer or a Stack");
+  if constexpr (Layer<L>) {
+    static_assert(branch<L>::gives_every_row,
+                  "krait::Residual<L>: L must take vectors of floats and give one output for each of them, unlike an Embedding, a Mamba and layers that pool");
+    if constexpr (branch<L>::gives_every_row)
+      static_assert(check::got<L::d_out>::template wants<L::d_in>,
+                    "krait::Residual<L>: d_out of L must equal d_in of L, because the output is x + L(x)");
+  }
+  return true;
+}
+
+}  // namespace detail
+
+// Residual<L> is a residual connection around the layer or stack L: y = x + L(x), where x and y are [d_in]. Its weights are
+// those of L, under the same names.
+template <class L>
+struct Residual : L {
+  using Branch = L;
+  static constexpr bool works_in_place = true;
+  static constexpr std::size_t members = 1 + detail::members_of<L>;
+  static constexpr std::size_t levels = 1 + detail::levels_of<L>;
+
+  template <std::size_t tokens>
+  struct Scratch {
+    static constexpr std::size_t chunk = tokens;
+    TokenBuffer<tokens, L::d_out> row;  // L(x)
+    [[no_unique_address]] typename L::template Scratch<tokens> branch;
+  };
+};
+
+template <class L>
+  requires(!detail::branch_fits<L>)
+struct Residual<L> : detail::RejectedLayer {
+  static_assert(detail::check_branch<L>());
+};
+
+namespace detail {
+// True if T is a Residual.
+template <class T>
+inline constexpr bool is_residual = false;
+template <class L>
+inline constexpr bool is_residual<Residual<L>> = true;
+}  // namespace detail
+
+}  // namespace krait
+
+#endif
