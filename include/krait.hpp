@@ -22,6 +22,7 @@
 #include "krait/nn/residual.hpp"
 #include "krait/nn/stack.hpp"
 #include "krait/nn/step_stack.hpp"
+#include "krait/nn/strided_conv1d.hpp"
 #include "krait/ops/calls-inl.hpp"
 #include "krait/ops/sample-inl.hpp"
 #include "krait/version.hpp"

@@ -12,7 +12,7 @@ RESERVED = set(
     and auto bool break buffers case catch char class const continue d_in d_out default delete do double else enum
     export extern false float for goto if int levels long members multiply_adds new not operator or private protected
     public register return short static struct summarises switch takes_tokens template this throw true try typename
-    union using virtual void while works_in_place xor Branch First Last Parts Scratch State
+    union using virtual void warm_up while works_in_place xor Branch First Last Parts Scratch State
     """.split()
 )
 

@@ -29,6 +29,7 @@ KINDS = {
     "RmsNorm": "NormDims",
     "LayerNorm": "NormDims",
     "Conv1d": "Conv1dDims",
+    "StridedConv1d": "StridedConv1dDims",
     "MambaBlock": "BlockDims",
     "ResidualBlock": "BlockDims",
     "Mamba": "ModelDims",
@@ -54,6 +55,7 @@ FIELDS = {
     "LinearDims": ["d_in", "d_out", "bias"],
     "NormDims": ["d_model", "bias", "eps"],
     "Conv1dDims": ["channels", "d_conv", "bias"],
+    "StridedConv1dDims": ["channels", "d_out", "kernel", "stride", "padding", "bias"],
     "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias", "dt_b_c_eps"],
     "BlockDims": ["d_model", *BLOCK_FIELDS, "norm_eps"],
     "ModelDims": ["vocab_size", "d_model", "n_layers", *BLOCK_FIELDS, "tied", "norm_eps"],
@@ -109,9 +111,14 @@ class Layer:
     def __init__(self, path, component, dims, params=None, word=None, parts=()):
         self.path, self.component, self.dims, self.params, self.word = path, component, dims, params or {}, word
         self.parts, self.count, self.member = list(parts), None, ""
+        self.convolution = None  # of a StridedConv1d
         width = dims.get("channels", dims.get("d_model", dims.get("d_inner")))
         self.d_in = dims.get("d_in", dims["d_inner"] if component.startswith("Selective") else width)
         self.d_out = dims.get("d_out", dims["d_inner"] if component == "SelectiveStateSpaceModel" else width)
+        self.warm_up = 0  # the number of tokens at the start of a sequence that have no output
+        if component == "StridedConv1d":
+            self.d_in = dims["stride"] * dims["channels"]
+            self.warm_up = (dims["kernel"] - dims["padding"]) // dims["stride"] - 1
         if component in ("Embedding", "Mamba"):
             self.d_in, self.d_out = None, dims["vocab_size" if component == "Mamba" else "d_model"]  # from token ids
         self.has_state = component not in STATELESS
@@ -227,6 +234,63 @@ def positional_embedding(group):
     return Layer(group.path, "PositionalEmbedding", dims, {"weight": weight})
 
 
+class Convolution:
+    """The numbers of a PyTorch Conv1d and of the StridedConv1d that computes its outputs. Taps of zeros are added so that kernel
+    and padding are multiples of the stride: `older` before the first tap, with as much padding, and `newer` after the last."""
+
+    def __init__(self, kernel, stride, padding):
+        self.given_kernel, self.stride, self.given_padding = kernel, stride, padding
+        self.older = -padding % stride
+        self.padding = padding + self.older
+        self.newer = max(-(kernel + self.older) % stride, self.padding + stride - kernel - self.older)
+        self.kernel = kernel + self.older + self.newer
+        self.warm_up = (self.kernel - self.padding) // stride - 1
+
+    def outputs(self, frames):
+        """Returns the number of PyTorch's outputs for a sequence."""
+        return max(0, (frames + 2 * self.given_padding - self.given_kernel) // self.stride + 1)
+
+    def trailing_tokens(self):
+        """Returns the number of tokens of zeros after a sequence of whole tokens that give PyTorch's last outputs."""
+        return (2 * self.given_padding - self.given_kernel) // self.stride + 1 + self.warm_up
+
+    def tokens(self, frames):
+        """Returns the number of tokens that give PyTorch's outputs for a sequence."""
+        return self.outputs(frames) + self.warm_up
+
+    def note(self, path, channels):
+        facts = [f"{path}: a token consists of {self.stride} frame{'s' * (self.stride > 1)} of {channels} floats"]
+        if self.kernel > self.given_kernel:
+            facts.append(
+                f"the kernel is filled with zeros from {self.given_kernel} to {self.kernel} frames "
+                f"({self.older} older, {self.newer} newer), the padding is {self.padding}"
+            )
+        if self.warm_up > 0:
+            facts.append(f"the first {self.warm_up} token{'s have' if self.warm_up > 1 else ' has'} no output")
+        if self.trailing_tokens() > 0:
+            facts.append(
+                f"PyTorch's last outputs, which read its padding after the sequence, need {self.trailing_tokens()} more tokens of "
+                "zeros"
+            )
+        return "; ".join(facts)
+
+
+def strided_conv1d(group, stride, padding):
+    """Returns the StridedConv1d of a Conv1d with groups=1 [d_out, channels, kernel], and its Convolution."""
+    d_out, channels, kernel = group.shape("weight", "d_out", "channels", "kernel")
+    made = Convolution(kernel, stride, padding)
+    numbers, columns = group.tensors["weight"].numbers(group.name("weight")), []
+    for row in range(d_out):
+        columns += [0.0] * (made.older * channels)
+        columns += [numbers[(row * channels + c) * kernel + tap] for tap in range(kernel) for c in range(channels)]
+        columns += [0.0] * (made.newer * channels)
+    params = {**group.tensors, "weight": Tensor.of_floats([d_out, made.kernel * channels], columns)}
+    dims = {"channels": channels, "d_out": d_out, "kernel": made.kernel, "stride": stride, "padding": made.padding}
+    layer = Layer(group.path, "StridedConv1d", {**dims, "bias": "bias" in params}, params)
+    layer.convolution = made
+    return layer
+
+
 def residual_block(path, norm, mixer):
     """Returns a ResidualBlock, which computes y = x + mixer(norm(x))."""
     dims = {**mixer.dims, "norm_bias": norm.dims["bias"], "norm": norm.component, "norm_eps": norm.dims["eps"]}
@@ -258,9 +322,10 @@ def scale_and_shift(norm):
 
 
 def fold(norm, linear, norm_first):
-    """Returns the Linear that equals a BatchNorm in evaluation mode and a Linear beside it, applied one after the other."""
+    """Returns the Linear that equals a BatchNorm in evaluation mode and a Linear beside it, applied one after the other, or the
+    StridedConv1d that equals a StridedConv1d and a BatchNorm after it."""
     scale, shift = scale_and_shift(norm)
-    d_in, d_out = linear.dims["d_in"], linear.dims["d_out"]
+    d_out, d_in = linear.params["weight"].shape
     weight = linear.params["weight"].numbers(f"{linear.path}.weight")
     bias = linear.params["bias"].numbers(f"{linear.path}.bias") if "bias" in linear.params else [0.0] * d_out
     rows = [weight[row * d_in : (row + 1) * d_in] for row in range(d_out)]
@@ -274,7 +339,9 @@ def fold(norm, linear, norm_first):
         "weight": Tensor.of_floats([d_out, d_in], [w for row in rows for w in row]),
         "bias": Tensor.of_floats([d_out], bias),
     }
-    return Layer(linear.path, "Linear", {**linear.dims, "bias": True}, params)
+    folded = Layer(linear.path, linear.component, {**linear.dims, "bias": True}, params)
+    folded.convolution = linear.convolution
+    return folded
 
 
 def fold_batch_norms(layers, notes):
@@ -284,10 +351,12 @@ def fold_batch_norms(layers, notes):
         at = layers.index(norm)
         before, after = (layers[i] if 0 <= i < len(layers) else None for i in (at - 1, at + 1))
         linear = next((one for one in (before, after) if one and one.component == "Linear"), None)
+        if before and before.component == "StridedConv1d":
+            linear = before
         if linear is None:
             raise Problem(
                 f"{norm.path}: BatchNorm1d is not supported here: it can be folded only into a Linear directly before or "
-                f"behind it, but it is between {before.path or before.word if before else 'the input'} and "
+                f"behind it, or a Conv1d before it, but it is between {before.path or before.word if before else 'the input'} and "
                 f"{after.path or after.word if after else 'the output'}"
             )
         notes.append(f"{norm.path} (BatchNorm1d in evaluation) is folded into {linear.path}")

@@ -18,6 +18,7 @@ from layers import (
     mamba_layer,
     positional_embedding,
     residual_block,
+    strided_conv1d,
 )
 from safetensors_file import Problem, Tensor
 
@@ -154,9 +155,11 @@ class Order:
                 raise Problem(
                     f"--order: found {node.word}(...), wanted one of {', '.join([*sorted(KINDS), 'residual', 'plain'])}"
                 )
-            if len(node.inner) != 1 or node.inner[0].inner is not None:
+            options = node.inner[1:] if node.word == "conv1d" else []
+            if len(node.inner) != 1 + len(options) or node.inner[0].inner is not None:
                 raise Problem(f"--order: found {len(node.inner)} layers in {node.word}(...), wanted the name of one")
-            return [self.leaf(self.group(node.inner[0].word), node.word)]
+            group = self.group(node.inner[0].word)
+            return [self.conv1d(group, options) if node.word == "conv1d" else self.leaf(group, node.word)]
         if node.word in WORDS and not any(name.startswith(node.word + ".") for name in self.tensors):
             if before is None:
                 raise Problem(f"--order: found {node.word} first, wanted a layer with tensors, which has a width")
@@ -219,8 +222,8 @@ class Order:
             channels, one, d_conv = group.shape("weight", "channels", "1", "d_conv")
             if one != 1:
                 raise Problem(
-                    f"{group.path}: a Conv1d that is not depthwise is not supported: found weight {tensors['weight'].shape}, "
-                    "wanted [channels, 1, d_conv]"
+                    f"{group.path}: found weight {tensors['weight'].shape}, a Conv1d that is not depthwise: write "
+                    f"conv1d({group.path}, stride=S, padding=P) in --order, with the Conv1d's stride and padding"
                 )
             self.notes.append(
                 f"{group.path}: the Conv1d is taken for causal: padding of d_conv - 1 = {d_conv - 1} tokens before "
@@ -228,6 +231,35 @@ class Order:
             )
             return Layer(group.path, "Conv1d", {"channels": channels, "d_conv": d_conv, "bias": bias}, tensors)
         raise Problem(f"--order: found {kind}({group.path}), but its weight is {tensors['weight'].shape}")
+
+    def conv1d(self, group, options):
+        """Returns the layer of conv1d(NAME, stride=S, padding=P, channels=1)."""
+        numbers = {}
+        for node in options:
+            match = re.fullmatch(r"(stride|padding|channels)=(\d+)", node.text())
+            if not match or (match[1] != "padding" and int(match[2]) == 0):
+                raise Problem(f"--order: found {node.text()} in conv1d(...), wanted stride=S, padding=P or channels=1")
+            numbers[match[1]] = int(match[2])
+        shape = group.tensors["weight"].shape if "weight" in group.tensors else []
+        if not group.first() <= {"weight", "bias"} or len(shape) != 3:
+            return self.leaf(group, "conv1d")  # which rejects it
+        if shape[1] == 1 and "channels" not in numbers:
+            if numbers:
+                raise Problem(
+                    f"--order: found {', '.join(node.text() for node in options)} in conv1d({group.path}), whose weight {shape} "
+                    "may be that of a depthwise Conv1d or of a Conv1d of 1 channel: wanted no options for a depthwise one, or "
+                    "channels=1"
+                )
+            return self.leaf(group, "conv1d")
+        if numbers.setdefault("channels", shape[1]) != shape[1]:
+            raise Problem(f"--order: found channels={numbers['channels']} in conv1d({group.path}), whose weight is {shape}")
+        self.used.update(map(group.name, group.tensors))
+        layer = strided_conv1d(group, numbers.get("stride", 1), numbers.get("padding", 0))
+        self.notes.append(
+            f"{group.path}: Conv1d with stride {layer.dims['stride']}, padding {layer.convolution.given_padding}, dilation 1"
+        )
+        self.notes.append(layer.convolution.note(group.path, layer.dims["channels"]))
+        return layer
 
     def norm(self, group, kind):
         first = group.first()
@@ -277,7 +309,7 @@ class Order:
         if not inner:
             raise Problem("--order: found residual(...) of identity, wanted a layer")
         for layer in inner:
-            if layer.pools or layer.d_in is None:
+            if layer.pools or layer.d_in is None or layer.warm_up > 0:
                 raise Problem(
                     f"--order: found {layer.word or layer.path} within residual(...), wanted layers with an "
                     "output for every token"
@@ -316,6 +348,12 @@ class Order:
                 raise Problem(
                     f"--order: found {pair_text}, a block beside a norm or a block: wanted residual(...) around the layers to "
                     f"whose output the input is added, such as residual({pair_text}), or plain({pair_text}) if nothing is added"
+                )
+        for layer in layers[1:]:
+            if layer.warm_up > 0:
+                raise Problem(
+                    f"--order: found {layer.path} after another layer, wanted it first: the first {layer.warm_up} tokens have no "
+                    "output, because its padding is less than its kernel"
                 )
         pooled = None
         for layer in layers:

@@ -15,6 +15,7 @@
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/positional_embedding.hpp"
 #include "krait/nn/stack.hpp"
+#include "krait/nn/strided_conv1d.hpp"
 
 namespace pack {
 

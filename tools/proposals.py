@@ -39,6 +39,8 @@ def units_of(group):
         if "embed" in group.path.lower() and "bias" not in tensors:
             return [Unit([f"embedding({group.path})"], None, d_in)]
         return [Unit([group.path], d_in, d_out)]
+    if weight is not None and len(weight.shape) == 3 and weight.shape[1] > 1:
+        return [Unit([f"conv1d({group.path},stride=1,padding=0)"], weight.shape[1], weight.shape[0], True)]
     if weight is not None:
         return [Unit([group.path], weight.shape[0], weight.shape[0], True)]
     children = [

@@ -14,6 +14,7 @@
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/positional_embedding.hpp"
 #include "krait/nn/stack.hpp"
+#include "krait/nn/strided_conv1d.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
 
@@ -55,6 +56,10 @@ void init(Key key, Linear<dims, order>& layer) noexcept {
 template <Conv1dDims dims>
 void init(Key key, Conv1d<dims>& layer) noexcept {
   detail::init_weight_and_bias(key, dims.d_conv, layer);
+}
+template <StridedConv1dDims dims>
+void init(Key key, StridedConv1d<dims>& layer) noexcept {
+  detail::init_weight_and_bias(key, dims.kernel * dims.channels, layer);
 }
 template <NormKind kind, NormDims dims>
 void init(Key, Norm<kind, dims>& layer) noexcept {

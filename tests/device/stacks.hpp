@@ -67,7 +67,7 @@ struct NestedParts {
   KRAIT_PARAMS(NestedParts, (Linear<3, 10, storage>, in), (krait::Stack<MiddleParts<storage>>, middle));
 };
 
-// Residuals of stacks within each other.
+// A convolution over time, and residuals of stacks within each other.
 template <Storage storage>
 struct NarrowParts {
   KRAIT_PARAMS(NarrowParts, (Linear<11, 23, storage>, up), (krait::Relu<23>, relu), (Linear<23, 11, storage>, down));
@@ -80,8 +80,9 @@ struct WideParts {
 };
 template <Storage storage>
 struct ResidualParts {
-  KRAIT_PARAMS(ResidualParts, (std::array<krait::Residual<krait::Stack<WideParts<storage>>>, 2>, layers),
-    (krait::LastPool<21>, pool));
+  KRAIT_PARAMS(ResidualParts,
+    (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 3, .d_out = 21, .kernel = 4, .stride = 2, .storage = storage}>, conv),
+    (std::array<krait::Residual<krait::Stack<WideParts<storage>>>, 2>, layers), (krait::LastPool<21>, pool));
 };
 
 // Calls f(name, std::type_identity<Model>) for each model.

@@ -25,6 +25,10 @@ struct ResidualParts {
   KRAIT_PARAMS(ResidualParts, (std::array<krait::Residual<krait::MambaBlock<block_dims>>, 2>, layers),
                (krait::Residual<krait::Relu<16>>, relu));
 };
+struct ConvParts {
+  KRAIT_PARAMS(ConvParts, (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 5, .d_out = 16, .kernel = 3}>, conv),
+               (krait::MambaBlock<block_dims>, mixer), (krait::LastPool<16>, pool));
+};
 struct RowParts {
   KRAIT_PARAMS(RowParts, (krait::Embedding<24, 16>, embedding), (krait::MambaBlock<block_dims>, mixer), (Out, out));
 };
@@ -39,6 +43,8 @@ void for_each_layer(F f) {
   f.template operator()<Out>();
   f.template operator()<krait::Conv1d<krait::Conv1dDims{.channels = 16}>>();
   f.template operator()<krait::Conv1d<krait::Conv1dDims{.channels = 20, .d_conv = 1, .bias = false}>>();
+  f.template operator()<krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 16, .kernel = 4, .stride = 2}>>();
+  f.template operator()<krait::Stack<ConvParts>>();
   f.template operator()<krait::RmsNorm<krait::NormDims{.d_model = 16, .bias = true}>>();
   f.template operator()<krait::Embedding<24, 16>>();
   f.template operator()<krait::SelectiveStateSpaceModel<ssm_dims>>();

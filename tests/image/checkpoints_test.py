@@ -19,6 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "tools")]
+import layers  # noqa: E402
 import safetensors_file  # noqa: E402
 from safetensors_file import Tensor  # noqa: E402
 
@@ -588,7 +589,61 @@ def check_orders(test):
         "layers out of order",
     )
     conv = {**linear("proj", 6, 4), "conv.weight": floats(4, 4, 3), "conv.bias": floats(4), **blocks()}
-    test.refuses("a Conv1d that is not depthwise", "not depthwise is not supported", conv, "--order", "proj,conv,layers")
+    test.refuses("a Conv1d that is not depthwise", "conv1d(conv, stride=S, padding=P)", conv, "--order", "proj,conv,layers")
+    order = "proj,conv1d(conv,padding=1),layers"
+    test.refuses("a Conv1d with a warm-up after a layer", "wanted it first", conv, "--order", order)
+    test.takes(
+        "a Conv1d after a layer",
+        conv,
+        "--order",
+        "proj,conv1d(conv, stride=1, padding=2),layers",
+        layers="Linear StridedConv1d ResidualBlockx2",
+        notes=["2 more tokens of zeros"],
+    )
+    strided = {"conv.weight": floats(4, 3, 7), "conv.bias": floats(4), **batch_norm("bn"), **blocks()}
+    model = test.takes(
+        "a Conv1d with a stride",
+        strided,
+        "--order",
+        "conv1d(conv,stride=4,padding=3),bn,layers",
+        layers="StridedConv1d ResidualBlockx2",
+        notes=[
+            "from 7 to 8 frames (1 older, 0 newer), the padding is 4",
+            "bn (BatchNorm1d in evaluation) is folded into conv",
+        ],
+    )
+    if model:
+        declared = "".join(model.declarations("constexpr", "storage"))
+        test.expect(".channels = 3, .d_out = 4, .kernel = 8, .stride = 4, .padding = 4, .bias = true" in declared, declared)
+        columns, norm_weights = model.tensors["conv.weight"].numbers("conv.weight"), strided["bn.weight"].numbers("bn")
+        given, variance = strided["conv.weight"].numbers("conv"), strided["bn.running_var"].numbers("bn")
+        for row, tap, channel in ((0, 0, 0), (3, 6, 2), (1, 2, 1)):
+            wanted = given[(row * 3 + channel) * 7 + tap] * norm_weights[row] / math.sqrt(variance[row] + 1e-5)
+            found = columns[row * 24 + (tap + 1) * 3 + channel]
+            test.expect(abs(found - wanted) < 1e-6, f"a Conv1d with a stride: column {tap + 1}: {found}, wanted {wanted}")
+        test.expect(not any(columns[:3]), f"a Conv1d with a stride: the added tap: {columns[:3]}")
+    audio = {"conv.weight": floats(4, 1, 5), **blocks()}
+    order = "conv1d(conv,channels=1,stride=5),layers"
+    test.takes("a Conv1d of 1 channel", audio, "--order", order, layers="StridedConv1d ResidualBlockx2")
+    words, order = "depthwise Conv1d or of a Conv1d of 1 channel", "conv1d(conv,stride=5),layers"
+    test.refuses("1 channel or depthwise", words, audio, "--order", order)
+    test.refuses("conv1d with other channels", "found channels=2", strided, "--order", "conv1d(conv,channels=2),bn,layers")
+    test.refuses("conv1d with unknown options", "found dilation=2", strided, "--order", "conv1d(conv,dilation=2),bn,layers")
+    test.refuses("conv1d without a stride", "found stride=0", strided, "--order", "conv1d(conv,stride=0),bn,layers")
+    test.refuses("conv1d(...) of a Linear", "but its weight is [4, 6]", conv, "--order", "conv1d(proj),layers")
+    # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, and the tokens of zeros after the last.
+    for given, wanted in {
+        (3, 1, 1): (3, 1, 1, 1),
+        (3, 1, 0): (3, 0, 2, 0),
+        (3, 1, 3): (4, 3, 0, 4),
+        (7, 4, 3): (8, 4, 0, 0),
+        (10, 5, 0): (10, 0, 1, 0),
+        (25, 10, 12): (40, 20, 1, 1),
+        (4, 2, 1): (6, 2, 1, 1),
+    }.items():
+        made = layers.Convolution(*given)
+        found = (made.kernel, made.padding, made.warm_up, made.trailing_tokens())
+        test.expect(found == wanted, f"Conv1d (kernel, stride, padding) {given}: found {found}, wanted {wanted}")
 
 
 def check_batch_norm(test):

@@ -354,6 +354,15 @@ TEST_CASE("a Residual and the layer in it have different structure texts, so tha
         "belongs to another model: found eps 10000000e-12, wanted residual eps 10000000e-12");
 }
 
+TEST_CASE("convolutions with a weight of one shape and different padding have different structure texts") {
+  CHECK(std::string_view(krait::structure<krait::StridedConv1d<krait::StridedConv1dDims{
+            .channels = 2, .d_out = 9, .kernel = 6, .stride = 2, .padding = 2, .bias = false}>>) ==
+        "model [4] to [9]\n strided_conv1d with a warm_up of 1\nweight f32 [9, 12]\n");
+  CHECK(std::string_view(krait::structure<krait::StridedConv1d<krait::StridedConv1dDims{
+            .channels = 2, .d_out = 9, .kernel = 6, .stride = 2, .padding = 4, .bias = false}>>) ==
+        "model [4] to [9]\n strided_conv1d\nweight f32 [9, 12]\n");
+}
+
 TEST_CASE("layers with a weight of one shape in different layouts have different structure texts") {
   CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::PositionalEmbedding<6, 9>>>>) ==
         "model [5] to [9]\na.weight f32 [9, 5]\nb positional_embedding\nb.weight f32 [6, 9]\n");

@@ -472,6 +472,38 @@ def classifiers():
         state={**classic().state_dict(), "conv.weight": torch.randn(WIDTH, WIDTH, 3)},
     )
 
+    def convolution(conv, **more):
+        return model_of(conv=Channels(conv), layers=layers(), norm_f=rms(), **more, head=nn.Linear(WIDTH, CLASSES))
+
+    rest = "layers,norm_f,mean,head"
+    front = convolution(nn.Conv1d(FEATURES, WIDTH, 7, stride=4, padding=3), mean=MEAN)
+    case("conv_stride", front, "--order", f"conv1d(conv, stride=4, padding=3),{rest}", x=torch.randn(2, 103, FEATURES))
+    case(
+        "conv_wrong_padding",
+        front,
+        "--order",
+        f"conv1d(conv, stride=4, padding=2),{rest}",
+        refused="check with f32 weights: largest error",
+    )
+    bare = convolution(nn.Conv1d(FEATURES, WIDTH, 10, stride=5, bias=False))
+    case("conv_every_token", bare, "--order", f"conv1d(conv, stride=5),{rest.replace('mean,', '')}")
+    audio = model_of(
+        conv=Channels(nn.Conv1d(1, WIDTH, 25, stride=10, padding=12)),
+        bn=Channels(nn.BatchNorm1d(WIDTH)),
+        relu=nn.ReLU(),
+        conv2=Channels(nn.Conv1d(WIDTH, WIDTH, 3, padding=2)),
+        trim=Apply(lambda x: x[:, :-2]),
+        layers=layers(),
+        head=nn.Linear(WIDTH, CLASSES),
+    )
+    case(
+        "conv_audio",
+        audio,
+        "--order",
+        "conv1d(conv, channels=1, stride=10, padding=12),bn,relu,conv1d(conv2, padding=2),layers,head",
+        x=torch.randn(1, 2000, 1),
+    )
+
 
 def main():
     torch.manual_seed(7)

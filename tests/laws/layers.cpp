@@ -7,6 +7,7 @@ using krait::BlockDims;
 using krait::LinearDims;
 using krait::resolve;
 using krait::SsmDims;
+using krait::StridedConv1dDims;
 
 template <auto dims>
 using Core = krait::SelectiveStateSpaceModel<dims>;
@@ -48,10 +49,10 @@ struct Last {
                (krait::RmsNorm<krait::NormDims{.d_model = 10, .bias = true}>, norm), (krait::LastPool<10>, pool),
                (krait::Linear<LinearDims{.d_in = 10, .d_out = 5}>, classifier));
 };
-// A classifier of feature vectors as people train it in PyTorch: Linear, LayerNorm, GELU, blocks with residual connections,
-// ReLU, the maximum, Linear.
+// A classifier of frames as people train it in PyTorch: a convolution without padding, LayerNorm, GELU, blocks with residual
+// connections, ReLU, the maximum, Linear. The first two tokens have no output.
 struct Max {
-  KRAIT_PARAMS(Max, (krait::Linear<LinearDims{.d_in = 5, .d_out = 8, .bias = true}>, linear_in),
+  KRAIT_PARAMS(Max, (krait::StridedConv1d<StridedConv1dDims{.channels = 5, .d_out = 8, .kernel = 3}>, conv),
                (krait::LayerNorm<krait::NormDims{.d_model = 8, .bias = true}>, norm), (krait::Gelu<8>, gelu),
                (std::array<krait::Residual<krait::MambaBlock<block_bare>>, 2>, layers), (krait::Relu<8>, relu),
                (krait::MaxPool<8>, pool),
@@ -66,11 +67,15 @@ struct BlockAndFeedForward {
   KRAIT_PARAMS(BlockAndFeedForward, (krait::RmsNorm<krait::NormDims{.d_model = 8}>, norm),
                (krait::MambaBlock<block_bare>, mixer), (krait::Residual<krait::Stack<FeedForward>>, ffn));
 };
-// A sequence-to-sequence filter: maps every input vector of 3 floats to one output float. The sequences of the laws have more
+// A sequence-to-sequence filter: maps 4 frames of 3 floats to one output float. The sequences of the laws have more
 // tokens than positions.
 struct Filter {
-  KRAIT_PARAMS(Filter, (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
-               (krait::Linear<LinearDims{.d_in = 3, .d_out = 8}>, linear_in), (krait::PositionalEmbedding<37, 8>, positions),
+  KRAIT_PARAMS(Filter,
+               (krait::StridedConv1d<StridedConv1dDims{.channels = 3, .d_out = 3, .kernel = 12, .stride = 4, .padding = 4,
+                                                       .bias = false}>, strided),
+               (krait::Conv1d<krait::Conv1dDims{.channels = 3, .d_conv = 6}>, conv),
+               (krait::StridedConv1d<StridedConv1dDims{.channels = 3, .d_out = 8, .kernel = 2, .padding = 1}>, linear_in),
+               (krait::PositionalEmbedding<37, 8>, positions),
                (krait::Residual<krait::Stack<BlockAndFeedForward>>, layer),
                (krait::Linear<LinearDims{.d_in = 8, .d_out = 1, .bias = true}>, linear_out));
 };
@@ -82,11 +87,12 @@ std::vector<Subject> layers() {
   add<PerChannel, own_usual, own_odd, own_one>(all, "SelectiveStateSpace");
   add<Block, block_usual, block_odd, block_bare, block_normed, block_one_tap>(all, "MambaBlock");
   add<Residual, block_usual, block_odd, block_layer_norm>(all, "ResidualBlock");
-  all.push_back(subject<krait::Stack<Max>>("Stack{Linear, LayerNorm, Gelu, 2 Residual{MambaBlock}, Relu, MaxPool, Linear}", 4));
+  all.push_back(subject<krait::Stack<Max>>(
+      "Stack{StridedConv1d, LayerNorm, Gelu, 2 Residual{MambaBlock}, Relu, MaxPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));
   all.push_back(subject<krait::Stack<Filter>>(
-      "Stack{Conv1d, Linear, PositionalEmbedding, Residual{..., Residual{...}}, Linear}", 6));
+      "Stack{2 StridedConv1d, Conv1d, PositionalEmbedding, Residual{..., Residual{...}}, Linear}", 6));
   return all;
 }
 

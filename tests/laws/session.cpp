@@ -177,6 +177,7 @@ TEST_CASE("default-initialising a state sets all of its bytes to zero, which is 
   state_is_fresh<krait::MeanPool<7>>();
   state_is_fresh<krait::MaxPool<7>>();
   state_is_fresh<krait::PositionalEmbedding<9, 7>>();
+  state_is_fresh<krait::StridedConv1d<krait::StridedConv1dDims{.channels = 3, .d_out = 7, .kernel = 6, .stride = 2}>>();
   state_is_fresh<krait::Residual<krait::Conv1d<krait::Conv1dDims{.channels = 7}>>>();
   state_is_fresh<krait::Stack<PoolingParts<krait::MeanPool<12>>>>();
   state_is_fresh<krait::Stack<PoolingParts<krait::LastPool<12>>>>();

@@ -146,6 +146,83 @@ TEST_CASE("layers without state take no memory in the states of nested stacks an
                                                                    state_bytes<Conv> + state_bytes<krait::MeanPool<7>>);
 }
 
+// Returns the outputs of a StridedConv1d for all frames, computed from its definition: y[t] reads the frames from t * stride -
+// padding on.
+template <krait::StridedConv1dDims dims>
+std::vector<std::vector<double>> convolved(const krait::StridedConv1d<dims>& layer, const std::vector<float>& frames) {
+  const std::size_t count = frames.size() / dims.channels;
+  std::vector<std::vector<double>> ys;
+  for (std::size_t t = 0; t * dims.stride + dims.kernel <= count + dims.padding; ++t) {
+    ys.emplace_back(dims.d_out);
+    for (std::size_t row = 0; row < dims.d_out; ++row) {
+      double sum = 0;
+      if constexpr (dims.bias) sum = double{layer.bias.get(row)};
+      for (std::size_t j = 0; j < dims.kernel; ++j)
+        for (std::size_t c = 0; c < dims.channels && t * dims.stride + j >= dims.padding; ++c)
+          sum += double{layer.weight.get(row, j * dims.channels + c)} *
+                 double{frames[(t * dims.stride + j - dims.padding) * dims.channels + c]};
+      ys.back()[row] = sum;
+    }
+  }
+  return ys;
+}
+
+template <krait::StridedConv1dDims dims>
+void check_convolution(std::size_t warm_up) {
+  using Layer = krait::StridedConv1d<dims>;
+  Layer layer;
+  draw(layer, 7);
+  CHECK(krait::warm_up<Layer> == warm_up);
+  const auto xs = drawn_rows<Layer::d_in>(1.0f);
+  std::vector<float> frames;
+  for (const auto& x : xs) frames.insert(frames.end(), x.begin(), x.end());
+  const auto wanted = convolved(layer, frames);
+  const auto ys = through(layer, xs);
+  REQUIRE(wanted.size() + warm_up == length);
+  for (std::size_t t = 0; t < length; ++t)
+    for (std::size_t i = 0; i < dims.d_out; ++i)
+      CHECK(std::fabs(double{ys[t][i]} - (t < warm_up ? 0.0 : wanted[t - warm_up][i])) < 1e-5);
+}
+
+TEST_CASE("StridedConv1d gives the convolution of the frames, and zeros for the first warm_up tokens") {
+  check_convolution<{.channels = 3, .d_out = 19, .kernel = 1}>(0);
+  check_convolution<{.channels = 3, .d_out = 19, .kernel = 4}>(3);
+  check_convolution<{.channels = 3, .d_out = 5, .kernel = 4, .padding = 1, .bias = false}>(2);
+  check_convolution<{.channels = 1, .d_out = 70, .kernel = 12, .stride = 4, .padding = 4}>(1);
+  check_convolution<{.channels = 5, .d_out = 4, .kernel = 6, .stride = 2, .padding = 4}>(0);
+  check_convolution<{.channels = 2, .d_out = 4, .kernel = 3, .stride = 3}>(0);
+}
+
+// A convolution without padding as the first member of nested stacks, before layers that have state.
+struct FrontParts {
+  KRAIT_PARAMS(FrontParts, (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 7, .kernel = 8, .stride = 2}>, conv),
+               (krait::Silu<7>, silu), (Conv, depthwise));
+};
+struct TokensParts {
+  KRAIT_PARAMS(TokensParts, (krait::Stack<FrontParts>, front), (krait::Residual<krait::Stack<MixerParts>>, mixer));
+};
+struct PooledParts {
+  KRAIT_PARAMS(PooledParts, (krait::Stack<TokensParts>, front), (krait::MeanPool<7>, pool),
+               (krait::Linear<LinearDims{.d_in = 7, .d_out = 3, .bias = true}>, last));
+};
+
+TEST_CASE("the members after a StridedConv1d process only tokens with an output; the stack's output is zeros until then") {
+  static krait::Stack<PooledParts> pooled;
+  draw(pooled, 8);
+  const auto xs = drawn_rows<4>(1.0f);
+  const auto& tokens = pooled.front;
+  const auto& front = tokens.front;
+  STATIC_REQUIRE(krait::warm_up<krait::Stack<PooledParts>> == 3);
+  auto rows = through(front.conv, xs);
+  rows.erase(rows.begin(), rows.begin() + 3);
+  rows = through(tokens.mixer, through(front.depthwise, through(front.silu, rows)));
+  auto means = through(pooled.last, through(pooled.pool, rows));
+  rows.insert(rows.begin(), 3, krait::Tensor<float, 7>{});
+  means.insert(means.begin(), 3, krait::Tensor<float, 3>{});
+  CHECK(through(tokens, xs) == rows);
+  CHECK(through(pooled, xs) == means);
+}
+
 TEST_CASE("a stack's scratch has two buffers between layers if an inner layer does not work in place") {
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<Parts>>::between){}.size() == 2);
   STATIC_REQUIRE(decltype(krait::Scratch<krait::Stack<BlocksAtBothEnds>>::between){}.size() == 2);

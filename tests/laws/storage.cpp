@@ -10,6 +10,7 @@ using krait::LinearDims;
 using krait::resolve;
 using krait::SsmDims;
 using krait::Storage;
+using krait::StridedConv1dDims;
 
 template <Storage storage>
 constexpr auto untied = resolve({.vocab_size = 131, .d_model = 33, .n_layers = 2, .d_state = 3, .d_conv = 3, .d_inner = 67, .dt_rank = 5,
@@ -49,6 +50,8 @@ void add_systems(std::vector<Subject>& to, const std::string& of) {
   add_one(std::type_identity<krait::Stack<Parts<storage>>>{}, "Stack{Embedding, Linear, MambaBlock, LastPool, Linear}", 3);
 #endif
   add_one(std::type_identity<krait::PositionalEmbedding<37, 13, storage>>{}, "PositionalEmbedding", 1);
+  add_one(std::type_identity<krait::StridedConv1d<StridedConv1dDims{
+              .channels = 7, .d_out = 33, .kernel = 9, .stride = 3, .storage = storage}>>{}, "StridedConv1d", 3);
   add_one(std::type_identity<krait::MambaBlock<block<storage>>>{}, "MambaBlock" + describe(block<storage>), 3);
 }
 

@@ -7,6 +7,7 @@
 #include "krait/nn/pooling.hpp"
 #include "krait/nn/positional_embedding.hpp"
 #include "krait/nn/stack.hpp"
+#include "krait/nn/strided_conv1d.hpp"
 #include "load_weights.hpp"
 
 template <class Model>

@@ -20,6 +20,8 @@ struct got {
   static constexpr bool at_least = found >= wanted;
   template <std::size_t wanted>
   static constexpr bool at_most = found <= wanted;
+  template <std::size_t wanted>
+  static constexpr bool multiple_of = found % wanted == 0;
   template <std::size_t least, std::size_t most>
   static constexpr bool between = found >= least && found <= most;
 };

@@ -56,6 +56,19 @@ struct Conv1dDims {
   KRAIT_INLINE bool operator==(const Conv1dDims&) const = default;
 };
 
+// StridedConv1dDims are the dims of StridedConv1d, a convolution over time that combines all channels. A token has `stride` frames
+// of `channels` floats.
+struct StridedConv1dDims {
+  std::size_t channels = 0;
+  std::size_t d_out = 0;
+  std::size_t kernel = 0;   // frames that an output reads; a multiple of stride
+  std::size_t stride = 1;   // frames from one output to the next
+  std::size_t padding = 0;  // frames of zeros before the first frame; a multiple of stride, at most kernel - stride
+  bool bias = true;
+  Storage storage = Storage::f32;
+  KRAIT_INLINE bool operator==(const StridedConv1dDims&) const = default;
+};
+
 // NormKind is the formula of a Norm layer: RMSNorm, or LayerNorm, which subtracts the mean first.
 enum class NormKind : unsigned char { rms, layer };
 

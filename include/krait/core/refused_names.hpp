@@ -83,6 +83,8 @@
 #error "krait: `StepByLayer` is defined as a macro: #undef it before including krait"
 #elif defined(Storage)
 #error "krait: `Storage` is defined as a macro: #undef it before including krait"
+#elif defined(StridedConv1d)
+#error "krait: `StridedConv1d` is defined as a macro: #undef it before including krait"
 #elif defined(Tanh)
 #error "krait: `Tanh` is defined as a macro: #undef it before including krait"
 #elif defined(Tensor)

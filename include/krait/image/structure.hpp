@@ -47,6 +47,7 @@ constexpr void describe_kind(StructureLine& line) {
     describe_kind<typename Part::Branch>(line);
   } else if constexpr (requires { Part::structure_kind; }) {
     if (!Part::structure_kind.empty()) (line += " ") += Part::structure_kind;
+    if constexpr (warm_up<Part> > 0) (line += " with a warm_up of ") += warm_up<Part>;
   }
 }
 // Returns the eps of a layer's norms of dt, B and C, or 0 if it has none.

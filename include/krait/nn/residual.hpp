@@ -16,7 +16,7 @@ namespace detail {
 template <class L>
 struct branch {
   static constexpr bool is_layer = Layer<L> || requires { L::is_rejected; };
-  static constexpr bool gives_every_row = !Pooling<L> && !Summarising<L> && !TakesTokens<L>;
+  static constexpr bool gives_every_row = !Pooling<L> && !Summarising<L> && !TakesTokens<L> && warm_up<L> == 0;
 };
 template <class L>
 inline constexpr bool branch_fits = [] {
@@ -29,7 +29,7 @@ consteval bool check_branch() {
   static_assert(branch<L>::is_layer, "krait::Residual<L>: L must be a layer or a Stack");
   if constexpr (Layer<L>) {
     static_assert(branch<L>::gives_every_row,
-                  "krait::Residual<L>: L must take vectors of floats and give one output for each of them, unlike an Embedding, a Mamba and layers that pool");
+                  "krait::Residual<L>: L must take vectors of floats and give one output for each of them, unlike an Embedding, a Mamba, layers that pool and layers with a warm_up");
     if constexpr (branch<L>::gives_every_row)
       static_assert(check::got<L::d_out>::template wants<L::d_in>,
                     "krait::Residual<L>: d_out of L must equal d_in of L, because the output is x + L(x)");

@@ -91,6 +91,7 @@ struct StackLayer {
   using Last = std::tuple_element_t<sizeof...(Members) - 1, std::tuple<Members...>>;
   static constexpr bool takes_tokens = TakesTokens<First>;
   static constexpr bool summarises = (Pooling<Members> || ...);
+  static constexpr std::size_t warm_up = krait::warm_up<First>;
   static constexpr std::size_t d_in = First::d_in;
   static constexpr std::size_t d_out = Last::d_out;
   static constexpr std::size_t multiply_adds = (Members::multiply_adds + ...);
@@ -168,7 +169,8 @@ struct Seam {
     return std::count(pools.begin(), pools.begin() + here, true) > 0;
   }();
   static constexpr bool rows_suffice = !has_one_row || std::is_empty_v<typename Here::State>;
-  static constexpr bool fits = here == 0 || (takes_rows && Here::d_in == Before::d_out && rows_suffice);
+  static constexpr bool has_no_warm_up = warm_up<Here> == 0;
+  static constexpr bool fits = here == 0 || (takes_rows && Here::d_in == Before::d_out && rows_suffice && has_no_warm_up);
 };
 template <class Seam>
 consteval bool check_seam() {
@@ -179,6 +181,8 @@ consteval bool check_seam() {
                   "krait::Stack<Parts>: d_in of each member must equal d_out of the member before it");
   static_assert(Seam::rows_suffice,
                 "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
+  static_assert(Seam::has_no_warm_up,
+                "krait::Stack<Parts>: only the first member may have a warm_up, as a StridedConv1d whose padding is less than kernel - stride");
   return Seam::fits;
 }
 

@@ -9,6 +9,7 @@
 //   PositionalEmbedding  ops/positional_embedding-inl.hpp
 //   LastPool         ops/pooling-inl.hpp       Activation (Relu, Silu, Gelu, ...)     ops/activation-inl.hpp
 //   MambaBlock       ops/mamba_block-inl.hpp   Residual                               ops/stack-inl.hpp
+//   StridedConv1d    ops/strided_conv1d-inl.hpp
 //   layers defined by users                    the layer's namespace
 #if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_CALLS_INL_HPP
@@ -39,7 +40,8 @@
 #include "krait/ops/residual_block-inl.hpp"
 #include "krait/ops/norm-inl.hpp"
 #include "krait/ops/ssm-inl.hpp"
-#include "krait/ops/stack-inl.hpp"
+#include "krait/ops/strided_conv1d-inl.hpp"
+#include "krait/ops/stack-inl.hpp"  // last, because its functions call those of the other layers
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {

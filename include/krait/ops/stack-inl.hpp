@@ -6,6 +6,7 @@
 #define KRAIT_OPS_STACK_INL_HPP
 #endif
 
+#include <cstring>
 #include <tuple>
 
 #include "krait/nn/stack.hpp"
@@ -15,10 +16,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+// The type that `run` returns for the layer L: void, or, if L has a warm_up, the number of tokens without output.
+template <class L>
+using RunResult = std::conditional_t<(warm_up<L> > 0), std::size_t, void>;
+// The type of the states that `run` accepts for a Stack. A stack with a warm_up processes one sequence at a time, because each
+// sequence has its own number of tokens without output.
+template <class T, class Parts>
+concept StatesOfStack = StatesOf<T, Stack<Parts>> && !(is_sequences<T> && warm_up<Stack<Parts>> > 0);
+
 // Declared here, because a member of a Stack and the layer of a Residual may be a Stack or a Residual themselves.
-template <std::size_t tokens, class Parts, StatesOf<Stack<Parts>> States, class In>
-HWY_INLINE void run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
-                    TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
+template <std::size_t tokens, class Parts, StatesOfStack<Parts> States, class In>
+HWY_INLINE RunResult<Stack<Parts>> run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
+                                       TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
 template <std::size_t tokens, class L, StatesOf<Residual<L>> States>
 HWY_NOINLINE void run(const Residual<L>& residual, States& state, Scratch<Residual<L>, tokens>& scratch,
                       TokenSpan<const float> in, TokenSpan<float> out, std::size_t n);
@@ -41,7 +50,7 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
 }
 
 // Runs a layer with the states of one sequence or of several. A layer with state whose `run` accepts only a State, such as a
-// layer defined by a user, processes one sequence after the other. A pooling layer writes one output for each sequence.
+// layer defined by a user, processes one sequence after the other. A layer that pools writes one output for each sequence.
 template <std::size_t tokens, class L, class States, class LayerScratch, class In, class... Emits>
 HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, In in, TokenSpan<float> out, std::size_t n,
                          Emits... emit) {
@@ -53,7 +62,7 @@ HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, 
   } else {
     std::size_t i = 0;
     each_sequence(states, n, [&](auto& state, std::size_t first, std::size_t count) KRAIT_LAMBDA {
-      const auto to = out.from(Pooling<L> ? i++ : first);
+      const auto to = out.from(Pooling<L> || gives_one_row<L> ? i++ : first);
       if constexpr (std::is_empty_v<State<L>>) {
         State<L> none;
         run<tokens>(layer, none, scratch, in.from(first), to, count, emit...);
@@ -67,9 +76,10 @@ HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, 
 // Runs one member of a Stack. On boards this function is not inlined, because the stack frame of a step would otherwise grow
 // with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
-KRAIT_OWN_FRAME void run_member(const Member& member, State& state, MemberScratch& scratch, In in, TokenSpan<float> out,
-                             std::size_t n, Emits... emit) {
-  run_each<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
+KRAIT_OWN_FRAME RunResult<Member> run_member(const Member& member, State& state, MemberScratch& scratch, In in,
+                                             TokenSpan<float> out, std::size_t n, Emits... emit) {
+  if constexpr (warm_up<Member> > 0) return run<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
+  else run_each<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
 }
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
@@ -110,13 +120,44 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
   }
 }
 
-template <std::size_t tokens, class Parts, StatesOf<Stack<Parts>> States, class In>
-HWY_INLINE void run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
-                    TokenSpan<float> out, std::size_t n, Emit emit) {
+// Runs the first member of a Stack, if the member has a warm_up. Writes zeros to the outputs of tokens without output, and removes
+// these tokens from those that the other members process: subtracts their number from n, moves the other outputs of the member
+// to the first tokens of its buffer, and advances `out`, unless the stack pools. Returns their number.
+template <std::size_t tokens, class Facts, class Member, class StackState, class StackScratch, class In>
+HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float>& out,
+                                   std::size_t& n, Emit emit) {
+  auto& member_scratch = scratch.member.template start<Scratch<Member, tokens>>();
+  auto& member_state = krait::detail::slot_object<0>(state);
+  constexpr std::size_t buffer = Facts::buffers[0];
+  const TokenSpan<float> to = Facts::buffers.size() == 1 ? out : scratch.between[buffer].span();
+  const std::size_t skipped = run_member<tokens>(member, member_state, member_scratch, in, to, n);
+  n -= skipped;
+  if constexpr (Facts::buffers.size() > 1) {
+    const std::size_t zeros = !Facts::summarises ? skipped : n == 0 && emit != Emit::nothing ? 1 : 0;
+    for (std::size_t t = 0; t < zeros; ++t) std::memset(out[t], 0, Facts::d_out * sizeof(float));
+    if (skipped > 0)
+      for (std::size_t t = 0; t < n; ++t) copy_floats(to[skipped + t], to[t], Member::d_out);
+    if (!Facts::summarises) out = out.from(skipped);
+  }
+  return skipped;
+}
+
+template <std::size_t tokens, class Parts, StatesOfStack<Parts> States, class In>
+HWY_INLINE RunResult<Stack<Parts>> run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
+                                       TokenSpan<float> out, std::size_t n, Emit emit) {
+  constexpr std::size_t first = warm_up<Stack<Parts>> > 0 ? 1 : 0;  // of the members that run_ith_member runs
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
-  [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
-    (run_ith_member<tokens, i, Stack<Parts>>(std::get<i>(members), state, scratch, in, out, n, emit) && ...);
-  }(std::make_index_sequence<Stack<Parts>::buffers.size()>{});
+  const auto run_others = [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
+    (run_ith_member<tokens, first + i, Stack<Parts>>(std::get<first + i>(members), state, scratch, in, out, n, emit) && ...);
+  };
+  constexpr auto others = std::make_index_sequence<Stack<Parts>::buffers.size() - first>{};
+  if constexpr (first == 0) {
+    run_others(others);
+  } else {
+    const std::size_t skipped = run_warm_up<tokens, Stack<Parts>>(std::get<0>(members), state, scratch, in, out, n, emit);
+    if (n > 0) run_others(others);
+    return skipped;
+  }
 }
 
 template <std::size_t tokens, class L, StatesOf<Residual<L>> States>

@@ -1,0 +1,107 @@
+// Defines StridedConv1d, a convolution over time whose outputs combine all channels.
+#ifndef KRAIT_NN_STRIDED_CONV1D_HPP
+#define KRAIT_NN_STRIDED_CONV1D_HPP
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "krait/core/check.hpp"
+#include "krait/core/finite.hpp"
+#include "krait/layout/params.hpp"
+#include "krait/nn/linear.hpp"
+
+namespace krait {
+
+namespace detail {
+// Returns dims with every invalid size replaced by a valid one. Valid dims are unchanged.
+consteval StridedConv1dDims repaired(StridedConv1dDims dims) {
+  for (std::size_t* const size : {&dims.channels, &dims.d_out, &dims.kernel, &dims.stride})
+    if (*size == 0) *size = 1;
+  if (dims.kernel % dims.stride != 0) dims.kernel = dims.stride;
+  if (dims.padding % dims.stride != 0 || dims.padding > dims.kernel - dims.stride) dims.padding = 0;
+  return dims;
+}
+template <StridedConv1dDims dims>
+consteval bool check_strided_conv1d() {
+  if constexpr (dims.channels == 0)
+    static_assert(check::got<dims.channels>::template at_least<1>, "krait::StridedConv1d<dims>: channels must be at least 1");
+  else if constexpr (dims.d_out == 0)
+    static_assert(check::got<dims.d_out>::template at_least<1>, "krait::StridedConv1d<dims>: d_out must be at least 1");
+  else if constexpr (dims.stride == 0)
+    static_assert(check::got<dims.stride>::template at_least<1>, "krait::StridedConv1d<dims>: stride must be at least 1");
+  else if constexpr (dims.kernel == 0)
+    static_assert(check::got<dims.kernel>::template at_least<1>, "krait::StridedConv1d<dims>: kernel must be at least 1");
+  else if constexpr (dims.kernel % dims.stride != 0)
+    static_assert(check::got<dims.kernel>::template multiple_of<dims.stride>,
+                  "krait::StridedConv1d<dims>: kernel must be a multiple of stride: add taps of zeros for the newest frames");
+  else if constexpr (dims.padding % dims.stride != 0)
+    static_assert(check::got<dims.padding>::template multiple_of<dims.stride>,
+                  "krait::StridedConv1d<dims>: padding must be a multiple of stride: add as many taps of zeros for the oldest frames");
+  else
+    static_assert(check::got<dims.padding>::template at_most<dims.kernel - dims.stride>,
+                  "krait::StridedConv1d<dims>: padding must be at most kernel - stride: add taps of zeros for the newest frames");
+  return true;
+}
+
+// The number of tokens of a sequence that have no output yet, up to `warm_up`. It has no members if warm_up is 0.
+template <bool counts>
+struct WarmUpCount {
+  std::uint32_t seen = 0;
+  std::array<std::uint32_t, 15> padding{};  // explicit padding, so that equal states have equal bytes
+};
+template <>
+struct WarmUpCount<false> {};
+
+template <StridedConv1dDims given>
+struct StridedConv1dFacts {
+  static_assert(check_strided_conv1d<given>());
+  static constexpr StridedConv1dDims dims = repaired(given);
+  static constexpr std::size_t d_in = dims.stride * dims.channels;
+  static constexpr std::size_t d_out = dims.d_out;
+  static constexpr std::size_t window = dims.kernel * dims.channels;  // the inputs of an output
+  static constexpr std::size_t kept = window - d_in;                  // those of earlier tokens
+  static constexpr std::size_t warm_up = (dims.kernel - dims.padding) / dims.stride - 1;
+  static constexpr bool has_bias = dims.bias;
+  static constexpr std::size_t multiply_adds = window * dims.d_out;
+  static constexpr std::string_view structure_kind = "strided_conv1d";
+  // The last kernel / stride - 1 tokens, oldest first, and the number of tokens so far, up to warm_up.
+  struct WindowState : WarmUpCount<(warm_up > 0)> {
+    Strips<(kept > 0 ? kept : 1)> tokens{};
+    KRAIT_INLINE constexpr WindowState() = default;
+    KRAIT_INLINE bool is_finite() const noexcept { return all_finite(tokens.values); }
+  };
+  using State = std::conditional_t<(kept > 0), WindowState, NoState>;
+  template <std::size_t tokens>
+  struct Scratch {
+    static constexpr std::size_t chunk = tokens;
+    alignas(64) std::array<float, padded(kept + tokens * d_in)> frames;  // the tokens of the state, and those of the call
+    [[no_unique_address]] LinearScratch<tokens, window, dims.storage> linear;
+  };
+};
+}  // namespace detail
+
+// StridedConv1d is a convolution over time, in which each output combines `kernel` frames of `channels` floats:
+//   y[t] = bias + sum over j = 0 ... kernel - 1 and the channels c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
+// where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first. The
+// output of a token is y of which the token has the newest frames. The first `warm_up` tokens of a sequence have no output,
+// because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The arithmetic is that of a Linear layer
+// with the inputs in the order of the weight's columns.
+template <StridedConv1dDims dims>
+struct StridedConv1d : detail::StridedConv1dFacts<dims> {
+  KRAIT_PARAMS(StridedConv1d,
+    (Matrix<plain(dims.d_out), dims.kernel * dims.channels, dims.storage>, weight));  // shape [d_out, kernel * channels]
+};
+
+template <StridedConv1dDims dims>
+  requires(dims.bias)
+struct StridedConv1d<dims> : detail::StridedConv1dFacts<dims> {
+  KRAIT_PARAMS(StridedConv1d,
+    (Matrix<plain(dims.d_out), dims.kernel * dims.channels, dims.storage>, weight),  // shape [d_out, kernel * channels]
+    (Vector<plain(dims.d_out)>, bias));                                              // shape [d_out]
+};
+
+}  // namespace krait
+
+#endif

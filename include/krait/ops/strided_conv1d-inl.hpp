@@ -1,0 +1,45 @@
+// Runs StridedConv1d: a linear layer whose inputs are the last frames.
+#if defined(KRAIT_OPS_STRIDED_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_STRIDED_CONV1D_INL_HPP
+#undef KRAIT_OPS_STRIDED_CONV1D_INL_HPP
+#else
+#define KRAIT_OPS_STRIDED_CONV1D_INL_HPP
+#endif
+
+#include <algorithm>
+#include <cstring>
+
+#include "krait/nn/strided_conv1d.hpp"
+#include "krait/ops/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// Returns the number of leading tokens of the call that have no output, for which zeros are written.
+template <std::size_t tokens, StridedConv1dDims dims>
+HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedConv1d<dims>::State& state,
+                           typename StridedConv1d<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+                           TokenSpan<float> out, std::size_t n) {
+  using L = StridedConv1d<dims>;
+  float* const frames = scratch.frames.data();
+  if constexpr (L::kept > 0) copy_floats(state.tokens.data(), frames, L::kept);
+  for (std::size_t t = 0; t < n; ++t) copy_floats(in[t], frames + L::kept + t * L::d_in, L::d_in);
+  std::size_t skipped = 0;
+  if constexpr (L::warm_up > 0) {
+    skipped = std::min<std::size_t>(n, L::warm_up - state.seen);
+    state.seen += static_cast<std::uint32_t>(skipped);
+    for (std::size_t t = 0; t < skipped; ++t) std::memset(out[t], 0, L::d_out * sizeof(float));
+  }
+  // The windows of neighbouring tokens overlap.
+  const TokenSpan<const float> windows{frames, L::d_in};
+  if (skipped < n)
+    apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped), out.from(skipped),
+                                   n - skipped);
+  if constexpr (L::kept > 0) copy_floats(frames + n * L::d_in, state.tokens.data(), L::kept);
+  return skipped;
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif
