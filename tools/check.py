@@ -13,8 +13,8 @@ TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "f16": 1e-2, "int8": 5e-2}
 
 class Expected:
     """The inputs x and outputs y of a model for --check. x has the shape [tokens, d_in], or [tokens] for token ids, and may
-    have a batch axis before these axes. If the first layer is a StridedConv1d, x may also have the shape [frames, channels], and y
-    has PyTorch's outputs, of which the last ones may be missing."""
+    have a batch axis before these axes. If the first layer is a StridedConv1d, x may also have the shape [frames, channels],
+    and y has PyTorch's outputs, of which the last ones may be missing."""
 
     def __init__(self, path, model):
         try:

@@ -8,7 +8,8 @@ from checkpoint import Choice, is_language_model, language_model_parts
 from declarations import Declarations, name_members
 from layers import Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
-from order import Order, parse
+from order import Order
+from order_text import parse
 from proposals import proposals
 from safetensors_file import Problem
 

@@ -81,7 +81,8 @@ struct WideParts {
 template <Storage storage>
 struct ResidualParts {
   KRAIT_PARAMS(ResidualParts,
-    (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 3, .d_out = 21, .kernel = 4, .stride = 2, .storage = storage}>, conv),
+    (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 3, .d_out = 21, .kernel = 4, .stride = 2,
+                                                   .storage = storage}>, conv),
     (std::array<krait::Residual<krait::Stack<WideParts<storage>>>, 2>, layers), (krait::LastPool<21>, pool));
 };
 

@@ -631,7 +631,7 @@ def check_orders(test):
     test.refuses("conv1d with unknown options", "found dilation=2", strided, "--order", "conv1d(conv,dilation=2),bn,layers")
     test.refuses("conv1d without a stride", "found stride=0", strided, "--order", "conv1d(conv,stride=0),bn,layers")
     test.refuses("conv1d(...) of a Linear", "but its weight is [4, 6]", conv, "--order", "conv1d(proj),layers")
-    # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, and the tokens of zeros after the last.
+    # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, the zero tokens after the last.
     for given, wanted in {
         (3, 1, 1): (3, 1, 1, 1),
         (3, 1, 0): (3, 0, 2, 0),
