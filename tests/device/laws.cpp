@@ -1,7 +1,7 @@
 // Program for laws.py: runs forward, prefill in pieces of different lengths, step, and step_streams on three sequences, with
 // every storage type, and prints a hash of the outputs and the final state of each, and the last output. Before these it prints
 // hashes of the element-wise functions and of the recurrence for floats of every magnitude, infinities and NaN, and of norms,
-// positions and int8 products.
+// the largest values of MaxPool, positions and int8 products.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -135,6 +135,13 @@ void show_functions() {
     const float* const added = i / 2 % 2 == 0 ? bias.data() : nullptr;
     if (i % 2 == 0) kernels::norm_row<krait::NormKind::rms>(row.data(), weight.data(), added, 1e-5f, row.data(), 13);
     else kernels::norm_row<krait::NormKind::layer>(row.data(), weight.data(), added, 1e-5f, row.data(), 13);
+  }));
+  // MaxPool over five rows, from a fresh state.
+  Row largest{};
+  print("largest", hash_over_floats([&](Row& row, std::uint32_t i) {
+    if (i % 5 == 0) largest = {};
+    kernels::max_row(row.data(), largest.data(), channels);
+    kernels::max_values(largest.data(), row.data(), channels);
   }));
   std::uint32_t positions = 0;
   [&]<Storage... storage>(std::integer_sequence<Storage, storage...>) {
