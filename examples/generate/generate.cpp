@@ -105,7 +105,7 @@ void search(const Model& model, Bytes prompt, std::size_t tokens, std::size_t be
   std::vector<krait::State<Model>> memory(beams);
   std::vector<Logits> logits(beams);
   const auto scratch = std::make_unique<krait::StreamScratch<Model, chunk>>();
-  krait::prefill_streams(model, std::span(memory).first(1), std::array{prompt}, std::span(logits).first(1), *scratch);
+  krait::prefill(model, memory[0], prompt, logits[0], scratch->model);
   std::vector<Beam> live{{&memory[0], 0.0, {}}};
   std::vector<krait::State<Model>*> free;  // states of no beam
   for (std::size_t i = 1; i < beams; ++i) free.push_back(&memory[i]);
