@@ -200,8 +200,8 @@ class Order:
             if numbers:
                 raise Problem(
                     f"--order: found {', '.join(node.text() for node in options)} in conv1d({group.path}), whose weight "
-                    f"{shape} may be that of a depthwise Conv1d or of a Conv1d of 1 channel: wanted no options for a depthwise one, or "
-                    "channels=1"
+                    f"{shape} may be that of a depthwise Conv1d or of a Conv1d of 1 channel: wanted no options for a depthwise "
+                    "one, or channels=1"
                 )
             return self.leaf(group, "conv1d")
         if numbers.setdefault("channels", shape[1]) != shape[1]:
