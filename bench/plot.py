@@ -2,10 +2,10 @@
 """Draws the plots docs/plots/MACHINE/*.svg from a machine's results in bench/results/MACHINE.
 
   bench/plot.py MACHINE
-  bench/plot.py MACHINE --record SPEED.json SCALING.json
+  bench/plot.py MACHINE --record speed=FILE scaling=FILE streams=FILE
 
---record first copies the figures that the plots need from the output files (--benchmark_out) of bench/speed and bench/scaling
-to bench/results/MACHINE.
+--record first copies the figures that the plots need from the output files (--benchmark_out) of bench/speed, bench/scaling and
+bench/streams to bench/results/MACHINE.
 """
 import argparse
 import json
@@ -41,20 +41,22 @@ def results(machine, name):
 
 
 def record(source, kept_in):
-    """Returns the minimum and median CPU time of each benchmark, without the machine's host name and paths."""
+    """Writes the minimum and median time of each benchmark, without the machine's host name and paths. Times are CPU times, but
+    those of bench/streams, which uses several threads, are elapsed times."""
     run = json.loads(pathlib.Path(source).read_text())
     times, counters = {}, {}
     for line in run["benchmarks"]:
         if line.get("run_type") != "iteration":
             continue
-        times.setdefault(line["run_name"], []).append(line["cpu_time"] * US[line["time_unit"]])
+        time = line["real_time" if line["run_name"].endswith("/real_time") else "cpu_time"]
+        times.setdefault(line["run_name"], []).append(time * US[line["time_unit"]])
         for key in COUNTERS:
             if key in line:  # keep the best of the rates
                 counters.setdefault(line["run_name"], {})
                 counters[line["run_name"]][key] = max(line[key], counters[line["run_name"]].get(key, 0))
     kept = {"context": {key: run["context"][key] for key in CONTEXT if key in run["context"]}, "benchmarks": {
-        # Google Benchmark adds its own options to names: "prefill/512/min_time:0.050".
-        re.sub(r"/\w+:[\w.]+", "", bench): {
+        # Google Benchmark adds its own options to names: "prefill/512/min_time:0.050", "streams/16/real_time".
+        re.sub(r"/\w+:[\w.]+|/real_time", "", bench): {
             "min_us": round(min(t), 4), "median_us": round(statistics.median(t), 4), **counters.get(bench, {})}
         for bench, t in sorted(times.items())}}
     kept_in.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +103,8 @@ def peers(compare):
     rows = {}
     for result in compare["results"]:
         model, measure = result["model"], result["measure"]
+        if "streams" in measure:
+            continue
         if model == "M" or not measure.endswith("last logits"):
             rows.setdefault(f"{model}: {measure}", {})[result["program"]] = result["min_us"]
     lines = -(-len(rows) // 3)
@@ -151,23 +155,52 @@ def scaling(run):
     return figure
 
 
+def streams(run, compare):
+    benchmarks = run["benchmarks"]
+    figure, grid = plt.subplots(1, 2, figsize=(9.2, 3.6), layout="constrained")
+    for axes, model in zip(grid, ("S", "M")):
+        def rates(prefix):
+            found = sorted((int(name.rsplit("/", 1)[1]), one["min_us"]) for name, one in benchmarks.items()
+                           if re.fullmatch(re.escape(prefix) + r"/\d+", name))
+            return [n for n, _ in found], [n / us * 1e6 for n, us in found]
+
+        for storage in ("f32", "bf16", "int8"):
+            axes.plot(*rates(f"{model} {storage} streams"), MARKERS[storage] + "-", color=COLORS[model], markersize=4,
+                      linewidth=1.2, fillstyle="full" if storage == "f32" else "none", label=f"Krait, {storage}")
+        axes.plot(*rates(f"limit of {model} f32 streams"), color=LINE, linewidth=1,
+                  label="limit, f32: the slower of reading and multiply-adds")
+        programs = {}
+        for result in compare["results"]:
+            if result["model"] == model and result["measure"].endswith("streams, a token each"):
+                programs.setdefault(result["program"], {})[int(result["measure"].split()[0])] = result["min_us"]
+        for (name, times), style in zip(sorted(programs.items()), ("-", "--", ":", "-.") * 3):
+            if not name.startswith("Krait"):
+                axes.plot(list(times), [n / us * 1e6 for n, us in times.items()], style, color=OTHER, label=name)
+        axes.set_xscale("log", base=2)
+        axes.set(yscale="log", xlabel="streams (logarithmic)", ylabel="tokens a second on one core (logarithmic)")
+        axes.set_title(f"model {model}", fontsize=8, loc="left")
+        plain(axes.xaxis), plain(axes.yaxis)
+        axes.tick_params(labelsize=8)
+        axes.legend(fontsize=6.5, loc="upper left")
+    return figure
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("machine", help="the name of a folder in bench/results")
-    parser.add_argument("--record", nargs=2, metavar=("SPEED.json", "SCALING.json"),
-                        help="--benchmark_out of bench/speed --benchmark_filter=. and of bench/scaling")
+    parser.add_argument("--record", nargs="+", default=[], metavar="KIND=FILE",
+                        help="--benchmark_out of bench/speed, scaling or streams, with --benchmark_filter=.")
     options = parser.parse_args()
-    if options.record:
-        for source, name in zip(options.record, ("speed", "scaling")):
-            record(source, results(options.machine, name))
+    for kind, _, source in (one.partition("=") for one in options.record):
+        record(source, results(options.machine, kind))
     plots = ROOT / "docs" / "plots" / options.machine
-    for draw, name in ((roofline, "speed"), (peers, "compare"), (scaling, "scaling")):
-        path = results(options.machine, name)
-        if not path.exists():
-            print(f"no {path.relative_to(ROOT)}", file=sys.stderr)
+    for draw, *names in ((roofline, "speed"), (peers, "compare"), (scaling, "scaling"), (streams, "streams", "compare")):
+        paths = [results(options.machine, name) for name in names]
+        if missing := [path for path in paths if not path.exists()]:
+            print(f"no {missing[0].relative_to(ROOT)}", file=sys.stderr)
             continue
         plots.mkdir(parents=True, exist_ok=True)
-        figure = draw(json.loads(path.read_text()))
+        figure = draw(*(json.loads(path.read_text()) for path in paths))
         figure.savefig(plots / f"{draw.__name__}.svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
         plt.close(figure)
 

@@ -13,8 +13,8 @@ TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "f16": 1e-2, "int8": 5e-2}
 
 class Expected:
     """The inputs x and outputs y of a model for --check. x has the shape [tokens, d_in], or [tokens] for token ids, and may
-    have a batch axis before these axes. If the first layer is a StridedConv1d, x may also have the shape [frames, channels], and y
-    has PyTorch's outputs, of which the last ones may be missing."""
+    have a batch axis before these axes. If the first layer is a StridedConv1d, x may also have the shape [frames, channels],
+    and y has PyTorch's outputs, of which the last ones may be missing."""
 
     def __init__(self, path, model):
         try:
@@ -95,7 +95,8 @@ class Expected:
                         "Compare order, activations, residuals, pooling and eps with the model's forward(); y is computed in "
                         "float32, in evaluation mode"
                         if kind == "f32"
-                        else "Give another --type, or a larger --tolerance"
+                        else "The model with f32 weights agrees, so this error is that of rounded weights. Give another "
+                        "--type, or a larger --tolerance if the task allows it"
                     ),
                 )
             print(printable(f"{text} (tolerance {limit:g})"))

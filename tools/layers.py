@@ -1,7 +1,6 @@
 """Determines the layers of a checkpoint: the kind of layer of a group of tensors, its dims from their shapes, and its C++
 type."""
 
-import math
 import re
 
 from safetensors_file import Problem, Tensor
@@ -213,25 +212,31 @@ def mamba_layer(group, dt_b_c_eps=None):
     return Layer(group.path, component, dims, group.tensors)
 
 
-def positional_embedding(group):
-    """Learned positions: a Parameter or Embedding [max_tokens, d_model], also with an axis of 1 for the batch."""
-    name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
-    shape = group.tensors[name].shape if name in ("", "weight") else []
+def position_shape(shape):
+    """[max_tokens, d_model] for a tensor of this shape, or one with an axis of 1 for the batch; None for others."""
     extents = [extent for extent in shape[:-1] if extent != 1] or [1]
-    if len(shape) not in (2, 3) or len(extents) > 1 or 0 in shape:
+    return [*extents, shape[-1]] if len(shape) in (2, 3) and len(extents) == 1 and 0 not in shape else None
+
+
+def positional_embedding(group):
+    """Learned positions: an nn.Parameter or nn.Embedding."""
+    name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
+    shape = position_shape(group.tensors[name].shape) if name in ("", "weight") else None
+    if shape is None:
         raise Problem(
             f"--order: found positional({group.path}) with "
             f"{', '.join(f'{one or group.path} {tensor.shape}' for one, tensor in group.tensors.items())}, "
             "wanted one tensor [max_tokens, d_model] or [1, max_tokens, d_model]"
         )
-    dims = {"max_tokens": extents[0], "d_model": shape[-1]}
-    weight = Tensor(group.tensors[name].dtype, dims.values(), group.tensors[name].data)
+    weight = Tensor(group.tensors[name].dtype, shape, group.tensors[name].data)
+    dims = dict(zip(("max_tokens", "d_model"), shape))
     return Layer(group.path, "PositionalEmbedding", dims, {"weight": weight})
 
 
 class Convolution:
-    """The numbers of a PyTorch Conv1d and of the StridedConv1d that computes its outputs. Taps of zeros are added so that kernel
-    and padding are multiples of the stride: `older` before the first tap, with as much padding, and `newer` after the last."""
+    """The numbers of a PyTorch Conv1d and of the StridedConv1d that computes its outputs. Taps of zeros are added so that
+    kernel and padding are multiples of the stride: `older` before the first tap, with as much padding, and `newer` after the
+    last."""
 
     def __init__(self, kernel, stride, padding):
         self.given_kernel, self.stride, self.given_padding = kernel, stride, padding
@@ -264,8 +269,8 @@ class Convolution:
             facts.append(f"the first {self.warm_up} token{'s have' if self.warm_up > 1 else ' has'} no output")
         if self.trailing_tokens() > 0:
             facts.append(
-                f"PyTorch's last outputs, which read its padding after the sequence, need {self.trailing_tokens()} more tokens of "
-                "zeros"
+                f"PyTorch's last outputs, which read its padding after the sequence, need {self.trailing_tokens()} more tokens "
+                "of zeros"
             )
         return "; ".join(facts)
 
@@ -303,58 +308,3 @@ def refuse_foreign(names):
         for pattern, layer in FOREIGN:
             if re.fullmatch(pattern, name):
                 raise Problem(f"{name}: {layer} is not supported: Krait has no such layer")
-
-
-def scale_and_shift(norm):
-    """Returns the factors and offsets that a BatchNorm in evaluation mode applies to each channel."""
-    channels, eps = norm.dims["d_model"], norm.dims["eps"]
-    values = {name: norm.params[name].numbers(f"{norm.path}.{name}") for name in norm.params if name != "num_batches_tracked"}
-    scale = [1 / math.sqrt(variance + eps) for variance in values["running_var"]]
-    if "weight" in values:
-        scale = [one * weight for one, weight in zip(scale, values["weight"])]
-    shift = [-mean * one for mean, one in zip(values["running_mean"], scale)]
-    return scale, [one + bias for one, bias in zip(shift, values.get("bias", [0.0] * channels))]
-
-
-def fold(norm, linear, norm_first):
-    """Returns the Linear that equals a BatchNorm in evaluation mode and a Linear beside it, applied one after the other, or the
-    StridedConv1d that equals a StridedConv1d and a BatchNorm after it."""
-    scale, shift = scale_and_shift(norm)
-    d_out, d_in = linear.params["weight"].shape
-    weight = linear.params["weight"].numbers(f"{linear.path}.weight")
-    bias = linear.params["bias"].numbers(f"{linear.path}.bias") if "bias" in linear.params else [0.0] * d_out
-    rows = [weight[row * d_in : (row + 1) * d_in] for row in range(d_out)]
-    if norm_first:
-        bias = [math.fsum([one, *(w * t for w, t in zip(row, shift))]) for one, row in zip(bias, rows)]
-        rows = [[w * s for w, s in zip(row, scale)] for row in rows]
-    else:
-        bias = [s * one + t for s, one, t in zip(scale, bias, shift)]
-        rows = [[s * w for w in row] for s, row in zip(scale, rows)]
-    params = {
-        "weight": Tensor.of_floats([d_out, d_in], [w for row in rows for w in row]),
-        "bias": Tensor.of_floats([d_out], bias),
-    }
-    folded = Layer(linear.path, linear.component, {**linear.dims, "bias": True}, params)
-    folded.convolution = linear.convolution
-    return folded
-
-
-def fold_batch_norms(layers, notes):
-    """Replaces each BatchNorm and the Linear before or after it by one Linear."""
-    layers = list(layers)
-    while norm := next((layer for layer in layers if layer.component == "BatchNorm"), None):
-        at = layers.index(norm)
-        before, after = (layers[i] if 0 <= i < len(layers) else None for i in (at - 1, at + 1))
-        linear = next((one for one in (before, after) if one and one.component == "Linear"), None)
-        if before and before.component == "StridedConv1d":
-            linear = before
-        if linear is None:
-            raise Problem(
-                f"{norm.path}: BatchNorm1d is not supported here: it can be folded only into a Linear directly before or "
-                f"behind it, or a Conv1d before it, but it is between {before.path or before.word if before else 'the input'} and "
-                f"{after.path or after.word if after else 'the output'}"
-            )
-        notes.append(f"{norm.path} (BatchNorm1d in evaluation) is folded into {linear.path}")
-        start = min(at, layers.index(linear))
-        layers[start : start + 2] = [fold(norm, linear, linear is after)]
-    return layers

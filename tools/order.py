@@ -6,6 +6,7 @@ proj, residual(layers.*.norm, layers.*.mamba), layer_norm(norm_f), mean, head.0,
 import itertools
 import re
 
+from batch_norm import fold_batch_norms
 from checkpoint import Choice
 from layers import (
     ACTIVATIONS,
@@ -14,64 +15,16 @@ from layers import (
     POOLS,
     Group,
     Layer,
-    fold_batch_norms,
     mamba_layer,
     positional_embedding,
     residual_block,
     strided_conv1d,
 )
+from order_text import Node, parse
 from safetensors_file import Problem, Tensor
 
 KINDS = {"linear", "embedding", "positional", "conv1d", *NORMS}
 WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]
-
-
-class Node:
-    """A word of the option --order, and the list of nodes within its parentheses, or None without parentheses."""
-
-    def __init__(self, word, inner=None):
-        self.word, self.inner = word, inner
-
-    def words(self):
-        return [self.word] if self.inner is None else [word for node in self.inner for word in node.words()]
-
-    def text(self):
-        return self.word if self.inner is None else f"{self.word}({','.join(node.text() for node in self.inner)})"
-
-    def star(self):
-        """Returns the beginning of the first name with *, up to the *, or None."""
-        return next((word[: word.index("*") + 1] for word in self.words() if "*" in word), None)
-
-    def with_index(self, index):
-        return Node(self.word.replace("*", index), self.inner and [node.with_index(index) for node in self.inner])
-
-
-def parse(text):
-    """Parses the value of --order, such as a,residual(b,c),mean, into nodes."""
-    tokens = re.findall(r"[^\s,()]+|[(),]", text)
-
-    def nodes(closing):
-        found = []
-        while True:
-            if not tokens or tokens[0] in "(),":
-                raise Problem(
-                    f"--order: found {tokens[0] if tokens else 'the end'}, wanted a layer after "
-                    f"{found[-1].word if found else 'the beginning'}"
-                )
-            node = Node(tokens.pop(0))
-            if tokens and tokens[0] == "(":
-                tokens.pop(0)
-                node.inner = nodes(True)
-            found.append(node)
-            token = tokens.pop(0) if tokens else None
-            if token == (")" if closing else None):
-                return found
-            if token != ",":
-                raise Problem(
-                    f"--order: found {token or 'the end'} after {node.word}, wanted a comma{' or )' if closing else ''}"
-                )
-
-    return nodes(False)
 
 
 def starred(path):
@@ -246,9 +199,9 @@ class Order:
         if shape[1] == 1 and "channels" not in numbers:
             if numbers:
                 raise Problem(
-                    f"--order: found {', '.join(node.text() for node in options)} in conv1d({group.path}), whose weight {shape} "
-                    "may be that of a depthwise Conv1d or of a Conv1d of 1 channel: wanted no options for a depthwise one, or "
-                    "channels=1"
+                    f"--order: found {', '.join(node.text() for node in options)} in conv1d({group.path}), whose weight "
+                    f"{shape} may be that of a depthwise Conv1d or of a Conv1d of 1 channel: wanted no options for a depthwise "
+                    "one, or channels=1"
                 )
             return self.leaf(group, "conv1d")
         if numbers.setdefault("channels", shape[1]) != shape[1]:
@@ -352,8 +305,8 @@ class Order:
         for layer in layers[1:]:
             if layer.warm_up > 0:
                 raise Problem(
-                    f"--order: found {layer.path} after another layer, wanted it first: the first {layer.warm_up} tokens have no "
-                    "output, because its padding is less than its kernel"
+                    f"--order: found {layer.path} after another layer, wanted it first: the first {layer.warm_up} tokens have "
+                    "no output, because its padding is less than its kernel"
                 )
         pooled = None
         for layer in layers:

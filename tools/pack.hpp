@@ -1,4 +1,4 @@
-// The functions of the program that krait-pack generates: load a checkpoint, write its model as an image, print its sizes.
+// The functions of the program that krait-pack generates: read a checkpoint, write its model as an image, print its sizes.
 // pack_check.hpp has those of --check.
 #ifndef KRAIT_TOOLS_PACK_HPP
 #define KRAIT_TOOLS_PACK_HPP
@@ -24,6 +24,14 @@ inline bool done(const krait::Status& status) {
   return status.ok();
 }
 
+// A checkpoint, which is read and parsed once.
+struct Checkpoint {
+  krait::FileBytes bytes;
+  krait::safetensors::File file;
+
+  bool read(const char* path) { return done(krait::read_file(path, bytes)) && done(krait::safetensors::parse(bytes, file)); }
+};
+
 // Prints a model's memory in bytes, its multiply-adds per step and its parameters: a line of names and numbers, and then a line
 // "param NAME OFFSET EXTENT..." for each parameter, where OFFSET is its position within the model in bytes.
 template <class Model>
@@ -40,20 +48,18 @@ void print_sizes(std::string_view storage) {
   });
 }
 
-// Arguments: CHECKPOINT IMAGE. Loads CHECKPOINT, writes IMAGE, and prints the image's fingerprint and format version, the
-// offset of its model in bytes, and the model's sizes with every storage type. The output is words and numbers, because
-// nlohmann-json's writer would double the time that this program takes to compile. Returns false after an error, which it
-// prints.
-template <template <krait::Storage> class Packed, krait::Storage storage>
-bool run(char** argv) {
-  using Model = typename Packed<storage>::Model;
-  const auto image = std::make_unique<krait::Image<Model>>();
-  if (!done(krait::load_file(argv[1], image->model))) return false;
-  krait::write_image(image->model, *image);
-  if (!done(krait::write_file(image->bytes(), argv[2]))) return false;
+// Loads the checkpoint into the image's model, writes the image to the file PATH, and prints the image's fingerprint and format
+// version, the offset of its model in bytes, and the model's sizes with every storage type. The output is words and numbers,
+// because nlohmann-json's writer would double the time that this program takes to compile. Returns false after an error, which
+// it prints.
+template <template <krait::Storage> class Packed, class Model>
+bool write(const Checkpoint& checkpoint, krait::Image<Model>& image, const char* path) {
+  if (!done(krait::load(checkpoint.file, image.model))) return false;
+  krait::write_image(image.model, image);
+  if (!done(krait::write_file(image.bytes(), path))) return false;
 
-  std::printf("image fingerprint %lu version %u model_at %zu\n", static_cast<unsigned long>(image->header.fingerprint),
-              unsigned{krait::ImageHeader::wanted.version}, sizeof(*image) - sizeof(Model));
+  std::printf("image fingerprint %lu version %u model_at %zu\n", static_cast<unsigned long>(image.header.fingerprint),
+              unsigned{krait::ImageHeader::wanted.version}, sizeof(image) - sizeof(Model));
   using enum krait::Storage;
   print_sizes<typename Packed<f32>::Model>("f32");
   print_sizes<typename Packed<bf16>::Model>("bf16");

@@ -42,27 +42,30 @@ void append_outputs(const Model& model, std::span<const std::byte> inputs, std::
   }
 }
 
-// Loads CHECKPOINT as a model, runs it on the numbers of the file INPUTS, and writes float32 outputs to the file OUTPUTS.
+// Runs a model on inputs, and writes float32 outputs to a file.
 template <class Model>
-bool write_outputs(const char* checkpoint, const char* inputs, std::size_t length, const std::string& outputs) {
-  const auto model = std::make_unique<Model>();
-  std::vector<std::byte> bytes;
-  std::vector<float> y;
-  if (!done(krait::load_file(checkpoint, *model)) || !done(krait::read_file(inputs, bytes))) return false;
-  append_outputs(*model, bytes, length, y);
-  return done(krait::write_file(std::as_bytes(std::span(y)), outputs));
+bool write_outputs(const Model& model, std::span<const std::byte> inputs, std::size_t length, const std::string& path) {
+  std::vector<float> outputs;
+  append_outputs(model, inputs, length, outputs);
+  return done(krait::write_file(std::as_bytes(std::span(outputs)), path));
 }
 
-// Arguments: CHECKPOINT IMAGE INPUTS LENGTH OUTPUTS. Writes the outputs for INPUTS, sequences of LENGTH tokens: to
-// OUTPUTS.f32 with all weights in f32, and to OUTPUTS.packed with the storage type of the image, if that is another one.
-// Returns false after an error, which it prints.
+// Arguments: INPUTS LENGTH OUTPUTS. Writes the outputs for the numbers of the file INPUTS, sequences of LENGTH tokens: to
+// OUTPUTS.f32 with all weights in f32, and to OUTPUTS.packed those of `model`, if its storage type is another one. Returns
+// false after an error, which it prints.
 template <template <krait::Storage> class Packed, krait::Storage storage>
-bool check(char** argv) {
-  const std::size_t length = std::strtoul(argv[4], nullptr, 10);
-  const std::string outputs = argv[5];
-  if (!write_outputs<typename Packed<krait::Storage::f32>::Model>(argv[1], argv[3], length, outputs + ".f32")) return false;
-  if constexpr (storage == krait::Storage::f32) return true;
-  else return write_outputs<typename Packed<storage>::Model>(argv[1], argv[3], length, outputs + ".packed");
+bool check(const Checkpoint& checkpoint, const typename Packed<storage>::Model& model, char** argv) {
+  std::vector<std::byte> inputs;
+  if (!done(krait::read_file(argv[0], inputs))) return false;
+  const std::size_t length = std::strtoul(argv[1], nullptr, 10);
+  const std::string outputs = argv[2];
+  if constexpr (storage == krait::Storage::f32) {
+    return write_outputs(model, inputs, length, outputs + ".f32");
+  } else {
+    const auto exact = std::make_unique<typename Packed<krait::Storage::f32>::Model>();
+    return done(krait::load(checkpoint.file, *exact)) && write_outputs(*exact, inputs, length, outputs + ".f32") &&
+           write_outputs(model, inputs, length, outputs + ".packed");
+  }
 }
 
 }  // namespace pack

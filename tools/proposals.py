@@ -2,7 +2,7 @@
 
 import itertools
 
-from layers import Group, mamba_layer
+from layers import Group, mamba_layer, position_shape
 from safetensors_file import Problem
 
 MOST_STEPS = 20_000
@@ -12,14 +12,17 @@ class Unit:
     """A layer, or several layers that belong together, in a proposed order: alternative texts for --order, and the input and
     output widths."""
 
-    def __init__(self, texts, d_in, d_out, has_state=False, is_norm=False, is_bare=False):
+    def __init__(self, texts, d_in, d_out, has_state=False, is_norm=False, is_bare=False, is_position=False):
         self.texts, self.d_in, self.d_out = texts, d_in, d_out
-        self.has_state, self.is_norm, self.is_bare = has_state, is_norm, is_bare
+        self.has_state, self.is_norm, self.is_bare, self.is_position = has_state, is_norm, is_bare, is_position
 
 
 def units_of(group):
     """Returns the units of a proposed order that a group of tensors forms."""
     first, tensors = group.first(), group.tensors
+    if first == {""}:
+        _, d_model = position_shape(tensors[""].shape) or (None, None)
+        return [Unit([f"positional({group.path})"], d_model, d_model, is_position=True)] if d_model else []
     if "A_log" in first:
         layer = mamba_layer(group)
         return [Unit([group.path], layer.d_in, layer.d_out, True, is_bare=layer.component == "MambaBlock")]
@@ -41,11 +44,9 @@ def units_of(group):
     if weight is not None:
         return [Unit([group.path], weight.shape[0], weight.shape[0], True)]
     children = [
-        group.sub(word)
+        Group(group.name(word), {"": tensors[word]}) if word in tensors else group.sub(word)
         for word in sorted(first, key=lambda word: (not word.isdigit(), int(word) if word.isdigit() else 0, word))
     ]
-    if "" in tensors or any(not child.tensors for child in children):
-        return []
     found = [units_of(child) for child in children]
     if first == {"norm", "mixer"} and "norm.bias" not in tensors:
         (norm,), (mixer,) = (
@@ -132,7 +133,8 @@ def orders_of(units):
         if not left:
             yield chain
         for unit in left:
-            if steps < MOST_STEPS and (not chain or chain[-1].d_out == unit.d_in):
+            fits = chain[-1].d_out == unit.d_in if chain else not unit.is_position
+            if steps < MOST_STEPS and fits:
                 yield from search([*chain, unit], [other for other in left if other is not unit])
 
     return search([], units)
@@ -141,7 +143,7 @@ def orders_of(units):
 def proposals(tensors):
     """Returns the texts for --order that fit the shapes of tensors, for each order of layers and each choice of pooling, norms
     and residuals."""
-    units = units_of(Group("", tensors))
+    units = sorted(units_of(Group("", tensors)), key=lambda unit: not unit.is_position)  # as early as they fit
     if not units:
         return
     found = False

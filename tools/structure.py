@@ -5,14 +5,15 @@ import itertools
 import re
 
 from checkpoint import Choice, is_language_model, language_model_parts
-from layers import KINDS, Group, Layer, dims_text, mamba_layer, refuse_foreign
+from declarations import Declarations, name_members
+from layers import Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
-from order import Order, parse
+from order import Order
+from order_text import parse
 from proposals import proposals
 from safetensors_file import Problem
 
 COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
-ARRAYS = ["ResidualBlock", "Residual"]  # components that may be elements of an array in a stack
 MOST_COMMANDS = 8  # that a question lists
 
 
@@ -214,11 +215,10 @@ class Model:
     def make_stack(self):
         tensors = self.checkpoint.tensors
         loose = [name for name in tensors if "." not in name]
-        if loose and self.options.order is None:
+        if loose and self.options.order is None and not self.may_be_positions(loose):
             raise Problem(
-                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: write --order, where "
-                f"learned positions are positional({loose[0]}), or if forward() does not use it, skip it with "
-                f"--ignore {loose[0]}"
+                f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
+                f"if forward() does not use it, skip it with --ignore {loose[0]}"
             )
         order = self.new_order()
         units = list(dict.fromkeys(name.split(".")[0] for name in tensors))
@@ -239,10 +239,19 @@ class Model:
         if not any(layer.pools for layer in layers) and any(layer.has_state for layer in layers):
             self.notes.append("no pooling: an output for every token")
 
+    def may_be_positions(self, loose):
+        """Whether the tensors that belong to no layer have the shapes of learned positions that fit an order of layers."""
+        tensors = self.checkpoint.tensors
+        if any((position_shape(tensors[name].shape) or [1])[0] == 1 for name in loose):
+            return False
+        try:
+            return next(proposals(tensors), None) is not None
+        except Problem:
+            return False
+
     def ask_order(self):
         """Rejects a stack without --order, and lists commands with the orders that fit, because tensors determine neither the
-        order
-    of layers nor layers without tensors."""
+        order of layers nor layers without tensors."""
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
             "--order what forward() does, and compare with --check. Orders that fit, of others:",
@@ -265,145 +274,6 @@ class Model:
         return ", ".join(
             f"{layer.member}{': ' if layer.member else ''}{layer.describe()}" for layer in self.layers
         )
-
-
-class Declarations:
-    """Writes C++ declarations of the dims and types of layers to `lines`."""
-
-    def __init__(self, constant, storage, lines):
-        self.constant, self.storage, self.lines = constant, storage, lines
-        self.parts = {}  # the structs of parts, by the layers that they declare
-
-    def members(self, name, layers):
-        """Declares a struct with the layers as members, unless an equal struct exists, and returns the struct's name."""
-        kinds = repr([(layer.member, layer.kind()) for layer in layers])
-        if kinds not in self.parts:
-            stem = name.removesuffix("Parts")
-            members = ",\n    ".join(f"({self.type(stem + layer.member, layer)}, {layer.member})" for layer in layers)
-            self.lines.append(f"struct {name} {{\n  KRAIT_PARAMS({name},\n    {members});\n}};")
-            self.parts[kinds] = name
-        return self.parts[kinds]
-
-    def type(self, name, layer):
-        """Returns the type of a member of a stack. Declarations that the type needs have names that start with `name`."""
-        if layer.component == "Residual":
-            if is_alone(layer.parts):
-                inner = self.type(name, layer.parts[0])
-            else:
-                inner = f"krait::Stack<{self.members(name + '_Parts', layer.parts)}>"
-            one = f"krait::Residual<{inner}>"
-        else:
-            if layer.component in KINDS:
-                self.lines.append(f"{self.constant} auto {name}_dims = {dims_text(layer.component, layer.dims, self.storage)};")
-            one = layer.type(f"{name}_dims", self.storage)
-        return one if layer.count is None else f"std::array<{one}, {layer.count}>"
-
-
-def is_alone(parts):
-    """Returns whether a Residual contains one layer, and not a stack."""
-    return len(parts) == 1 and parts[0].count is None
-
-
-def name_members(layers, root=""):
-    """Returns the members of a stack, and the tensors of their weights by name. Gives the members C++ names, which are their
-    paths within `root`. Equal residual blocks, or equal Residuals, side by side become an array."""
-    for layer in layers:
-        if layer.component == "Residual":
-            layer.parts, layer.params = name_members(layer.parts, layer.path)
-            if is_alone(layer.parts):
-                layer.params = layer.parts[0].params
-    members, tensors, taken = [], {}, set()
-    for _, run in itertools.groupby(layers, lambda one: one.kind() if one.component in ARRAYS else id(one)):
-        run = list(run)
-        first = run[0]
-        path = first.path.removeprefix(root + ".")
-        parent, _, number = path.rpartition(".")
-        siblings = [layer for layer in layers if layer.path.rpartition(".")[0] == first.path.rpartition(".")[0]]
-        if first.component in ARRAYS and (len(run) > 1 or (number == "0" and len(siblings) == 1)):
-            first.count = len(run)
-            path = parent if number.isdigit() else path
-        unnamed = "pool" if first.pools else first.word or ("residual" if first.component == "Residual" else "block")
-        name = re.sub(r"[^A-Za-z0-9_]", "_", path) or unnamed
-        name = f"layer_{name}" if name[0].isdigit() else name
-        name += "_" if name in RESERVED else ""
-        name = next(one for one in itertools.chain([name], (f"{name}_{at}" for at in itertools.count(2))) if one not in taken)
-        taken.add(name)
-        first.member = name
-        members.append(first)
-        for at, layer in enumerate(run):
-            stem = name if first.count is None else f"{name}.{at}"
-            tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
-    return members, tensors
-
-
-RESERVED = {
-    "class",
-    "default",
-    "new",
-    "delete",
-    "switch",
-    "case",
-    "for",
-    "if",
-    "else",
-    "while",
-    "do",
-    "int",
-    "float",
-    "double",
-    "char",
-    "long",
-    "short",
-    "bool",
-    "auto",
-    "const",
-    "static",
-    "union",
-    "struct",
-    "enum",
-    "operator",
-    "private",
-    "public",
-    "protected",
-    "template",
-    "this",
-    "throw",
-    "try",
-    "catch",
-    "true",
-    "false",
-    "typename",
-    "using",
-    "virtual",
-    "void",
-    "return",
-    "register",
-    "and",
-    "or",
-    "not",
-    "xor",
-    "State",
-    "Scratch",
-    "Parts",
-    "Branch",
-    "buffers",
-    "d_in",
-    "d_out",
-    "First",
-    "Last",
-    "levels",
-    "members",
-    "multiply_adds",
-    "summarises",
-    "takes_tokens",
-    "warm_up",
-    "works_in_place",
-    "continue",
-    "break",
-    "export",
-    "extern",
-    "goto",
-}
 
 
 def flag(text):

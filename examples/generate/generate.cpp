@@ -1,6 +1,7 @@
-// A byte-level language model from a checkpoint: continues a prompt, or scores a file.
+// A byte-level language model from a checkpoint: continues a prompt by sampling or by beam search, or scores files.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -11,13 +12,16 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "krait.hpp"
 #include "krait/convert.hpp"
 #include "krait/load.hpp"
 #include "krait/session.hpp"
+#include "krait/streams.hpp"
 
 namespace {
 
@@ -27,33 +31,50 @@ template <krait::Storage storage>
 using Model = krait::Mamba<krait::with_storage(dims, storage)>;
 
 using Sampler = krait::FilteredSampler<dims.vocab_size>;
+using Logits = krait::Tensor<float, dims.vocab_size>;
+using Bytes = std::span<const unsigned char>;
 
 // Bytes taken at a time from a prompt or a text: the answers do not depend on it.
 constexpr std::size_t chunk = 64;
 
-std::span<const unsigned char> bytes_of(const auto& text) {
-  return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
+Bytes bytes_of(const auto& text) { return {reinterpret_cast<const unsigned char*>(text.data()), text.size()}; }
+
+// Returns the bits per byte of bytes 2 to N of each text, each byte predicted from all before it. The texts are processed
+// together, `chunk` bytes of each at a time.
+template <class Model>
+std::vector<double> bits_per_byte(const Model& model, std::span<const Bytes> texts) {
+  std::vector<krait::State<Model>> states(texts.size());
+  const auto scratch = std::make_unique<krait::StreamScratch<Model, chunk>>();
+  std::vector<std::array<Logits, chunk>> logits(texts.size());
+  std::vector<double> bits(texts.size());
+  for (std::size_t at = 0;; at += chunk) {
+    std::vector<Bytes> pieces(texts.size());  // empty after the end of a text; nothing then changes for it
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const Bytes read = texts[i].first(texts[i].size() - 1);  // the last byte is predicted but not read
+      pieces[i] = read.subspan(std::min(at, read.size()), std::min(chunk, read.size() - std::min(at, read.size())));
+      bytes += pieces[i].size();
+    }
+    if (bytes == 0) break;
+    krait::prefill_streams(model, states, pieces, logits, *scratch);
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      for (std::size_t t = 0; t < pieces[i].size(); ++t)
+        bits[i] -= static_cast<double>(krait::log_probability(logits[i][t], texts[i][at + t + 1])) / std::numbers::ln2;
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) bits[i] /= static_cast<double>(texts[i].size() - 1);
+  return bits;
 }
 
-// Bits per byte of bytes 2 to N, each predicted from all before it: one sequence, its state carried through.
-template <class Model>
-double bits_per_byte(const Model& model, std::span<const unsigned char> text) {
-  krait::State<Model> state{};
-  const auto scratch = std::make_unique<krait::Scratch<Model, chunk>>();
-  krait::Tensor<float, chunk, dims.vocab_size> logits;
-  double bits = 0;
-  for (std::size_t at = 0; at + 1 < text.size();) {
-    const std::size_t n = std::min(chunk, text.size() - 1 - at);
-    krait::prefill(model, state, text.subspan(at, n), logits, *scratch);
-    for (std::size_t t = 0; t < n; ++t, ++at)
-      bits -= static_cast<double>(krait::log_probability(logits[t], text[at + 1])) / std::numbers::ln2;
-  }
-  return bits / static_cast<double>(text.size() - 1);
+void print_speed(std::size_t tokens, std::chrono::steady_clock::time_point start) {
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  if (tokens > 0 && std::cout)
+    std::fprintf(stderr, "%zu tokens, %.0f tokens/s (%s)\n", tokens, static_cast<double>(tokens) / took.count(),
+                 krait::target_name());
 }
 
 // The prompt, then `tokens` bytes more, to standard output as they come. Ends early where nobody takes them.
 template <class Model>
-void generate(const Model& model, std::span<const unsigned char> prompt, std::size_t tokens, Sampler sampler) {
+void generate(const Model& model, Bytes prompt, std::size_t tokens, Sampler sampler) {
   krait::Session<Model, chunk> session{model};
   std::cout.write(reinterpret_cast<const char*>(prompt.data()), static_cast<std::streamsize>(prompt.size())).flush();
   auto logits = session.prefill(prompt);
@@ -63,11 +84,72 @@ void generate(const Model& model, std::span<const unsigned char> prompt, std::si
     std::cout.put(static_cast<char>(token)).flush();
     logits = session.step(token);
   }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   std::cout << std::endl;
-  if (tokens > 0 && std::cout)
-    std::fprintf(stderr, "%zu tokens, %.0f tokens/s (%s)\n", tokens, static_cast<double>(tokens) / took.count(),
-                 krait::target_name());
+  print_speed(tokens, start);
+}
+
+// Writes the prompt and the continuation of `tokens` bytes with the largest probability that beam search finds. The beams are
+// streams: one call of step_streams processes the last byte of each. If several of the best continuations have the same
+// beginning, their beam forks, and its state is copied.
+template <class Model>
+void search(const Model& model, Bytes prompt, std::size_t tokens, std::size_t beams) {
+  struct Beam {
+    krait::State<Model>* state;
+    double log_probability;
+    std::string text;
+  };
+  struct Candidate {
+    std::size_t beam, byte;
+    double log_probability;
+  };
+  std::vector<krait::State<Model>> memory(beams);
+  std::vector<Logits> logits(beams);
+  const auto scratch = std::make_unique<krait::StreamScratch<Model, chunk>>();
+  krait::prefill(model, memory[0], prompt, logits[0], scratch->model);
+  std::vector<Beam> live{{&memory[0], 0.0, {}}};
+  std::vector<krait::State<Model>*> free;  // states of no beam
+  for (std::size_t i = 1; i < beams; ++i) free.push_back(&memory[i]);
+
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < tokens; ++i) {
+    std::vector<Candidate> best;
+    for (std::size_t beam = 0; beam < live.size(); ++beam) {
+      const Logits& row = logits[beam];
+      const auto top = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
+      const double offset = live[beam].log_probability + static_cast<double>(krait::log_probability(row, top) - row[top]);
+      for (std::size_t byte = 0; byte < row.size(); ++byte)
+        best.push_back({beam, byte, offset + static_cast<double>(row[byte])});
+    }
+    const std::size_t kept = std::min(beams, best.size());
+    std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(kept), best.end(),
+                      [](const Candidate& a, const Candidate& b) {  // of equal ones, the first
+                        return std::tuple(-a.log_probability, a.beam, a.byte) < std::tuple(-b.log_probability, b.beam, b.byte);
+                      });
+    best.resize(kept);
+
+    // The first continuation of a beam takes over its state. The others get copies, in states that are free by then.
+    std::vector<krait::State<Model>*> states(best.size(), nullptr), left;
+    for (const Beam& beam : live) left.push_back(beam.state);
+    for (std::size_t k = 0; k < best.size(); ++k) std::swap(states[k], left[best[k].beam]);
+    for (krait::State<Model>* state : left)
+      if (state != nullptr) free.push_back(state);
+    std::vector<Beam> next;
+    std::vector<std::size_t> bytes;
+    for (std::size_t k = 0; k < best.size(); ++k) {
+      if (states[k] == nullptr) {
+        states[k] = free.back();
+        free.pop_back();
+        *states[k] = *live[best[k].beam].state;
+      }
+      next.push_back({states[k], best[k].log_probability, live[best[k].beam].text + static_cast<char>(best[k].byte)});
+      bytes.push_back(best[k].byte);
+    }
+    live = std::move(next);
+    krait::step_streams(model, states, bytes, logits, *scratch);
+  }
+  std::cout.write(reinterpret_cast<const char*>(prompt.data()), static_cast<std::streamsize>(prompt.size()));
+  std::cout << live[0].text << std::endl;
+  print_speed(tokens, start);
 }
 
 // use(model) of the trained model with its weights in the storage type of that name.
@@ -92,12 +174,13 @@ int complain(std::string_view file, std::string_view what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string model_file = KRAIT_EXAMPLE_MODEL, prompt, score_file, storage = "f32";
-  std::size_t tokens = 400;
+  std::string model_file = KRAIT_EXAMPLE_MODEL, prompt, storage = "f32";
+  std::vector<std::string> score_files;
+  std::size_t tokens = 400, beams = 0;
   std::uint64_t seed = 0;
   Sampler sampler{.temperature = 0.7f};
 
-  CLI::App app{"Continues a text with a byte-level Mamba model trained on the King James Bible, or scores one."};
+  CLI::App app{"Continues a text with a byte-level Mamba model trained on the King James Bible, or scores texts."};
   const CLI::Validator number{[](const std::string& text) {  // CLI::Range lets NaN pass
     return text.find_first_of("nN") == text.npos ? "" : text + " is no number";
   }, ""};
@@ -106,20 +189,23 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   auto* prompt_option = app.add_option("--prompt", prompt, "what to continue; left out: standard input");
   app.add_option("--tokens", tokens, "bytes to write")->check(CLI::Range(0, 100'000'000))->capture_default_str();
-  app.add_option("--temperature", sampler.temperature, "0: always the likeliest byte")
+  auto* temperature = app.add_option("--temperature", sampler.temperature, "0: always the likeliest byte")
       ->check(CLI::Range(0.0, 100.0) & number)->capture_default_str();
-  app.add_option("--top-k", sampler.top_k, "keep the k likeliest; 0: all")
+  auto* top_k = app.add_option("--top-k", sampler.top_k, "keep the k likeliest; 0: all")
       ->check(CLI::Range(0, 256))->capture_default_str();
-  app.add_option("--top-p", sampler.top_p, "keep the likeliest that reach this share; 1: all")
+  auto* top_p = app.add_option("--top-p", sampler.top_p, "keep the likeliest that reach this share; 1: all")
       ->check(share)->capture_default_str();
-  app.add_option("--min-p", sampler.min_p, "keep those at least this share as likely as the likeliest")
+  auto* min_p = app.add_option("--min-p", sampler.min_p, "keep those at least this share as likely as the likeliest")
       ->check(share)->capture_default_str();
-  app.add_option("--seed", seed, "the same seed gives the same text")
+  auto* seed_option = app.add_option("--seed", seed, "the same seed gives the same text")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--storage", storage, "what the weights are rounded to")
       ->check(CLI::IsMember({"f32", "bf16", "f16", "int8"}))->capture_default_str();
-  auto* score_option = app.add_option("--score", score_file, "print the bits per byte of this file and stop")
-                           ->excludes(prompt_option);
+  auto* beams_option = app.add_option("--beams", beams, "write the likeliest continuation that this many beams find")
+                           ->check(CLI::Range(1, 1024));
+  for (auto* option : {temperature, top_k, top_p, min_p, seed_option}) beams_option->excludes(option);
+  auto* score_option = app.add_option("--score", score_files, "print the bits per byte of each of these files and stop")
+                           ->excludes(prompt_option)->excludes(beams_option);
   CLI11_PARSE(app, argc, argv);
 
   const auto model = std::make_unique<Model<krait::Storage::f32>>();
@@ -127,11 +213,19 @@ int main(int argc, char** argv) {
     return complain(status.problem == krait::Problem::cannot_read ? "" : model_file, status.message());
 
   if (score_option->count() > 0) {
-    std::vector<std::byte> text;
-    if (const krait::Status status = krait::read_file(score_file, text); !status.ok()) return complain("", status.message());
-    if (text.size() < 2) return complain(score_file, "has 1 byte; a score needs at least 2");
+    std::vector<std::vector<std::byte>> files(score_files.size());
+    std::vector<Bytes> texts;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      if (const krait::Status status = krait::read_file(score_files[i], files[i]); !status.ok())
+        return complain("", status.message());
+      if (files[i].size() < 2) return complain(score_files[i], "has 1 byte; a score needs at least 2");
+      texts.push_back(bytes_of(files[i]));
+    }
     with_stored(*model, storage, [&](const auto& stored) {
-      std::printf("%.6f bits per byte over bytes 2 to %zu\n", bits_per_byte(stored, bytes_of(text)), text.size());
+      const std::vector<double> bits = bits_per_byte(stored, texts);
+      for (std::size_t i = 0; i < texts.size(); ++i)
+        std::printf("%s%s%.6f bits per byte over bytes 2 to %zu\n", texts.size() > 1 ? score_files[i].c_str() : "",
+                    texts.size() > 1 ? ": " : "", bits[i], texts[i].size());
     });
     return 0;
   }
@@ -141,7 +235,8 @@ int main(int argc, char** argv) {
   sampler.seed = krait::key(seed);
   errno = 0;
   with_stored(*model, storage, [&](const auto& stored) {
-    generate(stored, bytes_of(prompt), tokens, sampler);
+    if (beams > 0) search(stored, bytes_of(prompt), tokens, beams);
+    else generate(stored, bytes_of(prompt), tokens, sampler);
   });
   if (!std::cout && errno != EPIPE) return complain("", "standard output cannot be written");
   return 0;

@@ -31,6 +31,14 @@ def write(*arguments, **more):
     return done.stdout
 
 
+def score_all(*paths):
+    """Returns the lines that generate prints for several files, without their names."""
+    lines = write("--score", *paths).decode().splitlines()
+    names = [line.split(": ")[0] for line in lines]
+    expect("several files have a line each, in their order", names == [str(path) for path in paths], lines)
+    return [line.split(": ")[1] for line in lines]
+
+
 def score(path, *arguments):
     done = run("--score", path, *arguments)
     found = re.fullmatch(rb"(\d+\.\d{6}) bits per byte over bytes 2 to (\d+)\n", done.stdout)
@@ -103,6 +111,37 @@ def test_score(folder):
     refuse("cannot be read", "--score", "")
 
 
+def test_scores_together(folder):
+    """Texts of 2 bytes, of one chunk and one byte more or less, and of several chunks."""
+    paths = [folder / f"text{i}" for i in range(6)]
+    for path, length in zip(paths, (2, 300, 64, 65, 66, 129)):
+        path.write_bytes((VERSE * 6)[length % 7:][:length])
+    alone = [write("--score", path).decode().rstrip() for path in paths]
+    expect("several files have the figures of each alone", score_all(*paths) == alone, alone)
+    expect("in another order, too", score_all(*reversed(paths)) == alone[::-1], alone)
+    done = run("--score", paths[0], "--score", paths[1])
+    expect("--score may be given several times", done.stdout.decode().count("\n") == 2, done)
+    paths[3].write_bytes(b"I")
+    refuse("text3: has 1 byte; a score needs at least 2", "--score", *paths)
+    refuse("absent: cannot be read", "--score", paths[0], folder / "absent")
+
+
+def test_beams(folder):
+    beams = {n: write("--beams", n, "--tokens", 100, text=VERSE) for n in (1, 2, 5, 40)}
+    expect("one beam is the greedy text", beams[1] == write("--temperature", 0, "--tokens", 100, text=VERSE), beams)
+    expect("the best beam is written after the prompt", all(text.startswith(VERSE) and len(text) == len(VERSE) + 101
+                                                            for text in beams.values()), beams)
+    paths = {n: folder / f"beams{n}" for n in beams}
+    for n, path in paths.items():
+        path.write_bytes(beams[n][:-1])
+    bits = [score(path) for path in paths.values()]
+    expect("more beams find a likelier text here", bits == sorted(bits, reverse=True) and bits[0] > bits[-1], bits)
+    expect("no tokens give the prompt alone", write("--beams", 3, "--tokens", 0, text=VERSE) == VERSE + b"\n")
+    # With one byte to write, every beam is one byte, and the best one is the likeliest byte.
+    one = write("--beams", 300, "--tokens", 1, text=VERSE)
+    expect("more beams than bytes are possible", one == beams[1][: len(VERSE) + 1] + b"\n", one)
+
+
 def test_held_out(folder):
     """What the training said of the text's end, which it never saw, and what a storage type costs."""
     if not shutil.which("bible"):
@@ -141,11 +180,13 @@ def test_options():
     refuse("the prompt is empty", "--prompt", "")
     nonsense = [("--tokens", -1), ("--tokens", "many"), ("--temperature", -0.1), ("--temperature", "nan"),
                 ("--temperature", "inf"), ("--top-k", 257), ("--top-p", 1.5), ("--top-p", "-nan"), ("--min-p", -1),
-                ("--seed", -1), ("--seed", "x")]
+                ("--seed", -1), ("--seed", "x"), ("--beams", 0), ("--beams", 1025)]
     for option, value in nonsense:
         done = run(option, value, text=VERSE)
         expect(f"{option} {value} is refused by name", done.returncode > 1 and option in done.stderr.decode(), done)
     refuse("--prompt excludes --score", "--score", MODEL, "--prompt", "And", code=108)
+    refuse("--seed excludes --beams", "--beams", 2, "--seed", 1, "--prompt", "And", code=108)
+    refuse("--beams excludes --score", "--score", MODEL, "--beams", 2, code=108)
     refuse("--colour", "--colour", code=109)
 
 
@@ -154,6 +195,8 @@ def main():
         test_text()
         test_pipe()
         test_score(pathlib.Path(folder))
+        test_scores_together(pathlib.Path(folder))
+        test_beams(pathlib.Path(folder))
         test_held_out(pathlib.Path(folder))
         test_models(pathlib.Path(folder))
         test_options()

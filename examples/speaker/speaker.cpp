@@ -2,61 +2,22 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "krait/convert.hpp"
-#include "krait/load.hpp"
+#include "series.hpp"
 #include "speaker.hpp"
 
 namespace {
 
 using krait::Storage;
+using speaker::Series;
 constexpr std::array storages{Storage::f32, Storage::bf16, Storage::f16, Storage::int8};
 constexpr std::array storage_names{"f32", "bf16", "f16", "int8"};
 constexpr std::size_t early_frames = 7;  // what the shortest series has
-
-struct Series {
-  std::vector<speaker::Frame> frames;
-  std::size_t speaker;
-};
-
-// The data file: frames [all frames, 12] F32, one series after the other; lengths and speakers [series] U8.
-krait::Status read_series(const std::string& path, std::vector<Series>& all) {
-  std::vector<std::byte> bytes;
-  if (krait::Status status = krait::read_file(path, bytes); !status) return status;
-  krait::safetensors::File file;
-  if (krait::Status status = krait::safetensors::parse(bytes, file); !status) return status;
-  const auto* frames = file.find("frames");
-  const auto* lengths = file.find("lengths");
-  const auto* speakers = file.find("speakers");
-  for (const auto& [name, tensor] : {std::pair{"frames", frames}, {"lengths", lengths}, {"speakers", speakers}})
-    if (!tensor) return {krait::Problem::missing, name, "no tensor of this name", "frames, lengths and speakers"};
-  if (frames->dtype != "F32") return {krait::Problem::bad_dtype, "frames", frames->dtype, "F32"};
-  for (const auto* tensor : {lengths, speakers})
-    if (tensor->dtype != "U8") return {krait::Problem::bad_dtype, tensor->name, tensor->dtype, "U8"};
-
-  std::size_t total = 0;
-  for (const std::byte length : lengths->data) total += std::to_integer<std::size_t>(length);
-  if (frames->data.size() != total * sizeof(speaker::Frame))
-    return {krait::Problem::bad_shape, "frames", krait::safetensors::shape_text(frames->shape),
-            krait::safetensors::shape_text(std::array{total, speaker::channels}) += ", by the lengths"};
-  if (speakers->shape != lengths->shape)
-    return {krait::Problem::bad_shape, "speakers", krait::safetensors::shape_text(speakers->shape),
-            krait::safetensors::shape_text(lengths->shape) += ", as the lengths"};
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < lengths->data.size(); ++i) {
-    Series series{std::vector<speaker::Frame>(std::to_integer<std::size_t>(lengths->data[i])),
-                  std::to_integer<std::size_t>(speakers->data[i])};
-    for (speaker::Frame& frame : series.frames)
-      for (float& value : frame) value = krait::safetensors::element(*frames, at++);
-    all.push_back(std::move(series));
-  }
-  return {};
-}
 
 // The trained model, its weights rounded to a storage type.
 template <Storage storage>
@@ -110,14 +71,6 @@ void for_each_storage(std::index_sequence<i...>, const std::string& wanted, F f)
   ((wanted.empty() || wanted == storage_names[i] ? f(std::integral_constant<Storage, storages[i]>{}) : void()), ...);
 }
 
-bool succeeded(const krait::Status& status, const std::string& file) {
-  if (status.ok()) return true;
-  std::cerr << "speaker: ";
-  if (status.problem != krait::Problem::cannot_read) std::cerr << file << ": ";  // which names it itself
-  std::cerr << status.message().c_str() << '\n';
-  return false;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -133,8 +86,7 @@ int main(int argc, char** argv) {
 
   static speaker::Model<> trained;
   std::vector<Series> all;
-  if (!succeeded(krait::load_file(model_file, trained), model_file) || !succeeded(read_series(data_file, all), data_file))
-    return 1;
+  if (!speaker::load_files("speaker", model_file, data_file, trained, all)) return 1;
   if (number > all.size()) {
     std::cerr << "speaker: --series: found " << number << ", wanted at most " << all.size() << '\n';
     return 1;

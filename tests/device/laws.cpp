@@ -1,7 +1,7 @@
 // Program for laws.py: runs forward, prefill in pieces of different lengths, step, and step_streams on three sequences, with
 // every storage type, and prints a hash of the outputs and the final state of each, and the last output. Before these it prints
-// hashes of the element-wise functions and of the recurrence for floats of every magnitude, infinities and NaN, and of int8
-// products.
+// hashes of the element-wise functions and of the recurrence for floats of every magnitude, infinities and NaN, and of norms,
+// the largest values of MaxPool, positions and int8 products.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -51,6 +51,22 @@ std::uint32_t hash_over_floats(Function function) {
     }
   }
   return h;
+}
+
+// Returns a hash of the outputs of a PositionalEmbedding for 7 tokens, of which the last three have the same position.
+template <Storage storage>
+std::uint32_t hash_of_positions() {
+  krait::PositionalEmbedding<5, 13, storage> layer;
+  krait::assign(layer.weight, [](std::size_t row, std::size_t col) {
+    return 0.11f * static_cast<float>((row * 13 + col) % 19);
+  });
+  krait::State<decltype(layer)> state;
+  krait::Tensor<float, 7, 13> rows;
+  for (std::size_t t = 0; t < 7; ++t) {
+    for (std::size_t c = 0; c < 13; ++c) rows[t][c] = 0.25f * static_cast<float>(t) - 0x1p-4f * static_cast<float>(c);
+    krait::step(layer, state, krait::Tensor<float, 13>(rows[t]), rows[t]);
+  }
+  return hash(&rows, sizeof(rows));
 }
 
 void show_functions() {
@@ -109,6 +125,29 @@ void show_functions() {
       (apply.template operator()<function>(), ...);
     }(std::make_index_sequence<6>{});
   }));
+  // Both norms, with and without a bias, of tokens of 13 numbers within +-1.
+  print("norms", hash_over_floats([](Row& row, std::uint32_t i) {
+    Row weight, bias;
+    for (std::size_t c = 0; c < channels; ++c) {
+      row.set(c, 0, static_cast<float>(std::bit_cast<std::int32_t>(row.get(c))) * 0x1p-31f);
+      weight.set(c, 0, 0.75f + 0x1p-4f * static_cast<float>(c)), bias.set(c, 0, 0.25f - 0x1p-3f * static_cast<float>(c));
+    }
+    const float* const added = i / 2 % 2 == 0 ? bias.data() : nullptr;
+    if (i % 2 == 0) kernels::norm_row<krait::NormKind::rms>(row.data(), weight.data(), added, 1e-5f, row.data(), 13);
+    else kernels::norm_row<krait::NormKind::layer>(row.data(), weight.data(), added, 1e-5f, row.data(), 13);
+  }));
+  // MaxPool over five rows, from a fresh state.
+  Row largest{};
+  print("largest", hash_over_floats([&](Row& row, std::uint32_t i) {
+    if (i % 5 == 0) largest = {};
+    kernels::max_row(row.data(), largest.data(), channels);
+    kernels::max_values(largest.data(), row.data(), channels);
+  }));
+  std::uint32_t positions = 0;
+  [&]<Storage... storage>(std::integer_sequence<Storage, storage...>) {
+    ((positions = 31 * positions + hash_of_positions<storage>()), ...);
+  }(std::integer_sequence<Storage, Storage::f32, Storage::bf16, Storage::f16, Storage::int8>{});
+  print("positions", positions);
   std::uint32_t products = 0;
   bits::HWY_NAMESPACE::int8_products([&](const auto& rows) { products = 31 * products + hash(&rows, sizeof(rows)); });
   print("int8_products", products);

@@ -63,7 +63,7 @@ def answers(board, folder, headers, *flags):
 def judge(board, answer, right, models):
     """Compares a board's results with the host's, prints a summary and yields the differences."""
     (fused, found, functions), (_, expected, right_functions) = answer, right
-    if len(functions) != 6 or (fused and functions != right_functions):
+    if len(functions) != 9 or (fused and functions != right_functions):
         yield f"{board.name}: functions {functions}, the host has {right_functions}"
     if found.keys() != expected.keys() or len(found) != models:
         yield f"{board.name}: answers for {', '.join(found)}, wanted {', '.join(expected)}"

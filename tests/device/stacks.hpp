@@ -46,6 +46,8 @@ struct ManyParts {
     (Linear<32, 37, storage>, k),
     (Linear<37, 50, storage>, l),
     (krait::Gelu<50>, gelu),
+    (krait::PositionalEmbedding<5, 50, storage>, positions),
+    (krait::LayerNorm<krait::NormDims{.d_model = 50, .bias = true}>, layer_norm),
     (krait::MeanPool<50>, m),
     (Linear<50, 67, storage>, n),
     (Linear<67, 3, storage>, o));
@@ -79,7 +81,8 @@ struct WideParts {
 template <Storage storage>
 struct ResidualParts {
   KRAIT_PARAMS(ResidualParts,
-    (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 3, .d_out = 21, .kernel = 4, .stride = 2, .storage = storage}>, conv),
+    (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 3, .d_out = 21, .kernel = 4, .stride = 2,
+                                                   .storage = storage}>, conv),
     (std::array<krait::Residual<krait::Stack<WideParts<storage>>>, 2>, layers), (krait::LastPool<21>, pool));
 };
 

@@ -631,7 +631,7 @@ def check_orders(test):
     test.refuses("conv1d with unknown options", "found dilation=2", strided, "--order", "conv1d(conv,dilation=2),bn,layers")
     test.refuses("conv1d without a stride", "found stride=0", strided, "--order", "conv1d(conv,stride=0),bn,layers")
     test.refuses("conv1d(...) of a Linear", "but its weight is [4, 6]", conv, "--order", "conv1d(proj),layers")
-    # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, and the tokens of zeros after the last.
+    # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, the zero tokens after the last.
     for given, wanted in {
         (3, 1, 1): (3, 1, 1, 1),
         (3, 1, 0): (3, 0, 2, 0),
@@ -732,7 +732,8 @@ def check_foreign(test):
     test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
     positions = {**CLASSIFIER, "pos": floats(1, 9, 4)}
     order = "proj,positional(pos),layers,norm_f,mean,head"
-    test.refuses("positions without --order", "positional(pos)", positions)
+    test.refuses("positions without --order", "--order 'proj,positional(pos),layers,norm_f,mean,head'", positions)
+    test.refuses("a loose tensor", "--ignore cls_token", {**CLASSIFIER, "cls_token": floats(1, 1, 4)})
     for shape in [1, 9, 4], [9, 4], [9, 1, 4]:
         model = test.takes(
             f"positions {shape}",

@@ -87,10 +87,12 @@ std::vector<Subject> layers() {
   add<PerChannel, own_usual, own_odd, own_one>(all, "SelectiveStateSpace");
   add<Block, block_usual, block_odd, block_bare, block_normed, block_one_tap>(all, "MambaBlock");
   add<Residual, block_usual, block_odd, block_layer_norm>(all, "ResidualBlock");
-  all.push_back(subject<krait::Stack<Max>>("Stack{StridedConv1d, LayerNorm, Gelu, 2 Residual{MambaBlock}, Relu, MaxPool, Linear}", 4));
+  all.push_back(subject<krait::Stack<Max>>(
+      "Stack{StridedConv1d, LayerNorm, Gelu, 2 Residual{MambaBlock}, Relu, MaxPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Mean>>("Stack{Linear, 2 ResidualBlocks, MeanPool, Linear}", 4));
   all.push_back(subject<krait::Stack<Last>>("Stack{Embedding, ResidualBlock, RmsNorm, LastPool, Linear}", 3));
-  all.push_back(subject<krait::Stack<Filter>>("Stack{2 StridedConv1d, Conv1d, PositionalEmbedding, Residual{..., Residual{...}}, Linear}", 6));
+  all.push_back(subject<krait::Stack<Filter>>(
+      "Stack{2 StridedConv1d, Conv1d, PositionalEmbedding, Residual{..., Residual{...}}, Linear}", 6));
   return all;
 }
 

@@ -195,7 +195,8 @@ TEST_CASE("StridedConv1d gives the convolution of the frames, and zeros for the 
 
 // A convolution without padding as the first member of nested stacks, before layers that have state.
 struct FrontParts {
-  KRAIT_PARAMS(FrontParts, (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 7, .kernel = 8, .stride = 2}>, conv),
+  KRAIT_PARAMS(FrontParts,
+               (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 7, .kernel = 8, .stride = 2}>, conv),
                (krait::Silu<7>, silu), (Conv, depthwise));
 };
 struct TokensParts {

@@ -56,8 +56,8 @@ struct Conv1dDims {
   KRAIT_INLINE bool operator==(const Conv1dDims&) const = default;
 };
 
-// StridedConv1dDims are the dims of StridedConv1d, a convolution over time that combines all channels. A token has `stride` frames
-// of `channels` floats.
+// StridedConv1dDims are the dims of StridedConv1d, a convolution over time that combines all channels. A token has `stride`
+// frames of `channels` floats.
 struct StridedConv1dDims {
   std::size_t channels = 0;
   std::size_t d_out = 0;

@@ -18,10 +18,11 @@
 //   summarises             callers usually need only the last output, so `run` takes an Emit. Meant for whole models
 //   no_segment             names of parameters in checkpoints do not contain the name of this layer
 // and this std::size_t constant, which is 0 if absent:
-//   warm_up                the first warm_up tokens of a sequence have no output. `run` writes zeros to their outputs and returns,
-//                          as a std::size_t, the number of leading tokens of the call that have no output. In a Stack, only the
-//                          first member may have a warm_up. The members after it do not process tokens without output, and the
-//                          stack has the same warm_up. The output of a stack that pools is zeros until a token has an output
+//   warm_up                the first warm_up tokens of a sequence have no output. `run` writes zeros to their outputs and
+//                          returns, as a std::size_t, the number of leading tokens of the call that have no output. In a
+//                          Stack, only the first member may have a warm_up. The members after it do not process tokens
+//                          without output, and the stack has the same warm_up. The output of a stack that pools is zeros
+//                          until a token has an output
 //
 // Weights. KRAIT_PARAMS declares the layer's parameters as data members: krait::Matrix, Vector, Taps and DecayRates, other
 // layers, and std::arrays of layers. load, save, init, convert and images process exactly these members, under their names. A

@@ -24,11 +24,8 @@ consteval bool check_positional_embedding() {
 // a state: y[t] = x[t] + weight[min(t, max_tokens - 1)]. Tokens from position max_tokens on get the last row, because a stream
 // has no end.
 template <std::size_t max_tokens, std::size_t d_model, Storage storage = Storage::f32>
-struct PositionalEmbedding {
+struct PositionalEmbedding : detail::SameWidth<PositionalEmbedding<max_tokens, d_model, storage>, d_model> {
   static_assert(detail::check_positional_embedding<max_tokens, d_model>());
-  static constexpr bool works_in_place = true;
-  static constexpr std::size_t d_in = d_model;
-  static constexpr std::size_t d_out = d_model;
   static constexpr std::size_t multiply_adds = 0;
   static constexpr std::string_view structure_kind = "positional_embedding";
 

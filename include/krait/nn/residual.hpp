@@ -39,8 +39,8 @@ consteval bool check_branch() {
 
 }  // namespace detail
 
-// Residual<L> is a residual connection around the layer or stack L: y = x + L(x), where x and y are [d_in]. Its weights are those
-// of L, under the same names.
+// Residual<L> is a residual connection around the layer or stack L: y = x + L(x), where x and y are [d_in]. Its weights are
+// those of L, under the same names.
 template <class L>
 struct Residual : L {
   using Branch = L;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <type_traits>
 
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/sequences.hpp"
@@ -11,21 +12,12 @@
 namespace krait {
 
 namespace detail {
-// The memory of a StreamScratch for inputs, unless they are token ids, and for outputs, unless they are logits.
-template <class Model, std::size_t tokens>
-struct StreamInputs {
-  TokenBuffer<tokens, Model::d_in> inputs;
-};
-template <class Model, std::size_t tokens>
-  requires TakesTokens<Model>
-struct StreamInputs<Model, tokens> {};
-template <class Model, std::size_t tokens>
-struct StreamOutputs {
-  TokenBuffer<tokens, Model::d_out> outputs;
-};
-template <class Model, std::size_t tokens>
-  requires LanguageModel<Model>
-struct StreamOutputs<Model, tokens> {};
+// The type of `tokens` vectors of `width` floats in a StreamScratch, or, if `present` is false, the empty type Absent<number>,
+// whose number differs for the members of a struct, so that they take no space.
+template <int number>
+struct Absent {};
+template <bool present, std::size_t tokens, std::size_t width, int number>
+using OptionalTokens = std::conditional_t<present, TokenBuffer<tokens, width>, Absent<number>>;
 }  // namespace detail
 
 // StreamScratch<Model, tokens> is working memory for calls that process up to `tokens` tokens of several sequences at a time: a
@@ -33,13 +25,15 @@ struct StreamOutputs<Model, tokens> {};
 // unless the inputs are token ids, and a vector of outputs unless the model is a language model. Its content is not kept
 // between calls.
 template <class Model, std::size_t tokens>
-struct StreamScratch : detail::StreamInputs<Model, tokens>, detail::StreamOutputs<Model, tokens> {
+struct StreamScratch {
   static constexpr std::size_t chunk = tokens;
   using StreamModel = Model;
   // The sequence that segment i belongs to: its number in the call, and the position of the segment's first token.
   struct Position {
     std::size_t stream, first;
   };
+  [[no_unique_address]] detail::OptionalTokens<!TakesTokens<Model>, tokens, Model::d_in, 0> inputs;
+  [[no_unique_address]] detail::OptionalTokens<!LanguageModel<Model>, tokens, Model::d_out, 1> outputs;
   [[no_unique_address]] Scratch<Model, tokens> model;
   std::array<Segment, tokens> segments;
   std::array<Position, tokens> positions;

@@ -83,9 +83,9 @@ struct StridedConv1dFacts {
 }  // namespace detail
 
 // StridedConv1d is a convolution over time, in which each output combines `kernel` frames of `channels` floats:
-//   y[t] = bias + sum over j = 0 ... kernel - 1 and the channels c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
-// where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first. The
-// output of a token is y of which the token has the newest frames. The first `warm_up` tokens of a sequence have no output,
+//   y[t] = bias + sum over j = 0 ... kernel - 1 and c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
+// where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first.
+// The output of a token is y of which the token has the newest frames. The first `warm_up` tokens of a sequence have no output,
 // because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The arithmetic is that of a Linear layer
 // with the inputs in the order of the weight's columns.
 template <StridedConv1dDims dims>

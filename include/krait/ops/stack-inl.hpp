@@ -120,9 +120,9 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
   }
 }
 
-// Runs the first member of a Stack, if the member has a warm_up. Writes zeros to the outputs of tokens without output, and removes
-// these tokens from those that the other members process: subtracts their number from n, moves the other outputs of the member
-// to the first tokens of its buffer, and advances `out`, unless the stack pools. Returns their number.
+// Runs the first member of a Stack, if the member has a warm_up. Writes zeros to the outputs of tokens without output, and
+// removes these tokens from those that the other members process: subtracts their number from n, moves the other outputs of the
+// member to the first tokens of its buffer, and advances `out`, unless the stack pools. Returns their number.
 template <std::size_t tokens, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float>& out,
                                    std::size_t& n, Emit emit) {

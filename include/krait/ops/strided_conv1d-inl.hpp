@@ -33,8 +33,8 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
   // The windows of neighbouring tokens overlap.
   const TokenSpan<const float> windows{frames, L::d_in};
   if (skipped < n)
-    apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped), out.from(skipped),
-                                   n - skipped);
+    apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped),
+                                   out.from(skipped), n - skipped);
   if constexpr (L::kept > 0) copy_floats(frames + n * L::d_in, state.tokens.data(), L::kept);
   return skipped;
 }
