@@ -50,6 +50,15 @@ group("fail step_row_has_known_length",
 group("fail block_dt_rank_is_at_most_d_inner",
       ("consteval bool valid(const auto& dims) { return repaired(dims) == dims; }",
        "consteval bool valid(const auto&) { return true; }"))
+group("fail stack_warm_up_comes_first", ("has_no_warm_up = warm_up<Here> == 0;", "has_no_warm_up = true;"))
+group("image", ('" with a warm_up of ") += warm_up<Part>', '" with a warm_up of ") += 1'))
+group("laws/stack",
+      ("state.seen += static_cast<std::uint32_t>(skipped);", ""),
+      ("windows.from(skipped),", "windows,"),
+      ("std::memset(out[t], 0, Facts::d_out * sizeof(float));", ""),
+      ("copy_floats(to[skipped + t], to[t], Member::d_out);", ""),
+      ("if (n > 0) run_others(others);", "run_others(others);"),
+      ("copy_floats(frames + n * L::d_in, state", "copy_floats(frames, state"))
 group("fail residual_layer_keeps_the_width",
       ("branch<L>::gives_every_row && L::d_in == L::d_out;", "branch<L>::gives_every_row;"))
 group("fail residual_layer_does_not_pool", ("gives_every_row = !Pooling<L> && !Summarising<L> && ", "gives_every_row = "))
