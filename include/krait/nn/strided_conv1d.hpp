@@ -16,9 +16,11 @@ namespace krait {
 
 namespace detail {
 // Returns dims with every invalid size replaced by a valid one. Valid dims are unchanged.
-consteval StridedConv1dDims repaired(StridedConv1dDims dims) {
-  for (std::size_t* const size : {&dims.channels, &dims.d_out, &dims.kernel, &dims.stride})
-    if (*size == 0) *size = 1;
+KRAIT_INLINE constexpr StridedConv1dDims repaired(StridedConv1dDims dims) {
+  if (dims.channels == 0) dims.channels = 1;
+  if (dims.d_out == 0) dims.d_out = 1;
+  if (dims.kernel == 0) dims.kernel = 1;
+  if (dims.stride == 0) dims.stride = 1;
   if (dims.kernel % dims.stride != 0) dims.kernel = dims.stride;
   if (dims.padding % dims.stride != 0 || dims.padding > dims.kernel - dims.stride) dims.padding = 0;
   return dims;
