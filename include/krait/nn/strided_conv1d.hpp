@@ -52,6 +52,7 @@ template <bool counts>
 struct WarmUpCount {
   std::uint32_t seen = 0;
   std::array<std::uint32_t, 15> padding{};  // explicit padding, so that equal states have equal bytes
+  KRAIT_INLINE constexpr WarmUpCount() = default;
 };
 template <>
 struct WarmUpCount<false> {};
