@@ -185,12 +185,12 @@ void check_convolution(std::size_t warm_up) {
 }
 
 TEST_CASE("StridedConv1d gives the convolution of the frames, and zeros for the first warm_up tokens") {
-  check_convolution<{.channels = 3, .d_out = 19, .kernel = 1}>(0);
-  check_convolution<{.channels = 3, .d_out = 19, .kernel = 4}>(3);
-  check_convolution<{.channels = 3, .d_out = 5, .kernel = 4, .padding = 1, .bias = false}>(2);
-  check_convolution<{.channels = 1, .d_out = 70, .kernel = 12, .stride = 4, .padding = 4}>(1);
-  check_convolution<{.channels = 5, .d_out = 4, .kernel = 6, .stride = 2, .padding = 4}>(0);
-  check_convolution<{.channels = 2, .d_out = 4, .kernel = 3, .stride = 3}>(0);
+  check_convolution<krait::StridedConv1dDims{.channels = 3, .d_out = 19, .kernel = 1}>(0);
+  check_convolution<krait::StridedConv1dDims{.channels = 3, .d_out = 19, .kernel = 4}>(3);
+  check_convolution<krait::StridedConv1dDims{.channels = 3, .d_out = 5, .kernel = 4, .padding = 1, .bias = false}>(2);
+  check_convolution<krait::StridedConv1dDims{.channels = 1, .d_out = 70, .kernel = 12, .stride = 4, .padding = 4}>(1);
+  check_convolution<krait::StridedConv1dDims{.channels = 5, .d_out = 4, .kernel = 6, .stride = 2, .padding = 4}>(0);
+  check_convolution<krait::StridedConv1dDims{.channels = 2, .d_out = 4, .kernel = 3, .stride = 3}>(0);
 }
 
 // A convolution without padding as the first member of nested stacks, before layers that have state.
