@@ -80,7 +80,12 @@ void check_threads(std::size_t threads) {
 }
 
 TEST_CASE("an executor of any number of threads gives the bits of one thread, with every storage type") {
-  for (const std::size_t threads : {1, 2, 3, 8}) {
+#ifdef LAWS_QUICK
+  const std::vector<std::size_t> numbers{1, 3};
+#else
+  const std::vector<std::size_t> numbers{1, 2, 3, 8};
+#endif
+  for (const std::size_t threads : numbers) {
     check_threads<Wide<krait::Storage::f32>::Model>(threads);
     check_threads<Wide<krait::Storage::bf16>::Model>(threads);
     check_threads<Wide<krait::Storage::f16>::Model>(threads);
