@@ -40,7 +40,9 @@ struct Weights {
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations of a tile's loop over K
   // The number of columns whose weights, in a panel `width` outputs wide, take 12 KiB: two such blocks fit in a first-level
   // cache.
-  static constexpr std::size_t columns_of_block(std::size_t width) { return 12 * 1024 / (width * sizeof(Stored)) * columns; }
+  static constexpr std::size_t columns_of_block(std::size_t width) {
+    return std::size_t{12} * 1024 / (width * sizeof(Stored)) * columns;
+  }
   static constexpr std::size_t accumulators = 1;  // accumulator registers that one vector of outputs requires
   // The largest number of tokens in a tile. With 16 registers, bf16 tiles have two tokens, because they broadcast two inputs of
   // each token at a time.
