@@ -1,8 +1,10 @@
 """Determines the layers of a checkpoint: the kind of layer of a group of tensors, its dims from their shapes, and its C++
 type."""
 
+import math
 import re
 
+from heads import is_mamba2, mamba2_dims
 from safetensors_file import Problem, Tensor
 
 STATELESS = (
@@ -23,6 +25,7 @@ POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
 # The norms that a ResidualBlock and a language model may have: krait::NormKind.
 NORM_KINDS = {"RmsNorm": "krait::NormKind::rms", "LayerNorm": "krait::NormKind::layer"}
+BLOCKS = ("MambaBlock", "Mamba2Block")  # the mixers that a ResidualBlock may have
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
@@ -30,6 +33,7 @@ KINDS = {
     "Conv1d": "Conv1dDims",
     "StridedConv1d": "StridedConv1dDims",
     "MambaBlock": "BlockDims",
+    "Mamba2Block": "Mamba2BlockDims",
     "ResidualBlock": "BlockDims",
     "Mamba": "ModelDims",
     "SelectiveStateSpace": "SsmDims",
@@ -50,6 +54,24 @@ BLOCK_FIELDS = [
     "norm",
     "dt_b_c_eps",
 ]
+# The members that Mamba2BlockDims and Mamba2Dims have in common, as KRAIT_MAMBA2_DIMS of core/mamba2_dims.hpp declares them.
+MAMBA2_FIELDS = [
+    "d_state",
+    "d_conv",
+    "d_inner",
+    "headdim",
+    "ngroups",
+    "in_bias",
+    "conv_bias",
+    "out_bias",
+    "norm_bias",
+    "D_has_hdim",
+    "rmsnorm",
+    "norm_before_gate",
+    "dt_limit",
+    "gated_norm_eps",
+    "norm",
+]
 FIELDS = {
     "LinearDims": ["d_in", "d_out", "bias"],
     "NormDims": ["d_model", "bias", "eps"],
@@ -58,6 +80,8 @@ FIELDS = {
     "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias", "dt_b_c_eps"],
     "BlockDims": ["d_model", *BLOCK_FIELDS, "norm_eps"],
     "ModelDims": ["vocab_size", "d_model", "n_layers", *BLOCK_FIELDS, "tied", "norm_eps"],
+    "Mamba2BlockDims": ["d_model", *MAMBA2_FIELDS, "norm_eps"],
+    "Mamba2Dims": ["vocab_size", "d_model", "n_layers", *MAMBA2_FIELDS, "tied", "norm_eps"],
 }
 # Tensors that identify layers that Krait does not have.
 FOREIGN = [
@@ -151,10 +175,25 @@ class Layer:
         return f"{name}{'' if self.count is None else f' x {self.count}'} ({sizes})"
 
 
+def kind_of(component, dims):
+    """Returns the C++ type of the dims. That of a ResidualBlock and of a language model is the type of their Mamba block's."""
+    return KINDS[component].replace("BlockDims", "Mamba2BlockDims").replace("ModelDims", "Mamba2Dims") if (
+        "headdim" in dims and component in ("ResidualBlock", "Mamba")) else KINDS[component]
+
+
+def dim_text(value):
+    """Returns the value of a dim in C++."""
+    if isinstance(value, tuple):
+        return "{" + ", ".join(map(dim_text, value)) + "}"
+    if value == math.inf:
+        return "std::numeric_limits<float>::infinity()"
+    return NORM_KINDS.get(value, str(value).lower())
+
+
 def dims_text(component, dims, storage=None):
     """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
-    kind = KINDS[component]
-    values = {name: NORM_KINDS.get(value, str(value).lower()) for name, value in dims.items()}
+    kind = kind_of(component, dims)
+    values = {name: dim_text(value) for name, value in dims.items()}
     fields = [f".{name} = {values[name]}" for name in FIELDS[kind] if name in dims]
     if storage is not None and component not in ("RmsNorm", "LayerNorm", "Conv1d"):
         fields.append(f".storage = {storage}")
@@ -164,11 +203,6 @@ def dims_text(component, dims, storage=None):
 def mamba_dims(group, component):
     """Returns the dims of a MambaBlock or selective state space. The loader compares every shape with the dims later."""
     dims = {}
-    if len(group.tensors.get("A_log", Tensor("", [0, 0], b"")).shape) == 1:
-        raise Problem(
-            f"{group.name('A_log')}: a Mamba-2 block is not supported: found shape {group.tensors['A_log'].shape}, "
-            "wanted Mamba's [d_inner, d_state]"
-        )
     dims["d_inner"], dims["d_state"] = group.shape("A_log", "d_inner", "d_state")
     _, dims["dt_rank"] = group.shape("dt_proj.weight", "d_inner", "dt_rank")
     if dims["dt_rank"] > dims["d_inner"]:
@@ -199,16 +233,19 @@ def mamba_dims(group, component):
     return dims
 
 
-def mamba_layer(group, dt_b_c_eps=None):
-    """Returns a MambaBlock, or a selective state space without the projections of a block. `dt_b_c_eps` is the eps of
-    FalconMamba's norms of dt, B and C."""
+def mamba_layer(group, settings=None):
+    """Returns a MambaBlock, a Mamba2Block, or a selective state space without the projections of a block. `settings` are the
+    dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and those of heads.py."""
+    settings = settings or {}
+    if is_mamba2(group):
+        return Layer(group.path, "Mamba2Block", mamba2_dims(group, settings), group.tensors)
     first = group.first()
     component = (
         "MambaBlock" if "in_proj" in first else "SelectiveStateSpace" if "out_proj" in first else "SelectiveStateSpaceModel"
     )
     dims = mamba_dims(group, component)
-    if dt_b_c_eps is not None and component != "SelectiveStateSpace":
-        dims["dt_b_c_eps"] = dt_b_c_eps
+    if settings.get("dt_b_c_eps") is not None and component != "SelectiveStateSpace":
+        dims["dt_b_c_eps"] = settings["dt_b_c_eps"]
     return Layer(group.path, component, dims, group.tensors)
 
 

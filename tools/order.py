@@ -10,6 +10,7 @@ from batch_norm import fold_batch_norms
 from checkpoint import Choice
 from layers import (
     ACTIVATIONS,
+    BLOCKS,
     NORM_KINDS,
     NORMS,
     POOLS,
@@ -45,8 +46,8 @@ def check_numbers(path, numbers):
 class Order:
     """Makes the layers of a model from tensors, in the order that the option --order gives."""
 
-    def __init__(self, tensors, eps, dt_b_c_eps, norm_kind, notes):
-        self.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes = tensors, eps, dt_b_c_eps, norm_kind, notes
+    def __init__(self, tensors, eps, block_settings, norm_kind, notes):
+        self.tensors, self.eps, self.block_settings, self.norm_kind, self.notes = tensors, eps, block_settings, norm_kind, notes
         self.used = set()
 
     def group(self, path):
@@ -150,7 +151,7 @@ class Order:
         if kind == "positional":
             return positional_embedding(group)
         if "A_log" in first and kind is None:
-            return mamba_layer(group, self.dt_b_c_eps)
+            return mamba_layer(group, self.block_settings)
         rank = len(tensors["weight"].shape) if "weight" in tensors else None
         bias = "bias" in tensors
         norm_names = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
@@ -257,7 +258,7 @@ class Order:
                 break
             path.append(words[0])
         path = ".".join(path)
-        if len(inner) == 2 and inner[0].component in NORM_KINDS and inner[1].component == "MambaBlock":
+        if len(inner) == 2 and inner[0].component in NORM_KINDS and inner[1].component in BLOCKS:
             return residual_block(path, *inner)
         if not inner:
             raise Problem("--order: found residual(...) of identity, wanted a layer")
@@ -295,9 +296,10 @@ class Order:
                     f"between them ({', '.join(ACTIVATIONS)}), or identity if there is none"
                 )
             pair = {before.component, here.component}
+            blocks = {id(one) for one in (before, here) if one.component in BLOCKS}
             pair_text = ",".join(names)
-            beside = pair & {"MambaBlock"} and (len(pair) == 1 or pair & set(NORMS.values()))
-            if beside and not {id(one) for one in (before, here) if one.component == "MambaBlock"} <= plain:
+            beside = blocks and pair <= {*BLOCKS, *NORMS.values()}
+            if beside and not blocks <= plain:
                 raise Problem(
                     f"--order: found {pair_text}, a block beside a norm or a block: wanted residual(...) around the layers to "
                     f"whose output the input is added, such as residual({pair_text}), or plain({pair_text}) if nothing is added"

@@ -6,6 +6,7 @@ import re
 
 from checkpoint import Choice, is_language_model, language_model_parts
 from declarations import Declarations, name_members
+from heads import settings_of_metadata
 from layers import Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
 from order import Order
@@ -13,7 +14,7 @@ from order_text import parse
 from proposals import proposals
 from safetensors_file import Problem
 
-COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "ResidualBlock", "Mamba"]
+COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "Mamba2Block", "ResidualBlock", "Mamba"]
 MOST_COMMANDS = 8  # that a question lists
 
 
@@ -52,7 +53,7 @@ class Model:
         found = next((eps for eps in given if eps is not None), None)
         self.eps_is_assumed = found is None
         self.eps = 1e-5 if found is None else found
-        self.dt_b_c_eps = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
+        self.block_settings = {"dt_b_c_eps": self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps"), **settings_of_metadata(checkpoint.metadata)}
 
     def set_norm_kind(self):
         """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""
@@ -102,14 +103,14 @@ class Model:
         if "mixer" in group.first():
             (layer,) = order.of_group(group)
         else:
-            layer = mamba_layer(group, self.dt_b_c_eps)
+            layer = mamba_layer(group, self.block_settings)
             self.notes.append(f"a {layer.component} alone: no norm and no residual")
         self.layers, self.component = [layer], layer.component
         self.tensors = {name: tensor for name, tensor in layer.params.items()}
         self.note_assumptions(layer.component == "ResidualBlock")
 
     def new_order(self):
-        return Order(self.checkpoint.tensors, self.eps, self.dt_b_c_eps, self.norm_kind, self.notes)
+        return Order(self.checkpoint.tensors, self.eps, self.block_settings, self.norm_kind, self.notes)
 
     def make_language_model(self):
         """Returns a language model: an embedding, blocks, a norm and a head, under any of the names that language models
@@ -145,9 +146,9 @@ class Model:
         layers = whole.sub("backbone").sub("layers").first()
         if layers != set(map(str, range(len(layers)))):
             raise Problem(f"found layers {', '.join(sorted(layers, key=int))}, wanted them numbered from 0 on")
-        mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"), self.dt_b_c_eps)
+        mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"), self.block_settings)
         for number in range(1, len(layers)):
-            other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.dt_b_c_eps)
+            other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.block_settings)
             if other.dims != mixer.dims:
                 raise Problem(f"layers.{number}: found {other.describe()}, wanted layers.0's {mixer.describe()}")
         if norm_bias and self.norm_kind is None:

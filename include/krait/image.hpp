@@ -138,7 +138,8 @@ consteval bool is_packed() {
   constexpr bool have_dims = requires { Found::model_dims; Packed::model_dims; };
   constexpr bool same = std::is_same_v<Found, Packed>;
   if constexpr (have_dims && !same) {
-    constexpr ModelDims found = Found::model_dims, packed = Packed::model_dims;
+    constexpr auto found = Found::model_dims;
+    constexpr auto packed = Packed::model_dims;
 #define KRAIT_SAME(dim)                                                                              \
   if constexpr (found.dim != packed.dim)                                                             \
     static_assert(got<found.dim>::template wants<packed.dim>,                                        \

@@ -105,12 +105,12 @@ void init(Key key, MambaBlock<dims>& block) noexcept {
   init(split(key, 3), block.ssm);
   init(split(key, 4), block.out_proj);
 }
-template <BlockDims dims>
+template <auto dims>
 void init(Key key, ResidualBlock<dims>& block) noexcept {
   init(key, block.norm);
   init(key, block.mixer);
 }
-template <ModelDims dims>
+template <auto dims>
 void init(Key key, Mamba<dims>& model) noexcept {
   for (std::size_t i = 0; i < dims.n_layers; ++i) init(split(key, i + 1), model.backbone.layers[i]);
   init(split(key, dims.n_layers + 1), model.backbone.embedding);

@@ -46,6 +46,8 @@ template <class T>
 inline constexpr bool takes_infinity = false;
 template <std::size_t d_inner, std::size_t d_state>
 inline constexpr bool takes_infinity<DecayRates<d_inner, d_state>> = true;
+template <std::size_t heads>
+inline constexpr bool takes_infinity<HeadDecayRates<heads>> = true;
 
 // Returns the bits of the smallest float32 that the tensor's storage type rounds to infinity.
 template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>

@@ -49,13 +49,17 @@ inline double relative_error(std::span<const float> found, std::span<const doubl
   return error == 0 ? 0 : error / largest;
 }
 
-// Appends the SSM state h of every layer, row by row: [d_inner, d_state] or [n_layers, d_inner, d_state]. A stack has none.
+// Appends the state h of every layer's recurrence, row by row: [d_inner, d_state] or [heads, headdim, d_state]. A stack has none.
 template <class S>
 void collect_h(const S& state, std::vector<float>& h) {
   if constexpr (requires { state.layers; }) {
     for (const auto& layer : state.layers) collect_h(layer, h);
   } else if constexpr (requires { state.ssm_state; }) {
     collect_h(state.ssm_state, h);
+  } else if constexpr (requires { state.h.extents; }) {
+    for (std::size_t head = 0; head < state.h.extents[0]; ++head)
+      for (std::size_t channel = 0; channel < state.h.extents[1]; ++channel)
+        for (std::size_t n = 0; n < state.h.extents[2]; ++n) h.push_back(state.h.get(head, channel, n));
   } else if constexpr (requires { state.h; }) {
     for (std::size_t channel = 0; channel < state.h.rows; ++channel)
       for (std::size_t n = 0; n < state.h.cols; ++n) h.push_back(state.h.get(channel, n));

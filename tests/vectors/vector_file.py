@@ -6,6 +6,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../tools"))
+from heads import is_mamba2, mamba2_dims, settings_of_metadata  # noqa: E402
 from layers import NORMS, Group  # noqa: E402
 from safetensors_file import Problem, read  # noqa: E402
 from checkpoint import Checkpoint  # noqa: E402
@@ -32,15 +33,16 @@ class File(Group):
 def component_of(file):
     """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
     if "component" in file.metadata:
-        if file.metadata["component"] not in (*COMPONENTS, "Stack"):
-            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Stack")
-        return file.metadata["component"]
+        if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Stack"):
+            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, Stack")
+        # A language model is krait::Mamba of the dims of its blocks' kind.
+        return {"Mamba2": "Mamba"}.get(file.metadata["component"], file.metadata["component"])
     if any(name.startswith("backbone.") for name in file.tensors):
         return "Mamba"
     if "mixer.in_proj.weight" in file.tensors:
         return "ResidualBlock"
     if "in_proj.weight" in file.tensors:
-        return "MambaBlock"
+        return "Mamba2Block" if is_mamba2(file) else "MambaBlock"
     return "SelectiveStateSpace" if "out_proj.weight" in file.tensors else "SelectiveStateSpaceModel"
 
 
@@ -59,14 +61,17 @@ def dims_of(file, component, prefix=""):
     block = {"Mamba": "backbone.layers.0.", "ResidualBlock": prefix}.get(component)
     mixer = prefix if block is None else block + "mixer."
     if component == "Mamba":
-        embedding = "backbone.embedding.weight"
-        if embedding not in file.tensors and "backbone.embeddings.weight" in file.tensors:
-            embedding = "backbone.embeddings.weight"  # Hugging Face's name
-        dims["vocab_size"], _ = file.shape(embedding, "vocab_size", "d_model")
+        dims["vocab_size"], _ = file.shape(embedding_of(file), "vocab_size", "d_model")
         layers = {name.split(".")[2] for name in file.tensors if re.match(r"backbone\.layers\.\d+\.", name)}
         dims["n_layers"] = max(len(layers), 1)
         if layers - set(map(str, range(len(layers)))):
             raise Problem(f"found layers {', '.join(sorted(layers))}, wanted them numbered from 0 on")
+    blocks = file if mixer == "" else file.sub(mixer[:-1])
+    if is_mamba2(blocks):
+        if component == "Mamba2Block":  # alone, without the tensors of the input and the outputs
+            names = ("in_proj", "conv1d", "dt_bias", "A_log", "D", "norm", "out_proj")
+            blocks = Group("", {name: tensor for name, tensor in file.tensors.items() if name.split(".")[0] in names})
+        return {**dims, **mamba2_dims(blocks, settings_of_metadata(file.metadata)), **dims_around(file, component, block)}
     dims["d_inner"], dims["d_state"] = file.shape(mixer + "A_log", "d_inner", "d_state")
     _, dims["dt_rank"] = file.shape(mixer + "dt_proj.weight", "d_inner", "dt_rank")
     if dims["dt_rank"] > dims["d_inner"]:
@@ -81,12 +86,25 @@ def dims_of(file, component, prefix=""):
         _, _, dims["d_conv"] = file.shape(mixer + "conv1d.weight", "d_inner", "1", "d_conv")
         biases.update(in_bias="in_proj", conv_bias="conv1d", out_bias="out_proj")
     dims.update({bias: f"{mixer}{layer}.bias" in file.tensors for bias, layer in biases.items()})
+    if component != "SelectiveStateSpace" and "dt_b_c_eps" in file.metadata:
+        dims["dt_b_c_eps"] = float(file.metadata["dt_b_c_eps"])
+    return {**dims, **dims_around(file, component, block)}
+
+
+def dims_around(file, component, block):
+    """Returns the dims of the norms around the blocks and of the head. `block` is the prefix of a ResidualBlock's tensors, or
+    None."""
+    dims = {}
     if block is not None:
         dims["norm_bias"] = block + "norm.bias" in file.tensors
         dims["norm"] = NORMS[file.metadata.get("norm", "rms_norm")]
         dims["norm_eps"] = float(file.metadata.get("norm_eps", file.metadata.get("eps", 1e-5)))
-    if component != "SelectiveStateSpace" and "dt_b_c_eps" in file.metadata:
-        dims["dt_b_c_eps"] = float(file.metadata["dt_b_c_eps"])
     if component == "Mamba":
-        dims["tied"] = flag(file.metadata.get("tied", file.is_tied(embedding)))
+        dims["tied"] = flag(file.metadata.get("tied", file.is_tied(embedding_of(file))))
     return dims
+
+
+def embedding_of(file):
+    """Returns the name of the embedding's weight: Hugging Face's, or mamba-ssm's."""
+    hugging_face, name = "backbone.embeddings.weight", "backbone.embedding.weight"
+    return hugging_face if name not in file.tensors and hugging_face in file.tensors else name

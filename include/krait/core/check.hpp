@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "krait/core/dims.hpp"
+#include "krait/core/mamba2_dims.hpp"
 
 namespace krait::check {
 
@@ -49,20 +49,49 @@ consteval Dims repaired(Dims dims) {
     mend(dims.n_layers);
   }
   mend(dims.d_inner);
-  mend(dims.dt_rank);
-  if (dims.dt_rank > dims.d_inner) dims.dt_rank = dims.d_inner;
+  if constexpr (requires { dims.dt_rank; }) {
+    mend(dims.dt_rank);
+    if (dims.dt_rank > dims.d_inner) dims.dt_rank = dims.d_inner;
+  }
+  if constexpr (requires { dims.headdim; }) {
+    mend(dims.headdim);
+    mend(dims.ngroups);
+    if (dims.d_inner % dims.headdim != 0) dims.headdim = 1;
+    if (dims.d_inner / dims.headdim % dims.ngroups != 0) dims.ngroups = 1;
+  }
+  if constexpr (requires { dims.dt_limit; })
+    if (!(0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1])) dims.dt_limit = Dims{}.dt_limit;
   return dims;
 }
 consteval bool valid(const auto& dims) { return repaired(dims) == dims; }
 
-// Reports the first invalid member of BlockDims, ModelDims or SsmDims in a compile error.
+// Reports the first invalid member of dims that describe heads.
+template <auto dims>
+consteval void check_heads() {
+  if constexpr (dims.headdim == 0) {
+    static_assert(got<dims.headdim>::template at_least<1>,
+                  "krait: headdim, the number of channels of a head, must be at least 1");
+  } else if constexpr (dims.d_inner % dims.headdim != 0) {
+    static_assert(got<dims.d_inner>::template multiple_of<dims.headdim>, "krait: d_inner must be a multiple of headdim");
+  } else if constexpr (dims.ngroups == 0) {
+    static_assert(got<dims.ngroups>::template at_least<1>, "krait: ngroups must be at least 1");
+  } else if constexpr (dims.d_inner / dims.headdim % dims.ngroups != 0) {
+    static_assert(got<dims.d_inner / dims.headdim>::template multiple_of<dims.ngroups>,
+                  "krait: the number of heads, d_inner / headdim, must be a multiple of ngroups");
+  } else if constexpr (requires { dims.dt_limit; }) {
+    constexpr bool ascending = 0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1];
+    static_assert(ascending, "krait: dt_limit must be {least, most} with 0 <= least <= most");
+  }
+}
+
+// Reports the first invalid member of the dims of a block, a model or a recurrence in a compile error.
 template <auto dims>
 consteval bool check_dims() {
   constexpr bool has_expand = requires { dims.expand; };
   if constexpr (requires { requires dims.vocab_size == 0; }) {
-    static_assert(got<dims.vocab_size>::template at_least<1>, "krait::ModelDims: vocab_size must be at least 1");
+    static_assert(got<dims.vocab_size>::template at_least<1>, "krait: vocab_size must be at least 1");
   } else if constexpr (requires { requires dims.n_layers == 0; }) {
-    static_assert(got<dims.n_layers>::template at_least<1>, "krait::ModelDims: n_layers must be at least 1");
+    static_assert(got<dims.n_layers>::template at_least<1>, "krait: n_layers must be at least 1");
   } else if constexpr (has_expand && dims.d_model == 0) {
     static_assert(got<dims.d_model>::template at_least<1>, "krait: d_model must be at least 1");
   } else if constexpr (dims.d_inner == 0) {
@@ -77,6 +106,8 @@ consteval bool check_dims() {
   } else if constexpr (dims.d_state == 0) {
     static_assert(got<dims.d_state>::template at_least<1>,
                   "krait: d_state, the number of states of each channel, must be at least 1");
+  } else if constexpr (requires { dims.headdim; }) {
+    check_heads<dims>();
   } else if constexpr (dims.dt_rank == 0) {
     static_assert(got<dims.dt_rank>::template at_least<1>,
                   "krait: dt_rank must be at least 1: use krait::resolve(dims), which fills in defaults");

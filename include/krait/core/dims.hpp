@@ -144,7 +144,8 @@ constexpr Dims resolve_inner(Dims dims) {
     dims.d_inner = (dims.expand == 0 ? 2 : dims.expand) * dims.d_model;
     dims.expand = 0;
   }
-  if (dims.dt_rank == 0) dims.dt_rank = ceil_div(dims.d_model, 16);
+  if constexpr (requires { dims.dt_rank; })
+    if (dims.dt_rank == 0) dims.dt_rank = ceil_div(dims.d_model, 16);
   return dims;
 }
 
@@ -191,7 +192,7 @@ constexpr SsmDims ssm_dims(const BlockDims& b) {
   return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias,
           .dt_b_c_eps = b.dt_b_c_eps, .storage = b.storage};
 }
-constexpr NormDims norm_dims(const BlockDims& b) { return {.d_model = b.d_model, .bias = b.norm_bias, .eps = b.norm_eps}; }
+constexpr NormDims norm_dims(const auto& b) { return {.d_model = b.d_model, .bias = b.norm_bias, .eps = b.norm_eps}; }
 
 }  // namespace krait::inline KRAIT_BUILD
 

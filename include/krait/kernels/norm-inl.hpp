@@ -73,10 +73,11 @@ HWY_INLINE float inverse_rms(const float* x, float eps, std::size_t n) {
   return div(1.0f, square_root(opaque(mean + eps)));
 }
 
-// Returns v * weight + bias for the vector of channels from i on. A null bias means no bias.
-HWY_INLINE V weighted(V v, const float* weight, const float* bias, std::size_t i) {
-  const V w = load_vector(weight + i);
-  return bias ? mul_add(v, w, load_vector(bias + i)) : mul(v, w);
+// Returns v * weight + bias for the vector of channels from i on, which `load` loads. A null bias means no bias.
+template <class Load>
+HWY_INLINE V weighted(V v, const float* weight, const float* bias, std::size_t i, Load load) {
+  const V w = load(weight + i);
+  return bias ? mul_add(v, w, load(bias + i)) : mul(v, w);
 }
 
 // Computes RMSNorm of one token of n channels: y = x / sqrt(mean(x^2) + eps) * weight + bias. A null bias means no bias. y may
@@ -86,7 +87,7 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
   const V scale = hn::Set(Tag{}, inverse_rms(x, eps, n));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V scaled = mul(load(x + i), scale);
-    store(weighted(scaled, weight, bias, i), y + i);
+    store(weighted(scaled, weight, bias, i, load), y + i);
   });
 }
 
@@ -110,7 +111,7 @@ HWY_INLINE void layer_norm_row(const float* x, const float* HWY_RESTRICT weight,
   const V scale = hn::Set(Tag{}, div(1.0f, square_root(opaque(div(squares, count) + eps))));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V scaled = mul(sub(load(x + i), means), scale);
-    store(weighted(scaled, weight, bias, i), y + i);
+    store(weighted(scaled, weight, bias, i, load), y + i);
   });
 }
 

@@ -75,6 +75,12 @@ struct DecayRates : Strips<d_inner, d_state> {
   KRAIT_INLINE float get(std::size_t row, std::size_t col) const { return recovered(Strips<d_inner, d_state>::get(row, col)); }
 };
 
+// HeadDecayRates is the parameter A_log [heads] of Mamba-2, which has one decay rate for each head. It is stored as DecayRates.
+template <std::size_t heads>
+struct HeadDecayRates : DecayRates<heads, 1> {
+  static constexpr std::array shape{heads};
+};
+
 }  // namespace krait
 
 #endif

@@ -20,28 +20,33 @@ KRAIT_INLINE constexpr std::size_t padded(std::size_t channels) { return ceil_di
 
 // RowLayout is the order in which the rows of a weight matrix are stored. The first `lead` rows keep their order. `groups`
 // groups of channels * per_channel rows follow; within a group, the rows of 16 neighbouring channels are stored side by side
-// for each per_channel index. The lead and every group are padded to a multiple of 16 rows, so no SIMD vector covers two of
-// them.
+// for each per_channel index. The last `tail` rows keep their order. The lead, every group and the tail are padded to a
+// multiple of 16 rows, so no SIMD vector covers two of them.
 //   plain(n)                   n rows                                      Linear, x_proj, dt_proj, out_proj, head
-//   groups 2, per_channel 1    the rows of x, then those of z              in_proj
+//   groups 2, per_channel 1    the rows of x, then those of z              in_proj of MambaBlock
 //   lead dt_rank, groups 2     dt, then B and then C of every channel      x_proj of SelectiveStateSpace
+//   lead, groups 1, tail       z; then x, B and C; then the rest           in_proj of Mamba2Block and Mamba3Block
 struct RowLayout {
   std::size_t lead = 0;
   std::size_t groups = 0;
   std::size_t channels = 0;
   std::size_t per_channel = 1;
+  std::size_t tail = 0;
 
   // Returns the number of rows of the weight matrix, without padding.
-  KRAIT_INLINE constexpr std::size_t rows() const { return lead + groups * channels * per_channel; }
+  KRAIT_INLINE constexpr std::size_t rows() const { return lead + groups * channels * per_channel + tail; }
   // Returns the position at which the first row of group `group` of the weight matrix is stored, counted in rows.
   KRAIT_INLINE constexpr std::size_t group_start(std::size_t group) const {
     return padded(lead) + group * padded(channels) * per_channel;
   }
+  // Returns the position at which the first row of the tail is stored.
+  KRAIT_INLINE constexpr std::size_t tail_start() const { return group_start(groups); }
   // Returns the number of rows of the weight matrix, including padding.
-  KRAIT_INLINE constexpr std::size_t padded_rows() const { return group_start(groups); }
+  KRAIT_INLINE constexpr std::size_t padded_rows() const { return tail_start() + padded(tail); }
   // Returns the position at which row `row` of the weight matrix is stored, counted in rows.
   KRAIT_INLINE constexpr std::size_t place(std::size_t row) const {
     if (row < lead) return row;
+    if (row >= rows() - tail) return tail_start() + row - (rows() - tail);
     const std::size_t group = (row - lead) / (channels * per_channel);
     const std::size_t channel = (row - lead) % (channels * per_channel) / per_channel;
     const std::size_t index = (row - lead) % per_channel;

@@ -77,6 +77,10 @@ struct SameWidth {
   static constexpr std::size_t d_out = width;
 };
 
+// MixerOf<dims>::type is the kind of Mamba block that a ResidualBlock with these dims contains.
+template <auto dims>
+struct MixerOf;
+
 // RejectedLayer is the base class of a Stack or Residual whose layers were rejected. It is not a layer, so that calls with it
 // cause no further errors.
 struct RejectedLayer {

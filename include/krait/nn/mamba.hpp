@@ -10,7 +10,7 @@
 namespace krait {
 
 namespace detail {
-template <ModelDims dims>
+template <auto dims>
 struct Backbone {
   using Layers = std::array<ResidualBlock<block_dims(dims)>, dims.n_layers>;
   using Norm = krait::Norm<dims.norm, norm_dims(block_dims(dims))>;
@@ -21,7 +21,7 @@ struct Backbone {
     (Norm, norm_f));                                        // final norm: weight [d_model]
 };
 
-template <ModelDims dims>
+template <auto dims>
 struct ModelFacts {
   static constexpr bool takes_tokens = true;
   static constexpr bool summarises = true;
@@ -30,7 +30,7 @@ struct ModelFacts {
   static constexpr std::size_t vocab_size = dims.vocab_size;
   static constexpr std::size_t d_model = dims.d_model;
   static constexpr std::size_t n_layers = dims.n_layers;
-  static constexpr ModelDims model_dims = dims;
+  static constexpr auto model_dims = dims;
   using Block = ResidualBlock<block_dims(dims)>;
   using Backbone = detail::Backbone<dims>;
   using Head = Linear<LinearDims{.d_in = dims.d_model, .d_out = dims.vocab_size, .storage = dims.storage}>;
@@ -52,10 +52,10 @@ struct ModelFacts {
 };
 }  // namespace detail
 
-// Mamba is a language model: an embedding, n_layers ResidualBlocks, a final norm and an output head. It maps token ids [L] to
-// logits [L, vocab_size]. Its members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because
+// Mamba is a language model: an embedding, n_layers ResidualBlocks, a final norm and an output head. The type of the dims selects
+// the mixer of the blocks: ModelDims for Mamba-1, Mamba2Dims for Mamba-2. It maps token ids [L] to logits [L, vocab_size]. Its members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because
 // it uses the weight of the embedding. tests/data/reference has the same computation in numpy (function mamba).
-template <ModelDims dims>
+template <auto dims>
 struct Mamba : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;
   using typename detail::ModelFacts<dims>::Head;
@@ -66,7 +66,7 @@ struct Mamba : detail::ModelFacts<dims> {
   KRAIT_INLINE constexpr const auto& head() const { return lm_head.weight; }
 };
 
-template <ModelDims dims>
+template <auto dims>
   requires(dims.tied && check::valid(dims))
 struct Mamba<dims> : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;
@@ -76,11 +76,15 @@ struct Mamba<dims> : detail::ModelFacts<dims> {
   KRAIT_INLINE constexpr const auto& head() const { return backbone.embedding.weight; }
 };
 
-template <ModelDims dims>
+template <auto dims>
   requires(!check::valid(dims))
 struct Mamba<dims> : Mamba<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());
 };
+
+// Mamba2 is the language model with the blocks of Mamba-2.
+template <Mamba2Dims dims>
+using Mamba2 = Mamba<dims>;
 
 // A language model: krait::Mamba of any dims.
 template <class T>

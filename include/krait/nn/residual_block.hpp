@@ -1,22 +1,24 @@
 #ifndef KRAIT_NN_RESIDUAL_BLOCK_HPP
 #define KRAIT_NN_RESIDUAL_BLOCK_HPP
 
+#include "krait/nn/mamba2_block.hpp"
 #include "krait/nn/mamba_block.hpp"
 #include "krait/nn/norm.hpp"
 
 namespace krait {
 
 // ResidualBlock is a Mamba block with a norm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
-// The norm is RMSNorm or LayerNorm, as dims.norm selects.
-template <BlockDims dims>
+// The type of the dims selects the mixer: MambaBlock for BlockDims, Mamba2Block for Mamba2BlockDims. The norm is RMSNorm or
+// LayerNorm, as dims.norm selects.
+template <auto dims>
 struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
-  using Mixer = MambaBlock<dims>;
+  using Mixer = typename detail::MixerOf<dims>::type;
   using Norm = krait::Norm<dims.norm, norm_dims(dims)>;
   static constexpr std::size_t multiply_adds = Norm::multiply_adds + Mixer::multiply_adds;
 
   KRAIT_PARAMS(ResidualBlock,
     (Norm, norm),     // weight [d_model]
-    (Mixer, mixer));  // the MambaBlock
+    (Mixer, mixer));  // the Mamba block
 
   using State = typename Mixer::State;
   template <std::size_t tokens>
@@ -27,7 +29,7 @@ struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   };
 };
 
-template <BlockDims dims>
+template <auto dims>
   requires(!check::valid(dims))
 struct ResidualBlock<dims> : ResidualBlock<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());

@@ -28,7 +28,7 @@ KRAIT_OWN_FRAME void run_head(const Model& model, const States& state, Scratch<M
 }
 
 // Runs the embedding and the layers of the model on n tokens. Writes the residual stream to scratch.x.
-template <std::size_t tokens, ModelDims dims, StatesOf<Mamba<dims>> States, class Token>
+template <std::size_t tokens, auto dims, StatesOf<Mamba<dims>> States, class Token>
 HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mamba<dims>::template Scratch<tokens>& scratch,
                            const Token* in, std::size_t n) {
   NoState none;
@@ -43,7 +43,7 @@ HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mam
 }
 
 // Runs the model on n tokens. Writes the logits of no token, of the last token or of every token, as `emit` says.
-template <std::size_t tokens, ModelDims dims, class Token>
+template <std::size_t tokens, auto dims, class Token>
 HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state,
                     typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,
                     std::size_t n, Emit emit) {

@@ -7,13 +7,14 @@
 #endif
 
 #include "krait/nn/residual_block.hpp"
+#include "krait/ops/mamba2_block-inl.hpp"
 #include "krait/ops/mamba_block-inl.hpp"
 #include "krait/ops/norm-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-template <std::size_t tokens, BlockDims dims, StatesOf<ResidualBlock<dims>> States>
+template <std::size_t tokens, auto dims, StatesOf<ResidualBlock<dims>> States>
 HWY_NOINLINE void run(const ResidualBlock<dims>& block, States& state,
                       typename ResidualBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                       TokenSpan<float> out, std::size_t n) {

@@ -1,0 +1,73 @@
+// Defines the dims of Mamba2Block and of the language model Mamba2 (arXiv 2405.21060).
+#ifndef KRAIT_CORE_MAMBA2_DIMS_HPP
+#define KRAIT_CORE_MAMBA2_DIMS_HPP
+
+#include <array>
+#include <limits>
+
+#include "krait/core/dims.hpp"
+
+namespace krait {
+
+// KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Names and defaults are those of
+// mamba-ssm.
+#define KRAIT_MAMBA2_DIMS                                                                                             \
+  std::size_t d_state = 128;  /* states of each channel */                                                            \
+  std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
+  std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
+  std::size_t d_inner = 0;    /* 0 resolves to expand * d_model */                                                    \
+  std::size_t headdim = 64;   /* channels of a head; divides d_inner */                                               \
+  std::size_t ngroups = 1;    /* groups of heads that share B and C; divides the number of heads */                   \
+  bool in_bias = false;       /* biases of in_proj, conv1d, out_proj and of the norms around the blocks */            \
+  bool conv_bias = true;                                                                                              \
+  bool out_bias = false;                                                                                              \
+  bool norm_bias = false;                                                                                             \
+  bool D_has_hdim = false;    /* D has an element for each channel, not for each head */                              \
+  bool rmsnorm = true;        /* there is a norm before out_proj, over the channels of each group */                  \
+  bool norm_before_gate = false; /* that norm is applied before the gate, not after it */                             \
+  std::array<Real, 2> dt_limit{0, std::numeric_limits<float>::infinity()}; /* limits of delta */                      \
+  Real gated_norm_eps = 1e-5; /* eps of the norm before out_proj */                                                   \
+  NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
+
+// Mamba2BlockDims are the dims of Mamba2Block and of ResidualBlock, which consists of a norm and a Mamba2Block.
+struct Mamba2BlockDims {
+  std::size_t d_model = 0;
+  KRAIT_MAMBA2_DIMS
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Storage storage = Storage::f32;
+  KRAIT_INLINE bool operator==(const Mamba2BlockDims&) const = default;
+};
+
+// Mamba2Dims are the dims of Mamba2: an embedding, n_layers ResidualBlocks, a norm and an output head.
+struct Mamba2Dims {
+  std::size_t vocab_size = 0;
+  std::size_t d_model = 0;
+  std::size_t n_layers = 4;
+  KRAIT_MAMBA2_DIMS
+  bool tied = true;           // the output head uses the weight of the embedding
+  Real norm_eps = 1e-5;       // eps of every norm around the blocks and of the last norm
+  Storage storage = Storage::f32;
+  KRAIT_INLINE bool operator==(const Mamba2Dims&) const = default;
+};
+#undef KRAIT_MAMBA2_DIMS
+
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
+
+template <std::same_as<Mamba2Dims> Dims>
+constexpr Mamba2Dims resolve(Dims dims) { return resolve_inner(dims); }
+template <std::same_as<Mamba2BlockDims> Dims>
+constexpr Mamba2BlockDims resolve(Dims dims) { return resolve_inner(dims); }
+
+constexpr Mamba2BlockDims block_dims(const Mamba2Dims& m) {
+  return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
+          .headdim = m.headdim, .ngroups = m.ngroups, .in_bias = m.in_bias, .conv_bias = m.conv_bias,
+          .out_bias = m.out_bias, .norm_bias = m.norm_bias, .D_has_hdim = m.D_has_hdim, .rmsnorm = m.rmsnorm,
+          .norm_before_gate = m.norm_before_gate, .dt_limit = m.dt_limit, .gated_norm_eps = m.gated_norm_eps,
+          .norm = m.norm, .norm_eps = m.norm_eps, .storage = m.storage};
+}
+
+}  // namespace krait::inline KRAIT_BUILD
+
+#endif

@@ -1,0 +1,84 @@
+// Runs Mamba2Block: the projections, the convolution, the recurrence of the heads, the gate and the norm.
+#if defined(KRAIT_OPS_MAMBA2_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_MAMBA2_BLOCK_INL_HPP
+#undef KRAIT_OPS_MAMBA2_BLOCK_INL_HPP
+#else
+#define KRAIT_OPS_MAMBA2_BLOCK_INL_HPP
+#endif
+
+#include "krait/kernels/head_scan-inl.hpp"
+#include "krait/kernels/norm-inl.hpp"
+#include "krait/nn/mamba2_block.hpp"
+#include "krait/ops/conv1d-inl.hpp"
+#include "krait/ops/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+template <std::size_t tokens, Mamba2BlockDims dims, StatesOf<Mamba2Block<dims>> States>
+HWY_INLINE void run(const Mamba2Block<dims>& block, States& state,
+                    typename Mamba2Block<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+                    TokenSpan<float> out, std::size_t n) {
+  using Block = Mamba2Block<dims>;
+  constexpr std::size_t heads = Block::heads, channels = padded(dims.d_inner), conv_channels = padded(Block::conv_channels);
+  const TokenSpan<float> xBC = scratch.xBC.span(), z = scratch.z.span(), delta = z, decay = z.from_channel(padded(heads));
+  const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
+  const float* bias = bias_of(block.in_proj);
+  // Computes the outputs of in_proj that start with number `first`, and then `after`, for a part of them.
+  const auto project_in = [&]<std::size_t outputs>(std::integral_constant<std::size_t, outputs>, const auto& inputs,
+                                                   TokenSpan<float> to, std::size_t first, auto after) KRAIT_LAMBDA {
+    split(state, outputs, n * outputs * dims.d_model, [&](Range part) KRAIT_LAMBDA {
+      multiply<tokens, outputs>(block.in_proj.weight, bias, inputs, to, n, part, first);
+      after(part);
+    });
+  };
+  project_in(std::integral_constant<std::size_t, padded(heads)>{}, u, delta, Block::in_order.tail_start(), [](Range) {});
+  project_in(std::integral_constant<std::size_t, conv_channels>{}, u, xBC, Block::in_order.group_start(0),
+             [&](Range part) KRAIT_LAMBDA {
+    each_sequence(state, n, [&](auto& one, std::size_t begin, std::size_t count) KRAIT_LAMBDA {
+      apply_conv1d(block.conv1d, one.conv_state, xBC.from(begin), count, part, Silu{});
+    });
+  });
+  constexpr bool no_limit = dims.dt_limit == Mamba2BlockDims{}.dt_limit;
+  for (std::size_t t = 0; t < n; ++t)
+    step_sizes_row<no_limit>(delta[t], block.dt_bias.data(), block.A_log.data(), dims.dt_limit[0], dims.dt_limit[1], decay[t],
+                             heads);
+  constexpr std::size_t state_channels = heads * padded(dims.headdim);
+  split(state, state_channels, 3 * n * state_channels * dims.d_state, [&](Range part) KRAIT_LAMBDA {
+    each_sequence(state, n, [&](auto& one, std::size_t first, std::size_t count) KRAIT_LAMBDA {
+      head_scan<dims.D_has_hdim>({.D = block.D.data(),
+                                  .h = one.h.data(),
+                                  .decay = decay.from(first).as_const(),
+                                  .delta = delta.from(first).as_const(),
+                                  .B = xBC.from(first).from_channel(Block::B_start).as_const(),
+                                  .C = xBC.from(first).from_channel(Block::C_start).as_const(),
+                                  .x = xBC.from(first),
+                                  .headdim = dims.headdim,
+                                  .heads_per_group = heads / dims.ngroups,
+                                  .d_state = dims.d_state,
+                                  .tokens = count},
+                                 part);
+    });
+  });
+  // z is computed after the recurrence, because it is stored in the memory of delta and the decays.
+  const auto again = inputs_for(block.in_proj.weight, scratch.linear, in, n);
+  const auto norm = [&]([[maybe_unused]] std::size_t t) KRAIT_LAMBDA {
+    constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
+    if constexpr (dims.rmsnorm)
+      for (std::size_t c = 0; c < dims.d_inner; c += of_group)
+        rms_norm_row(xBC[t] + c, block.norm.weight.data() + c, nullptr, dims.gated_norm_eps, xBC[t] + c, of_group);
+  };
+  if constexpr (dims.norm_before_gate)
+    for (std::size_t t = 0; t < n; ++t) norm(t);
+  project_in(std::integral_constant<std::size_t, channels>{}, again, z, 0, [&](Range part) KRAIT_LAMBDA {
+    for (std::size_t t = 0; t < n; ++t) gate_row(xBC[t] + part.begin, z[t] + part.begin, part.size());
+  });
+  if constexpr (!dims.norm_before_gate)
+    for (std::size_t t = 0; t < n; ++t) norm(t);
+  apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, xBC.as_const(), out, n);
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,91 @@
+"""Determines the dims of the blocks of Mamba-2, whose recurrence has heads, from their tensors and settings."""
+
+import math
+
+from safetensors_file import Problem
+
+# The settings that shapes do not determine, with mamba-ssm's defaults. dt_limit is a pair of floats.
+MAMBA2_DEFAULTS = {"ngroups": None, "dt_limit": (0.0, math.inf), "norm_before_gate": False, "gated_norm_eps": 1e-5}
+
+
+def settings_of_metadata(metadata):
+    """Returns the settings that the metadata of a checkpoint gives."""
+    settings = {}
+    try:
+        for name in ("ngroups",):
+            if name in metadata:
+                settings[name] = int(metadata[name])
+        if "dt_limit" in metadata:
+            settings["dt_limit"] = tuple(float(text) for text in metadata["dt_limit"].strip("()[]").split(","))
+        if "norm_before_gate" in metadata:
+            settings["norm_before_gate"] = metadata["norm_before_gate"].strip().lower() in ("true", "1")
+        if "gated_norm_eps" in metadata:
+            settings["gated_norm_eps"] = float(metadata["gated_norm_eps"])
+    except ValueError as error:
+        raise Problem(f"metadata: {error}") from None
+    check_dt_limit(settings.get("dt_limit"), "metadata: dt_limit")
+    return settings
+
+
+def check_dt_limit(limit, where):
+    """Rejects limits of delta that are not {least, most} with 0 <= least <= most. None is accepted."""
+    if limit is not None and not (len(limit) == 2 and 0 <= limit[0] <= limit[1]):
+        raise Problem(f"{where}: found {limit}, wanted two numbers, least and most, with 0 <= least <= most")
+
+
+def is_mamba2(group):
+    """Returns whether a group of tensors is a block of Mamba-2: its A_log has one axis, [heads]."""
+    return "A_log" in group.tensors and len(group.tensors["A_log"].shape) == 1 and "in_proj.weight" in group.tensors
+
+
+def divide(what, number, by_what, by):
+    """Returns number / by, which must be an integer."""
+    if by < 1 or number % by:
+        raise Problem(f"found {what} {number} and {by_what} {by}, wanted {what} to be a multiple of {by_what}")
+    return number // by
+
+
+def check_names(group, kind, needed, optional):
+    """Rejects a group that lacks a tensor or has one that its kind of block does not have."""
+    for name, tensor in group.tensors.items():
+        if name not in needed and name not in optional:
+            wanted = ", ".join([*needed, *optional])
+            raise Problem(f"{group.name(name)}: found a tensor {tensor.shape} within a {kind}, wanted only {wanted}")
+    for name in needed:
+        if name not in group.tensors:
+            raise Problem(f"{group.name(name)} is missing: a {kind} has this tensor")
+
+
+def mamba2_dims(group, settings):
+    """Returns the dims of a Mamba2Block. The loader compares every shape with the dims later."""
+    check_names(
+        group, "Mamba2Block", ["in_proj.weight", "conv1d.weight", "dt_bias", "A_log", "D", "out_proj.weight"],
+        ["in_proj.bias", "conv1d.bias", "norm.weight", "out_proj.bias"],
+    )  # fmt: skip
+    settings = {**MAMBA2_DEFAULTS, **{name: value for name, value in settings.items() if value is not None}}
+    (heads,) = group.shape("A_log", "heads")
+    d_model, d_inner = group.shape("out_proj.weight", "d_model", "d_inner")
+    channels, _, d_conv = group.shape("conv1d.weight", "d_inner + 2 ngroups d_state", "1", "d_conv")
+    (of_skip,) = group.shape("D", "heads or d_inner")
+    of_groups = (channels - d_inner) // 2
+    if channels <= d_inner or (channels - d_inner) % 2:
+        raise Problem(f"{group.name('conv1d.weight')}: found {channels} channels, wanted d_inner + 2 ngroups d_state, with d_inner {d_inner}")
+    ngroups = settings["ngroups"] or 1
+    dims = {
+        "d_model": d_model,
+        "d_state": divide("ngroups d_state", of_groups, "ngroups", ngroups),
+        "d_conv": d_conv,
+        "d_inner": d_inner,
+        "headdim": divide("d_inner", d_inner, "the number of heads", heads),
+        "ngroups": ngroups,
+        "in_bias": "in_proj.bias" in group.tensors,
+        "conv_bias": "conv1d.bias" in group.tensors,
+        "out_bias": "out_proj.bias" in group.tensors,
+        "D_has_hdim": of_skip != heads,
+        "rmsnorm": "norm.weight" in group.tensors,
+        "norm_before_gate": settings["norm_before_gate"],
+        "dt_limit": tuple(settings["dt_limit"]),
+        "gated_norm_eps": settings["gated_norm_eps"],
+    }
+    divide("the number of heads", heads, "ngroups", ngroups)
+    return dims
