@@ -1,26 +1,33 @@
-"""Determines the dims of the blocks of Mamba-2, whose recurrence has heads, from their tensors and settings."""
+"""Determines the dims of the blocks of Mamba-2 and Mamba-3, whose recurrence has heads, from their tensors and settings."""
 
 import math
 
 from safetensors_file import Problem
 
 # The settings that shapes do not determine, with mamba-ssm's defaults. dt_limit is a pair of floats.
-MAMBA2_DEFAULTS = {"ngroups": None, "dt_limit": (0.0, math.inf), "norm_before_gate": False, "gated_norm_eps": 1e-5}
+MAMBA2_DEFAULTS = {"ngroups": None, "dt_limit": (0.0, math.inf), "norm_before_gate": False, "mixer_norm_eps": 1e-5}
+
+
+# A_floor and rope_fraction of Mamba-3; the latter follows from the shapes if there is one group or a choice of groups is given.
+MAMBA3_DEFAULTS = {"ngroups": None, "A_floor": 1e-4, "mixer_norm_eps": 1e-5}
+MAMBA2_NAMES = ["in_proj.weight", "conv1d.weight", "dt_bias", "A_log", "D", "out_proj.weight"]
+MAMBA3_NAMES = ["in_proj.weight", "dt_bias", "D", "B_bias", "C_bias", "B_norm.weight", "C_norm.weight", "out_proj.weight"]
+MIMO_NAMES = ["mimo_x", "mimo_z", "mimo_o"]
 
 
 def settings_of_metadata(metadata):
     """Returns the settings that the metadata of a checkpoint gives."""
     settings = {}
     try:
-        for name in ("ngroups",):
-            if name in metadata:
-                settings[name] = int(metadata[name])
+        if "ngroups" in metadata:
+            settings["ngroups"] = int(metadata["ngroups"])
         if "dt_limit" in metadata:
             settings["dt_limit"] = tuple(float(text) for text in metadata["dt_limit"].strip("()[]").split(","))
         if "norm_before_gate" in metadata:
             settings["norm_before_gate"] = metadata["norm_before_gate"].strip().lower() in ("true", "1")
-        if "gated_norm_eps" in metadata:
-            settings["gated_norm_eps"] = float(metadata["gated_norm_eps"])
+        for name in ("mixer_norm_eps", "A_floor", "rope_fraction"):
+            if name in metadata:
+                settings[name] = float(metadata[name])
     except ValueError as error:
         raise Problem(f"metadata: {error}") from None
     check_dt_limit(settings.get("dt_limit"), "metadata: dt_limit")
@@ -36,6 +43,11 @@ def check_dt_limit(limit, where):
 def is_mamba2(group):
     """Returns whether a group of tensors is a block of Mamba-2: its A_log has one axis, [heads]."""
     return "A_log" in group.tensors and len(group.tensors["A_log"].shape) == 1 and "in_proj.weight" in group.tensors
+
+
+def is_mamba3(group):
+    """Returns whether a group of tensors is a block of Mamba-3."""
+    return {"in_proj.weight", "B_bias", "C_bias"} <= group.tensors.keys()
 
 
 def divide(what, number, by_what, by):
@@ -59,8 +71,7 @@ def check_names(group, kind, needed, optional):
 def mamba2_dims(group, settings):
     """Returns the dims of a Mamba2Block. The loader compares every shape with the dims later."""
     check_names(
-        group, "Mamba2Block", ["in_proj.weight", "conv1d.weight", "dt_bias", "A_log", "D", "out_proj.weight"],
-        ["in_proj.bias", "conv1d.bias", "norm.weight", "out_proj.bias"],
+        group, "Mamba2Block", MAMBA2_NAMES, ["in_proj.bias", "conv1d.bias", "norm.weight", "out_proj.bias"]
     )  # fmt: skip
     settings = {**MAMBA2_DEFAULTS, **{name: value for name, value in settings.items() if value is not None}}
     (heads,) = group.shape("A_log", "heads")
@@ -69,7 +80,10 @@ def mamba2_dims(group, settings):
     (of_skip,) = group.shape("D", "heads or d_inner")
     of_groups = (channels - d_inner) // 2
     if channels <= d_inner or (channels - d_inner) % 2:
-        raise Problem(f"{group.name('conv1d.weight')}: found {channels} channels, wanted d_inner + 2 ngroups d_state, with d_inner {d_inner}")
+        raise Problem(
+            f"{group.name('conv1d.weight')}: found {channels} channels, wanted d_inner + 2 ngroups d_state, "
+            f"where d_inner is {d_inner}"
+        )
     ngroups = settings["ngroups"] or 1
     dims = {
         "d_model": d_model,
@@ -85,7 +99,48 @@ def mamba2_dims(group, settings):
         "rmsnorm": "norm.weight" in group.tensors,
         "norm_before_gate": settings["norm_before_gate"],
         "dt_limit": tuple(settings["dt_limit"]),
-        "gated_norm_eps": settings["gated_norm_eps"],
+        "mixer_norm_eps": settings["mixer_norm_eps"],
     }
     divide("the number of heads", heads, "ngroups", ngroups)
     return dims
+
+
+def mamba3_dims(group, settings):
+    """Returns the dims of a Mamba3Block. The loader compares every shape with the dims later."""
+    is_mimo = "mimo_x" in group.tensors
+    check_names(
+        group, "Mamba3Block", MAMBA3_NAMES + MIMO_NAMES * is_mimo, ["in_proj.bias", "norm.weight", "out_proj.bias"]
+    )  # fmt: skip
+    settings = {**MAMBA3_DEFAULTS, **{name: value for name, value in settings.items() if value is not None}}
+    heads, rank, d_state = group.shape("B_bias", "heads", "mimo_rank", "d_state")
+    d_model, d_inner = group.shape("out_proj.weight", "d_model", "d_inner")
+    rows, _ = group.shape("in_proj.weight", "rows of z, x, B, C, dt, A, trap and angle", "d_model")
+    if rank > 1 and not is_mimo:
+        raise Problem(f"{group.name('B_bias')}: found mimo_rank {rank}, but there is no {group.name('mimo_x')}")
+    if rank == 1 and is_mimo:
+        raise Problem(f"{group.name('mimo_x')}: found mimo_rank 1, wanted at least 2 for a block with mimo_x")
+    ngroups = settings["ngroups"] or 1
+    angles = rows - 2 * d_inner - 2 * ngroups * d_state * rank - 3 * heads
+    if not 1 <= angles <= d_state // 2:
+        raise Problem(
+            f"{group.name('in_proj.weight')}: found {rows} rows, so {angles} are left for the angles with ngroups {ngroups}: "
+            f"wanted 1 to {d_state // 2}; is ngroups right?"
+        )
+    rope_fraction = settings.get("rope_fraction", 2 * angles / d_state)
+    if int(d_state * rope_fraction + 1e-4) // 2 != angles:
+        raise Problem(f"{group.name('in_proj.weight')}: found {angles} angles, but rope_fraction is {rope_fraction}")
+    divide("the number of heads", heads, "ngroups", ngroups)
+    return {
+        "d_model": d_model,
+        "d_state": d_state,
+        "d_inner": d_inner,
+        "headdim": divide("d_inner", d_inner, "the number of heads", heads),
+        "ngroups": ngroups,
+        "mimo_rank": rank,
+        "rope_fraction": rope_fraction,
+        "in_bias": "in_proj.bias" in group.tensors,
+        "out_bias": "out_proj.bias" in group.tensors,
+        "is_outproj_norm": "norm.weight" in group.tensors,
+        "A_floor": settings["A_floor"],
+        "mixer_norm_eps": settings["mixer_norm_eps"],
+    }

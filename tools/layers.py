@@ -4,7 +4,7 @@ type."""
 import math
 import re
 
-from heads import is_mamba2, mamba2_dims
+from heads import is_mamba2, is_mamba3, mamba2_dims, mamba3_dims
 from safetensors_file import Problem, Tensor
 
 STATELESS = (
@@ -25,7 +25,7 @@ POOLS = {"mean": "MeanPool", "last": "LastPool", "max": "MaxPool"}
 NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm"}
 # The norms that a ResidualBlock and a language model may have: krait::NormKind.
 NORM_KINDS = {"RmsNorm": "krait::NormKind::rms", "LayerNorm": "krait::NormKind::layer"}
-BLOCKS = ("MambaBlock", "Mamba2Block")  # the mixers that a ResidualBlock may have
+BLOCKS = ("MambaBlock", "Mamba2Block", "Mamba3Block")  # the mixers that a ResidualBlock may have
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
@@ -34,6 +34,7 @@ KINDS = {
     "StridedConv1d": "StridedConv1dDims",
     "MambaBlock": "BlockDims",
     "Mamba2Block": "Mamba2BlockDims",
+    "Mamba3Block": "Mamba3BlockDims",
     "ResidualBlock": "BlockDims",
     "Mamba": "ModelDims",
     "SelectiveStateSpace": "SsmDims",
@@ -69,7 +70,22 @@ MAMBA2_FIELDS = [
     "rmsnorm",
     "norm_before_gate",
     "dt_limit",
-    "gated_norm_eps",
+    "mixer_norm_eps",
+    "norm",
+]
+MAMBA3_FIELDS = [
+    "d_state",
+    "d_inner",
+    "headdim",
+    "ngroups",
+    "mimo_rank",
+    "rope_fraction",
+    "in_bias",
+    "out_bias",
+    "norm_bias",
+    "is_outproj_norm",
+    "A_floor",
+    "mixer_norm_eps",
     "norm",
 ]
 FIELDS = {
@@ -80,6 +96,8 @@ FIELDS = {
     "SsmDims": ["d_inner", "d_model", "d_state", "dt_rank", "x_bias", "dt_bias", "out_bias", "dt_b_c_eps"],
     "BlockDims": ["d_model", *BLOCK_FIELDS, "norm_eps"],
     "ModelDims": ["vocab_size", "d_model", "n_layers", *BLOCK_FIELDS, "tied", "norm_eps"],
+    "Mamba3BlockDims": ["d_model", *MAMBA3_FIELDS, "norm_eps"],
+    "Mamba3Dims": ["vocab_size", "d_model", "n_layers", *MAMBA3_FIELDS, "tied", "norm_eps"],
     "Mamba2BlockDims": ["d_model", *MAMBA2_FIELDS, "norm_eps"],
     "Mamba2Dims": ["vocab_size", "d_model", "n_layers", *MAMBA2_FIELDS, "tied", "norm_eps"],
 }
@@ -177,8 +195,10 @@ class Layer:
 
 def kind_of(component, dims):
     """Returns the C++ type of the dims. That of a ResidualBlock and of a language model is the type of their Mamba block's."""
-    return KINDS[component].replace("BlockDims", "Mamba2BlockDims").replace("ModelDims", "Mamba2Dims") if (
-        "headdim" in dims and component in ("ResidualBlock", "Mamba")) else KINDS[component]
+    generation = "Mamba3" if "mimo_rank" in dims else "Mamba2" if "headdim" in dims else None
+    if generation is None or component not in ("ResidualBlock", "Mamba"):
+        return KINDS[component]
+    return f"{generation}{'BlockDims' if component == 'ResidualBlock' else 'Dims'}"
 
 
 def dim_text(value):
@@ -234,11 +254,13 @@ def mamba_dims(group, component):
 
 
 def mamba_layer(group, settings=None):
-    """Returns a MambaBlock, a Mamba2Block, or a selective state space without the projections of a block. `settings` are the
+    """Returns a MambaBlock, a Mamba2Block, a Mamba3Block, or a selective state space without the projections of a block. `settings` are the
     dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and those of heads.py."""
     settings = settings or {}
     if is_mamba2(group):
         return Layer(group.path, "Mamba2Block", mamba2_dims(group, settings), group.tensors)
+    if is_mamba3(group):
+        return Layer(group.path, "Mamba3Block", mamba3_dims(group, settings), group.tensors)
     first = group.first()
     component = (
         "MambaBlock" if "in_proj" in first else "SelectiveStateSpace" if "out_proj" in first else "SelectiveStateSpaceModel"

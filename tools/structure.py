@@ -14,7 +14,7 @@ from order_text import parse
 from proposals import proposals
 from safetensors_file import Problem
 
-COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "Mamba2Block", "ResidualBlock", "Mamba"]
+COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "Mamba2Block", "Mamba3Block", "ResidualBlock", "Mamba"]
 MOST_COMMANDS = 8  # that a question lists
 
 

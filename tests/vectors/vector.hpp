@@ -13,6 +13,7 @@
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <numbers>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,21 +50,47 @@ inline double relative_error(std::span<const float> found, std::span<const doubl
   return error == 0 ? 0 : error / largest;
 }
 
-// Appends the state h of every layer's recurrence, row by row: [d_inner, d_state] or [heads, headdim, d_state]. A stack has none.
-template <class S>
-void collect_h(const S& state, std::vector<float>& h) {
-  if constexpr (requires { state.layers; }) {
-    for (const auto& layer : state.layers) collect_h(layer, h);
-  } else if constexpr (requires { state.ssm_state; }) {
-    collect_h(state.ssm_state, h);
-  } else if constexpr (requires { state.h.extents; }) {
-    for (std::size_t head = 0; head < state.h.extents[0]; ++head)
-      for (std::size_t channel = 0; channel < state.h.extents[1]; ++channel)
-        for (std::size_t n = 0; n < state.h.extents[2]; ++n) h.push_back(state.h.get(head, channel, n));
-  } else if constexpr (requires { state.h; }) {
-    for (std::size_t channel = 0; channel < state.h.rows; ++channel)
-      for (std::size_t n = 0; n < state.h.cols; ++n) h.push_back(state.h.get(channel, n));
+// The parts of a model's state, each as the reference vector's tensor of the same name contains it, layer after layer: h
+// [d_inner, d_state] or [heads, headdim, d_state] and, in Mamba-3, the angles in radians, k and x. A stack has none.
+struct FinalState {
+  std::array<std::vector<float>, 4> parts;
+  static constexpr std::array<std::string_view, 4> names{"final_state", "final_angle", "final_k", "final_x"};
+  static constexpr std::array<const char*, 4> titles{"state", "angle", "k", "x"};
+
+  template <class S>
+  void collect(const S& state) {
+    auto& [h, angle, k, x] = parts;
+    if constexpr (requires { state.layers; }) {
+      for (const auto& layer : state.layers) collect(layer);
+    } else if constexpr (requires { state.ssm_state; }) {
+      collect(state.ssm_state);
+    } else if constexpr (requires { state.h.extents; }) {
+      for (std::size_t head = 0; head < state.h.extents[0]; ++head)
+        for (std::size_t channel = 0; channel < state.h.extents[1]; ++channel)
+          for (std::size_t n = 0; n < state.h.extents[2]; ++n) h.push_back(state.h.get(head, channel, n));
+      if constexpr (requires { state.turns; }) {
+        for (std::size_t i = 0; i < state.h.extents[0] * state.angles; ++i)
+          angle.push_back(static_cast<float>(state.turns[i] * (2 * std::numbers::pi / 4294967296.0)));
+        append(state.k, k);
+        append(state.x, x);
+      }
+    } else if constexpr (requires { state.h; }) {
+      append(state.h, h);
+    }
   }
+  template <class T>
+  static void append(const T& tensor, std::vector<float>& to) {
+    for (std::size_t row = 0; row < tensor.rows; ++row)
+      for (std::size_t col = 0; col < tensor.cols; ++col) to.push_back(tensor.get(row, col));
+  }
+};
+
+// Returns the largest difference between angles in radians, modulo 2 pi.
+inline double angle_error(std::span<const float> found, std::span<const double> wanted) {
+  double error = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    error = std::max(error, std::fabs(std::remainder(found[i] - wanted[i], 2 * std::numbers::pi)));
+  return error;
 }
 
 inline int fail(std::string_view message) {
@@ -89,21 +116,30 @@ int run_vector(const Arguments& arguments) {
   stream.read(reinterpret_cast<char*>(wanted.data()), static_cast<std::streamsize>(wanted.size() * sizeof(double)));
   if (!stream) return fail("the file of input and expected numbers is too short");
 
-  std::vector<float> h;
-  collect_h(krait::State<Model>{}, h);
-  std::vector<double> wanted_h(h.size());
-  stream.read(reinterpret_cast<char*>(wanted_h.data()), static_cast<std::streamsize>(wanted_h.size() * sizeof(double)));
-  const bool has_final_state = bool(stream) && !h.empty();
+  FinalState fresh;
+  fresh.collect(krait::State<Model>{});
+  std::array<std::vector<double>, 4> wanted_parts;  // empty for tensors that the file does not have
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (std::ranges::count(arguments.ignore, FinalState::names[i]) == 0) continue;
+    wanted_parts[i].resize(fresh.parts[i].size());
+    stream.read(reinterpret_cast<char*>(wanted_parts[i].data()),
+                static_cast<std::streamsize>(wanted_parts[i].size() * sizeof(double)));
+    if (!stream) return fail("the file of input and expected numbers is too short");
+  }
 
   std::printf("target %s\n", krait::target_name());
   const auto print = [&](const char* verb, const auto& output, const krait::State<Model>* state) {
     constexpr std::size_t count = sizeof(output) / sizeof(float);
     const float* const found = reinterpret_cast<const float*>(&output);
     std::printf("%s %.3g\n", verb, relative_error({found, count}, std::span(wanted).last(count)));
-    if (!state || !has_final_state) return;
-    h.clear();
-    collect_h(*state, h);
-    std::printf("%s_state %.3g\n", verb, relative_error(h, wanted_h));
+    if (!state) return;
+    FinalState final;
+    final.collect(*state);
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (wanted_parts[i].empty()) continue;
+      const auto error = FinalState::names[i] == "final_angle" ? angle_error : relative_error;
+      std::printf("%s_%s %.3g\n", verb, FinalState::titles[i], error(final.parts[i], wanted_parts[i]));
+    }
   };
   {
     const std::unique_ptr<const Output> output(new const Output(krait::forward(*model, *input)));

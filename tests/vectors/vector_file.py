@@ -6,11 +6,16 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../tools"))
-from heads import is_mamba2, mamba2_dims, settings_of_metadata  # noqa: E402
-from layers import NORMS, Group  # noqa: E402
+from heads import is_mamba2, is_mamba3, settings_of_metadata  # noqa: E402
+from layers import NORMS, Group, mamba_layer  # noqa: E402
 from safetensors_file import Problem, read  # noqa: E402
 from checkpoint import Checkpoint  # noqa: E402
 from structure import COMPONENTS, Model, flag  # noqa: E402
+
+
+# The members of blocks of all kinds.
+BLOCK_MEMBERS = {"in_proj", "conv1d", "x_proj", "dt_proj", "dt_bias", "A_log", "D", "B_bias", "C_bias", "B_norm", "C_norm", "mimo_x",
+                 "mimo_z", "mimo_o", "norm", "out_proj"}
 
 
 class File(Group):
@@ -33,16 +38,16 @@ class File(Group):
 def component_of(file):
     """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
     if "component" in file.metadata:
-        if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Stack"):
-            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, Stack")
+        if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Mamba3", "Stack"):
+            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, Mamba3, Stack")
         # A language model is krait::Mamba of the dims of its blocks' kind.
-        return {"Mamba2": "Mamba"}.get(file.metadata["component"], file.metadata["component"])
+        return {"Mamba2": "Mamba", "Mamba3": "Mamba"}.get(file.metadata["component"], file.metadata["component"])
     if any(name.startswith("backbone.") for name in file.tensors):
         return "Mamba"
     if "mixer.in_proj.weight" in file.tensors:
         return "ResidualBlock"
     if "in_proj.weight" in file.tensors:
-        return "Mamba2Block" if is_mamba2(file) else "MambaBlock"
+        return "Mamba2Block" if is_mamba2(file) else "Mamba3Block" if is_mamba3(file) else "MambaBlock"
     return "SelectiveStateSpace" if "out_proj.weight" in file.tensors else "SelectiveStateSpaceModel"
 
 
@@ -67,11 +72,11 @@ def dims_of(file, component, prefix=""):
         if layers - set(map(str, range(len(layers)))):
             raise Problem(f"found layers {', '.join(sorted(layers))}, wanted them numbered from 0 on")
     blocks = file if mixer == "" else file.sub(mixer[:-1])
-    if is_mamba2(blocks):
-        if component == "Mamba2Block":  # alone, without the tensors of the input and the outputs
-            names = ("in_proj", "conv1d", "dt_bias", "A_log", "D", "norm", "out_proj")
-            blocks = Group("", {name: tensor for name, tensor in file.tensors.items() if name.split(".")[0] in names})
-        return {**dims, **mamba2_dims(blocks, settings_of_metadata(file.metadata)), **dims_around(file, component, block)}
+    if is_mamba2(blocks) or is_mamba3(blocks):
+        if block is None:  # a block alone, beside the input and the outputs
+            blocks = Group("", {name: tensor for name, tensor in file.tensors.items() if name.split(".")[0] in BLOCK_MEMBERS})
+        mixer_dims = mamba_layer(blocks, settings_of_metadata(file.metadata)).dims
+        return {**dims, **mixer_dims, **dims_around(file, component, block)}
     dims["d_inner"], dims["d_state"] = file.shape(mixer + "A_log", "d_inner", "d_state")
     _, dims["dt_rank"] = file.shape(mixer + "dt_proj.weight", "d_inner", "dt_rank")
     if dims["dt_rank"] > dims["d_inner"]:

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "krait/core/mamba2_dims.hpp"
+#include "krait/core/mamba3_dims.hpp"
 
 namespace krait::check {
 
@@ -38,9 +39,9 @@ template <class Dims>
 consteval Dims repaired(Dims dims) {
   const auto mend = [](std::size_t& size) { size = size == 0 ? 1 : size; };
   mend(dims.d_state);
-  if constexpr (requires { dims.d_conv; }) {
+  if constexpr (requires { dims.d_conv; }) mend(dims.d_conv);
+  if constexpr (requires { dims.expand; }) {
     mend(dims.d_model);
-    mend(dims.d_conv);
     if (dims.d_inner == 0) dims.d_inner = 2 * dims.d_model;
     dims.expand = 0;
   }
@@ -58,6 +59,11 @@ consteval Dims repaired(Dims dims) {
     mend(dims.ngroups);
     if (dims.d_inner % dims.headdim != 0) dims.headdim = 1;
     if (dims.d_inner / dims.headdim % dims.ngroups != 0) dims.ngroups = 1;
+  }
+  if constexpr (requires { dims.mimo_rank; }) {
+    mend(dims.mimo_rank);
+    if (dims.d_state < 2) dims.d_state = 2;
+    if (angles_of(dims) == 0 || dims.rope_fraction > 1.0f) dims.rope_fraction = 1;
   }
   if constexpr (requires { dims.dt_limit; })
     if (!(0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1])) dims.dt_limit = Dims{}.dt_limit;
@@ -78,6 +84,12 @@ consteval void check_heads() {
   } else if constexpr (dims.d_inner / dims.headdim % dims.ngroups != 0) {
     static_assert(got<dims.d_inner / dims.headdim>::template multiple_of<dims.ngroups>,
                   "krait: the number of heads, d_inner / headdim, must be a multiple of ngroups");
+  } else if constexpr (requires { requires dims.mimo_rank == 0; }) {
+    static_assert(got<dims.mimo_rank>::template at_least<1>, "krait: mimo_rank must be at least 1");
+  } else if constexpr (requires { dims.rope_fraction; }) {
+    static_assert(got<angles_of(dims)>::template at_least<1>,
+                  "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
+    static_assert(got<angles_of(dims)>::template at_most<dims.d_state / 2>, "krait: rope_fraction must not exceed 1");
   } else if constexpr (requires { dims.dt_limit; }) {
     constexpr bool ascending = 0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1];
     static_assert(ascending, "krait: dt_limit must be {least, most} with 0 <= least <= most");

@@ -26,7 +26,7 @@ namespace krait {
   bool rmsnorm = true;        /* there is a norm before out_proj, over the channels of each group */                  \
   bool norm_before_gate = false; /* that norm is applied before the gate, not after it */                             \
   std::array<Real, 2> dt_limit{0, std::numeric_limits<float>::infinity()}; /* limits of delta */                      \
-  Real gated_norm_eps = 1e-5; /* eps of the norm before out_proj */                                                   \
+  Real mixer_norm_eps = 1e-5; /* eps of the norm before out_proj */                                                   \
   NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
 
 // Mamba2BlockDims are the dims of Mamba2Block and of ResidualBlock, which consists of a norm and a Mamba2Block.
@@ -64,7 +64,7 @@ constexpr Mamba2BlockDims block_dims(const Mamba2Dims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .headdim = m.headdim, .ngroups = m.ngroups, .in_bias = m.in_bias, .conv_bias = m.conv_bias,
           .out_bias = m.out_bias, .norm_bias = m.norm_bias, .D_has_hdim = m.D_has_hdim, .rmsnorm = m.rmsnorm,
-          .norm_before_gate = m.norm_before_gate, .dt_limit = m.dt_limit, .gated_norm_eps = m.gated_norm_eps,
+          .norm_before_gate = m.norm_before_gate, .dt_limit = m.dt_limit, .mixer_norm_eps = m.mixer_norm_eps,
           .norm = m.norm, .norm_eps = m.norm_eps, .storage = m.storage};
 }
 

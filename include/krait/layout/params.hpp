@@ -75,6 +75,20 @@ struct DecayRates : Strips<d_inner, d_state> {
   KRAIT_INLINE float get(std::size_t row, std::size_t col) const { return recovered(Strips<d_inner, d_state>::get(row, col)); }
 };
 
+// HeadMatrix is a parameter [heads, rank, width] with a vector of `width` floats for each head and rank. Each vector is padded
+// to a multiple of 16 floats.
+template <std::size_t heads, std::size_t rank, std::size_t width>
+struct HeadMatrix : Panels<plain(heads * rank * padded(width)), 1, strip_width> {
+  using Base = Panels<plain(heads * rank * padded(width)), 1, strip_width>;
+  static constexpr std::array shape{heads, rank, width};
+  static constexpr std::size_t rows = heads * rank;
+  static constexpr std::size_t cols = width;
+  KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col) const { return Base::get(row * padded(width) + col); }
+  KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) {
+    Base::set(row * padded(width) + col, 0, value);
+  }
+};
+
 // HeadDecayRates is the parameter A_log [heads] of Mamba-2, which has one decay rate for each head. It is stored as DecayRates.
 template <std::size_t heads>
 struct HeadDecayRates : DecayRates<heads, 1> {

@@ -53,7 +53,7 @@ struct ModelFacts {
 }  // namespace detail
 
 // Mamba is a language model: an embedding, n_layers ResidualBlocks, a final norm and an output head. The type of the dims selects
-// the mixer of the blocks: ModelDims for Mamba-1, Mamba2Dims for Mamba-2. It maps token ids [L] to logits [L, vocab_size]. Its members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because
+// the kind of the blocks: ModelDims, Mamba2Dims or Mamba3Dims. It maps token ids [L] to logits [L, vocab_size]. Its members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because
 // it uses the weight of the embedding. tests/data/reference has the same computation in numpy (function mamba).
 template <auto dims>
 struct Mamba : detail::ModelFacts<dims> {
@@ -82,9 +82,11 @@ struct Mamba<dims> : Mamba<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());
 };
 
-// Mamba2 is the language model with the blocks of Mamba-2.
+// Mamba2 and Mamba3 are the language models with the blocks of Mamba-2 and Mamba-3.
 template <Mamba2Dims dims>
 using Mamba2 = Mamba<dims>;
+template <Mamba3Dims dims>
+using Mamba3 = Mamba<dims>;
 
 // A language model: krait::Mamba of any dims.
 template <class T>

@@ -6,21 +6,13 @@
 #include "krait/core/finite.hpp"
 #include "krait/core/text.hpp"
 #include "krait/nn/conv1d.hpp"
+#include "krait/nn/head_states.hpp"
 #include "krait/nn/linear.hpp"
 #include "krait/nn/norm.hpp"
 
 namespace krait {
 
 namespace detail {
-
-// The states h [heads, headdim, d_state] of a recurrence with heads. The channels of each head are padded to a multiple of 16.
-template <std::size_t heads, std::size_t headdim, std::size_t d_state>
-struct HeadStates : Strips<heads * padded(headdim), d_state> {
-  static constexpr std::array<std::size_t, 3> extents{heads, headdim, d_state};
-  KRAIT_INLINE constexpr float get(std::size_t head, std::size_t channel, std::size_t n) const {
-    return Strips<heads * padded(headdim), d_state>::get(head * padded(headdim) + channel, n);
-  }
-};
 
 template <Mamba2BlockDims dims>
 struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
@@ -35,7 +27,7 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
                                    .storage = dims.storage}, in_order>;
   using Conv = Conv1d<Conv1dDims{.channels = conv_channels, .d_conv = dims.d_conv, .bias = dims.conv_bias}>;
   using SkipWeight = Vector<plain(dims.D_has_hdim ? dims.d_inner : heads)>;
-  using GatedNorm = RmsNorm<NormDims{.d_model = dims.d_inner, .eps = dims.gated_norm_eps}>;
+  using GatedNorm = RmsNorm<NormDims{.d_model = dims.d_inner, .eps = dims.mixer_norm_eps}>;
   using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias,
                                     .storage = dims.storage}>;
   static constexpr std::size_t multiply_adds = InProj::multiply_adds + Conv::multiply_adds +
@@ -46,7 +38,7 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
     ((text += dims.headdim) += " ngroups ") += dims.ngroups;
     if (dims.rmsnorm && dims.norm_before_gate) text += " norm_before_gate";
     // The limits and eps are printed as the bits of a float32, in decimal.
-    if (dims.rmsnorm) (text += " gated_norm_eps ") += dims.gated_norm_eps.bits;
+    if (dims.rmsnorm) (text += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     (((text += " dt_limit ") += dims.dt_limit[0].bits) += " ") += dims.dt_limit[1].bits;
     return text;
   }();

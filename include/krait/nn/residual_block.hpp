@@ -2,14 +2,15 @@
 #define KRAIT_NN_RESIDUAL_BLOCK_HPP
 
 #include "krait/nn/mamba2_block.hpp"
+#include "krait/nn/mamba3_block.hpp"
 #include "krait/nn/mamba_block.hpp"
 #include "krait/nn/norm.hpp"
 
 namespace krait {
 
 // ResidualBlock is a Mamba block with a norm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
-// The type of the dims selects the mixer: MambaBlock for BlockDims, Mamba2Block for Mamba2BlockDims. The norm is RMSNorm or
-// LayerNorm, as dims.norm selects.
+// The type of the dims selects the mixer: MambaBlock for BlockDims, Mamba2Block for Mamba2BlockDims, Mamba3Block for
+// Mamba3BlockDims. The norm is RMSNorm or LayerNorm, as dims.norm selects.
 template <auto dims>
 struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   using Mixer = typename detail::MixerOf<dims>::type;

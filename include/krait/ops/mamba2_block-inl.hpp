@@ -66,7 +66,7 @@ HWY_INLINE void run(const Mamba2Block<dims>& block, States& state,
     constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
     if constexpr (dims.rmsnorm)
       for (std::size_t c = 0; c < dims.d_inner; c += of_group)
-        rms_norm_row(xBC[t] + c, block.norm.weight.data() + c, nullptr, dims.gated_norm_eps, xBC[t] + c, of_group);
+        rms_norm_row(xBC[t] + c, block.norm.weight.data() + c, nullptr, dims.mixer_norm_eps, xBC[t] + c, of_group);
   };
   if constexpr (dims.norm_before_gate)
     for (std::size_t t = 0; t < n; ++t) norm(t);

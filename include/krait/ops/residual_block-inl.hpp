@@ -8,6 +8,7 @@
 
 #include "krait/nn/residual_block.hpp"
 #include "krait/ops/mamba2_block-inl.hpp"
+#include "krait/ops/mamba3_block-inl.hpp"
 #include "krait/ops/mamba_block-inl.hpp"
 #include "krait/ops/norm-inl.hpp"
 

@@ -1,0 +1,74 @@
+// Defines the dims of Mamba3Block and of the language model Mamba3 (arXiv 2603.15569).
+#ifndef KRAIT_CORE_MAMBA3_DIMS_HPP
+#define KRAIT_CORE_MAMBA3_DIMS_HPP
+
+#include "krait/core/dims.hpp"
+
+namespace krait {
+
+// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Names and defaults are those of
+// mamba-ssm.
+#define KRAIT_MAMBA3_DIMS                                                                                             \
+  std::size_t d_state = 128;  /* states of each channel */                                                            \
+  std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
+  std::size_t d_inner = 0;    /* 0 resolves to expand * d_model */                                                    \
+  std::size_t headdim = 64;   /* channels of a head; divides d_inner */                                               \
+  std::size_t ngroups = 1;    /* groups of heads that share B and C; divides the number of heads */                   \
+  std::size_t mimo_rank = 1;  /* inputs and outputs of a channel; with 1 (SISO) there are no mimo_x, mimo_z, mimo_o */ \
+  Real rope_fraction = 0.5;   /* the part of the states that is rotated */                                            \
+  bool in_bias = false;       /* biases of in_proj, out_proj and of the norms around the blocks */                    \
+  bool out_bias = false;                                                                                              \
+  bool norm_bias = false;                                                                                             \
+  bool is_outproj_norm = false; /* there is a norm before the gate, over the channels of each head */                 \
+  Real A_floor = 1e-4;        /* the smallest -A */                                                                   \
+  Real mixer_norm_eps = 1e-5; /* eps of the norms within the block */                                                 \
+  NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
+
+// Mamba3BlockDims are the dims of Mamba3Block and of ResidualBlock, which consists of a norm and a Mamba3Block.
+struct Mamba3BlockDims {
+  std::size_t d_model = 0;
+  KRAIT_MAMBA3_DIMS
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Storage storage = Storage::f32;
+  KRAIT_INLINE bool operator==(const Mamba3BlockDims&) const = default;
+};
+
+// Mamba3Dims are the dims of Mamba3: an embedding, n_layers ResidualBlocks, a norm and an output head.
+struct Mamba3Dims {
+  std::size_t vocab_size = 0;
+  std::size_t d_model = 0;
+  std::size_t n_layers = 4;
+  KRAIT_MAMBA3_DIMS
+  bool tied = true;           // the output head uses the weight of the embedding
+  Real norm_eps = 1e-5;       // eps of every norm around the blocks and of the last norm
+  Storage storage = Storage::f32;
+  KRAIT_INLINE bool operator==(const Mamba3Dims&) const = default;
+};
+#undef KRAIT_MAMBA3_DIMS
+
+}  // namespace krait
+
+namespace krait::inline KRAIT_BUILD {
+
+template <std::same_as<Mamba3Dims> Dims>
+constexpr Mamba3Dims resolve(Dims dims) { return resolve_inner(dims); }
+template <std::same_as<Mamba3BlockDims> Dims>
+constexpr Mamba3BlockDims resolve(Dims dims) { return resolve_inner(dims); }
+
+constexpr Mamba3BlockDims block_dims(const Mamba3Dims& m) {
+  return {.d_model = m.d_model, .d_state = m.d_state, .expand = m.expand, .d_inner = m.d_inner, .headdim = m.headdim,
+          .ngroups = m.ngroups, .mimo_rank = m.mimo_rank, .rope_fraction = m.rope_fraction, .in_bias = m.in_bias,
+          .out_bias = m.out_bias, .norm_bias = m.norm_bias, .is_outproj_norm = m.is_outproj_norm, .A_floor = m.A_floor,
+          .mixer_norm_eps = m.mixer_norm_eps, .norm = m.norm, .norm_eps = m.norm_eps, .storage = m.storage};
+}
+
+// Returns the number of angles of a head: half of d_state * rope_fraction, rounded down. The small summand compensates for the
+// rounding of rope_fraction to float32.
+constexpr std::size_t angles_of(const auto& dims) {
+  const double rotated = static_cast<double>(dims.d_state) * double{dims.rope_fraction} + 1e-4;
+  return static_cast<std::size_t>(rotated) / 2;
+}
+
+}  // namespace krait::inline KRAIT_BUILD
+
+#endif

@@ -1,0 +1,275 @@
+// Computes the recurrence of Mamba-3 over tokens (arXiv 2603.15569): the factors of its heads, the rotation of B and C, the
+// update of the state, the norm and the gate.
+#if defined(KRAIT_KERNELS_ROTARY_SCAN_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_KERNELS_ROTARY_SCAN_INL_HPP
+#undef KRAIT_KERNELS_ROTARY_SCAN_INL_HPP
+#else
+#define KRAIT_KERNELS_ROTARY_SCAN_INL_HPP
+#endif
+
+#include <cstdint>
+
+#include "krait/kernels/activation-inl.hpp"
+#include "krait/kernels/head_scan-inl.hpp"
+#include "krait/kernels/norm-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+using IntTag = hn::RebindToSigned<Tag>;
+using IntV = hn::Vec<IntTag>;
+
+// Returns t turns, for |t| < 2^21, as an integer multiple of 2^-32 turns modulo 1, rounded to nearest. NaN counts as 0.
+HWY_INLINE IntV whole_turns(V t) {
+  const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // in [-1/2, 1/2]
+  const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
+  // The conversion to integers truncates. The limit is the largest float below 2^31.
+  const V nearest = add(units, hn::CopySign(constant<V>(0.5f), units));
+  return hn::ConvertTo(IntTag{}, hn::Min(nearest, constant<V>(2147483520.0f)));
+}
+
+// Computes the sine and cosine of an angle in units of 2^-32 turns. With the nearest quarter of a turn removed, |x| <= 1/8 turn
+// remains, and sin(2 pi x) is x times a minimax polynomial of degree 3 in x^2 with a relative error of 3.3e-9, cos(2 pi x) a
+// minimax polynomial of degree 4 in x^2 with an error of 6.4e-11; the constants contain the coefficients, highest power first.
+inline constexpr float sine_c[4] = {-75.39356231689453f, 81.59235382080078f, -41.3416633605957f, 6.2831854820251465f};
+inline constexpr float cosine_c[5] = {59.229244232177734f, -85.4432373046875f, 64.93932342529297f, -19.739208221435547f, 1.0f};
+HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
+  const IntTag int_tag;
+  const hn::RebindToUnsigned<Tag> word_tag;
+  const auto words = hn::BitCast(word_tag, turns);
+  const auto quarter = hn::ShiftRight<30>(hn::Add(words, hn::Set(word_tag, 1u << 29)));
+  const V x = mul(hn::ConvertTo(Tag{}, hn::BitCast(int_tag, hn::Sub(words, hn::ShiftLeft<30>(quarter)))), constant<V>(0x1p-32f));
+  const V square = mul(x, x);
+  V s = constant<V>(sine_c[0]), c = constant<V>(cosine_c[0]);
+  KRAIT_UNROLL
+  for (std::size_t i = 1; i < 4; ++i) s = mul_add(s, square, constant<V>(sine_c[i]));
+  KRAIT_UNROLL
+  for (std::size_t i = 1; i < 5; ++i) c = mul_add(c, square, constant<V>(cosine_c[i]));
+  s = mul(s, x);
+  // After an odd number of quarters, sine and cosine exchange their roles. Their signs are those of the quarters.
+  const auto two = hn::Set(word_tag, 2u);
+  const auto one = hn::Set(word_tag, 1u);
+  const auto is_odd = hn::RebindMask(Tag{}, hn::Eq(hn::And(quarter, one), one));
+  const V minus_sine = hn::BitCast(Tag{}, hn::ShiftLeft<30>(hn::And(quarter, two)));
+  const V minus_cosine = hn::BitCast(Tag{}, hn::ShiftLeft<30>(hn::And(hn::Add(quarter, one), two)));
+  sine = hn::Xor(hn::IfThenElse(is_odd, c, s), minus_sine);
+  cosine = hn::Xor(hn::IfThenElse(is_odd, s, c), minus_cosine);
+}
+
+// Returns softplus(x), as `softplus` does, by polynomials of higher degrees: an angle is a sum of thousands of products with
+// delta, in which a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and log(1 + u) is
+// u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the coefficients,
+// highest power first.
+inline constexpr float delta_exp2_c[8] = {1.5196156709862407e-05f, 0.00015466756303794682f, 0.0013333935057744384f,
+                                          0.009618038311600685f,   0.055504102259874344f,   0.24022650718688965f,
+                                          0.6931471824645996f,     1.0f};
+inline constexpr float delta_log1p_c[11] = {0.0020729508250951767f, -0.013631496578454971f, 0.041981399059295654f,
+                                            -0.08307410776615143f,  0.12467125058174133f,   -0.1612933725118637f,
+                                            0.19897931814193726f,   -0.24988579750061035f,  0.33332690596580505f,
+                                            -0.49999988079071045f,  1.0f};
+HWY_INLINE V precise_softplus(V x) {
+  const V hi = constant<V>(log2e_hi);
+  const V minus_abs = clamp_below(constant<V>(-exp_limit), neg(abs(x)));
+  const V n_shifted = round_shifted(mul(minus_abs, hi));
+  const V minus_n = sub(constant<V>(whole_shift), n_shifted);
+  const V f = mul_add(minus_abs, constant<V>(log2e_lo), mul_add(minus_abs, hi, minus_n));
+  V power = constant<V>(delta_exp2_c[0]), p = constant<V>(delta_log1p_c[0]);
+  KRAIT_UNROLL
+  for (std::size_t i = 1; i < 8; ++i) power = mul_add(power, f, constant<V>(delta_exp2_c[i]));
+  const V u = times_power_of_two(power, n_shifted);
+  KRAIT_UNROLL
+  for (std::size_t i = 1; i < 11; ++i) p = mul_add(p, u, constant<V>(delta_log1p_c[i]));
+  return mul_add(p, u, clamp_below(constant<V>(0.0f), x));
+}
+
+// Replaces dt of one token by delta = softplus(dt + dt_bias), and computes the factors of the recurrence, with A =
+// -max(heavy_tail(a), A_floor):
+//   alpha = e^(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
+// All arrays but `a` and `trap`, which may be unaligned, are padded to a multiple of 16.
+struct HeadFactors {
+  float *alpha, *beta, *gamma;
+};
+HWY_INLINE void head_factors_row(float* dt, const float* a, const float* trap, const float* dt_bias, float A_floor,
+                                 const HeadFactors& out, std::size_t heads) {
+  const V one = constant<V>(1.0f);
+  for_each_vector(heads, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    const V delta = precise_softplus(add(load(dt + i), load_vector(dt_bias + i)));
+    const V rate = load(a + i);
+    // heavy_tail(a) = 1 + a for a >= 0, and 1 / (1 - a) below; the other of the two is 1 there.
+    const V zero = hn::Zero(Tag{});
+    const V above = add(one, clamp_below(zero, rate));
+    const V heavy_tail = div(above, add(one, clamp_below(zero, neg(rate))));
+    const V minus_A = clamp_below(constant<V>(A_floor), heavy_tail);
+    const V alpha = exp2_decay(neg(mul(delta, mul(minus_A, constant<V>(log2e_hi)))));
+    const V share = sigmoid(load(trap + i));
+    store(delta, dt + i);
+    store_vector(alpha, out.alpha + i);
+    store_vector(mul(mul(sub(one, share), delta), alpha), out.beta + i);
+    store_vector(mul(share, delta), out.gamma + i);
+  });
+}
+
+// The arguments of rotary_scan. Arrays [heads][rank][width] have each vector of `width` floats padded to a multiple of 16.
+struct RotaryScan {
+  const float* D;                                // weight of the skip connection, [heads]
+  const float *B_bias, *C_bias;                  // [heads][rank][d_state]
+  const float *mimo_x, *mimo_z, *mimo_o, *norm;  // [heads][rank][headdim], and [heads][headdim], unpadded; null if absent
+  float* h;                                      // state, [heads][headdim / 16, rounded up][d_state][16]
+  float *k, *last_x;                             // state, [heads][rank][d_state] and [heads][headdim], each vector padded
+  std::uint32_t* turns;                          // state, [heads][angles]
+  TokenSpan<const float> factors, delta, angle;  // for each token: alpha, beta and gamma, [3][heads, padded]; [heads]; [angles]
+  TokenSpan<const float> B, C, z;                // for each token: [rank][ngroups][d_state], normed; [heads][headdim]
+  TokenSpan<float> x;                            // for each token: [heads][headdim], overwritten by the gated y
+  std::size_t heads, headdim, ngroups, d_state, angles, tokens;
+  float eps;
+};
+
+// Advances the angles of one head by pi tanh(angle) delta, and computes their sines and cosines. tanh_angle is unaligned.
+HWY_INLINE void advance_angles(std::uint32_t* turns, const float* tanh_angle, float delta, float* sine, float* cosine,
+                               std::size_t angles) {
+  const hn::RebindToUnsigned<Tag> word_tag;
+  const V half_delta = constant<V>(0.5f * delta);
+  alignas(64) std::uint32_t words[lanes];
+  for_each_vector(angles, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+    const std::size_t count = std::min(lanes, angles - i);
+    std::memcpy(words, turns + i, count * sizeof(std::uint32_t));
+    const auto sum = hn::Add(hn::Load(word_tag, words),
+                             hn::BitCast(word_tag, whole_turns(mul(load(tanh_angle + i), half_delta))));
+    hn::Store(sum, word_tag, words);
+    std::memcpy(turns + i, words, count * sizeof(std::uint32_t));
+    V s, c;
+    sine_cosine(hn::BitCast(IntTag{}, sum), s, c);
+    store_vector(s, sine + i);
+    store_vector(c, cosine + i);
+  });
+}
+
+// Computes out = rotate(v + bias) for one head and rank: the pairs of states (2i, 2i + 1) if pairwise, otherwise (i, i + d_state
+// / 2), are turned by the angles i < angles. v may be unaligned; bias and out are padded to a multiple of 16.
+template <bool pairwise>
+HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine, const float* cosine, float* out,
+                           std::size_t d_state, std::size_t angles) {
+  for_each_vector(d_state, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+    store_vector(add(load(v + i), load_vector(bias + i)), out + i);
+  });
+  for (std::size_t i = 0; i < angles; ++i) {
+    const OneTag one;
+    float& first = out[pairwise ? 2 * i : i];
+    float& second = out[pairwise ? 2 * i + 1 : i + d_state / 2];
+    const auto a = hn::Set(one, first), b = hn::Set(one, second), s = hn::Set(one, sine[i]), c = hn::Set(one, cosine[i]);
+    first = hn::GetLane(mul_add(a, c, neg(mul(b, s))));
+    second = hn::GetLane(mul_add(b, c, mul(a, s)));
+  }
+}
+
+// Updates the state of m vectors of channels of one head for one token, and computes their outputs, for each n in ascending
+// order, and within it for each rank in ascending order:
+//   h[n] = alpha h[n] + (beta v'[0]) k'[0][n] + (beta v'[1]) k'[1][n] + ... + (gamma v[0]) k[0][n] + ...
+//   y[r] = D v[r] + q[r][0] h[0] + q[r][1] h[1] + ...                   each sum is one chain of multiply-adds
+template <std::size_t rank, std::size_t m>
+HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const float* factors, const float* x,
+                                 const float* last_x, const float* k, const float* last_k, const float* q, float* h, float* y,
+                                 std::size_t c) {
+  const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
+  const V alpha = constant<V>(factors[head]), beta = constant<V>(factors[padded(s.heads) + head]);
+  const V gamma = constant<V>(factors[2 * padded(s.heads) + head]), D = constant<V>(s.D[head]);
+  const auto new_x = load<m>(x + c), old_x = load<m>(last_x + c);
+  decltype(load<m>(x)) beta_v[rank], gamma_v[rank], sum[rank];
+  KRAIT_UNROLL
+  for (std::size_t r = 0; r < rank; ++r) {
+    auto v = new_x, old = old_x;
+    if constexpr (rank > 1) {
+      const auto of_rank = load<m>(s.mimo_x + (head * rank + r) * wide + c);
+      v = mul(v, of_rank), old = mul(old, of_rank);
+    }
+    beta_v[r] = mul(beta, old);
+    gamma_v[r] = mul(gamma, v);
+    sum[r] = mul(D, v);
+  }
+  const auto offset = [&s](std::size_t i) { return i * lanes / strip_width * strip_width * s.d_state + i * lanes % strip_width; };
+  for (std::size_t n = 0; n < s.d_state; ++n, h += strip_width) {
+    auto h_n = several<m>([&](std::size_t i) KRAIT_LAMBDA { return load_vector(h + offset(i)); });
+    h_n = mul(alpha, h_n);
+    KRAIT_UNROLL
+    for (std::size_t r = 0; r < rank; ++r) h_n = mul_add(beta_v[r], constant<V>(last_k[r * states + n]), h_n);
+    KRAIT_UNROLL
+    for (std::size_t r = 0; r < rank; ++r) h_n = mul_add(gamma_v[r], constant<V>(k[r * states + n]), h_n);
+    KRAIT_UNROLL
+    for (std::size_t i = 0; i < m; ++i) store_vector(nth(h_n, i), h + offset(i));
+    KRAIT_UNROLL
+    for (std::size_t r = 0; r < rank; ++r) sum[r] = mul_add(constant<V>(q[r * states + n]), h_n, sum[r]);
+  }
+  KRAIT_UNROLL
+  for (std::size_t r = 0; r < rank; ++r) store(sum[r], y + r * wide + c);
+}
+
+// Computes the output of one head for one token: the sum over r of y[r] SiLU(z mimo_z[r]) mimo_o[r], after the norm of each
+// y[r], if there is one. For a block without mimo_z and mimo_o, it is y SiLU(z).
+template <std::size_t rank>
+HWY_INLINE void gate_head(const RotaryScan& s, std::size_t head, const float* z, float* y, float* out) {
+  const std::size_t wide = padded(s.headdim);
+  if (s.norm != nullptr)
+    for (std::size_t r = 0; r < rank; ++r)
+      rms_norm_row(y + r * wide, s.norm + head * s.headdim, nullptr, s.eps, y + r * wide, s.headdim);
+  for_each_vector(s.headdim, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
+    const V gate = load(z + i);
+    if constexpr (rank == 1) {
+      store(mul(load_vector(y + i), silu(gate)), out + i);
+    } else {
+      V sum = zero_start();
+      KRAIT_UNROLL
+      for (std::size_t r = 0; r < rank; ++r) {
+        const std::size_t at = (head * rank + r) * wide + i;
+        const V gated = mul(load_vector(y + r * wide + i), silu(mul(gate, load_vector(s.mimo_z + at))));
+        sum = mul_add(gated, load_vector(s.mimo_o + at), sum);
+      }
+      store(sum, out + i);
+    }
+  });
+}
+
+// Computes the recurrence of Mamba-3 for a run of tokens and the heads `part`, updates their state, and replaces x by the gated
+// outputs. `scratch` is the working memory of the head `part.begin`; each head has its own if the heads are divided among
+// threads.
+template <std::size_t rank, class HeadScratch>
+HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
+  const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
+  constexpr std::size_t vectors = few_registers || lanes == strip_width ? 2 : 4;
+  for (std::size_t head = part.begin; head < part.end; ++head) {
+    float* last_x = s.last_x + head * wide;
+    float* last_k = s.k + head * rank * states;
+    for (std::size_t t = 0; t < s.tokens; ++t) {
+      float* x = s.x[t] + head * s.headdim;
+      copy_padded(x, scratch->x.data(), s.headdim);
+      advance_angles(s.turns + head * s.angles, s.angle[t], s.delta[t][head], scratch->sine.data(), scratch->cosine.data(),
+                     s.angles);
+      for (std::size_t r = 0; r < rank; ++r) {
+        const std::size_t of_group = (r * s.ngroups + head / (s.heads / s.ngroups)) * s.d_state;
+        const std::size_t of_head = (head * rank + r) * states;
+        const auto rotate = [&](const float* v, const float* bias, float* out) KRAIT_LAMBDA {
+          rotate_row<rank == 1>(v, bias, scratch->sine.data(), scratch->cosine.data(), out, s.d_state, s.angles);
+        };
+        rotate(s.B[t] + of_group, s.B_bias + of_head, scratch->k.data() + r * states);
+        rotate(s.C[t] + of_group, s.C_bias + of_head, scratch->q.data() + r * states);
+      }
+      const auto channels = [&](auto m, std::size_t c) KRAIT_LAMBDA {
+        rotary_scan_tile<rank, m>(s, head, s.factors[t], scratch->x.data(), last_x, scratch->k.data(), last_k,
+                                  scratch->q.data(),
+                                  s.h + (head * wide + c) / strip_width * strip_width * s.d_state + c % strip_width,
+                                  scratch->y.data(), c);
+      };
+      std::size_t c = 0;
+      for (; c + vectors * lanes <= wide; c += vectors * lanes) channels(std::integral_constant<std::size_t, vectors>{}, c);
+      if constexpr (vectors * lanes > strip_width)
+        for (; c < wide; c += strip_width) channels(std::integral_constant<std::size_t, 1>{}, c);
+      gate_head<rank>(s, head, s.z[t] + head * s.headdim, scratch->y.data(), x);
+      copy_floats(scratch->x.data(), last_x, wide);
+      copy_floats(scratch->k.data(), last_k, rank * states);
+    }
+  }
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

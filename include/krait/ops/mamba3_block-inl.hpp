@@ -1,0 +1,83 @@
+// Runs Mamba3Block: the projections, the norms of B and C, and the recurrence of the heads.
+#if defined(KRAIT_OPS_MAMBA3_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_OPS_MAMBA3_BLOCK_INL_HPP
+#undef KRAIT_OPS_MAMBA3_BLOCK_INL_HPP
+#else
+#define KRAIT_OPS_MAMBA3_BLOCK_INL_HPP
+#endif
+
+#include "krait/kernels/rotary_scan-inl.hpp"
+#include "krait/nn/mamba3_block.hpp"
+#include "krait/ops/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+template <std::size_t tokens, Mamba3BlockDims dims, StatesOf<Mamba3Block<dims>> States>
+HWY_INLINE void run(const Mamba3Block<dims>& block, States& state,
+                    typename Mamba3Block<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+                    TokenSpan<float> out, std::size_t n) {
+  using Block = Mamba3Block<dims>;
+  constexpr std::size_t heads = Block::heads, rows = Block::in_order.padded_rows();
+  const TokenSpan<float> proj = scratch.proj.span(), factors = scratch.factors.span();
+  const TokenSpan<float> x = proj.from_channel(Block::in_order.group_start(0)), B = x.from_channel(dims.d_inner);
+  const TokenSpan<float> C = B.from_channel(Block::B_C_rows), dt = proj.from_channel(Block::in_order.tail_start());
+  const TokenSpan<float> angle = dt.from_channel(3 * heads);
+  apply_linear<tokens, rows>(block.in_proj, state, scratch.linear, in, proj, n);
+  for (std::size_t t = 0; t < n; ++t) {
+    head_factors_row(dt[t], dt[t] + heads, dt[t] + 2 * heads, block.dt_bias.data(), dims.A_floor,
+                     {factors[t], factors[t] + padded(heads), factors[t] + 2 * padded(heads)}, heads);
+    activation_row<ActivationFunction::tanh>(angle[t], angle[t], Block::angles);
+    for (std::size_t i = 0; i < dims.ngroups * dims.mimo_rank; ++i) {
+      const auto norm = [&](const auto& layer, float* v) KRAIT_LAMBDA {
+        rms_norm_row(v, layer.weight.data(), nullptr, dims.mixer_norm_eps, v, dims.d_state);
+      };
+      norm(block.B_norm, B[t] + i * dims.d_state);
+      norm(block.C_norm, C[t] + i * dims.d_state);
+    }
+  }
+  const auto run_heads = [&](Range part) KRAIT_LAMBDA {
+    const Range of_part{part.begin / strip_width, part.end / strip_width};
+    each_sequence(state, n, [&](auto& one, std::size_t first, std::size_t count) KRAIT_LAMBDA {
+      RotaryScan scan{.D = block.D.data(),
+                      .B_bias = block.B_bias.data(),
+                      .C_bias = block.C_bias.data(),
+                      .mimo_x = nullptr,
+                      .mimo_z = nullptr,
+                      .mimo_o = nullptr,
+                      .norm = nullptr,
+                      .h = one.h.data(),
+                      .k = one.k.data(),
+                      .last_x = one.x.data(),
+                      .turns = one.turns.data(),
+                      .factors = factors.from(first).as_const(),
+                      .delta = dt.from(first).as_const(),
+                      .angle = angle.from(first).as_const(),
+                      .B = B.from(first).as_const(),
+                      .C = C.from(first).as_const(),
+                      .z = proj.from(first).as_const(),
+                      .x = x.from(first),
+                      .heads = heads,
+                      .headdim = dims.headdim,
+                      .ngroups = dims.ngroups,
+                      .d_state = dims.d_state,
+                      .angles = Block::angles,
+                      .tokens = count,
+                      .eps = dims.mixer_norm_eps};
+      if constexpr (dims.mimo_rank > 1)
+        scan.mimo_x = block.mimo_x.data(), scan.mimo_z = block.mimo_z.data(), scan.mimo_o = block.mimo_o.data();
+      if constexpr (dims.is_outproj_norm) scan.norm = block.norm.weight.data();
+      rotary_scan<dims.mimo_rank>(scan, of_part, &scratch.head[tokens == 1 ? 0 : of_part.begin]);
+    });
+  };
+  // Each head counts as 16 channels, so that an executor divides the work at heads. A scratch for one token has memory for one
+  // head.
+  if constexpr (tokens == 1) run_heads({0, heads * strip_width});
+  else split(state, heads * strip_width, n * dims.d_inner * dims.d_state * (1 + 3 * dims.mimo_rank), run_heads);
+  apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, x.as_const(), out, n);
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif
