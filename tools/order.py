@@ -150,7 +150,7 @@ class Order:
         self.used.update(map(group.name, tensors))
         if kind == "positional":
             return positional_embedding(group)
-        if "A_log" in first and kind is None:
+        if {"A_log", "B_bias"} & first and kind is None:
             return mamba_layer(group, self.block_settings)
         rank = len(tensors["weight"].shape) if "weight" in tensors else None
         bias = "bias" in tensors

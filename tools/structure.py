@@ -53,7 +53,7 @@ class Model:
         found = next((eps for eps in given if eps is not None), None)
         self.eps_is_assumed = found is None
         self.eps = 1e-5 if found is None else found
-        self.block_settings = {"dt_b_c_eps": self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps"), **settings_of_metadata(checkpoint.metadata)}
+        self.block_settings = {"dt_b_c_eps": self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps"), **settings_of_metadata(self.checkpoint.metadata)}
 
     def set_norm_kind(self):
         """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""

@@ -11,6 +11,62 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+// The channels of one or more neighbouring vectors.
+template <std::size_t m>
+using Channels = decltype(load<m>(nullptr));
+
+// StateUpdate contains what update_states needs of each of `count` tokens, for m vectors of channels of one head.
+template <std::size_t terms, std::size_t outputs, std::size_t m, std::size_t count>
+struct StateUpdate {
+  V decay[count];
+  Channels<m> v[count][terms];      // the factors of the channels
+  const float* k[count][terms];     // the factors of the states, [d_state] each
+  Channels<m> y[count][outputs];    // the sums to which the outputs are added
+  const float* q[count][outputs];   // the weights of the states in the outputs, [d_state] each
+};
+
+#ifdef KRAIT_CORTEX_M_FPU
+// Computes update_states for four channels and one token in assembly.
+template <std::size_t terms>
+HWY_INLINE void update_four_channels(StateUpdate<terms, 1, 4, 1>& tile, float* h, std::size_t d_state) {
+  float values[1 + 4 * terms], y[4];
+  values[0] = tile.decay[0].raw;
+  for (std::size_t i = 0; i < terms; ++i) store(tile.v[0][i], values + 1 + 4 * i);
+  store(tile.y[0][0], y);
+  update_states_of_four<terms>({h, {tile.k[0][0], tile.k[0][terms - 1]}, tile.q[0][0], d_state, values, y});
+  tile.y[0][0] = load<4>(y);
+}
+#endif
+
+// Updates the states h [d_state][16] of m vectors of channels, and computes their outputs, for `count` tokens one after the other
+// and each n in ascending order. Every sum is one chain of multiply-adds.
+//   h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] + ...
+//   y[r] = y[r] + q[r][0] h[0] + q[r][1] h[1] + ...
+// Every element of the state is loaded and stored once for all tokens.
+template <std::size_t terms, std::size_t outputs, std::size_t m, std::size_t count>
+HWY_INLINE void update_states(StateUpdate<terms, outputs, m, count>& tile, float* HWY_RESTRICT h, std::size_t d_state) {
+#ifdef KRAIT_CORTEX_M_FPU
+  if constexpr (terms <= 2 && outputs == 1 && m == 4 && count == 1) return update_four_channels(tile, h, d_state);
+#endif
+  // Returns the offset of vector i of channels from the first one, in an array [channels / 16][d_state][16].
+  const auto offset = [d_state](std::size_t i) {
+    return i * lanes / strip_width * strip_width * d_state + i * lanes % strip_width;
+  };
+  for (std::size_t n = 0; n < d_state; ++n, h += strip_width) {
+    auto h_n = several<m>([&](std::size_t i) KRAIT_LAMBDA { return load_vector(h + offset(i)); });
+    KRAIT_UNROLL
+    for (std::size_t t = 0; t < count; ++t) {
+      h_n = mul(tile.decay[t], h_n);
+      KRAIT_UNROLL
+      for (std::size_t i = 0; i < terms; ++i) h_n = mul_add(tile.v[t][i], constant<V>(tile.k[t][i][n]), h_n);
+      KRAIT_UNROLL
+      for (std::size_t r = 0; r < outputs; ++r) tile.y[t][r] = mul_add(constant<V>(tile.q[t][r][n]), h_n, tile.y[t][r]);
+    }
+    KRAIT_UNROLL
+    for (std::size_t i = 0; i < m; ++i) store_vector(nth(h_n, i), h + offset(i));
+  }
+}
+
 // Replaces dt of one token by delta = softplus(dt + dt_bias), limited to [least, most], and computes decay = 2^(delta A2).
 // All arrays are [heads], padded to a multiple of 16. With no_limit, `least` and `most` are not used.
 template <bool no_limit>
@@ -38,8 +94,8 @@ struct HeadScan {
   std::size_t headdim, heads_per_group, d_state, tokens;
 };
 
-// The part of a HeadScan that head_scan_tile computes: `count` tokens, of each of which it reads `x` and writes `y`, and k
-// vectors of neighbouring channels of one head. h is the state of the first channel, and D its weight.
+// A part of a HeadScan: m vectors of neighbouring channels of one head, from token first_token on. h is the state of the first
+// channel, D its weight, and x its input.
 struct HeadScanTile {
   std::size_t first_token, head;
   const float* D;
@@ -47,46 +103,30 @@ struct HeadScanTile {
   TokenSpan<float> x;
 };
 
-// Computes k vectors of channels for `count` tokens. Every element of the state is loaded and stored once for all tokens.
-template <bool D_has_hdim, std::size_t k, std::size_t count>
+// Computes m vectors of channels for `count` tokens.
+template <bool D_has_hdim, std::size_t m, std::size_t count>
 HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
-  const std::size_t first_state = tile.head / s.heads_per_group * s.d_state;
-  // Returns the offset of vector v of channels from the first vector, in an array [strips][d_state][16].
-  const auto offset = [&s](std::size_t v) {
-    return v * lanes / strip_width * strip_width * s.d_state + v * lanes % strip_width;
-  };
+  const std::size_t of_group = tile.head / s.heads_per_group * s.d_state;
   const auto load_channels = [](const float* from) KRAIT_LAMBDA {
-    return several<k>([from](std::size_t v) KRAIT_LAMBDA { return load_unaligned(from + v * lanes); });
+    return several<m>([from](std::size_t i) KRAIT_LAMBDA { return load_unaligned(from + i * lanes); });
   };
-  V decay[count];
-  decltype(load_channels(tile.D)) delta_x[count], y[count];
-  const float *B[count], *C[count];
+  StateUpdate<1, 1, m, count> update;
   KRAIT_UNROLL
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t t = tile.first_token + i;
-    B[i] = s.B[t] + first_state;
-    C[i] = s.C[t] + first_state;
-    decay[i] = hn::Set(Tag{}, s.decay[t][tile.head]);
     const auto x = load_channels(tile.x[i]);
-    delta_x[i] = mul(hn::Set(Tag{}, s.delta[t][tile.head]), x);
-    if constexpr (D_has_hdim) y[i] = mul(load_channels(tile.D), x);
-    else y[i] = mul(hn::Set(Tag{}, *tile.D), x);
+    update.decay[i] = constant<V>(s.decay[t][tile.head]);
+    update.v[i][0] = mul(constant<V>(s.delta[t][tile.head]), x);
+    update.k[i][0] = s.B[t] + of_group;
+    update.q[i][0] = s.C[t] + of_group;
+    if constexpr (D_has_hdim) update.y[i][0] = mul(load_channels(tile.D), x);
+    else update.y[i][0] = mul(constant<V>(*tile.D), x);
   }
-  float* HWY_RESTRICT h = tile.h;
-  for (std::size_t n = 0; n < s.d_state; ++n, h += strip_width) {
-    auto h_n = several<k>([&](std::size_t v) KRAIT_LAMBDA { return load_vector(h + offset(v)); });
-    KRAIT_UNROLL
-    for (std::size_t i = 0; i < count; ++i) {
-      h_n = mul_add(decay[i], h_n, mul(delta_x[i], hn::Set(Tag{}, B[i][n])));
-      y[i] = mul_add(hn::Set(Tag{}, C[i][n]), h_n, y[i]);
-    }
-    KRAIT_UNROLL
-    for (std::size_t v = 0; v < k; ++v) store_vector(nth(h_n, v), h + offset(v));
-  }
+  update_states(update, tile.h, s.d_state);
   KRAIT_UNROLL
   for (std::size_t i = 0; i < count; ++i) {
     KRAIT_UNROLL
-    for (std::size_t v = 0; v < k; ++v) store_unaligned(nth(y[i], v), tile.x[i] + v * lanes);
+    for (std::size_t v = 0; v < m; ++v) store_unaligned(nth(update.y[i][0], v), tile.x[i] + v * lanes);
   }
 }
 
@@ -97,7 +137,7 @@ inline constexpr std::size_t head_scan_vectors = few_registers || lanes == strip
 // Computes `count` tokens for k vectors of the channels c, c + 1, ... of one head, of which only the first `left` exist.
 template <bool D_has_hdim, std::size_t k, std::size_t count>
 HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::size_t left) {
-  if (left >= k * lanes) return head_scan_tile<D_has_hdim, k, count>(s, tile);
+  if (s.headdim % strip_width == 0 || left >= k * lanes) return head_scan_tile<D_has_hdim, k, count>(s, tile);
   alignas(64) float x[count * k * lanes] = {}, D[k * lanes] = {};
   const TokenSpan<float> outer = tile.x;
   tile.x = {x, k * lanes};
@@ -112,7 +152,7 @@ HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::si
 
 // Computes the recurrence of Mamba-2 for a run of tokens and updates the state h. For each token, each head j and each of its
 // channels c, with n ascending:
-//   h[c][n] = decay[j] h[c][n] + (delta[j] x[c]) B[n]
+//   h[c][n] = decay[j] h[c][n] + (delta[j] x[c]) B[n]        the first product is rounded
 //   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds
 // Computes the channels `part` of an array in which the channels of each head are padded to a multiple of 16; its bounds are
 // multiples of 16.

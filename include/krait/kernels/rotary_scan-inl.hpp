@@ -19,13 +19,22 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 using IntTag = hn::RebindToSigned<Tag>;
 using IntV = hn::Vec<IntTag>;
 
+// Returns the integers that v contains once its lanes, which are within +-2^31, are truncated.
+HWY_INLINE IntV to_integers(V v) {
+#if HWY_TARGET == HWY_SCALAR
+  return IntV(static_cast<std::int32_t>(v.raw));  // Highway compares with the limits of integers, in double precision
+#else
+  return hn::ConvertTo(IntTag{}, v);
+#endif
+}
+
 // Returns t turns, for |t| < 2^21, as an integer multiple of 2^-32 turns modulo 1, rounded to nearest. NaN counts as 0.
 HWY_INLINE IntV whole_turns(V t) {
   const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // in [-1/2, 1/2]
   const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
   // The conversion to integers truncates. The limit is the largest float below 2^31.
   const V nearest = add(units, hn::CopySign(constant<V>(0.5f), units));
-  return hn::ConvertTo(IntTag{}, hn::Min(nearest, constant<V>(2147483520.0f)));
+  return to_integers(hn::Min(nearest, constant<V>(2147483520.0f)));
 }
 
 // Computes the sine and cosine of an angle in units of 2^-32 turns. With the nearest quarter of a turn removed, |x| <= 1/8 turn
@@ -162,85 +171,76 @@ HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine,
   }
 }
 
-// Updates the state of m vectors of channels of one head for one token, and computes their outputs, for each n in ascending
-// order, and within it for each rank in ascending order:
+// The channels of one head at one token: x and the last token's x, the vectors k, the last token's k and q [rank][d_state], the
+// state h, and the outputs y [rank][headdim]. y may be x. All vectors are padded to a multiple of 16.
+struct HeadToken {
+  const float* x;
+  float* last_x;
+  const float *k, *last_k, *q;
+  float *h, *y;
+};
+
+// Updates the state of m vectors of channels of one head for one token, computes their outputs as update_states does, and
+// replaces last_x by x:
 //   h[n] = alpha h[n] + (beta v'[0]) k'[0][n] + (beta v'[1]) k'[1][n] + ... + (gamma v[0]) k[0][n] + ...
-//   y[r] = D v[r] + q[r][0] h[0] + q[r][1] h[1] + ...                   each sum is one chain of multiply-adds
+//   y[r] = D v[r] + q[r][0] h[0] + q[r][1] h[1] + ...
 template <std::size_t rank, std::size_t m>
-HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const float* factors, const float* x,
-                                 const float* last_x, const float* k, const float* last_k, const float* q, float* h, float* y,
+HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const float* factors, const HeadToken& at,
                                  std::size_t c) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
-  const V alpha = constant<V>(factors[head]), beta = constant<V>(factors[padded(s.heads) + head]);
-  const V gamma = constant<V>(factors[2 * padded(s.heads) + head]), D = constant<V>(s.D[head]);
-  const auto new_x = load<m>(x + c), old_x = load<m>(last_x + c);
-  decltype(load<m>(x)) beta_v[rank], gamma_v[rank], sum[rank];
+  const V beta = constant<V>(factors[padded(s.heads) + head]), gamma = constant<V>(factors[2 * padded(s.heads) + head]);
+  const auto x = load<m>(at.x + c), last_x = load<m>(at.last_x + c);
+  store(x, at.last_x + c);
+  StateUpdate<2 * rank, rank, m, 1> update;
+  update.decay[0] = constant<V>(factors[head]);
   KRAIT_UNROLL
   for (std::size_t r = 0; r < rank; ++r) {
-    auto v = new_x, old = old_x;
+    auto v = x, last_v = last_x;
     if constexpr (rank > 1) {
       const auto of_rank = load<m>(s.mimo_x + (head * rank + r) * wide + c);
-      v = mul(v, of_rank), old = mul(old, of_rank);
+      v = mul(v, of_rank), last_v = mul(last_v, of_rank);
     }
-    beta_v[r] = mul(beta, old);
-    gamma_v[r] = mul(gamma, v);
-    sum[r] = mul(D, v);
+    update.v[0][r] = mul(beta, last_v);
+    update.v[0][rank + r] = mul(gamma, v);
+    update.k[0][r] = at.last_k + r * states;
+    update.k[0][rank + r] = at.k + r * states;
+    update.y[0][r] = mul(constant<V>(s.D[head]), v);
+    update.q[0][r] = at.q + r * states;
   }
-  const auto offset = [&s](std::size_t i) { return i * lanes / strip_width * strip_width * s.d_state + i * lanes % strip_width; };
-  for (std::size_t n = 0; n < s.d_state; ++n, h += strip_width) {
-    auto h_n = several<m>([&](std::size_t i) KRAIT_LAMBDA { return load_vector(h + offset(i)); });
-    h_n = mul(alpha, h_n);
-    KRAIT_UNROLL
-    for (std::size_t r = 0; r < rank; ++r) h_n = mul_add(beta_v[r], constant<V>(last_k[r * states + n]), h_n);
-    KRAIT_UNROLL
-    for (std::size_t r = 0; r < rank; ++r) h_n = mul_add(gamma_v[r], constant<V>(k[r * states + n]), h_n);
-    KRAIT_UNROLL
-    for (std::size_t i = 0; i < m; ++i) store_vector(nth(h_n, i), h + offset(i));
-    KRAIT_UNROLL
-    for (std::size_t r = 0; r < rank; ++r) sum[r] = mul_add(constant<V>(q[r * states + n]), h_n, sum[r]);
-  }
+  update_states(update, at.h + c / strip_width * strip_width * s.d_state + c % strip_width, s.d_state);
   KRAIT_UNROLL
-  for (std::size_t r = 0; r < rank; ++r) store(sum[r], y + r * wide + c);
+  for (std::size_t r = 0; r < rank; ++r) store(update.y[0][r], at.y + r * wide + c);
 }
 
-// Computes the output of one head for one token: the sum over r of y[r] SiLU(z mimo_z[r]) mimo_o[r], after the norm of each
-// y[r], if there is one. For a block without mimo_z and mimo_o, it is y SiLU(z).
+// Computes the output of one head of a MIMO block for one token: the sum over r of y[r] SiLU(z mimo_z[r]) mimo_o[r].
 template <std::size_t rank>
-HWY_INLINE void gate_head(const RotaryScan& s, std::size_t head, const float* z, float* y, float* out) {
+HWY_INLINE void gate_head(const RotaryScan& s, std::size_t head, const float* z, const float* y, float* out) {
   const std::size_t wide = padded(s.headdim);
-  if (s.norm != nullptr)
-    for (std::size_t r = 0; r < rank; ++r)
-      rms_norm_row(y + r * wide, s.norm + head * s.headdim, nullptr, s.eps, y + r * wide, s.headdim);
   for_each_vector(s.headdim, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V gate = load(z + i);
-    if constexpr (rank == 1) {
-      store(mul(load_vector(y + i), silu(gate)), out + i);
-    } else {
-      V sum = zero_start();
-      KRAIT_UNROLL
-      for (std::size_t r = 0; r < rank; ++r) {
-        const std::size_t at = (head * rank + r) * wide + i;
-        const V gated = mul(load_vector(y + r * wide + i), silu(mul(gate, load_vector(s.mimo_z + at))));
-        sum = mul_add(gated, load_vector(s.mimo_o + at), sum);
-      }
-      store(sum, out + i);
+    V sum = zero_start();
+    KRAIT_UNROLL
+    for (std::size_t r = 0; r < rank; ++r) {
+      const std::size_t at = (head * rank + r) * wide + i;
+      const V gated = mul(load_vector(y + r * wide + i), silu(mul(gate, load_vector(s.mimo_z + at))));
+      sum = mul_add(gated, load_vector(s.mimo_o + at), sum);
     }
+    store(sum, out + i);
   });
 }
 
-// Computes the recurrence of Mamba-3 for a run of tokens and the heads `part`, updates their state, and replaces x by the gated
-// outputs. `scratch` is the working memory of the head `part.begin`; each head has its own if the heads are divided among
-// threads.
+// Computes the recurrence of Mamba-3 for a run of tokens and the heads `part`, updates their state, and replaces x by the
+// outputs: in a MIMO block the gated outputs; in a SISO block y, after the norm, if there is one. `scratch` is working memory
+// for one head.
 template <std::size_t rank, class HeadScratch>
 HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   constexpr std::size_t vectors = few_registers || lanes == strip_width ? 2 : 4;
+  const bool aligned = s.headdim % strip_width == 0;  // then the tiles read x, and in a SISO block write y, in place
   for (std::size_t head = part.begin; head < part.end; ++head) {
-    float* last_x = s.last_x + head * wide;
     float* last_k = s.k + head * rank * states;
     for (std::size_t t = 0; t < s.tokens; ++t) {
       float* x = s.x[t] + head * s.headdim;
-      copy_padded(x, scratch->x.data(), s.headdim);
       advance_angles(s.turns + head * s.angles, s.angle[t], s.delta[t][head], scratch->sine.data(), scratch->cosine.data(),
                      s.angles);
       for (std::size_t r = 0; r < rank; ++r) {
@@ -252,19 +252,21 @@ HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratc
         rotate(s.B[t] + of_group, s.B_bias + of_head, scratch->k.data() + r * states);
         rotate(s.C[t] + of_group, s.C_bias + of_head, scratch->q.data() + r * states);
       }
-      const auto channels = [&](auto m, std::size_t c) KRAIT_LAMBDA {
-        rotary_scan_tile<rank, m>(s, head, s.factors[t], scratch->x.data(), last_x, scratch->k.data(), last_k,
-                                  scratch->q.data(),
-                                  s.h + (head * wide + c) / strip_width * strip_width * s.d_state + c % strip_width,
-                                  scratch->y.data(), c);
-      };
+      float* const copy = scratch->x.data();
+      if (!aligned) copy_padded(x, copy, s.headdim);
+      float* const y = rank > 1 ? scratch->y.data() : aligned ? x : copy;
+      const HeadToken at{aligned ? x : copy,       s.last_x + head * wide, scratch->k.data(), last_k, scratch->q.data(),
+                         s.h + head * wide * s.d_state, y};
       std::size_t c = 0;
-      for (; c + vectors * lanes <= wide; c += vectors * lanes) channels(std::integral_constant<std::size_t, vectors>{}, c);
+      for (; c + vectors * lanes <= wide; c += vectors * lanes) rotary_scan_tile<rank, vectors>(s, head, s.factors[t], at, c);
       if constexpr (vectors * lanes > strip_width)
-        for (; c < wide; c += strip_width) channels(std::integral_constant<std::size_t, 1>{}, c);
-      gate_head<rank>(s, head, s.z[t] + head * s.headdim, scratch->y.data(), x);
-      copy_floats(scratch->x.data(), last_x, wide);
-      copy_floats(scratch->k.data(), last_k, rank * states);
+        for (; c < wide; c += strip_width) rotary_scan_tile<rank, 1>(s, head, s.factors[t], at, c);
+      if (s.norm != nullptr)
+        for (std::size_t r = 0; r < rank; ++r)
+          rms_norm_row(y + r * wide, s.norm + head * s.headdim, nullptr, s.eps, y + r * wide, s.headdim);
+      if constexpr (rank > 1) gate_head<rank>(s, head, s.z[t] + head * s.headdim, y, x);
+      else if (!aligned) copy_floats(y, x, s.headdim);
+      for (std::size_t i = 0; i < rank * states; i += lanes) store_vector(load_vector(scratch->k.data() + i), last_k + i);
     }
   }
 }

@@ -58,8 +58,8 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   };
   // Working memory for one head and one token.
   struct HeadScratch {
-    alignas(64) std::array<float, padded(dims.headdim)> x;
-    alignas(64) std::array<float, rank * padded(dims.headdim)> y;
+    alignas(64) std::array<float, dims.headdim % strip_width == 0 ? 0 : padded(dims.headdim)> x;
+    alignas(64) std::array<float, rank == 1 ? 0 : rank * padded(dims.headdim)> y;
     alignas(64) std::array<float, rank * padded(dims.d_state)> q, k;
     alignas(64) std::array<float, padded(angles)> sine, cosine;
   };

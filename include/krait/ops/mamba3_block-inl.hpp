@@ -74,6 +74,8 @@ HWY_INLINE void run(const Mamba3Block<dims>& block, States& state,
   // head.
   if constexpr (tokens == 1) run_heads({0, heads * strip_width});
   else split(state, heads * strip_width, n * dims.d_inner * dims.d_state * (1 + 3 * dims.mimo_rank), run_heads);
+  if constexpr (dims.mimo_rank == 1)
+    for (std::size_t t = 0; t < n; ++t) gate_row(x[t], proj[t], padded(dims.d_inner));
   apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, x.as_const(), out, n);
 }
 

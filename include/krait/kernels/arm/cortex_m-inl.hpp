@@ -33,6 +33,7 @@
 #include "krait/kernels/arm/cortex_m_linear-inl.hpp"
 
 #include "krait/kernels/arm/cortex_m_fpu-inl.hpp"
+#include "krait/kernels/arm/cortex_m_heads-inl.hpp"
 #include "krait/kernels/arm/cortex_m_int8-inl.hpp"
 #include "krait/kernels/arm/helium-inl.hpp"
 
