@@ -33,6 +33,8 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   static constexpr std::size_t multiply_adds = InProj::multiply_adds + Conv::multiply_adds +
                                                3 * dims.d_inner * dims.d_state + 2 * dims.d_inner +
                                                (dims.rmsnorm ? dims.d_inner : 0) + OutProj::multiply_adds;
+  // A step computes z in parts of this number of channels: two panels, or one if there are only two.
+  static constexpr std::size_t z_part = dims.d_inner > 2 * panel_width ? 2 * panel_width : panel_width;
   static constexpr auto kind_text = [] {
     Text<160> text("mamba2 headdim ");
     ((text += dims.headdim) += " ngroups ") += dims.ngroups;
@@ -54,7 +56,8 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, conv_channels> xBC;  // x, B and C; x is overwritten by y
-    TokenBuffer<tokens, std::max(dims.d_inner, 2 * padded(heads))> z;  // delta and the decays, overwritten by z
+    // delta and the decays, overwritten by z
+    TokenBuffer<tokens, std::max(tokens == 1 ? std::min(dims.d_inner, z_part) : dims.d_inner, 2 * padded(heads))> z;
     [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_model, dims.d_inner), dims.storage> linear;
   };
 };

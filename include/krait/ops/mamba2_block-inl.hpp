@@ -70,9 +70,17 @@ HWY_INLINE void run(const Mamba2Block<dims>& block, States& state,
   };
   if constexpr (dims.norm_before_gate)
     for (std::size_t t = 0; t < n; ++t) norm(t);
-  project_in(std::integral_constant<std::size_t, channels>{}, again, z, 0, [&](Range part) KRAIT_LAMBDA {
-    for (std::size_t t = 0; t < n; ++t) gate_row(xBC[t] + part.begin, z[t] + part.begin, part.size());
-  });
+  if constexpr (tokens == 1) {
+    for (std::size_t c = 0; c < channels; c += Block::z_part) {
+      const Range part{0, std::min(channels - c, Block::z_part)};
+      multiply<1, Block::z_part>(block.in_proj.weight, bias, again, z, n, part, c);
+      gate_row(xBC[0] + c, z[0], part.size());
+    }
+  } else {
+    project_in(std::integral_constant<std::size_t, channels>{}, again, z, 0, [&](Range part) KRAIT_LAMBDA {
+      for (std::size_t t = 0; t < n; ++t) gate_row(xBC[t] + part.begin, z[t] + part.begin, part.size());
+    });
+  }
   if constexpr (!dims.norm_before_gate)
     for (std::size_t t = 0; t < n; ++t) norm(t);
   apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, xBC.as_const(), out, n);

@@ -27,6 +27,15 @@ struct StatesOfFour {
 // = 1 there is no v[1]. An iteration processes two n, so that one instruction loads two elements of k or q.
 template <std::size_t terms>
 HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
+#ifdef KRAIT_CORTEX_M_HELIUM  // Its loads, stores and loops need fewer instructions. Its float instructions flush denormal numbers.
+#define KRAIT_STORE_STATES "vstrw.32 q2, [r0], #64\n"
+#define KRAIT_START_LOOP "dls lr, r4\n"
+#define KRAIT_NEXT "le lr, 1b\n"
+#else
+#define KRAIT_STORE_STATES "vstmia r0, {s8-s11}\n add r0, r0, #64\n"
+#define KRAIT_START_LOOP ""
+#define KRAIT_NEXT "subs r4, r4, #1\n bne 1b\n"
+#endif
 #define KRAIT_STATES(k0, k1, q)                                                                                      \
   "vldmia r0, {s0-s3}\n"                                                                                             \
   "vmul.f32 s8, s12, s0\n vmul.f32 s9, s12, s1\n vmul.f32 s10, s12, s2\n vmul.f32 s11, s12, s3\n"                    \
@@ -34,7 +43,7 @@ HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
   ".if %c[terms] == 2\n"                                                                                             \
   "vfma.f32 s8, s20, " k1 "\n vfma.f32 s9, s21, " k1 "\n vfma.f32 s10, s22, " k1 "\n vfma.f32 s11, s23, " k1 "\n"    \
   ".endif\n"                                                                                                         \
-  "vstmia r0, {s8-s11}\n add r0, r0, #64\n"                                                                          \
+  KRAIT_STORE_STATES                                                                                                 \
   "vfma.f32 s24, " q ", s8\n vfma.f32 s25, " q ", s9\n vfma.f32 s26, " q ", s10\n vfma.f32 s27, " q ", s11\n"
   // Registers: s0 to s3 hold the old h; s8 to s11 the new h; s12 the decay; s16 to s23 v; s24 to s27 y; s28 and s29 k[0][n] and
   // k[0][n + 1]; s30 and s31 those of k[1]; s4 and s5 those of q.
@@ -43,7 +52,7 @@ HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
                "vldmia r5!, {s12}\n vldmia r5!, {s16-s19}\n"
                ".if %c[terms] == 2\n vldmia r5, {s20-s23}\n .endif\n"
                "vldmia r6, {s24-s27}\n"
-               "add r4, r4, #1\n lsrs r4, r4, #1\n bcs 1f\n"
+               "add r4, r4, #1\n lsrs r4, r4, #1\n" KRAIT_START_LOOP "bcs 1f\n"
                "vldmia r1!, {s29}\n vldmia r3!, {s5}\n"
                ".if %c[terms] == 2\n vldmia r2!, {s31}\n .endif\n"
                "b 2f\n"
@@ -52,12 +61,15 @@ HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
                ".if %c[terms] == 2\n vldmia r2!, {s30, s31}\n .endif\n"
                KRAIT_STATES("s28", "s30", "s4")
                "2:\n" KRAIT_STATES("s29", "s31", "s5")
-               "subs r4, r4, #1\n bne 1b\n"
+               KRAIT_NEXT
                "vstmia r6, {s24-s27}\n"
                :
                : [four] "r"(&four), [terms] "i"(terms)
-               : "r0", "r1", "r2", "r3", "r4", "r5", "r6", KRAIT_FLOATS_0_TO_15, KRAIT_FLOATS_16_TO_31, "cc", "memory");
+               : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "lr", KRAIT_FLOATS_0_TO_15, KRAIT_FLOATS_16_TO_31, "cc", "memory");
 #undef KRAIT_STATES
+#undef KRAIT_STORE_STATES
+#undef KRAIT_START_LOOP
+#undef KRAIT_NEXT
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
