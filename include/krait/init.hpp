@@ -85,6 +85,21 @@ void init_ssm(Key key, Ssm& layer) noexcept {
   fill(layer.A_log, [](std::uint64_t i) { return __builtin_logf(static_cast<float>(i / Ssm::d_inner + 1)); });
   fill_constant(layer.D, 1.0f);
 }
+
+// Returns dt_bias element i: a number whose softplus is log-uniform in [1e-3, 1e-1].
+inline float draw_dt_bias(Key key, std::uint64_t i) noexcept {
+  const float dt = std::max(__builtin_expf(uniform(key, i, __builtin_logf(1e-3f), __builtin_logf(1e-1f))), 1e-4f);
+  return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus: x with softplus(x) = dt
+}
+// Sets the weights that blocks of Mamba-2 and Mamba-3 have in common.
+template <class Block>
+void init_heads(Key key, Block& block) noexcept {
+  init(split(key, 1), block.in_proj);
+  init(split(key, 4), block.out_proj);
+  fill(block.dt_bias, [draw = split(key, 5)](std::uint64_t i) { return draw_dt_bias(draw, i); });
+  fill_constant(block.D, 1.0f);
+  if constexpr (requires { block.norm; }) fill_constant(block.norm.weight, 1.0f);
+}
 }  // namespace krait::detail::inline KRAIT_BUILD
 
 namespace krait::inline KRAIT_BUILD {
@@ -104,6 +119,31 @@ void init(Key key, MambaBlock<dims>& block) noexcept {
   init(split(key, 2), block.conv1d);
   init(split(key, 3), block.ssm);
   init(split(key, 4), block.out_proj);
+}
+
+// init(key, block) of a Mamba2Block or Mamba3Block, which noxton does not have, sets linear layers and conv1d as above, and the
+// other weights as mamba-ssm does (state-spaces/mamba, mamba2.py and mamba3.py):
+//   - dt_bias: such that softplus(dt_bias) is log-uniform in [1e-3, 1e-1]; A_log: log of a number uniform in [1, 16]
+//   - D, norm weights, B_bias, C_bias, mimo_z: 1; mimo_x and mimo_o: 1 / mimo_rank
+template <Mamba2BlockDims dims>
+void init(Key key, Mamba2Block<dims>& block) noexcept {
+  detail::init_heads(key, block);
+  init(split(key, 2), block.conv1d);
+  detail::fill(block.A_log, [draw = split(key, 6)](std::uint64_t i) { return __builtin_logf(uniform(draw, i, 1.0f, 16.0f)); });
+}
+template <Mamba3BlockDims dims>
+void init(Key key, Mamba3Block<dims>& block) noexcept {
+  detail::init_heads(key, block);
+  detail::fill_constant(block.B_bias, 1.0f);
+  detail::fill_constant(block.C_bias, 1.0f);
+  init(key, block.B_norm);
+  init(key, block.C_norm);
+  if constexpr (dims.mimo_rank > 1) {
+    constexpr float share = 1.0f / static_cast<float>(dims.mimo_rank);
+    detail::fill_constant(block.mimo_x, share);
+    detail::fill_constant(block.mimo_z, 1.0f);
+    detail::fill_constant(block.mimo_o, share);
+  }
 }
 template <auto dims>
 void init(Key key, ResidualBlock<dims>& block) noexcept {
@@ -150,28 +190,28 @@ template <class Model>
 //   - linear layers and conv1d: weights uniform in +-1 / sqrt(fan_in), out_proj's divided by sqrt(n_layers); linear biases 0
 //   - dt_proj: weights uniform in +-1 / sqrt(dt_rank); biases such that softplus(bias) is log-uniform in [1e-3, 1e-1]
 //   - A_log: log(1) to log(d_state) for every channel (S4D-real); D: 1; norm weights: 1
+//   - Mamba-2 and Mamba-3: dt_bias, A_log and the other weights of the recurrence as init sets them
 //   - embedding: normal with standard deviation 0.02; a head that is not tied: as a linear layer
-template <ModelDims dims>
+template <auto dims>
 void init_for_training(Key key, Mamba<dims>& model) noexcept {
   init(key, model);
   detail::fill(model.backbone.embedding.weight,
                [k = split(key, dims.n_layers + 1)](std::uint64_t i) { return 0.02f * normal(k, i); });
   for (std::size_t layer = 0; layer < dims.n_layers; ++layer) {
     auto& mixer = model.backbone.layers[layer].mixer;
-    const Key k = split(split(key, layer + 1), 5);
-    assign(mixer.ssm.A_log, [](std::size_t, std::size_t n) { return __builtin_logf(static_cast<float>(n + 1)); });
     const auto zero_bias = [](auto& linear) {
       if constexpr (std::remove_reference_t<decltype(linear)>::has_bias) detail::fill_constant(linear.bias, 0.0f);
     };
     zero_bias(mixer.in_proj);
-    zero_bias(mixer.ssm.x_proj);
     zero_bias(mixer.out_proj);
-    detail::fill_uniform(mixer.ssm.dt_proj.weight, split(k, 0), 1.0f / __builtin_sqrtf(static_cast<float>(dims.dt_rank)));
-    if constexpr (dims.dt_bias)
-      detail::fill(mixer.ssm.dt_proj.bias, [draw = split(k, 1)](std::uint64_t i) {
-        const float dt = std::max(__builtin_expf(uniform(draw, i, __builtin_logf(1e-3f), __builtin_logf(1e-1f))), 1e-4f);
-        return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus: x with softplus(x) = dt
-      });
+    if constexpr (requires { mixer.ssm; }) {
+      const Key k = split(split(key, layer + 1), 5);
+      assign(mixer.ssm.A_log, [](std::size_t, std::size_t n) { return __builtin_logf(static_cast<float>(n + 1)); });
+      zero_bias(mixer.ssm.x_proj);
+      detail::fill_uniform(mixer.ssm.dt_proj.weight, split(k, 0), 1.0f / __builtin_sqrtf(static_cast<float>(dims.dt_rank)));
+      if constexpr (dims.dt_bias)
+        detail::fill(mixer.ssm.dt_proj.bias, [draw = split(k, 1)](std::uint64_t i) { return detail::draw_dt_bias(draw, i); });
+    }
     const float limit = 1.0f / __builtin_sqrtf(static_cast<float>(dims.n_layers * dims.d_inner));
     detail::fill_uniform(mixer.out_proj.weight, split(split(split(key, layer + 1), 4), 0), limit);
   }

@@ -6,6 +6,7 @@
 The files in odd/ are the cases listed in SMALL with seed 1. numpy 1.24 and 2.4 write the same bytes.
 """
 import argparse
+import functools
 import json
 import pathlib
 import struct
@@ -15,6 +16,7 @@ import numpy as np
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "data" / "reference"))
+import heads_reference as heads
 import mamba_reference as reference
 
 # Name -> (model type, number of tokens, sizes, options). The options:
@@ -24,6 +26,8 @@ import mamba_reference as reference
 #   head      tied, own, or copy (tied, and the file contains a copy of the embedding as head)
 #   eps, dt_b_c_eps   members norm_eps and dt_b_c_eps of the dims
 #   norm      rms_norm (default) or layer_norm
+#   settings  of blocks of Mamba-2 and Mamba-3: ngroups, dt_limit, norm_before_gate, rope_fraction
+#   without   parameters that the blocks of Mamba-2 or Mamba-3 do not have: norm; D_has_hdim: D has an element for each channel
 #   order     of a Stack: krait-pack's --order. Its sizes are the shapes of its layers' weights
 #   metadata  False: the file has no metadata
 CASES = {
@@ -79,6 +83,36 @@ CASES = {
     "mamba_layer_norm": ("Mamba", 40,
         dict(vocab_size=31, n_layers=2, d_model=17, d_inner=34, d_state=5, dt_rank=2, d_conv=4),
         dict(bias="norm conv1d dt_proj", norm="layer_norm")),
+    "mamba2_ones": ("Mamba2Block", 3, dict(d_model=1, heads=1, headdim=1, d_state=1, d_conv=1), {}),
+    "mamba2_odd": ("Mamba2Block", 70, dict(d_model=9, heads=6, headdim=5, d_state=3, d_conv=3),
+        dict(bias="in_proj conv1d out_proj", D_has_hdim=True, settings=dict(ngroups=3))),
+    "mamba2_limits": ("Mamba2Block", 33, dict(d_model=12, heads=2, headdim=20, d_state=4, d_conv=4),
+        dict(bias="conv1d", settings=dict(dt_limit=(0.01, 0.2), norm_before_gate=True))),
+    "mamba2_no_norm": ("Mamba2Block", 40, dict(d_model=16, heads=1, headdim=40, d_state=6, d_conv=4),
+        dict(without="norm", metadata=False)),
+    "mamba2_wide": ("Mamba2Block", 130, dict(d_model=24, heads=5, headdim=33, d_state=17, d_conv=4),
+        dict(bias="conv1d")),
+    "mamba2_residual": ("ResidualBlock", 25, dict(d_model=11, heads=4, headdim=8, d_state=7, d_conv=2),
+        dict(bias="norm conv1d", kind="Mamba2", norm="layer_norm")),
+    "mamba2_model": ("Mamba", 50, dict(vocab_size=19, n_layers=2, d_model=16, heads=2, headdim=16, d_state=16, d_conv=4),
+        dict(bias="conv1d", kind="Mamba2", head="own")),
+    "mamba3_ones": ("Mamba3Block", 3, dict(d_model=1, heads=1, headdim=1, d_state=2, mimo_rank=1, angles=1),
+        dict(without="norm")),
+    "mamba3_odd": ("Mamba3Block", 70, dict(d_model=9, heads=6, headdim=7, d_state=10, mimo_rank=1, angles=5),
+        dict(bias="in_proj out_proj", settings=dict(ngroups=2, rope_fraction=1.0))),
+    "mamba3_plain": ("Mamba3Block", 60, dict(d_model=16, heads=2, headdim=16, d_state=16, mimo_rank=1, angles=4),
+        dict(without="norm", metadata=False)),
+    "mamba3_mimo": ("Mamba3Block", 50, dict(d_model=12, heads=3, headdim=20, d_state=6, mimo_rank=2, angles=1),
+        dict(without="norm")),
+    "mamba3_mimo_norm": ("Mamba3Block", 30, dict(d_model=8, heads=2, headdim=16, d_state=8, mimo_rank=4, angles=4),
+        dict(settings=dict(rope_fraction=1.0))),
+    "mamba3_residual": ("ResidualBlock", 25, dict(d_model=11, heads=2, headdim=9, d_state=4, mimo_rank=1, angles=1),
+        dict(without="norm", kind="Mamba3", eps=1e-3)),
+    "mamba3_model": ("Mamba", 50,
+        dict(vocab_size=19, n_layers=2, d_model=16, heads=2, headdim=16, d_state=16, mimo_rank=1, angles=4),
+        dict(without="norm", kind="Mamba3")),
+    "mamba3_10000_steps": ("Mamba3Block", 10000, dict(d_model=3, heads=1, headdim=4, d_state=4, mimo_rank=1, angles=1),
+        dict(without="norm")),
     "mamba_deep": ("Mamba", 12, dict(vocab_size=9, n_layers=11, d_model=8, d_inner=16, d_state=2, dt_rank=1, d_conv=4),
         dict(bias="conv1d dt_proj", metadata=False)),
     "stack_every_token": ("Stack", 33,
@@ -91,7 +125,8 @@ CASES = {
     "stack_mean": ("Stack", 25, dict(into=(6, 7), positions=(40, 6), norm=(6,), head=(4, 6)),
         dict(bias="into norm", order="into,positional(positions),mean,layer_norm(norm),head")),
 }
-SMALL = ["stack_every_token", "stack_max", "block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps",
+SMALL = ["mamba2_odd", "mamba2_limits", "mamba2_no_norm", "mamba2_residual", "mamba2_model", "mamba3_ones", "mamba3_odd",
+         "mamba3_mimo", "mamba3_mimo_norm", "mamba3_residual", "mamba3_model", "stack_every_token", "stack_max", "block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps",
          "block_narrow",
          "residual_all_biases", "residual_eps", "residual_layer_norm", "mamba_layer_norm", "mamba_own_head", "mamba_bf16"]
 
@@ -117,18 +152,51 @@ def mixer_weights(component, sizes, biased, draw):
     return weights
 
 
-def block_weights(component, sizes, biased, draw):
+def heads_weights(component, sizes, options, draw):
+    """Returns the weights of a block of Mamba-2 or Mamba-3 by name. delta is about 0.1, as in trained models."""
+    H, P, N, groups = sizes["heads"], sizes["headdim"], sizes["d_state"], options.get("settings", {}).get("ngroups", 1)
+    rank, d_model, biased = sizes.get("mimo_rank", 1), sizes["d_model"], options.get("bias", "").split()
+    of_groups = 2 * groups * N * rank
+    rows = 2 * H * P + of_groups + (H if component == "Mamba2Block" else 3 * H + sizes["angles"])
+    weights = {"in_proj.weight": draw((rows, d_model), d_model**-0.5), "dt_bias": draw((H,), 1.0) - 2,
+               "D": 1 + draw((H * P if options.get("D_has_hdim") else H,), 0.3), "out_proj.weight": draw((d_model, H * P), P**-0.5)}
+    biases = {"in_proj": rows, "out_proj": d_model}
+    if component == "Mamba2Block":
+        channels = H * P + of_groups
+        weights |= {"conv1d.weight": draw((channels, 1, sizes["d_conv"]), sizes["d_conv"]**-0.5), "A_log": draw((H,), 1.0)}
+        biases["conv1d"] = channels
+    else:
+        for name in ("B", "C"):
+            weights |= {f"{name}_bias": 1 + draw((H, rank, N), 0.3), f"{name}_norm.weight": 1 + draw((N,), 0.3)}
+        if rank > 1:
+            weights |= {f"mimo_{name}": 0.5 + draw((H, rank, P), 0.3) for name in "xzo"}
+    if "norm" not in options.get("without", ""):
+        weights["norm.weight"] = 1 + draw((H * P,), 0.3)
+    return weights | {f"{name}.bias": draw((count,), 0.3) for name, count in biases.items() if name in biased}
+
+
+def mixer_of(component, sizes, options):
+    """Returns the reference function of a block of Mamba-2 or Mamba-3, with its settings."""
+    settings = {name: value for name, value in options.get("settings", {}).items() if name != "rope_fraction"}
+    block = heads.mamba2_block if component == "Mamba2Block" else heads.mamba3_block
+    return functools.partial(block, headdim=sizes["headdim"], **settings)
+
+
+def block_weights(component, sizes, biased, draw, options=None):
     norm = {"norm.weight": 1 + draw((sizes["d_model"],), 0.3)}
     if "norm" in biased:
         norm["norm.bias"] = draw((sizes["d_model"],), 0.3)
-    return norm | {f"mixer.{name}": value for name, value in mixer_weights(component, sizes, biased, draw).items()}
+    kind = (options or {}).get("kind")
+    mixer = heads_weights(f"{kind}Block", sizes, options, draw) if kind else mixer_weights(component, sizes, biased, draw)
+    return norm | {f"mixer.{name}": value for name, value in mixer.items()}
 
 
-def model_weights(sizes, biased, draw, names, head):
+def model_weights(sizes, biased, draw, options):
+    names, head = options.get("names"), options.get("head", "tied")
     embedding = "backbone.embeddings.weight" if names == "hf" else "backbone.embedding.weight"
     weights = {embedding: draw((sizes["vocab_size"], sizes["d_model"]), 1.0)}
     for layer in range(sizes["n_layers"]):
-        block = block_weights("Mamba", sizes, biased, draw)
+        block = block_weights("Mamba", sizes, biased, draw, options)
         weights |= {f"backbone.layers.{layer}.{name}": value for name, value in block.items()}
     weights["backbone.norm_f.weight"] = 1 + draw((sizes["d_model"],), 0.3)
     if "norm" in biased:
@@ -177,11 +245,16 @@ def make(path, seed, component, steps, sizes, options):
         return random.normal(size=shape) * spread
 
     if component == "Mamba":
-        weights = model_weights(sizes, biased, draw, options.get("names"), options.get("head", "tied"))
+        weights = model_weights(sizes, biased, draw, options)
     elif component == "Stack":
         weights = stack_weights(sizes, biased, draw)
+    elif "heads" in sizes and component != "ResidualBlock":
+        weights = heads_weights(component, sizes, options, draw)
+    elif component == "ResidualBlock":
+        weights = block_weights(component, sizes, biased, draw, options)
     else:
-        weights = (block_weights if component == "ResidualBlock" else mixer_weights)(component, sizes, biased, draw)
+        weights = mixer_weights(component, sizes, biased, draw)
+    mixer = mixer_of(f"{options['kind']}Block" if "kind" in options else component, sizes, options) if "heads" in sizes else None
     tensors, exact = {}, {}
     for name, value in weights.items():
         content, exact[name] = encode(value, dtype)
@@ -190,7 +263,10 @@ def make(path, seed, component, steps, sizes, options):
     if component == "Mamba":
         tokens = random.integers(sizes["vocab_size"], size=steps).astype("<i4")
         tensors["tokens"] = ("I32", tokens.shape, tokens.tobytes())
-        results = {"logits": reference.mamba(tokens, exact, eps, dt_b_c_eps, norm)}
+        if mixer:
+            results = {"logits": heads.language_model(tokens, exact, mixer, eps, norm)}
+        else:
+            results = {"logits": reference.mamba(tokens, exact, eps, dt_b_c_eps, norm)}
     else:
         name = "d_inner" if component.startswith("Selective") else "d_model"
         d_in = sizes["into"][1] if component == "Stack" else sizes[name]
@@ -201,6 +277,13 @@ def make(path, seed, component, steps, sizes, options):
             results = {"output": y, "final_state": state}
         elif component == "Stack":
             results = {"output": reference.stack(x, exact, options["order"], eps)}
+        elif component == "Mamba2Block":
+            results = dict(zip(("output", "final_state"), mixer(x, exact)))
+        elif component == "Mamba3Block":
+            y, state = mixer(x, exact)
+            results = {"output": y, **dict(zip(("final_state", "final_angle", "final_k", "final_x"), state))}
+        elif mixer:
+            results = {"output": heads.residual_block(x, exact, mixer, eps, norm)}
         elif component == "ResidualBlock":
             results = {"output": reference.residual_block(x, exact, eps, dt_b_c_eps, norm)}
         elif component == "MambaBlock":
@@ -214,7 +297,10 @@ def make(path, seed, component, steps, sizes, options):
     if component == "Stack":
         metadata["order"] = options["order"]
     else:
-        metadata |= {name: str(size) for name, size in sizes.items()}
+        sizes = dict(sizes) | ({"d_inner": sizes["heads"] * sizes["headdim"]} if "heads" in sizes else {})
+        metadata |= {name: str(size) for name, size in sizes.items() if name not in ("heads", "angles")}
+        metadata |= {name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                     for name, value in options.get("settings", {}).items()}
     if eps != 1e-5:
         metadata["norm_eps"] = str(eps)
     if "norm" in options:
