@@ -102,12 +102,14 @@ struct Subject {
 std::vector<Subject> language_models();
 std::vector<Subject> layers();
 std::vector<Subject> stored_otherwise();
+std::vector<Subject> models_with_heads();
+std::vector<Subject> heads_stored_otherwise();
 
 // All models that the laws run on.
 inline const std::vector<Subject>& subjects() {
   static const std::vector<Subject> all = [] {
     std::vector<Subject> subjects = language_models();
-    for (const auto& more : {layers(), stored_otherwise()}) subjects.insert(subjects.end(), more.begin(), more.end());
+    for (const auto& more : {layers(), stored_otherwise(), models_with_heads(), heads_stored_otherwise()}) subjects.insert(subjects.end(), more.begin(), more.end());
     return subjects;
   }();
   return all;

@@ -159,7 +159,7 @@ template <bool pairwise>
 HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine, const float* cosine, float* out,
                            std::size_t d_state, std::size_t angles) {
   for_each_vector(d_state, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
-    store_vector(add(load(v + i), load_vector(bias + i)), out + i);
+    store_vector(add(load(v + i), load_vector(bias + i)), out + i);  // the padding of v and bias is 0
   });
   for (std::size_t i = 0; i < angles; ++i) {
     const OneTag one;
@@ -266,7 +266,8 @@ HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratc
           rms_norm_row(y + r * wide, s.norm + head * s.headdim, nullptr, s.eps, y + r * wide, s.headdim);
       if constexpr (rank > 1) gate_head<rank>(s, head, s.z[t] + head * s.headdim, y, x);
       else if (!aligned) copy_floats(y, x, s.headdim);
-      for (std::size_t i = 0; i < rank * states; i += lanes) store_vector(load_vector(scratch->k.data() + i), last_k + i);
+      for (std::size_t r = 0; r < rank * states; r += states)
+        for (std::size_t n = 0; n < s.d_state; n += lanes) store_vector(load_vector(scratch->k.data() + r + n), last_k + r + n);
     }
   }
 }
