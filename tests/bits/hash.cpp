@@ -9,6 +9,7 @@
 #include <krait/ops/calls-inl.hpp>
 #include <krait/ops/streams-inl.hpp>
 
+#include "heads-inl.hpp"
 #include "int8_products-inl.hpp"
 
 #ifndef KRAIT_TESTS_BITS_HASH
@@ -141,6 +142,18 @@ inline std::uint64_t tiles(bool by_steps) {
   return h;
 }
 
+// Returns the hash of the logits of prefills or of single steps of models of Mamba-2 or Mamba-3, and of their states.
+inline std::uint64_t heads(bool is_mamba3, bool by_steps) {
+  std::uint64_t h = hash(nullptr, 0);
+  const auto add = [&](const auto& prefilled, const auto& stepped, const auto& state) {
+    const auto& rows = by_steps ? stepped : prefilled;
+    h = hash(&state, sizeof(state), hash(&rows, sizeof(rows), h));
+  };
+  if (is_mamba3) mamba3_models(add);
+  else mamba2_models(add);
+  return h;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace bits
 HWY_AFTER_NAMESPACE();
@@ -157,6 +170,7 @@ HWY_EXPORT(noxton_alone);
 HWY_EXPORT(fused);
 HWY_EXPORT(products);
 HWY_EXPORT(tiles);
+HWY_EXPORT(heads);
 #define BITS_CALL(function) HWY_DYNAMIC_DISPATCH(function)
 #else
 #define BITS_CALL(function) HWY_STATIC_DISPATCH(function)
@@ -239,8 +253,13 @@ void print_all(const char* target) {
   std::printf(" streams together=%016llx alone=%016llx",
               static_cast<unsigned long long>(BITS_CALL(noxton_streams)(noxton_case)),
               static_cast<unsigned long long>(BITS_CALL(noxton_alone)(noxton_case)));
-  std::printf(" int8 products=%016llx tiles=%016llx tile_steps=%016llx\n", static_cast<unsigned long long>(BITS_CALL(products)()),
+  std::printf(" int8 products=%016llx tiles=%016llx tile_steps=%016llx", static_cast<unsigned long long>(BITS_CALL(products)()),
               static_cast<unsigned long long>(BITS_CALL(tiles)(false)), static_cast<unsigned long long>(BITS_CALL(tiles)(true)));
+  for (const bool is_mamba3 : {false, true})
+    std::printf(" heads mamba%d=%016llx mamba%d_steps=%016llx", is_mamba3 ? 3 : 2,
+                static_cast<unsigned long long>(BITS_CALL(heads)(is_mamba3, false)), is_mamba3 ? 3 : 2,
+                static_cast<unsigned long long>(BITS_CALL(heads)(is_mamba3, true)));
+  std::printf("\n");
 }
 
 }  // namespace
