@@ -189,27 +189,38 @@ HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const fl
                                  std::size_t c) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   const V beta = constant<V>(factors[padded(s.heads) + head]), gamma = constant<V>(factors[2 * padded(s.heads) + head]);
-  const auto x = load<m>(at.x + c), last_x = load<m>(at.last_x + c);
-  store(x, at.last_x + c);
-  StateUpdate<2 * rank, rank, m, 1> update;
-  update.decay[0] = constant<V>(factors[head]);
+  const V decay[1] = {constant<V>(factors[head])};
+  V v[1][2 * rank][m], y[1][rank][m];
+  const float *vectors[1][2 * rank], *q[1][rank];
   KRAIT_UNROLL
   for (std::size_t r = 0; r < rank; ++r) {
-    auto v = x, last_v = last_x;
-    if constexpr (rank > 1) {
-      const auto of_rank = load<m>(s.mimo_x + (head * rank + r) * wide + c);
-      v = mul(v, of_rank), last_v = mul(last_v, of_rank);
-    }
-    update.v[0][r] = mul(beta, last_v);
-    update.v[0][rank + r] = mul(gamma, v);
-    update.k[0][r] = at.last_k + r * states;
-    update.k[0][rank + r] = at.k + r * states;
-    update.y[0][r] = mul(constant<V>(s.D[head]), v);
-    update.q[0][r] = at.q + r * states;
+    vectors[0][r] = at.last_k + r * states;
+    vectors[0][rank + r] = at.k + r * states;
+    q[0][r] = at.q + r * states;
   }
-  update_states(update, at.h + c / strip_width * strip_width * s.d_state + c % strip_width, s.d_state);
   KRAIT_UNROLL
-  for (std::size_t r = 0; r < rank; ++r) store(update.y[0][r], at.y + r * wide + c);
+  for (std::size_t i = 0; i < m; ++i) {
+    const std::size_t channel = c + i * lanes;
+    const V x = load_vector(at.x + channel), last_x = load_vector(at.last_x + channel);
+    store_vector(x, at.last_x + channel);
+    KRAIT_UNROLL
+    for (std::size_t r = 0; r < rank; ++r) {
+      V new_v = x, last_v = last_x;
+      if constexpr (rank > 1) {
+        const V of_rank = load_vector(s.mimo_x + (head * rank + r) * wide + channel);
+        new_v = mul(x, of_rank), last_v = mul(last_x, of_rank);
+      }
+      v[0][r][i] = mul(beta, last_v);
+      v[0][rank + r][i] = mul(gamma, new_v);
+      y[0][r][i] = mul(constant<V>(s.D[head]), new_v);
+    }
+  }
+  update_states(decay, v, vectors, y, q, at.h + c / strip_width * strip_width * s.d_state + c % strip_width, s.d_state);
+  KRAIT_UNROLL
+  for (std::size_t r = 0; r < rank; ++r) {
+    KRAIT_UNROLL
+    for (std::size_t i = 0; i < m; ++i) store_vector(y[0][r][i], at.y + r * wide + c + i * lanes);
+  }
 }
 
 // Computes the output of one head of a MIMO block for one token: the sum over r of y[r] SiLU(z mimo_z[r]) mimo_o[r].

@@ -16,6 +16,7 @@ namespace detail {
 
 template <Mamba3BlockDims dims>
 struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
+  static constexpr auto block_dims = dims;
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t heads = dims.d_inner / dims.headdim;
