@@ -254,8 +254,9 @@ def mamba_dims(group, component):
 
 
 def mamba_layer(group, settings=None):
-    """Returns a MambaBlock, a Mamba2Block, a Mamba3Block, or a selective state space without the projections of a block. `settings` are the
-    dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and those of heads.py."""
+    """Returns a MambaBlock, a Mamba2Block, a Mamba3Block, or a selective state space without the projections of a block.
+    `settings` are the dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and those
+    of heads.py."""
     settings = settings or {}
     if is_mamba2(group):
         return Layer(group.path, "Mamba2Block", mamba2_dims(group, settings), group.tensors)

@@ -7,14 +7,14 @@ import re
 from checkpoint import Choice, is_language_model, language_model_parts
 from declarations import Declarations, name_members
 from heads import settings_of_metadata
-from layers import Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
+from layers import BLOCKS, Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
 from order import Order
 from order_text import parse
 from proposals import proposals
 from safetensors_file import Problem
 
-COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", "MambaBlock", "Mamba2Block", "Mamba3Block", "ResidualBlock", "Mamba"]
+COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", *BLOCKS, "ResidualBlock", "Mamba"]
 MOST_COMMANDS = 8  # that a question lists
 
 
@@ -53,7 +53,8 @@ class Model:
         found = next((eps for eps in given if eps is not None), None)
         self.eps_is_assumed = found is None
         self.eps = 1e-5 if found is None else found
-        self.block_settings = {"dt_b_c_eps": self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps"), **settings_of_metadata(self.checkpoint.metadata)}
+        self.block_settings = settings_of_metadata(self.checkpoint.metadata)
+        self.block_settings["dt_b_c_eps"] = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
 
     def set_norm_kind(self):
         """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""

@@ -14,8 +14,8 @@ from structure import COMPONENTS, Model, flag  # noqa: E402
 
 
 # The members of blocks of all kinds.
-BLOCK_MEMBERS = {"in_proj", "conv1d", "x_proj", "dt_proj", "dt_bias", "A_log", "D", "B_bias", "C_bias", "B_norm", "C_norm", "mimo_x",
-                 "mimo_z", "mimo_o", "norm", "out_proj"}
+BLOCK_MEMBERS = {"in_proj", "conv1d", "x_proj", "dt_proj", "dt_bias", "A_log", "D", "B_bias", "C_bias", "B_norm", "C_norm",
+                 "mimo_x", "mimo_z", "mimo_o", "norm", "out_proj"}
 
 
 class File(Group):
@@ -39,7 +39,8 @@ def component_of(file):
     """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
     if "component" in file.metadata:
         if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Mamba3", "Stack"):
-            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, Mamba3, Stack")
+            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, "
+                          "Mamba3, Stack")
         # A language model is krait::Mamba of the dims of its blocks' kind.
         return {"Mamba2": "Mamba", "Mamba3": "Mamba"}.get(file.metadata["component"], file.metadata["component"])
     if any(name.startswith("backbone.") for name in file.tensors):

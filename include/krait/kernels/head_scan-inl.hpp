@@ -74,7 +74,8 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
 template <bool no_limit>
 HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2, float least, float most, float* decay,
                                std::size_t heads) {
-  for (std::size_t i = 0; i < padded(heads); i += lanes) store_vector(add(load_vector(dt + i), load_vector(dt_bias + i)), dt + i);
+  for (std::size_t i = 0; i < padded(heads); i += lanes)
+    store_vector(add(load_vector(dt + i), load_vector(dt_bias + i)), dt + i);
   softplus_row(dt, padded(heads));
   for (std::size_t i = 0; i < padded(heads); i += lanes) {
     V delta = load_vector(dt + i);
@@ -165,7 +166,8 @@ HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   const auto all_tokens = [&](auto k, std::size_t head, std::size_t c) KRAIT_LAMBDA {
     const std::size_t channel = head * s.headdim + c, left = s.headdim - c;
     HeadScanTile tile{0, head, s.D + (D_has_hdim ? channel : head),
-                      s.h + (head * of_head + c) / strip_width * strip_width * s.d_state + c % strip_width, s.x.from_channel(channel)};
+                      s.h + (head * of_head + c) / strip_width * strip_width * s.d_state + c % strip_width,
+                      s.x.from_channel(channel)};
     for (; tile.first_token + head_scan_tokens <= s.tokens; tile.first_token += head_scan_tokens) {
       head_scan_channels<D_has_hdim, k, head_scan_tokens>(s, tile, left);
       tile.x = tile.x.from(head_scan_tokens);

@@ -47,7 +47,8 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   const hn::RebindToUnsigned<Tag> word_tag;
   const auto words = hn::BitCast(word_tag, turns);
   const auto quarter = hn::ShiftRight<30>(hn::Add(words, hn::Set(word_tag, 1u << 29)));
-  const V x = mul(hn::ConvertTo(Tag{}, hn::BitCast(int_tag, hn::Sub(words, hn::ShiftLeft<30>(quarter)))), constant<V>(0x1p-32f));
+  const auto left = hn::BitCast(int_tag, hn::Sub(words, hn::ShiftLeft<30>(quarter)));
+  const V x = mul(hn::ConvertTo(Tag{}, left), constant<V>(0x1p-32f));
   const V square = mul(x, x);
   V s = constant<V>(sine_c[0]), c = constant<V>(cosine_c[0]);
   KRAIT_UNROLL
@@ -66,9 +67,9 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
 }
 
 // Returns softplus(x), as `softplus` does, by polynomials of higher degrees: an angle is a sum of thousands of products with
-// delta, in which a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and log(1 + u) is
-// u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the coefficients,
-// highest power first.
+// delta, in which a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and log(1 + u)
+// is u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the
+// coefficients, highest power first.
 inline constexpr float delta_exp2_c[8] = {1.5196156709862407e-05f, 0.00015466756303794682f, 0.0013333935057744384f,
                                           0.009618038311600685f,   0.055504102259874344f,   0.24022650718688965f,
                                           0.6931471824645996f,     1.0f};
@@ -153,8 +154,8 @@ HWY_INLINE void advance_angles(std::uint32_t* turns, const float* tanh_angle, fl
   });
 }
 
-// Computes out = rotate(v + bias) for one head and rank: the pairs of states (2i, 2i + 1) if pairwise, otherwise (i, i + d_state
-// / 2), are turned by the angles i < angles. v may be unaligned; bias and out are padded to a multiple of 16.
+// Computes out = rotate(v + bias) for one head and rank: the pairs of states (2i, 2i + 1) if pairwise, otherwise (i, i +
+// d_state / 2), are turned by the angles i < angles. v may be unaligned; bias and out are padded to a multiple of 16.
 template <bool pairwise>
 HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine, const float* cosine, float* out,
                            std::size_t d_state, std::size_t angles) {
