@@ -297,7 +297,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     everything = {"boards": ",".join(WITH_FPU), "compilers": ",".join(COMPILERS), "levels": ";".join(LEVELS)}
-    complete = options.all and not (options.compilers or options.levels)  # all that judge_stacks compares of a board
+    complete = options.all and not options.levels  # all that judge_stacks compares of a board and a compiler
     for name, value in (everything if options.all else QUICK).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
