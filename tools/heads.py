@@ -94,11 +94,6 @@ def mamba2_dims(group, settings):
     channels, _, d_conv = group.shape("conv1d.weight", "d_inner + 2 ngroups d_state", "1", "d_conv")
     rows, _ = group.shape("in_proj.weight", "rows of z, x, B, C and dt", "d_model")
     (of_skip,) = group.shape("D", "heads or d_inner")
-    if rows > d_inner + channels + heads:
-        raise Problem(
-            f"{group.name('in_proj.weight')}: found {rows} rows, wanted {d_inner + channels + heads}, those of z, x, B, C and "
-            f"dt: rows of an MLP (mamba-ssm's d_ssm < d_inner) are not supported"
-        )
     if channels <= d_inner or (channels - d_inner) % 2:
         raise Problem(
             f"{group.name('conv1d.weight')}: found {channels} channels, wanted d_inner + 2 ngroups d_state, "
@@ -123,6 +118,11 @@ def mamba2_dims(group, settings):
         "mixer_norm_eps": settings["mixer_norm_eps"],
     }
     divide(group.name("A_log"), "the number of heads", heads, "ngroups", ngroups)
+    if rows > d_inner + channels + heads:
+        raise Problem(
+            f"{group.name('in_proj.weight')}: found {rows} rows, wanted {d_inner + channels + heads}, those of z, x, B, C and "
+            f"dt: rows of an MLP (mamba-ssm's d_ssm < d_inner) are not supported"
+        )
     return dims
 
 

@@ -4,6 +4,7 @@ something that Krait lacks, or that contradict the tensors, with an error that n
 import math
 
 from heads import check_settings
+from layers import block_of
 from safetensors_file import Problem
 
 # Keys that do not change the outputs: training, initial weights, generation, other implementations of the same arithmetic.
@@ -241,7 +242,8 @@ class Config:
             raise Problem(f"lm_head.weight differs from the embedding, but {self.name} has {key} true")
 
     def check_sizes(self, dims):
-        """Compares the sizes in config.json with those of the tensors."""
+        """Compares the kind of blocks and the sizes in config.json with those of the tensors."""
+        self.check_block({block_of("Mamba", dims)})
         if "headdim" in dims:
             dims = {**dims, "heads": dims["d_inner"] // dims["headdim"], "is_mimo": dims.get("mimo_rank", 1) > 1}
         for where, content in ((self.name, self.content), (f"{self.name}: ssm_cfg", self.ssm)):

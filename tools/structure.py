@@ -72,7 +72,7 @@ class Model:
         of_file = {**settings_of_metadata(self.checkpoint.metadata), **self.config.block_settings()}
         given = {name: getattr(self.options, name, None) for name in {**MAMBA2_DEFAULTS, **MAMBA3_DEFAULTS}}
         given = {name: value for name, value in given.items() if value is not None}
-        check_settings(given, "--")
+        check_settings(given, "options: ")
         for name, value in given.items():
             if of_file.get(name, value) != value:
                 raise Problem(f"{name}: found {value} among the options, wanted {of_file[name]}, which the checkpoint's files give")
