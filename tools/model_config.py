@@ -293,5 +293,6 @@ class Config:
                 )
 
     def unused(self):
-        of_ssm = self.ssm.keys() - SIZES.keys() - SSM_FLAGS.keys() - SSM_HARMLESS - {*SSM_SETTINGS, "d_ssm", "expand", "mimo_rank"}
+        checked = {*SIZES, *SSM_FLAGS, *SSM_SETTINGS, "d_ssm", "expand", "mimo_rank"}
+        of_ssm = self.ssm.keys() - checked - SSM_HARMLESS
         return sorted(self.content.keys() - self.used - HARMLESS) + sorted(f"ssm_cfg.{key}" for key in of_ssm)

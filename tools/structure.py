@@ -75,7 +75,9 @@ class Model:
         check_settings(given, "options: ")
         for name, value in given.items():
             if of_file.get(name, value) != value:
-                raise Problem(f"{name}: found {value} among the options, wanted {of_file[name]}, which the checkpoint's files give")
+                raise Problem(
+                    f"{name}: found {value} among the options, wanted {of_file[name]}, which the checkpoint's files give"
+                )
         dt_b_c_eps = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
         self.block_settings = {"dt_b_c_eps": dt_b_c_eps, **of_file, **given}
 
@@ -126,14 +128,19 @@ class Model:
             dims = blocks["Mamba2Block"]
             others = [str(ngroups) for ngroups in possible_ngroups(dims) if ngroups != dims["ngroups"]]
             groups = {"ngroups": f"ngroups 1 (--ngroups; the shapes also allow {', '.join(others)})"} if others else {}
-            norm = {"norm_before_gate": "the norm after the gate (--norm-before-gate)", "mixer_norm_eps": "its eps 1e-5 (--mixer-norm-eps)"}
-            note("Mamba2Block", {**groups, "dt_limit": "no limits of delta (--dt-limit)", **(norm if dims["rmsnorm"] else {})})
+            limits = {"dt_limit": "no limits of delta (--dt-limit)"}
+            norm = {
+                "norm_before_gate": "the norm after the gate (--norm-before-gate)",
+                "mixer_norm_eps": "its eps 1e-5 (--mixer-norm-eps)",
+            }
+            note("Mamba2Block", {**groups, **limits, **(norm if dims["rmsnorm"] else {})})
             if dims["dt_limit"] != MAMBA2_DEFAULTS["dt_limit"]:
                 self.notes.append(
                     "dt_limit limits delta for every token; mamba-ssm and transformers limit it in forward(), but not in their "
                     "steps, whose outputs therefore differ"
                 )
-        note("Mamba3Block", {"A_floor": "A_floor 1e-4 (--A-floor)", "mixer_norm_eps": "the eps of the norms within blocks 1e-5 (--mixer-norm-eps)"})
+        eps = "the eps of the norms within blocks 1e-5 (--mixer-norm-eps)"
+        note("Mamba3Block", {"A_floor": "A_floor 1e-4 (--A-floor)", "mixer_norm_eps": eps})
         if "Mamba3Block" in blocks:
             self.check_A_formula()
 
@@ -141,15 +148,15 @@ class Model:
         formula = self.options.A_formula or ("heavy_tail" if "component" in self.checkpoint.metadata else None)
         if formula is None:
             raise Choice(
-                "Mamba-3's A has had two formulas, and no file contains which: -max(heavy_tail(a), A_floor), as in mamba-ssm since "
-                "June 2026 and in mamba3-jax, or -max(softplus(a), A_floor), as in mamba-ssm before. Krait has the first; if the "
-                "model was trained with it, give",
+                "Mamba-3's A has had two formulas, and no file contains which: -max(heavy_tail(a), A_floor), as in mamba-ssm "
+                "since June 2026 and in mamba3-jax, or -max(softplus(a), A_floor), as in mamba-ssm before. Krait has the "
+                "first; if the model was trained with it, give",
                 [["--A-formula", "heavy_tail"]],
             )
         if formula != "heavy_tail":
             raise Problem(
-                f"--A-formula {formula} is not supported: found A = -max({formula}(a), A_floor), wanted heavy_tail: Krait computes A "
-                "as mamba-ssm does since June 2026. Train the model again with that version"
+                f"--A-formula {formula} is not supported: found A = -max({formula}(a), A_floor), wanted heavy_tail: Krait "
+                "computes A as mamba-ssm does since June 2026. Train the model again with that version"
             )
 
     def make_single(self):
@@ -261,8 +268,8 @@ class Model:
         order = [f"embedding({embedding.removesuffix('.weight')})", f"{words['layers']}layers", f"{words['norm_f']}norm_f"]
         order += [f"linear({words['lm_head']}lm_head)"] if "lm_head" in words else []
         raise Choice(
-            f"{other.path}: found a {other.component}, and {mixer.path} is a {mixer.component}: blocks of several kinds are a stack, "
-            + ("whose head has weights of its own" if "lm_head" in words else "without a head, because there is no lm_head.weight"),
+            f"{other.path}: found a {other.component}, and {mixer.path} is a {mixer.component}: blocks of several kinds are a "
+            + ("stack, whose head is lm_head" if "lm_head" in words else "stack, without a head: there is no lm_head.weight"),
             [["--order", ",".join(order)]],
         )
 

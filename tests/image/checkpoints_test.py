@@ -409,7 +409,8 @@ def check_mamba2(test):
     test.refuses("ngroups 5", "conv1d.weight: found ngroups d_state 12 and ngroups 5", model, "--ngroups", "5")
     test.refuses("ngroups 3", "A_log: found the number of heads 4 and ngroups 3", model, "--ngroups", "3")
     test.refuses("ngroups 0", "options: ngroups: found 0, wanted at least 1", model, "--ngroups", "0")
-    test.refuses("dt_limit upside down", "options: dt_limit: found (0.5, 0.1), wanted two numbers", model, "--dt-limit", "0.5,0.1")
+    words = "options: dt_limit: found (0.5, 0.1), wanted two numbers"
+    test.refuses("dt_limit upside down", words, model, "--dt-limit", "0.5,0.1")
     test.refuses("eps 2", "mixer_norm_eps: found 2.0, wanted a number between 0 and 1", model, "--mixer-norm-eps", "2")
 
     def other(**how):
@@ -426,7 +427,7 @@ def check_mamba2(test):
     limits = {**MAMBA2_CONFIG, "time_step_limit": [0.0, 0.1]}
     dims("time_step_limit", model, config=limits, dt_limit=(0.0, 0.1), notes=["dt_limit limits delta for every token"])
     unused = {**MAMBA2_CONFIG, "norm_before_gate": True, "rms_norm": False}
-    words = ["norm_before_gate is true, but transformers does not use it", "rms_norm is false, but transformers does not use it"]
+    words = [f"{key}, but transformers does not use it" for key in ("norm_before_gate is true", "rms_norm is false")]
     dims("keys that transformers does not use", model, config=unused, notes=words, norm="RmsNorm", **of_file)
     headless = {name.removeprefix("backbone."): tensor for name, tensor in model.items()}
     config = {**MAMBA2_CONFIG, "architectures": ["Mamba2Model"]}
@@ -456,7 +457,8 @@ def check_mamba2(test):
     test.refuses("--ngroups against config.json", words, model, "--ngroups", "4", config=MAMBA2_CONFIG)
     # config.json of mamba-ssm.
     ssm = {"layer": "Mamba2", "ngroups": 2, "d_state": 6, "headdim": 2, "expand": 2, "d_ssm": None, "chunk_size": 64}
-    given = dims("mamba-ssm's Mamba2", named, config={**SSM_CONFIG, "tie_embeddings": False, "ssm_cfg": ssm}, ngroups=2, d_state=6)
+    config = {**SSM_CONFIG, "tie_embeddings": False, "ssm_cfg": ssm}
+    given = dims("mamba-ssm's Mamba2", named, config=config, ngroups=2, d_state=6)
     test.expect(given and not any("assumed: blocks of" in note for note in given.notes), "mamba-ssm's Mamba2: notes")
     more = {**ssm, "dt_limit": [0.0, 0.2], "norm_before_gate": True, "d_ssm": 8, "rmsnorm": True, "D_has_hdim": False}
     config = {**SSM_CONFIG, "ssm_cfg": more}
@@ -494,7 +496,8 @@ def check_mamba2(test):
     classifier = {**linear("proj", 6, 4), **blocks(make=mamba2), **norm("norm_f", False), **linear("head", 4, 3)}
     taken = "Linear ResidualBlockx2 RmsNorm MeanPool Linear"
     order = "proj,layers,norm_f,mean,head"
-    dims("a classifier", classifier, "--order", order, "--ngroups", "2", layers=taken, ngroups=2, notes=["the norm after the gate"])
+    notes = ["the norm after the gate"]
+    dims("a classifier", classifier, "--order", order, "--ngroups", "2", layers=taken, ngroups=2, notes=notes)
     test.refuses("a classifier without --order", f"--order {order}", classifier)
     own = {**linear("proj", 6, 4), **blocks(name="mamba", make=mamba2), **linear("head", 4, 3)}
     order = "proj,residual(layers.*.norm,layers.*.mamba),last,head"
@@ -521,7 +524,7 @@ def check_mamba3(test):
     model = other()
     test.refuses("Mamba-3 asks for A", ["Mamba-3's A has had two formulas", "--A-formula heavy_tail"], model)
     test.refuses("the old A", "--A-formula softplus is not supported", model, "--A-formula", "softplus")
-    note = "Mamba-3 have mamba-ssm's defaults: A_floor 1e-4 (--A-floor), the eps of the norms within blocks 1e-5 (--mixer-norm-eps)"
+    note = "Mamba-3 have mamba-ssm's defaults: A_floor 1e-4 (--A-floor), the eps of the norms within blocks 1e-5 (--mixer"
     dims("Mamba-3", model, notes=[note], ngroups=1, mimo_rank=1, rope_fraction=0.5, headdim=2, d_state=8, A_floor=1e-4)
     dims("Mamba-3, options", model, *"--A-floor 1e-3 --mixer-norm-eps 1e-6".split(), A_floor=1e-3, mixer_norm_eps=1e-6)
     # Shapes determine ngroups and the number of angles.
@@ -585,7 +588,8 @@ def check_mamba3(test):
         test.expect(kind in declared, f"a hybrid: no {kind} in {declared}")
     test.refuses("a hybrid asks for A", "--A-formula heavy_tail", hybrid, "--order", "proj,layers,last,head")
     model = language_model(embedding="embedding", head="", make=mamba2)
-    model = {name: tensor for name, tensor in model.items() if "layers.1.mixer" not in name} | mamba3("backbone.layers.1.mixer.")
+    model = {name: tensor for name, tensor in model.items() if "layers.1.mixer" not in name}
+    model |= mamba3("backbone.layers.1.mixer.")
     order = "embedding(backbone.embedding),backbone.layers,backbone.norm_f,linear(lm_head)"
     words = ["layers.1.mixer: found a Mamba3Block, and backbone.layers.0.mixer is a Mamba2Block", order]
     test.refuses("a hybrid language model", words, model, *formula)
@@ -1045,8 +1049,14 @@ def check_foreign(test):
 def main():
     with tempfile.TemporaryDirectory(prefix="krait_checkpoints_") as folder:
         test = Test(pathlib.Path(folder))
-        for check in (check_names, check_config, check_mamba2, check_mamba3, check_shards, check_orders, check_batch_norm, check_foreign):
-            check(test)
+        check_names(test)
+        check_config(test)
+        check_mamba2(test)
+        check_mamba3(test)
+        check_shards(test)
+        check_orders(test)
+        check_batch_norm(test)
+        check_foreign(test)
     print(f"{test.count} checkpoints")
     test.expect(test.count >= 40, "fewer than 40 checkpoints")
     print(*test.wrong, sep="\n", end="\n" if test.wrong else "")
