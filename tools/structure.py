@@ -7,22 +7,14 @@ import re
 from checkpoint import Choice, is_language_model, language_model_parts
 from declarations import Declarations, name_members
 from heads import MAMBA2_DEFAULTS, MAMBA3_DEFAULTS, check_settings, possible_ngroups, settings_of_metadata
-from layers import BLOCK_MEMBERS, Group, Layer, block_of, dims_text, mamba_layer, position_shape, refuse_foreign
+from layers import BLOCK_MEMBERS, BLOCKS, Group, Layer, block_of, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
 from order import Order
 from order_text import parse
 from proposals import proposals
 from safetensors_file import Problem
 
-COMPONENTS = [
-    "SelectiveStateSpaceModel",
-    "SelectiveStateSpace",
-    "MambaBlock",
-    "Mamba2Block",
-    "Mamba3Block",
-    "ResidualBlock",
-    "Mamba",
-]
+COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", *BLOCKS, "ResidualBlock", "Mamba"]
 MOST_COMMANDS = 8  # that a question lists
 
 

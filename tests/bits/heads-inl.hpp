@@ -27,7 +27,9 @@ HWY_NOINLINE void heads_of(Use use) {
   std::uint64_t number = 0;
   krait::for_each_param(model, [&](std::string_view, auto& tensor) {
     const krait::Key key = krait::split(krait::key(7), number++);
-    krait::assign(tensor, [&](std::size_t row, std::size_t col) { return krait::uniform(key, row * tensor.cols + col, -0.5f, 0.7f); });
+    krait::assign(tensor, [&](std::size_t row, std::size_t col) {
+      return krait::uniform(key, row * tensor.cols + col, -0.5f, 0.7f);
+    });
   });
   std::array<int, length> tokens;
   for (std::size_t t = 0; t < length; ++t) tokens[t] = static_cast<int>(5 * t % Model::vocab_size);

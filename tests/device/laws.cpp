@@ -1,7 +1,7 @@
 // Program for laws.py: runs forward, prefill in pieces of different lengths, step, and step_streams on three sequences, with
 // every storage type, and prints a hash of the outputs and the final state of each, and the last output. Before these it prints
 // hashes of the element-wise functions and of the recurrence for floats of every magnitude, infinities and NaN, and of norms,
-// the largest values of MaxPool, positions and int8 products.
+// the largest values of MaxPool, positions, int8 products, and of models of Mamba-2 and Mamba-3.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -14,6 +14,7 @@
 #include <krait/convert.hpp>
 #include <krait/streams.hpp>
 
+#include "../bits/heads-inl.hpp"
 #include "../bits/int8_products-inl.hpp"
 #include "block.hpp"  // block_odd_all_biases as krait-pack makes it
 #ifndef LAWS_QUICK
@@ -151,6 +152,15 @@ void show_functions() {
   std::uint32_t products = 0;
   bits::HWY_NAMESPACE::int8_products([&](const auto& rows) { products = 31 * products + hash(&rows, sizeof(rows)); });
   print("int8_products", products);
+  std::uint32_t prefills = 0, steps = 0;
+  const auto add = [&](const auto& prefilled, const auto& stepped, const auto& state) {
+    prefills = 31 * prefills + hash(&prefilled, sizeof(prefilled));
+    steps = 31 * steps + hash(&stepped, sizeof(stepped)) + hash(&state, sizeof(state));
+  };
+  bits::HWY_NAMESPACE::mamba2_models(add);
+  bits::HWY_NAMESPACE::mamba3_models(add);
+  print("heads_prefill", prefills);
+  print("heads_step", steps);
 }
 
 template <class Model, class From, class Inputs>

@@ -1,6 +1,7 @@
-// Compares exp and the activation functions with double precision. Arguments: [STEP [TARGET]]; tests every STEP-th float32 (default:
-// every one), and fails if the program is not compiled for Highway's TARGET. Prints the largest errors, and fails if one
-// exceeds the bound that the function's comment states.
+// Compares exp, the activation functions, and the sine and cosine of Mamba-3 with double precision. Arguments: [STEP [TARGET]];
+// tests every STEP-th float32, and every STEP-th angle of 2^-32 turns (default: every one), and fails if the program is not
+// compiled for Highway's TARGET. Prints the largest errors, and fails if one exceeds the bound that the function's comment
+// states.
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -40,6 +41,9 @@ void exp_ours(const float* x, float* y, std::size_t n) {
 }
 void silu_ours(const float* x, float* y, std::size_t n) {
   apply(x, y, n, [](kernels::V v) { return kernels::silu(v); });
+}
+void precise_softplus_ours(const float* x, float* y, std::size_t n) {
+  apply(x, y, n, [](kernels::V v) { return kernels::precise_softplus(v); });
 }
 void softplus_ours(const float* x, float* y, std::size_t n) {
   apply(x, y, n, [](kernels::V v) { return kernels::softplus(v); });
@@ -116,6 +120,36 @@ bool sweep(const Case& c, std::uint64_t step) {
   return good;
 }
 
+// Compares the sine and cosine of every STEP-th angle of 2^-32 turns with double precision.
+bool sweep_angles(std::uint64_t step, double bound) {
+  constexpr std::size_t n = 4096;
+  const kernels::Tag tag;
+  const kernels::IntTag int_tag;
+  std::vector<std::uint32_t> turns(n);
+  std::vector<float> sine(n), cosine(n);
+  std::vector<double> want_sine(n), want_cosine(n);
+  double worst = 0;
+  for (std::uint64_t at = 0; at < std::uint64_t{1} << 32;) {
+    for (std::size_t i = 0; i < n; ++i, at += step) turns[i] = static_cast<std::uint32_t>(at);
+    for (std::size_t i = 0; i < n; i += kernels::lanes) {
+      kernels::V s, c;
+      kernels::sine_cosine(hn::LoadU(int_tag, reinterpret_cast<const std::int32_t*>(&turns[i])), s, c);
+      hn::StoreU(s, tag, &sine[i]);
+      hn::StoreU(c, tag, &cosine[i]);
+    }
+    sine_reference(turns.data(), want_sine.data(), n);
+    cosine_reference(turns.data(), want_cosine.data(), n);
+    double most = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      most = std::max({most, std::fabs(sine[i] - want_sine[i]), std::fabs(cosine[i] - want_cosine[i])});
+    if (!(most <= worst)) worst = most;
+  }
+  const bool good = worst <= bound;
+  std::printf("%-12s every %llu. angle: absolute error %.3g (bound %.3g)%s\n", "sine, cosine",
+              static_cast<unsigned long long>(step), worst, bound, good ? "" : "  FAILED");
+  return good;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -128,6 +162,8 @@ int main(int argc, char** argv) {
   bool good = sweep({"exp", exp_ours, exp_reference, true, false, fma ? 1.9e-7 : 3e-6, 1.3e-38}, step);
   good &= sweep({"SiLU", silu_ours, silu_reference, false, true, fma ? 2.4e-7 : 3e-6, 1.1e-36}, step);
   good &= sweep({"softplus", softplus_ours, softplus_reference, false, true, fma ? 2.8e-7 : 3e-6, 1.3e-38}, step);
+  good &= sweep({"softplus (2)", precise_softplus_ours, softplus_reference, false, true, fma ? 2.0e-7 : 3e-6, 1.3e-38}, step);
+  good &= sweep_angles(step, fma ? 1.2e-7 : 2e-7);
   using enum krait::ActivationFunction;
   good &= sweep({"ReLU", layer_ours<relu>, relu_reference, false, true, 0, 0}, step);
   good &= sweep({"sigmoid", layer_ours<sigmoid>, sigmoid_reference, false, true, fma ? 2.5e-7 : 3e-6, 1.3e-38, -87.3, 1}, step);

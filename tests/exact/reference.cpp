@@ -47,3 +47,13 @@ void gelu_tanh_reference(const float* x, double* y, std::size_t n) {
     y[i] = v / (1.0 + exp_within(-twice * (v + 0.044715 * v * v * v)));  // (1 + tanh(u)) / 2 = 1 / (1 + e^-2u)
   }
 }
+
+namespace {
+constexpr double radians = 6.283185307179586476925 / 4294967296.0;  // in 2^-32 turns
+}
+void sine_reference(const std::uint32_t* turns, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = std::sin(radians * static_cast<std::int32_t>(turns[i]));
+}
+void cosine_reference(const std::uint32_t* turns, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = std::cos(radians * static_cast<std::int32_t>(turns[i]));
+}

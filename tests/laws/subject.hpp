@@ -109,7 +109,8 @@ std::vector<Subject> heads_stored_otherwise();
 inline const std::vector<Subject>& subjects() {
   static const std::vector<Subject> all = [] {
     std::vector<Subject> subjects = language_models();
-    for (const auto& more : {layers(), stored_otherwise(), models_with_heads(), heads_stored_otherwise()}) subjects.insert(subjects.end(), more.begin(), more.end());
+    for (const auto& more : {layers(), stored_otherwise(), models_with_heads(), heads_stored_otherwise()})
+      subjects.insert(subjects.end(), more.begin(), more.end());
     return subjects;
   }();
   return all;

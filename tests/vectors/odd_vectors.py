@@ -126,8 +126,8 @@ CASES = {
         dict(bias="into norm", order="into,positional(positions),mean,layer_norm(norm),head")),
 }
 SMALL = ["mamba2_odd", "mamba2_limits", "mamba2_no_norm", "mamba2_residual", "mamba2_model", "mamba3_ones", "mamba3_odd",
-         "mamba3_mimo", "mamba3_mimo_norm", "mamba3_residual", "mamba3_model", "stack_every_token", "stack_max", "block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps",
-         "block_narrow",
+         "mamba3_mimo", "mamba3_mimo_norm", "mamba3_residual", "mamba3_model", "stack_every_token", "stack_max",
+         "block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps", "block_narrow",
          "residual_all_biases", "residual_eps", "residual_layer_norm", "mamba_layer_norm", "mamba_own_head", "mamba_bf16"]
 
 
@@ -159,7 +159,8 @@ def heads_weights(component, sizes, options, draw):
     of_groups = 2 * groups * N * rank
     rows = 2 * H * P + of_groups + (H if component == "Mamba2Block" else 3 * H + sizes["angles"])
     weights = {"in_proj.weight": draw((rows, d_model), d_model**-0.5), "dt_bias": draw((H,), 1.0) - 2,
-               "D": 1 + draw((H * P if options.get("D_has_hdim") else H,), 0.3), "out_proj.weight": draw((d_model, H * P), P**-0.5)}
+               "D": 1 + draw((H * P if options.get("D_has_hdim") else H,), 0.3),
+               "out_proj.weight": draw((d_model, H * P), P**-0.5)}
     biases = {"in_proj": rows, "out_proj": d_model}
     if component == "Mamba2Block":
         channels = H * P + of_groups
@@ -254,7 +255,8 @@ def make(path, seed, component, steps, sizes, options):
         weights = block_weights(component, sizes, biased, draw, options)
     else:
         weights = mixer_weights(component, sizes, biased, draw)
-    mixer = mixer_of(f"{options['kind']}Block" if "kind" in options else component, sizes, options) if "heads" in sizes else None
+    block = f"{options['kind']}Block" if "kind" in options else component
+    mixer = mixer_of(block, sizes, options) if "heads" in sizes else None
     tensors, exact = {}, {}
     for name, value in weights.items():
         content, exact[name] = encode(value, dtype)

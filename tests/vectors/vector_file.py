@@ -34,7 +34,8 @@ def component_of(file):
     """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
     if "component" in file.metadata:
         if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Mamba3", "Stack"):
-            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, Mamba3, Stack")
+            raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, "
+                          "Mamba3, Stack")
         # A language model is krait::Mamba of the dims of its blocks' kind.
         return {"Mamba2": "Mamba", "Mamba3": "Mamba"}.get(file.metadata["component"], file.metadata["component"])
     if any(name.startswith("backbone.") for name in file.tensors):

@@ -71,31 +71,6 @@ consteval Dims repaired(Dims dims) {
 }
 consteval bool valid(const auto& dims) { return repaired(dims) == dims; }
 
-// Reports the first invalid member of dims that describe heads.
-template <auto dims>
-consteval void check_heads() {
-  if constexpr (dims.headdim == 0) {
-    static_assert(got<dims.headdim>::template at_least<1>,
-                  "krait: headdim, the number of channels of a head, must be at least 1");
-  } else if constexpr (dims.d_inner % dims.headdim != 0) {
-    static_assert(got<dims.d_inner>::template multiple_of<dims.headdim>, "krait: d_inner must be a multiple of headdim");
-  } else if constexpr (dims.ngroups == 0) {
-    static_assert(got<dims.ngroups>::template at_least<1>, "krait: ngroups must be at least 1");
-  } else if constexpr (dims.d_inner / dims.headdim % dims.ngroups != 0) {
-    static_assert(got<dims.d_inner / dims.headdim>::template multiple_of<dims.ngroups>,
-                  "krait: the number of heads, d_inner / headdim, must be a multiple of ngroups");
-  } else if constexpr (requires { requires dims.mimo_rank == 0; }) {
-    static_assert(got<dims.mimo_rank>::template at_least<1>, "krait: mimo_rank must be at least 1");
-  } else if constexpr (requires { dims.rope_fraction; }) {
-    static_assert(got<angles_of(dims)>::template at_least<1>,
-                  "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
-    static_assert(got<angles_of(dims)>::template at_most<dims.d_state / 2>, "krait: rope_fraction must not exceed 1");
-  } else if constexpr (requires { dims.dt_limit; }) {
-    constexpr bool ascending = 0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1];
-    static_assert(ascending, "krait: dt_limit must be {least, most} with 0 <= least <= most");
-  }
-}
-
 // Reports the first invalid member of the dims of a block, a model or a recurrence in a compile error.
 template <auto dims>
 consteval bool check_dims() {
@@ -118,8 +93,26 @@ consteval bool check_dims() {
   } else if constexpr (dims.d_state == 0) {
     static_assert(got<dims.d_state>::template at_least<1>,
                   "krait: d_state, the number of states of each channel, must be at least 1");
-  } else if constexpr (requires { dims.headdim; }) {
-    check_heads<dims>();
+  } else if constexpr (requires { requires dims.headdim == 0; }) {
+    static_assert(got<dims.headdim>::template at_least<1>,
+                  "krait: headdim, the number of channels of a head, must be at least 1");
+  } else if constexpr (requires { requires dims.ngroups == 0; }) {
+    static_assert(got<dims.ngroups>::template at_least<1>, "krait: ngroups must be at least 1");
+  } else if constexpr (requires { requires dims.d_inner % dims.headdim != 0; }) {
+    static_assert(got<dims.d_inner>::template multiple_of<dims.headdim>, "krait: d_inner must be a multiple of headdim");
+  } else if constexpr (requires { requires dims.d_inner / dims.headdim % dims.ngroups != 0; }) {
+    static_assert(got<dims.d_inner / dims.headdim>::template multiple_of<dims.ngroups>,
+                  "krait: the number of heads, d_inner / headdim, must be a multiple of ngroups");
+  } else if constexpr (requires { requires dims.mimo_rank == 0; }) {
+    static_assert(got<dims.mimo_rank>::template at_least<1>, "krait: mimo_rank must be at least 1");
+  } else if constexpr (requires { dims.rope_fraction; requires angles_of(dims) == 0; }) {
+    static_assert(got<angles_of(dims)>::template at_least<1>,
+                  "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
+  } else if constexpr (requires { dims.rope_fraction; }) {
+    static_assert(got<angles_of(dims)>::template at_most<dims.d_state / 2>, "krait: rope_fraction must not exceed 1");
+  } else if constexpr (requires { dims.dt_limit; }) {
+    constexpr bool ascends = 0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1];
+    static_assert(ascends, "krait: dt_limit must be {least, most} with 0 <= least <= most");
   } else if constexpr (dims.dt_rank == 0) {
     static_assert(got<dims.dt_rank>::template at_least<1>,
                   "krait: dt_rank must be at least 1: use krait::resolve(dims), which fills in defaults");

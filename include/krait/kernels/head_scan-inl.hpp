@@ -11,59 +11,61 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The channels of one or more neighbouring vectors.
-template <std::size_t m>
-using Channels = decltype(load<m>(nullptr));
-
-// StateUpdate contains what update_states needs of each of `count` tokens, for m vectors of channels of one head.
-template <std::size_t terms, std::size_t outputs, std::size_t m, std::size_t count>
-struct StateUpdate {
-  V decay[count];
-  Channels<m> v[count][terms];      // the factors of the channels
-  const float* k[count][terms];     // the factors of the states, [d_state] each
-  Channels<m> y[count][outputs];    // the sums to which the outputs are added
-  const float* q[count][outputs];   // the weights of the states in the outputs, [d_state] each
-};
-
 #ifdef KRAIT_CORTEX_M_FPU
 // Computes update_states for four channels and one token in assembly.
 template <std::size_t terms>
-HWY_INLINE void update_four_channels(StateUpdate<terms, 1, 4, 1>& tile, float* h, std::size_t d_state) {
-  float values[1 + 4 * terms], y[4];
-  values[0] = tile.decay[0].raw;
-  for (std::size_t i = 0; i < terms; ++i) store(tile.v[0][i], values + 1 + 4 * i);
-  store(tile.y[0][0], y);
-  update_states_of_four<terms>({h, {tile.k[0][0], tile.k[0][terms - 1]}, tile.q[0][0], d_state, values, y});
-  tile.y[0][0] = load<4>(y);
+HWY_INLINE void update_four_channels(V decay, const V (&v)[terms][4], const float* const (&k)[terms], V (&y)[4], const float* q,
+                                     float* h, std::size_t d_state) {
+  float values[1 + 4 * terms], sums[4];
+  values[0] = decay.raw;
+  for (std::size_t i = 0; i < 4 * terms; ++i) values[1 + i] = v[i / 4][i % 4].raw;
+  for (std::size_t i = 0; i < 4; ++i) sums[i] = y[i].raw;
+  update_states_of_four<terms>({h, {k[0], k[terms - 1]}, q, d_state, values, sums});
+  for (std::size_t i = 0; i < 4; ++i) y[i].raw = sums[i];
 }
 #endif
 
-// Updates the states h [d_state][16] of m vectors of channels, and computes their outputs, for `count` tokens one after the other
-// and each n in ascending order. Every sum is one chain of multiply-adds.
-//   h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] + ...
-//   y[r] = y[r] + q[r][0] h[0] + q[r][1] h[1] + ...
-// Every element of the state is loaded and stored once for all tokens.
+// Updates the states h [d_state][16] of m vectors of channels of one head, and computes their outputs, for `count` tokens one
+// after the other and each n in ascending order. Every sum is one chain of multiply-adds.
+//   h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] + ...      v [terms]: factors of the channels; k [terms][d_state]
+//   y[r] = y[r] + q[r][0] h[0] + q[r][1] h[1] + ...            q [outputs][d_state]
+// Every element of the state is loaded and stored once for all tokens. The arguments are arrays, and not members of a struct,
+// because compilers for aarch64 do not inline the struct's constructor.
 template <std::size_t terms, std::size_t outputs, std::size_t m, std::size_t count>
-HWY_INLINE void update_states(StateUpdate<terms, outputs, m, count>& tile, float* HWY_RESTRICT h, std::size_t d_state) {
+HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms][m], const float* const (&k)[count][terms],
+                              V (&y)[count][outputs][m], const float* const (&q)[count][outputs], float* HWY_RESTRICT h,
+                              std::size_t d_state) {
 #ifdef KRAIT_CORTEX_M_FPU
-  if constexpr (terms <= 2 && outputs == 1 && m == 4 && count == 1) return update_four_channels(tile, h, d_state);
+  if constexpr (terms <= 2 && outputs == 1 && m == 4 && count == 1)
+    return update_four_channels(decay[0], v[0], k[0], y[0][0], q[0][0], h, d_state);
 #endif
   // Returns the offset of vector i of channels from the first one, in an array [channels / 16][d_state][16].
   const auto offset = [d_state](std::size_t i) {
     return i * lanes / strip_width * strip_width * d_state + i * lanes % strip_width;
   };
   for (std::size_t n = 0; n < d_state; ++n, h += strip_width) {
-    auto h_n = several<m>([&](std::size_t i) KRAIT_LAMBDA { return load_vector(h + offset(i)); });
+    V h_n[m];
+    KRAIT_UNROLL
+    for (std::size_t i = 0; i < m; ++i) h_n[i] = load_vector(h + offset(i));
     KRAIT_UNROLL
     for (std::size_t t = 0; t < count; ++t) {
-      h_n = mul(tile.decay[t], h_n);
       KRAIT_UNROLL
-      for (std::size_t i = 0; i < terms; ++i) h_n = mul_add(tile.v[t][i], constant<V>(tile.k[t][i][n]), h_n);
+      for (std::size_t i = 0; i < m; ++i) h_n[i] = mul(decay[t], h_n[i]);
       KRAIT_UNROLL
-      for (std::size_t r = 0; r < outputs; ++r) tile.y[t][r] = mul_add(constant<V>(tile.q[t][r][n]), h_n, tile.y[t][r]);
+      for (std::size_t j = 0; j < terms; ++j) {
+        const V k_n = constant<V>(k[t][j][n]);
+        KRAIT_UNROLL
+        for (std::size_t i = 0; i < m; ++i) h_n[i] = mul_add(v[t][j][i], k_n, h_n[i]);
+      }
+      KRAIT_UNROLL
+      for (std::size_t r = 0; r < outputs; ++r) {
+        const V q_n = constant<V>(q[t][r][n]);
+        KRAIT_UNROLL
+        for (std::size_t i = 0; i < m; ++i) y[t][r][i] = mul_add(q_n, h_n[i], y[t][r][i]);
+      }
     }
     KRAIT_UNROLL
-    for (std::size_t i = 0; i < m; ++i) store_vector(nth(h_n, i), h + offset(i));
+    for (std::size_t i = 0; i < m; ++i) store_vector(h_n[i], h + offset(i));
   }
 }
 
@@ -72,7 +74,8 @@ HWY_INLINE void update_states(StateUpdate<terms, outputs, m, count>& tile, float
 template <bool no_limit>
 HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2, float least, float most, float* decay,
                                std::size_t heads) {
-  for (std::size_t i = 0; i < padded(heads); i += lanes) store_vector(add(load_vector(dt + i), load_vector(dt_bias + i)), dt + i);
+  for (std::size_t i = 0; i < padded(heads); i += lanes)
+    store_vector(add(load_vector(dt + i), load_vector(dt_bias + i)), dt + i);
   softplus_row(dt, padded(heads));
   for (std::size_t i = 0; i < padded(heads); i += lanes) {
     V delta = load_vector(dt + i);
@@ -107,26 +110,27 @@ struct HeadScanTile {
 template <bool D_has_hdim, std::size_t m, std::size_t count>
 HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
   const std::size_t of_group = tile.head / s.heads_per_group * s.d_state;
-  const auto load_channels = [](const float* from) KRAIT_LAMBDA {
-    return several<m>([from](std::size_t i) KRAIT_LAMBDA { return load_unaligned(from + i * lanes); });
-  };
-  StateUpdate<1, 1, m, count> update;
+  V decay[count], delta_x[count][1][m], y[count][1][m];
+  const float *B[count][1], *C[count][1];
   KRAIT_UNROLL
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t t = tile.first_token + i;
-    const auto x = load_channels(tile.x[i]);
-    update.decay[i] = constant<V>(s.decay[t][tile.head]);
-    update.v[i][0] = mul(constant<V>(s.delta[t][tile.head]), x);
-    update.k[i][0] = s.B[t] + of_group;
-    update.q[i][0] = s.C[t] + of_group;
-    if constexpr (D_has_hdim) update.y[i][0] = mul(load_channels(tile.D), x);
-    else update.y[i][0] = mul(constant<V>(*tile.D), x);
+    decay[i] = constant<V>(s.decay[t][tile.head]);
+    B[i][0] = s.B[t] + of_group;
+    C[i][0] = s.C[t] + of_group;
+    const V delta = constant<V>(s.delta[t][tile.head]);
+    KRAIT_UNROLL
+    for (std::size_t j = 0; j < m; ++j) {
+      const V x = load_unaligned(tile.x[i] + j * lanes);
+      delta_x[i][0][j] = mul(delta, x);
+      y[i][0][j] = mul(D_has_hdim ? load_unaligned(tile.D + j * lanes) : constant<V>(*tile.D), x);
+    }
   }
-  update_states(update, tile.h, s.d_state);
+  update_states(decay, delta_x, B, y, C, tile.h, s.d_state);
   KRAIT_UNROLL
   for (std::size_t i = 0; i < count; ++i) {
     KRAIT_UNROLL
-    for (std::size_t v = 0; v < m; ++v) store_unaligned(nth(update.y[i][0], v), tile.x[i] + v * lanes);
+    for (std::size_t j = 0; j < m; ++j) store_unaligned(y[i][0][j], tile.x[i] + j * lanes);
   }
 }
 
@@ -162,7 +166,8 @@ HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   const auto all_tokens = [&](auto k, std::size_t head, std::size_t c) KRAIT_LAMBDA {
     const std::size_t channel = head * s.headdim + c, left = s.headdim - c;
     HeadScanTile tile{0, head, s.D + (D_has_hdim ? channel : head),
-                      s.h + (head * of_head + c) / strip_width * strip_width * s.d_state + c % strip_width, s.x.from_channel(channel)};
+                      s.h + (head * of_head + c) / strip_width * strip_width * s.d_state + c % strip_width,
+                      s.x.from_channel(channel)};
     for (; tile.first_token + head_scan_tokens <= s.tokens; tile.first_token += head_scan_tokens) {
       head_scan_channels<D_has_hdim, k, head_scan_tokens>(s, tile, left);
       tile.x = tile.x.from(head_scan_tokens);

@@ -47,7 +47,8 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   const hn::RebindToUnsigned<Tag> word_tag;
   const auto words = hn::BitCast(word_tag, turns);
   const auto quarter = hn::ShiftRight<30>(hn::Add(words, hn::Set(word_tag, 1u << 29)));
-  const V x = mul(hn::ConvertTo(Tag{}, hn::BitCast(int_tag, hn::Sub(words, hn::ShiftLeft<30>(quarter)))), constant<V>(0x1p-32f));
+  const auto left = hn::BitCast(int_tag, hn::Sub(words, hn::ShiftLeft<30>(quarter)));
+  const V x = mul(hn::ConvertTo(Tag{}, left), constant<V>(0x1p-32f));
   const V square = mul(x, x);
   V s = constant<V>(sine_c[0]), c = constant<V>(cosine_c[0]);
   KRAIT_UNROLL
@@ -66,9 +67,9 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
 }
 
 // Returns softplus(x), as `softplus` does, by polynomials of higher degrees: an angle is a sum of thousands of products with
-// delta, in which a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and log(1 + u) is
-// u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the coefficients,
-// highest power first.
+// delta, in which a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and log(1 + u)
+// is u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the
+// coefficients, highest power first.
 inline constexpr float delta_exp2_c[8] = {1.5196156709862407e-05f, 0.00015466756303794682f, 0.0013333935057744384f,
                                           0.009618038311600685f,   0.055504102259874344f,   0.24022650718688965f,
                                           0.6931471824645996f,     1.0f};
@@ -153,8 +154,8 @@ HWY_INLINE void advance_angles(std::uint32_t* turns, const float* tanh_angle, fl
   });
 }
 
-// Computes out = rotate(v + bias) for one head and rank: the pairs of states (2i, 2i + 1) if pairwise, otherwise (i, i + d_state
-// / 2), are turned by the angles i < angles. v may be unaligned; bias and out are padded to a multiple of 16.
+// Computes out = rotate(v + bias) for one head and rank: the pairs of states (2i, 2i + 1) if pairwise, otherwise (i, i +
+// d_state / 2), are turned by the angles i < angles. v may be unaligned; bias and out are padded to a multiple of 16.
 template <bool pairwise>
 HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine, const float* cosine, float* out,
                            std::size_t d_state, std::size_t angles) {
@@ -189,27 +190,38 @@ HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const fl
                                  std::size_t c) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   const V beta = constant<V>(factors[padded(s.heads) + head]), gamma = constant<V>(factors[2 * padded(s.heads) + head]);
-  const auto x = load<m>(at.x + c), last_x = load<m>(at.last_x + c);
-  store(x, at.last_x + c);
-  StateUpdate<2 * rank, rank, m, 1> update;
-  update.decay[0] = constant<V>(factors[head]);
+  const V decay[1] = {constant<V>(factors[head])};
+  V v[1][2 * rank][m], y[1][rank][m];
+  const float *vectors[1][2 * rank], *q[1][rank];
   KRAIT_UNROLL
   for (std::size_t r = 0; r < rank; ++r) {
-    auto v = x, last_v = last_x;
-    if constexpr (rank > 1) {
-      const auto of_rank = load<m>(s.mimo_x + (head * rank + r) * wide + c);
-      v = mul(v, of_rank), last_v = mul(last_v, of_rank);
-    }
-    update.v[0][r] = mul(beta, last_v);
-    update.v[0][rank + r] = mul(gamma, v);
-    update.k[0][r] = at.last_k + r * states;
-    update.k[0][rank + r] = at.k + r * states;
-    update.y[0][r] = mul(constant<V>(s.D[head]), v);
-    update.q[0][r] = at.q + r * states;
+    vectors[0][r] = at.last_k + r * states;
+    vectors[0][rank + r] = at.k + r * states;
+    q[0][r] = at.q + r * states;
   }
-  update_states(update, at.h + c / strip_width * strip_width * s.d_state + c % strip_width, s.d_state);
   KRAIT_UNROLL
-  for (std::size_t r = 0; r < rank; ++r) store(update.y[0][r], at.y + r * wide + c);
+  for (std::size_t i = 0; i < m; ++i) {
+    const std::size_t channel = c + i * lanes;
+    const V x = load_vector(at.x + channel), last_x = load_vector(at.last_x + channel);
+    store_vector(x, at.last_x + channel);
+    KRAIT_UNROLL
+    for (std::size_t r = 0; r < rank; ++r) {
+      V new_v = x, last_v = last_x;
+      if constexpr (rank > 1) {
+        const V of_rank = load_vector(s.mimo_x + (head * rank + r) * wide + channel);
+        new_v = mul(x, of_rank), last_v = mul(last_x, of_rank);
+      }
+      v[0][r][i] = mul(beta, last_v);
+      v[0][rank + r][i] = mul(gamma, new_v);
+      y[0][r][i] = mul(constant<V>(s.D[head]), new_v);
+    }
+  }
+  update_states(decay, v, vectors, y, q, at.h + c / strip_width * strip_width * s.d_state + c % strip_width, s.d_state);
+  KRAIT_UNROLL
+  for (std::size_t r = 0; r < rank; ++r) {
+    KRAIT_UNROLL
+    for (std::size_t i = 0; i < m; ++i) store_vector(y[0][r][i], at.y + r * wide + c + i * lanes);
+  }
 }
 
 // Computes the output of one head of a MIMO block for one token: the sum over r of y[r] SiLU(z mimo_z[r]) mimo_o[r].

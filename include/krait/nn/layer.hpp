@@ -77,6 +77,12 @@ struct SameWidth {
   static constexpr std::size_t d_out = width;
 };
 
+// Dims of a language model, and dims of a block, of any kind: Mamba-1, Mamba-2 or Mamba-3.
+template <class T>
+concept DimsOfModel = requires(T dims) { dims.vocab_size; dims.expand; };
+template <class T>
+concept DimsOfBlock = requires(T dims) { dims.d_model; dims.expand; } && !DimsOfModel<T>;
+
 // MixerOf<dims>::type is the kind of Mamba block that a ResidualBlock with these dims contains.
 template <auto dims>
 struct MixerOf;

@@ -52,10 +52,11 @@ struct ModelFacts {
 };
 }  // namespace detail
 
-// Mamba is a language model: an embedding, n_layers ResidualBlocks, a final norm and an output head. The type of the dims selects
-// the kind of the blocks: ModelDims, Mamba2Dims or Mamba3Dims. It maps token ids [L] to logits [L, vocab_size]. Its members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because
-// it uses the weight of the embedding. tests/data/reference has the same computation in numpy (function mamba).
-template <auto dims>
+// Mamba is a language model: an embedding, n_layers ResidualBlocks, a final norm and an output head. The type of the dims
+// selects the kind of the blocks: ModelDims, Mamba2Dims or Mamba3Dims. It maps token ids [L] to logits [L, vocab_size]. Its
+// members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because it uses the weight of the
+// embedding. tests/data/reference has the same computation in numpy (function mamba).
+template <detail::DimsOfModel auto dims>
 struct Mamba : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;
   using typename detail::ModelFacts<dims>::Head;
@@ -66,7 +67,7 @@ struct Mamba : detail::ModelFacts<dims> {
   KRAIT_INLINE constexpr const auto& head() const { return lm_head.weight; }
 };
 
-template <auto dims>
+template <detail::DimsOfModel auto dims>
   requires(dims.tied && check::valid(dims))
 struct Mamba<dims> : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;
@@ -76,7 +77,7 @@ struct Mamba<dims> : detail::ModelFacts<dims> {
   KRAIT_INLINE constexpr const auto& head() const { return backbone.embedding.weight; }
 };
 
-template <auto dims>
+template <detail::DimsOfModel auto dims>
   requires(!check::valid(dims))
 struct Mamba<dims> : Mamba<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());

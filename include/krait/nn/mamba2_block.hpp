@@ -16,6 +16,7 @@ namespace detail {
 
 template <Mamba2BlockDims dims>
 struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
+  static constexpr auto block_dims = dims;
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t heads = dims.d_inner / dims.headdim;
@@ -65,8 +66,8 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
 }  // namespace detail
 
 // Mamba2Block is the mixer of Mamba-2 (arXiv 2405.21060), without the norm and the residual connection around it. The d_inner
-// channels of x form heads of headdim channels. Each head j has a delta, A, and, unless dims.D_has_hdim is true, a D of its own;
-// the heads of a group share B and C [d_state]. It maps an input u [d_model] to an output [d_model]:
+// channels of x form heads of headdim channels. Each head j has a delta, A, and, unless dims.D_has_hdim is true, a D of its
+// own; the heads of a group share B and C [d_state]. It maps an input u [d_model] to an output [d_model]:
 //   z, xBC, dt = in_proj(u);  x, B, C = SiLU(conv1d(xBC))
 //   delta = softplus(dt + dt_bias), limited to dt_limit;  A = -exp(A_log)
 //   h = exp(delta A) h + delta x B;  y = C . h + D x

@@ -16,6 +16,7 @@ namespace detail {
 
 template <Mamba3BlockDims dims>
 struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
+  static constexpr auto block_dims = dims;
   static constexpr std::size_t d_inner = dims.d_inner;
   static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t heads = dims.d_inner / dims.headdim;
@@ -77,8 +78,8 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
 }  // namespace detail
 
 // Mamba3Block is the mixer of Mamba-3 (arXiv 2603.15569), without the norm and the residual connection around it. The d_inner
-// channels of x form heads of headdim channels, and the heads of a group share B and C [mimo_rank, d_state] before their biases.
-// It maps an input u [d_model] to an output [d_model]:
+// channels of x form heads of headdim channels, and the heads of a group share B and C [mimo_rank, d_state] before their
+// biases. It maps an input u [d_model] to an output [d_model]:
 //   z, x, B, C, dt, a, trap, angle = in_proj(u);  delta = softplus(dt + dt_bias)
 //   A = -max(heavy_tail(a), A_floor), where heavy_tail(a) is 1 + a for a >= 0, and 1 / (1 - a) for a < 0
 //   phi = phi + pi tanh(angle) delta
@@ -86,10 +87,10 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
 //   alpha = exp(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
 //   h = alpha h + beta v' k' + gamma v k, where v' and k' are those of the token before;  y = q . h + D v
 //   output = out_proj(sum over mimo_rank of norm(y) * SiLU(z mimo_z) * mimo_o)
-// rotate turns pairs of states by the angles phi [angles]: states 2i and 2i + 1 in a SISO block, states i and i + d_state / 2 in
-// a MIMO block, for i < angles; other states stay as they are. The norm is an RMSNorm over the channels of each head; without
-// dims.is_outproj_norm there is none. A block with mimo_rank 1 (SISO) has no mimo_x, mimo_z and mimo_o. tests/data/reference has
-// the same computation in numpy (function mamba3_block).
+// rotate turns pairs of states by the angles phi [angles]: states 2i and 2i + 1 in a SISO block, states i and i + d_state / 2
+// in a MIMO block, for i < angles; other states stay as they are. The norm is an RMSNorm over the channels of each head;
+// without dims.is_outproj_norm there is none. A block with mimo_rank 1 (SISO) has no mimo_x, mimo_z and mimo_o.
+// tests/data/reference has the same computation in numpy (function mamba3_block).
 template <Mamba3BlockDims dims>
 struct Mamba3Block : detail::Mamba3Facts<dims> {
   using Facts = detail::Mamba3Facts<dims>;

@@ -11,7 +11,7 @@ namespace krait {
 // ResidualBlock is a Mamba block with a norm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
 // The type of the dims selects the mixer: MambaBlock for BlockDims, Mamba2Block for Mamba2BlockDims, Mamba3Block for
 // Mamba3BlockDims. The norm is RMSNorm or LayerNorm, as dims.norm selects.
-template <auto dims>
+template <detail::DimsOfBlock auto dims>
 struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   using Mixer = typename detail::MixerOf<dims>::type;
   using Norm = krait::Norm<dims.norm, norm_dims(dims)>;
@@ -30,7 +30,7 @@ struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   };
 };
 
-template <auto dims>
+template <detail::DimsOfBlock auto dims>
   requires(!check::valid(dims))
 struct ResidualBlock<dims> : ResidualBlock<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());

@@ -15,11 +15,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-template <std::size_t tokens, Mamba2BlockDims dims, StatesOf<Mamba2Block<dims>> States>
-HWY_INLINE void run(const Mamba2Block<dims>& block, States& state,
-                    typename Mamba2Block<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+template <std::size_t tokens, Mamba2BlockDims given, StatesOf<Mamba2Block<given>> States>
+HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
+                    typename Mamba2Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
-  using Block = Mamba2Block<dims>;
+  using Block = Mamba2Block<given>;
+  constexpr const Mamba2BlockDims& dims = Block::block_dims;  // those of `given`, or, if they are wrong, repaired ones
   constexpr std::size_t heads = Block::heads, channels = padded(dims.d_inner), conv_channels = padded(Block::conv_channels);
   const TokenSpan<float> xBC = scratch.xBC.span(), z = scratch.z.span(), delta = z, decay = z.from_channel(padded(heads));
   const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);

@@ -13,11 +13,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-template <std::size_t tokens, Mamba3BlockDims dims, StatesOf<Mamba3Block<dims>> States>
-HWY_INLINE void run(const Mamba3Block<dims>& block, States& state,
-                    typename Mamba3Block<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
+template <std::size_t tokens, Mamba3BlockDims given, StatesOf<Mamba3Block<given>> States>
+HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
+                    typename Mamba3Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
-  using Block = Mamba3Block<dims>;
+  using Block = Mamba3Block<given>;
+  constexpr const Mamba3BlockDims& dims = Block::block_dims;  // those of `given`, or, if they are wrong, repaired ones
   constexpr std::size_t heads = Block::heads, rows = Block::in_order.padded_rows();
   const TokenSpan<float> proj = scratch.proj.span(), factors = scratch.factors.span();
   const TokenSpan<float> x = proj.from_channel(Block::in_order.group_start(0)), B = x.from_channel(dims.d_inner);

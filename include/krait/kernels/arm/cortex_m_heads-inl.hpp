@@ -23,11 +23,12 @@ struct StatesOfFour {
   float* y;
 };
 
-// Computes h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] and y = y + q[0] h[0] + q[1] h[1] + ... for four channels; with terms
-// = 1 there is no v[1]. An iteration processes two n, so that one instruction loads two elements of k or q.
+// Computes h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] and y = y + q[0] h[0] + q[1] h[1] + ... for four channels; with
+// terms = 1 there is no v[1]. An iteration processes two n, so that one instruction loads two elements of k or q.
 template <std::size_t terms>
 HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
-#ifdef KRAIT_CORTEX_M_HELIUM  // Its loads, stores and loops need fewer instructions. Its float instructions flush denormal numbers.
+// Helium's loads, stores and loops need fewer instructions. Its float instructions are not used: they flush denormal numbers.
+#ifdef KRAIT_CORTEX_M_HELIUM
 #define KRAIT_STORE_STATES "vstrw.32 q2, [r0], #64\n"
 #define KRAIT_START_LOOP "dls lr, r4\n"
 #define KRAIT_NEXT "le lr, 1b\n"

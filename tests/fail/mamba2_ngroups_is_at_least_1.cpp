@@ -1,0 +1,13 @@
+// No groups.
+// expect: ngroups must be at least 1
+// expect: got<0>::at_least<1>
+#include "given.hpp"
+
+#ifdef RIGHT
+inline constexpr auto d = krait::resolve(krait::Mamba2BlockDims{.d_model = 64});
+#else
+inline constexpr auto d = krait::resolve(krait::Mamba2BlockDims{.d_model = 64, .ngroups = 0});
+#endif
+
+using Mine = krait::Mamba2Block<d>;
+void use(const Mine& mine, krait::State<Mine>& memory) { krait::step(mine, memory, x, y); }

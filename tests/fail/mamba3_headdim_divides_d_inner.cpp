@@ -1,0 +1,13 @@
+// Heads of 48 channels for a d_inner of 128.
+// expect: d_inner must be a multiple of headdim
+// expect: got<128>::multiple_of<48>
+#include "given.hpp"
+
+#ifdef RIGHT
+inline constexpr auto d = krait::resolve(krait::Mamba3BlockDims{.d_model = 64, .headdim = 32});
+#else
+inline constexpr auto d = krait::resolve(krait::Mamba3BlockDims{.d_model = 64, .headdim = 48});
+#endif
+
+using Mine = krait::Mamba3Block<d>;
+void use(const Mine& mine, krait::State<Mine>& memory) { krait::step(mine, memory, x, y); }

@@ -1,0 +1,13 @@
+// More pairs than there are states.
+// expect: rope_fraction must not exceed 1
+// expect: got<12>::at_most<8>
+#include "given.hpp"
+
+#ifdef RIGHT
+inline constexpr auto d = krait::resolve(krait::Mamba3BlockDims{.d_model = 64, .d_state = 16, .rope_fraction = 1});
+#else
+inline constexpr auto d = krait::resolve(krait::Mamba3BlockDims{.d_model = 64, .d_state = 16, .rope_fraction = 1.5});
+#endif
+
+using Mine = krait::Mamba3Block<d>;
+void use(const Mine& mine, krait::State<Mine>& memory) { krait::step(mine, memory, x, y); }
