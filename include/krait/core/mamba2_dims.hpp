@@ -60,7 +60,8 @@ constexpr Mamba2Dims resolve(Dims dims) { return resolve_inner(dims); }
 template <std::same_as<Mamba2BlockDims> Dims>
 constexpr Mamba2BlockDims resolve(Dims dims) { return resolve_inner(dims); }
 
-constexpr Mamba2BlockDims block_dims(const Mamba2Dims& m) {
+template <std::same_as<Mamba2Dims> Dims>
+constexpr Mamba2BlockDims block_dims(const Dims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .headdim = m.headdim, .ngroups = m.ngroups, .in_bias = m.in_bias, .conv_bias = m.conv_bias,
           .out_bias = m.out_bias, .norm_bias = m.norm_bias, .D_has_hdim = m.D_has_hdim, .rmsnorm = m.rmsnorm,

@@ -55,7 +55,8 @@ constexpr Mamba3Dims resolve(Dims dims) { return resolve_inner(dims); }
 template <std::same_as<Mamba3BlockDims> Dims>
 constexpr Mamba3BlockDims resolve(Dims dims) { return resolve_inner(dims); }
 
-constexpr Mamba3BlockDims block_dims(const Mamba3Dims& m) {
+template <std::same_as<Mamba3Dims> Dims>
+constexpr Mamba3BlockDims block_dims(const Dims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .expand = m.expand, .d_inner = m.d_inner, .headdim = m.headdim,
           .ngroups = m.ngroups, .mimo_rank = m.mimo_rank, .rope_fraction = m.rope_fraction, .in_bias = m.in_bias,
           .out_bias = m.out_bias, .norm_bias = m.norm_bias, .is_outproj_norm = m.is_outproj_norm, .A_floor = m.A_floor,
