@@ -344,7 +344,7 @@ def mamba3_models():
             whole[f"backbone.layers.{at}.norm.weight"] = [WIDTH]
         if not config.tie_word_embeddings:
             whole["lm_head.weight"] = [IDS, WIDTH]
-        # delta is about 0.1, as after training. With delta 1, mamba3-jax's own error is up to 7e-5, because it adds float32 angles.
+        # delta is about 0.1. With delta 1, mamba3-jax's own error is up to 7e-5, because it adds up angles in float32.
         means = {key: -2 if key.endswith("dt_bias") else len(extents) == 1 for key, extents in whole.items()}
         state = {key: 0.3 * torch.randn(*extents) + means[key] for key, extents in whole.items()}
         model, loaded, skipped = load_pytorch_weights(create_random_model(config), {k: t.numpy() for k, t in state.items()})
