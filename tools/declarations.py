@@ -43,7 +43,7 @@ class Declarations:
                 inner = f"krait::Stack<{self.members(name + '_Parts', layer.parts)}>"
             one = f"krait::Residual<{inner}>"
         else:
-            if layer.component in KINDS:
+            if layer.component in {*KINDS, "ResidualBlock"}:
                 self.lines.append(f"{self.constant} auto {name}_dims = {dims_text(layer.component, layer.dims, self.storage)};")
             one = layer.type(f"{name}_dims", self.storage)
         return one if layer.count is None else f"std::array<{one}, {layer.count}>"

@@ -26,6 +26,25 @@ NORMS = {"rms_norm": "RmsNorm", "layer_norm": "LayerNorm", "batch_norm": "BatchN
 # The norms that a ResidualBlock and a language model may have: krait::NormKind.
 NORM_KINDS = {"RmsNorm": "krait::NormKind::rms", "LayerNorm": "krait::NormKind::layer"}
 BLOCKS = ("MambaBlock", "Mamba2Block", "Mamba3Block")  # the mixers that a ResidualBlock may have
+# The names of the members of all kinds of blocks.
+BLOCK_MEMBERS = {
+    "in_proj",
+    "conv1d",
+    "x_proj",
+    "dt_proj",
+    "dt_bias",
+    "A_log",
+    "D",
+    "B_bias",
+    "C_bias",
+    "B_norm",
+    "C_norm",
+    "mimo_x",
+    "mimo_z",
+    "mimo_o",
+    "norm",
+    "out_proj",
+}
 KINDS = {
     "Linear": "LinearDims",
     "RmsNorm": "NormDims",
@@ -35,11 +54,11 @@ KINDS = {
     "MambaBlock": "BlockDims",
     "Mamba2Block": "Mamba2BlockDims",
     "Mamba3Block": "Mamba3BlockDims",
-    "ResidualBlock": "BlockDims",
-    "Mamba": "ModelDims",
     "SelectiveStateSpace": "SsmDims",
     "SelectiveStateSpaceModel": "SsmDims",
 }
+# The dims of a language model, by its blocks.
+LANGUAGE_MODELS = {"MambaBlock": "ModelDims", "Mamba2Block": "Mamba2Dims", "Mamba3Block": "Mamba3Dims"}
 # The members that BlockDims and ModelDims have in common, as KRAIT_BLOCK_DIMS of core/dims.hpp declares them.
 BLOCK_FIELDS = [
     "d_state",
@@ -193,12 +212,21 @@ class Layer:
         return f"{name}{'' if self.count is None else f' x {self.count}'} ({sizes})"
 
 
+def block_of(component, dims):
+    """Returns the component of the Mamba blocks that a layer is or contains, or None if there are none."""
+    if component in BLOCKS:
+        return component
+    if component not in ("ResidualBlock", "Mamba"):
+        return None
+    return "Mamba3Block" if "mimo_rank" in dims else "Mamba2Block" if "headdim" in dims else "MambaBlock"
+
+
 def kind_of(component, dims):
     """Returns the C++ type of the dims. That of a ResidualBlock and of a language model is the type of their Mamba block's."""
-    generation = "Mamba3" if "mimo_rank" in dims else "Mamba2" if "headdim" in dims else None
-    if generation is None or component not in ("ResidualBlock", "Mamba"):
+    block = block_of(component, dims)
+    if block is None:
         return KINDS[component]
-    return f"{generation}{'BlockDims' if component == 'ResidualBlock' else 'Dims'}"
+    return LANGUAGE_MODELS[block] if component == "Mamba" else KINDS[block]
 
 
 def dim_text(value):
@@ -251,6 +279,11 @@ def mamba_dims(group, component):
         if name not in group.tensors and not name.endswith(".bias"):
             raise Problem(f"{group.name(name)} is missing: a {component} has this tensor")
     return dims
+
+
+def is_mixer(group):
+    """Returns whether a group of tensors is a Mamba block or a selective state space."""
+    return bool({"A_log", "B_bias"} & group.tensors.keys())
 
 
 def mamba_layer(group, settings=None):

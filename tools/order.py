@@ -16,6 +16,7 @@ from layers import (
     POOLS,
     Group,
     Layer,
+    is_mixer,
     mamba_layer,
     positional_embedding,
     residual_block,
@@ -130,7 +131,7 @@ class Order:
         if all(word.isdigit() for word in first):  # nn.ModuleList or nn.Sequential
             check_numbers(group.path, first)
             return [layer for word in sorted(first, key=int) for layer in self.of_group(group.sub(word))]
-        if first == {"norm", "mixer"} and "A_log" in group.sub("mixer").tensors:
+        if first == {"norm", "mixer"} and is_mixer(group.sub("mixer")):
             self.check_block_norm(group.sub("norm"))
             return [self.residual([self.leaf(group.sub("norm")), self.leaf(group.sub("mixer"))])]
         return [self.leaf(group)]
@@ -150,7 +151,7 @@ class Order:
         self.used.update(map(group.name, tensors))
         if kind == "positional":
             return positional_embedding(group)
-        if {"A_log", "B_bias"} & first and kind is None:
+        if is_mixer(group) and kind is None:
             return mamba_layer(group, self.block_settings)
         rank = len(tensors["weight"].shape) if "weight" in tensors else None
         bias = "bias" in tensors

@@ -2,7 +2,7 @@
 
 import itertools
 
-from layers import BLOCKS, Group, mamba_layer, position_shape
+from layers import BLOCKS, Group, is_mixer, mamba_layer, position_shape
 from safetensors_file import Problem
 
 MOST_STEPS = 20_000
@@ -23,7 +23,7 @@ def units_of(group):
     if first == {""}:
         _, d_model = position_shape(tensors[""].shape) or (None, None)
         return [Unit([f"positional({group.path})"], d_model, d_model, is_position=True)] if d_model else []
-    if "A_log" in first:
+    if is_mixer(group):
         layer = mamba_layer(group)
         return [Unit([group.path], layer.d_in, layer.d_out, True, is_bare=layer.component in BLOCKS)]
     weight = tensors.get("weight", tensors.get("running_mean"))

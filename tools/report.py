@@ -2,8 +2,10 @@
 import xml.etree.ElementTree as xml
 
 # The parts in the order in which they are shown. Parts that are not listed (the layers of a stack) come first.
-ORDER = ["embedding", "embeddings", "in_proj", "conv1d", "x_proj", "dt_proj", "A_log", "D", "out_proj", "norms", "head"]
-NAMES = {"norm": "norms", "norm_f": "norms", "lm_head": "head"}
+ORDER = ["embedding", "embeddings", "in_proj", "conv1d", "x_proj", "dt_proj", "dt_bias", "A_log", "B_bias", "C_bias", "mimo",
+         "D", "out_proj", "norms", "head"]
+NAMES = {"norm": "norms", "norm_f": "norms", "B_norm": "norms", "C_norm": "norms", "lm_head": "head", "mimo_x": "mimo",
+         "mimo_z": "mimo", "mimo_o": "mimo"}
 COLOURS = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f", "#ff9da7", "#86bcb6",
            "#d37295", "#a0cbe8"]
 RAM = {"state": "#79706e", "scratch": "#bab0ac"}

@@ -6,8 +6,8 @@ import re
 
 from checkpoint import Choice, is_language_model, language_model_parts
 from declarations import Declarations, name_members
-from heads import settings_of_metadata
-from layers import BLOCKS, Group, Layer, dims_text, mamba_layer, position_shape, refuse_foreign
+from heads import MAMBA2_DEFAULTS, MAMBA3_DEFAULTS, check_settings, possible_ngroups, settings_of_metadata
+from layers import BLOCK_MEMBERS, BLOCKS, Group, Layer, block_of, dims_text, mamba_layer, position_shape, refuse_foreign
 from model_config import Config
 from order import Order
 from order_text import parse
@@ -30,31 +30,48 @@ class Model:
             raise Problem("found no tensors, wanted those of a model")
         refuse_foreign(checkpoint.tensors)
         self.set_eps()
+        self.set_block_settings()
         self.set_norm_kind()
         names, top = checkpoint.tensors, {name.split(".")[0] for name in checkpoint.tensors}
-        if "component" in checkpoint.metadata and checkpoint.metadata["component"] not in COMPONENTS:
-            raise Problem(f"unknown component {checkpoint.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}")
+        known = [*COMPONENTS, "Mamba2", "Mamba3"]
+        if "component" in checkpoint.metadata and checkpoint.metadata["component"] not in known:
+            raise Problem(f"unknown component {checkpoint.metadata['component']!r}: wanted one of {', '.join(known)}")
         if options.order is None and is_language_model(names):
             self.make_language_model()
-        elif options.order is None and ({"in_proj", "A_log"} <= top or {"x_proj", "A_log"} <= top or {"norm", "mixer"} == top):
+        elif options.order is None and (
+            ({"A_log", "B_bias"} & top and {"in_proj", "x_proj"} & top) or {"norm", "mixer"} == top
+        ):
             self.make_single()
         else:
             self.make_stack()
+        self.check_blocks()
         if unused := self.config.unused():
             self.notes.append(f"{self.config.name}: keys that krait-pack does not use: {', '.join(unused)}")
         if self.config.content.get("residual_in_fp32") is False:
             self.notes.append(f"{self.config.name}: residual_in_fp32 is false, but Krait's residuals are always float32")
 
     def set_eps(self):
-        """Returns the eps of the norms, from --norm-eps, config.json or the metadata, or an assumed eps. The assumption is
-        printed if
-    the model has norms."""
+        """Sets the eps of the norms, from --norm-eps, config.json or the metadata, or an assumed eps. The assumption is printed
+        if the model has norms."""
         given = (self.options.norm_eps, self.config.norm_eps(), self.metadata_eps("norm_eps"), self.metadata_eps("eps"))
         found = next((eps for eps in given if eps is not None), None)
         self.eps_is_assumed = found is None
         self.eps = 1e-5 if found is None else found
-        self.block_settings = settings_of_metadata(self.checkpoint.metadata)
-        self.block_settings["dt_b_c_eps"] = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
+
+    def set_block_settings(self):
+        """Sets the dims of blocks that shapes do not determine, from options, config.json or the metadata. A setting that none
+        of them gives is absent."""
+        of_file = {**settings_of_metadata(self.checkpoint.metadata), **self.config.block_settings()}
+        given = {name: getattr(self.options, name, None) for name in {**MAMBA2_DEFAULTS, **MAMBA3_DEFAULTS}}
+        given = {name: value for name, value in given.items() if value is not None}
+        check_settings(given, "options: ")
+        for name, value in given.items():
+            if of_file.get(name, value) != value:
+                raise Problem(
+                    f"{name}: found {value} among the options, wanted {of_file[name]}, which the checkpoint's files give"
+                )
+        dt_b_c_eps = self.config.dt_b_c_eps() or self.metadata_eps("dt_b_c_eps")
+        self.block_settings = {"dt_b_c_eps": dt_b_c_eps, **of_file, **given}
 
     def set_norm_kind(self):
         """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""
@@ -87,14 +104,61 @@ class Model:
             facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")
         self.notes += [f"assumed: {fact}" for fact in facts]
 
+    def check_blocks(self):
+        """Compares the kinds of the blocks with config.json, and prints the assumptions about blocks of Mamba-2 and Mamba-3.
+        Asks for the formula of Mamba-3's A, which no file contains."""
+        found = [(block_of(one.component, one.dims), one.dims) for layer in self.layers for one in layer.all()]
+        blocks = {block: dims for block, dims in found if block is not None}
+        self.config.check_block(blocks.keys())
+
+        def note(block, settings):
+            texts = [settings[name] for name in settings if name not in self.block_settings]
+            if block in blocks and texts:
+                self.notes.append(f"assumed: blocks of {block[:5]}-{block[5]} have mamba-ssm's defaults: {', '.join(texts)}")
+
+        if "Mamba2Block" in blocks:
+            dims = blocks["Mamba2Block"]
+            others = [str(ngroups) for ngroups in possible_ngroups(dims) if ngroups != dims["ngroups"]]
+            groups = {"ngroups": f"ngroups 1 (--ngroups; the shapes also allow {', '.join(others)})"} if others else {}
+            limits = {"dt_limit": "no limits of delta (--dt-limit)"}
+            norm = {
+                "norm_before_gate": "the norm after the gate (--norm-before-gate)",
+                "mixer_norm_eps": "its eps 1e-5 (--mixer-norm-eps)",
+            }
+            note("Mamba2Block", {**groups, **limits, **(norm if dims["rmsnorm"] else {})})
+            if dims["dt_limit"] != MAMBA2_DEFAULTS["dt_limit"]:
+                self.notes.append(
+                    "dt_limit limits delta for every token; mamba-ssm and transformers limit it in forward(), but not in their "
+                    "steps, whose outputs therefore differ"
+                )
+        eps = "the eps of the norms within blocks 1e-5 (--mixer-norm-eps)"
+        note("Mamba3Block", {"A_floor": "A_floor 1e-4 (--A-floor)", "mixer_norm_eps": eps})
+        if "Mamba3Block" in blocks:
+            self.check_A_formula()
+
+    def check_A_formula(self):
+        formula = self.options.A_formula or ("heavy_tail" if "component" in self.checkpoint.metadata else None)
+        if formula is None:
+            raise Choice(
+                "Mamba-3's A has had two formulas, and no file contains which: -max(heavy_tail(a), A_floor), as in mamba-ssm "
+                "since June 2026 and in mamba3-jax, or -max(softplus(a), A_floor), as in mamba-ssm before. Krait has the "
+                "first; if the model was trained with it, give",
+                [["--A-formula", "heavy_tail"]],
+            )
+        if formula != "heavy_tail":
+            raise Problem(
+                f"--A-formula {formula} is not supported: found A = -max({formula}(a), A_floor), wanted heavy_tail: Krait "
+                "computes A as mamba-ssm does since June 2026. Train the model again with that version"
+            )
+
     def make_single(self):
-        """Returns a model of one layer, which is a MambaBlock, a ResidualBlock or a selective state space."""
+        """Makes a model of one layer, which is a Mamba block, a ResidualBlock or a selective state space."""
         order = self.new_order()
         group = Group("", self.checkpoint.tensors)
         loose = [
             name
             for name in group.tensors
-            if name.split(".")[0] not in ("norm", "mixer", "in_proj", "conv1d", "x_proj", "dt_proj", "A_log", "D", "out_proj")
+            if name.split(".")[0] not in {*BLOCK_MEMBERS, "mixer"}
         ]
         if loose:
             raise Problem(
@@ -150,6 +214,8 @@ class Model:
         mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"), self.block_settings)
         for number in range(1, len(layers)):
             other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.block_settings)
+            if other.component != mixer.component:
+                self.ask_order_of_hybrid(parts, other, mixer)
             if other.dims != mixer.dims:
                 raise Problem(f"layers.{number}: found {other.describe()}, wanted layers.0's {mixer.describe()}")
         if norm_bias and self.norm_kind is None:
@@ -182,10 +248,22 @@ class Model:
             self.notes.append(
                 "assumed: the head is the embedding's weight, because there is no lm_head.weight; else --head none"
             )
-        if not self.config and "component" not in self.checkpoint.metadata:
+        if mixer.component == "MambaBlock" and not self.config and "component" not in self.checkpoint.metadata:
             self.notes.append(
                 "assumed: Mamba, and not FalconMamba, whose tensors have the same names; else --config config.json"
             )
+
+    def ask_order_of_hybrid(self, parts, other, mixer):
+        """Rejects a language model whose blocks are of several kinds, and gives the command that packs it as a stack."""
+        words = {part: root for part, (root, _) in parts.items()}
+        embedding = next(name for name in self.checkpoint.tensors if name.startswith(words["embedding"] + "embedding"))
+        order = [f"embedding({embedding.removesuffix('.weight')})", f"{words['layers']}layers", f"{words['norm_f']}norm_f"]
+        order += [f"linear({words['lm_head']}lm_head)"] if "lm_head" in words else []
+        raise Choice(
+            f"{other.path}: found a {other.component}, and {mixer.path} is a {mixer.component}: blocks of several kinds are a "
+            + ("stack, whose head is lm_head" if "lm_head" in words else "stack, without a head: there is no lm_head.weight"),
+            [["--order", ",".join(order)]],
+        )
 
     def is_without_head(self):
         """Returns whether the model of a checkpoint without lm_head outputs hidden states instead of logits."""

@@ -45,17 +45,52 @@ def mixer(prefix, d_model=4, d_inner=8, d_state=3, dt_rank=1):
     return {prefix + name: floats(*shape) for name, shape in shapes.items()}
 
 
-def blocks(prefix="layers.", count=2, norm="norm", name="mixer", bias=False):
+def mamba2(prefix, d_model=4, d_inner=8, heads=4, of_groups=12, norm=True, bias=False, D=None, mlp=0):
+    """A block of Mamba-2, where of_groups is ngroups d_state, and mlp the rows of an MLP in in_proj."""
+    channels = d_inner + 2 * of_groups
+    shapes = {
+        "A_log": [heads],
+        "D": [heads if D is None else D],
+        "conv1d.bias": [channels],
+        "conv1d.weight": [channels, 1, 4],
+        "dt_bias": [heads],
+        "in_proj.weight": [d_inner + mlp + channels + heads, d_model],
+        "out_proj.weight": [d_model, d_inner],
+    }
+    shapes |= {"norm.weight": [d_inner]} if norm else {}
+    shapes |= {"in_proj.bias": [d_inner + channels + heads], "out_proj.bias": [d_model]} if bias else {}
+    return {prefix + name: floats(*shape) for name, shape in shapes.items()}
+
+
+def mamba3(prefix, d_model=4, d_inner=8, heads=4, ngroups=1, d_state=8, rank=1, angles=2, norm=False):
+    rows = 2 * d_inner + 2 * ngroups * d_state * rank + 3 * heads + angles
+    shapes = {
+        "B_bias": [heads, rank, d_state],
+        "B_norm.weight": [d_state],
+        "C_bias": [heads, rank, d_state],
+        "C_norm.weight": [d_state],
+        "D": [heads],
+        "dt_bias": [heads],
+        "in_proj.weight": [rows, d_model],
+        "out_proj.weight": [d_model, d_inner],
+    }
+    shapes |= {name: [heads, rank, d_inner // heads] for name in ("mimo_o", "mimo_x", "mimo_z")} if rank > 1 else {}
+    shapes |= {"norm.weight": [d_inner]} if norm else {}
+    return {prefix + name: floats(*shape) for name, shape in shapes.items()}
+
+
+def blocks(prefix="layers.", count=2, norm="norm", name="mixer", bias=False, make=mixer):
     made = {}
     for number in range(count):
-        made |= {f"{prefix}{number}.{norm}.weight": floats(4), **mixer(f"{prefix}{number}.{name}.")}
+        made |= {f"{prefix}{number}.{norm}.weight": floats(4), **make(f"{prefix}{number}.{name}.")}
         if bias:
             made[f"{prefix}{number}.{norm}.bias"] = floats(4)
     return made
 
 
-def language_model(prefix="backbone.", embedding="embeddings", head=None):
-    made = {f"{prefix}{embedding}.weight": floats(7, 4), **blocks(prefix + "layers."), f"{prefix}norm_f.weight": floats(4)}
+def language_model(prefix="backbone.", embedding="embeddings", head=None, make=mixer):
+    made = {f"{prefix}{embedding}.weight": floats(7, 4), f"{prefix}norm_f.weight": floats(4)}
+    made |= blocks(prefix + "layers.", make=make)
     return made | ({head + "lm_head.weight": floats(7, 4)} if head is not None else {})
 
 
@@ -233,7 +268,7 @@ def check_config(test):
     test.takes("keys without an effect", language_model(), config={**CONFIG, "new_key": 3}, notes=["does not use: new_key"])
     model = test.takes("FalconMamba", language_model(), config={**CONFIG, "model_type": "falcon_mamba", "mixer_rms_eps": 1e-4})
     test.expect(model and model.layers[0].dims["dt_b_c_eps"] == 1e-4, "FalconMamba: eps")
-    for kind in ("mamba2", "bamba", "jamba", "zamba", "falcon_h1", "gpt2"):
+    for kind in ("bamba", "jamba", "zamba", "falcon_h1", "gpt2"):
         test.refuses(
             kind, f"model_type is not supported: found '{kind}'", language_model(), config={**CONFIG, "model_type": kind}
         )
@@ -305,8 +340,260 @@ def check_config(test):
         language_model(embedding="embedding"),
         config={**ssm, "rms_norm": False},
     )
-    for key, value in {"rms_norm": "no", "attn_layer_idx": [1], "d_intermediate": 8, "ssm_cfg": {"layer": "Mamba2"}}.items():
+    for key, value in {"rms_norm": "no", "attn_layer_idx": [1], "d_intermediate": 8, "ssm_cfg": {"layer": "Mamba4"}}.items():
         test.refuses(f"mamba-ssm's {key}", f"config.json: {key}", language_model(), config={**ssm, key: value})
+
+
+MAMBA2_CONFIG = {
+    **{key: value for key, value in CONFIG.items() if key not in ("intermediate_size", "state_size")},
+    "model_type": "mamba2",
+    "architectures": ["Mamba2ForCausalLM"],
+    "state_size": 6,
+    "num_heads": 4,
+    "head_dim": 2,
+    "n_groups": 2,
+    "expand": 2,
+    "chunk_size": 256,
+    "time_step_limit": [0.0, {"__float__": "Infinity"}],
+    "layer_norm_epsilon": 1e-3,
+}
+SSM_CONFIG = {
+    "d_model": 4,
+    "n_layer": 2,
+    "vocab_size": 7,
+    "rms_norm": True,
+    "tie_embeddings": True,
+    "d_intermediate": 0,
+    "attn_layer_idx": [],
+}
+
+
+def check_mamba2(test):
+    def dims(what, tensors, *options, config=None, notes=(), layers="Mamba", **wanted):
+        """The checkpoint is taken, its blocks have the wanted dims, and the C++ declarations contain them."""
+        model = test.takes(what, tensors, *options, config=config, layers=layers, notes=notes)
+        if model:
+            found = next(layer.dims for layer in model.layers if "headdim" in layer.dims)
+            different = {name: found[name] for name in wanted if found[name] != wanted[name]}
+            test.expect(not different, f"{what}: found {different}, wanted {wanted}")
+            declared = "".join(model.declarations("constexpr", "storage"))
+            test.expect("krait::Mamba2" in declared and "mamba_ssm" not in declared, f"{what}: {declared}")
+        return model
+
+    model = language_model(make=mamba2)
+    # Without files, the settings that shapes leave open are assumed and printed.
+    given = dims(
+        "Mamba-2",
+        model,
+        notes=["ngroups 1 (--ngroups; the shapes also allow 2, 4), no limits of delta (--dt-limit), the norm after the gate"],
+        ngroups=1,
+        d_state=12,
+        headdim=2,
+        d_inner=8,
+        d_conv=4,
+        rmsnorm=True,
+        D_has_hdim=False,
+        dt_limit=(0.0, math.inf),
+    )
+    text = ".dt_limit = {0.0, std::numeric_limits<float>::infinity()}"
+    test.expect(given and text in given.declarations("constexpr", "storage")[0], "Mamba-2: dt_limit")
+    test.expect(given and not any("FalconMamba" in note for note in given.notes), "Mamba-2: FalconMamba")
+    named = language_model(embedding="embedding", head="", make=mamba2)
+    dims("mamba-ssm's names", named, ngroups=1, tied=False)
+    dims("a prefix", prefixed("module.", named), ngroups=1)
+    options = "--ngroups 2 --dt-limit 0.01,0.5 --norm-before-gate --mixer-norm-eps 1e-3".split()
+    set_by_options = {"ngroups": 2, "d_state": 6, "dt_limit": (0.01, 0.5), "norm_before_gate": True, "mixer_norm_eps": 1e-3}
+    given = dims("Mamba-2, all options", model, *options, notes=["dt_limit limits delta for every token"], **set_by_options)
+    test.expect(given and not any("assumed: blocks of" in note for note in given.notes), "Mamba-2, all options: notes")
+    dims("dt_limit without an upper limit", model, "--dt-limit", "0.01,inf", dt_limit=(0.01, math.inf))
+    test.refuses("ngroups 5", "conv1d.weight: found ngroups d_state 12 and ngroups 5", model, "--ngroups", "5")
+    test.refuses("ngroups 3", "A_log: found the number of heads 4 and ngroups 3", model, "--ngroups", "3")
+    test.refuses("ngroups 0", "options: ngroups: found 0, wanted at least 1", model, "--ngroups", "0")
+    words = "options: dt_limit: found (0.5, 0.1), wanted two numbers"
+    test.refuses("dt_limit upside down", words, model, "--dt-limit", "0.5,0.1")
+    test.refuses("eps 2", "mixer_norm_eps: found 2.0, wanted a number between 0 and 1", model, "--mixer-norm-eps", "2")
+
+    def other(**how):
+        return language_model(make=lambda prefix: mamba2(prefix, **how))
+
+    dims("Mamba-2 without a norm", other(norm=False), rmsnorm=False, notes=["no limits of delta (--dt-limit)"])
+    dims("D for each channel", other(D=8), D_has_hdim=True)
+    dims("biases", other(bias=True), in_bias=True, out_bias=True)
+    dims("one head", other(heads=1), headdim=8, ngroups=1)
+    # config.json of Hugging Face.
+    of_file = dict(ngroups=2, d_state=6, mixer_norm_eps=1e-3, norm_eps=1e-3, norm_before_gate=False, dt_limit=(0.0, math.inf))
+    given = dims("config.json of transformers", model, config=MAMBA2_CONFIG, **of_file)
+    test.expect(given and given.notes == ["reads model.safetensors"] or not given, f"Mamba-2: notes {given and given.notes}")
+    limits = {**MAMBA2_CONFIG, "time_step_limit": [0.0, 0.1]}
+    dims("time_step_limit", model, config=limits, dt_limit=(0.0, 0.1), notes=["dt_limit limits delta for every token"])
+    unused = {**MAMBA2_CONFIG, "norm_before_gate": True, "rms_norm": False}
+    words = [f"{key}, but transformers does not use it" for key in ("norm_before_gate is true", "rms_norm is false")]
+    dims("keys that transformers does not use", model, config=unused, notes=words, norm="RmsNorm", **of_file)
+    headless = {name.removeprefix("backbone."): tensor for name, tensor in model.items()}
+    config = {**MAMBA2_CONFIG, "architectures": ["Mamba2Model"]}
+    dims("Mamba2Model", headless, config=config, layers="Embedding ResidualBlockx2 RmsNorm", ngroups=2)
+    for key, value, words in [
+        ("num_heads", 2, "num_heads differs from the tensors: found 2, but the tensors have heads 4"),
+        ("head_dim", 4, "head_dim differs"),
+        ("n_groups", 4, "state_size differs from the tensors: found 6, but the tensors have d_state 3"),
+        ("n_groups", "2", "n_groups is not supported: found '2', wanted an integer"),
+        ("n_groups", 0, "ngroups: found 0"),
+        ("state_size", 5, "state_size differs"),
+        ("expand", 3, "expand differs from the tensors: found 3, but the tensors have d_model 4 and d_inner 8"),
+        ("time_step_limit", [0.1], "dt_limit: found (0.1,), wanted two numbers"),
+        ("time_step_limit", [0.5, 0.1], "dt_limit: found (0.5, 0.1)"),
+        ("time_step_limit", 3, "time_step_limit is not supported: found 3, wanted two numbers"),
+        ("time_step_limit", [0.0, "x"], "time_step_limit is not supported: found 'x'"),
+        ("layer_norm_epsilon", "x", "layer_norm_epsilon is not supported"),
+        ("use_bias", True, "use_bias differs"),
+        ("use_conv_bias", False, "use_conv_bias differs"),
+        ("hidden_act", "gelu", "hidden_act is not supported"),
+        ("model_type", "mamba", "found 'mamba', whose blocks are MambaBlocks, but the tensors are those of Mamba2Blocks"),
+    ]:
+        test.refuses(f"Mamba-2's {key}", words, model, config={**MAMBA2_CONFIG, key: value})
+    words = "found 'mamba2', whose blocks are Mamba2Blocks, but the tensors are those of MambaBlocks"
+    test.refuses("mamba2 with blocks of Mamba-1", words, language_model(), config={**CONFIG, "model_type": "mamba2"})
+    words = "ngroups: found 4 among the options, wanted 2, which the checkpoint's files give"
+    test.refuses("--ngroups against config.json", words, model, "--ngroups", "4", config=MAMBA2_CONFIG)
+    # config.json of mamba-ssm.
+    ssm = {"layer": "Mamba2", "ngroups": 2, "d_state": 6, "headdim": 2, "expand": 2, "d_ssm": None, "chunk_size": 64}
+    config = {**SSM_CONFIG, "tie_embeddings": False, "ssm_cfg": ssm}
+    given = dims("mamba-ssm's Mamba2", named, config=config, ngroups=2, d_state=6)
+    test.expect(given and not any("assumed: blocks of" in note for note in given.notes), "mamba-ssm's Mamba2: notes")
+    more = {**ssm, "dt_limit": [0.0, 0.2], "norm_before_gate": True, "d_ssm": 8, "rmsnorm": True, "D_has_hdim": False}
+    config = {**SSM_CONFIG, "ssm_cfg": more}
+    dims("settings of ssm_cfg", model, config=config, norm_before_gate=True, dt_limit=(0.0, 0.2), mixer_norm_eps=1e-5)
+    dims("a new key", model, config={**SSM_CONFIG, "ssm_cfg": {**ssm, "new": 1}}, notes=["does not use: ssm_cfg.new"])
+    for key, value, words in [
+        ("d_ssm", 4, "ssm_cfg.d_ssm is not supported: found 4, wanted d_inner, 8: Krait's blocks contain no MLP"),
+        ("layer", "Mamba3", "found 'Mamba3', whose blocks are Mamba3Blocks"),
+        ("layer", "Mamba1", "found 'Mamba1', whose blocks are MambaBlocks"),
+        ("headdim", 4, "ssm_cfg: headdim differs"),
+        ("D_has_hdim", True, "ssm_cfg.D_has_hdim differs from the tensors: found true, but the blocks have no D_has_hdim"),
+        ("rmsnorm", False, "ssm_cfg.rmsnorm differs"),
+        ("bias", True, "ssm_cfg.bias differs"),
+        ("conv_bias", False, "ssm_cfg.conv_bias differs"),
+        ("expand", 1, "ssm_cfg: expand differs"),
+        ("dt_limit", "x", "ssm_cfg.dt_limit is not supported"),
+        ("norm_before_gate", 1, "ssm_cfg.norm_before_gate is not supported: found 1"),
+    ]:
+        test.refuses(f"ssm_cfg's {key}", words, model, config={**SSM_CONFIG, "ssm_cfg": {**ssm, key: value}})
+    attention = {**SSM_CONFIG, "ssm_cfg": ssm, "attn_layer_idx": [1]}
+    test.refuses("attention", "attn_layer_idx is not supported: found [1]", model, config=attention)
+    # Damaged checkpoints.
+    words = "in_proj.weight: found 50 rows, wanted 44, those of z, x, B, C and dt: rows of an MLP"
+    test.refuses("an MLP in in_proj", words, other(mlp=6))
+    path = "backbone.layers.0.mixer."
+    for name in ("in_proj.weight", "dt_bias", "D", "conv1d.weight", "out_proj.weight"):
+        short = {key: tensor for key, tensor in model.items() if key != path + name}
+        test.refuses(f"Mamba-2 without {name}", f"{name} is missing", short)
+    words = "dt_proj.weight: found a tensor [8, 1] within a Mamba2Block"
+    test.refuses("a tensor of Mamba-1", words, {**model, path + "dt_proj.weight": floats(8, 1)})
+    test.refuses("an odd number of channels", "found 33 channels", {**model, path + "conv1d.weight": floats(33, 1, 4)})
+    test.refuses("too few channels", "found 8 channels", {**model, path + "conv1d.weight": floats(8, 1, 4)})
+    test.refuses("3 heads", "A_log: found d_inner 8 and the number of heads 3", {**model, path + "A_log": floats(3)})
+    # Stacks.
+    classifier = {**linear("proj", 6, 4), **blocks(make=mamba2), **norm("norm_f", False), **linear("head", 4, 3)}
+    taken = "Linear ResidualBlockx2 RmsNorm MeanPool Linear"
+    order = "proj,layers,norm_f,mean,head"
+    notes = ["the norm after the gate"]
+    dims("a classifier", classifier, "--order", order, "--ngroups", "2", layers=taken, ngroups=2, notes=notes)
+    test.refuses("a classifier without --order", f"--order {order}", classifier)
+    own = {**linear("proj", 6, 4), **blocks(name="mamba", make=mamba2), **linear("head", 4, 3)}
+    order = "proj,residual(layers.*.norm,layers.*.mamba),last,head"
+    dims("other names", own, "--order", order, layers="Linear ResidualBlockx2 LastPool Linear")
+    test.refuses("other names without --order", "residual(layers.*.norm,layers.*.mamba)", own)
+    dims("a block alone", mamba2(""), layers="Mamba2Block", notes=["a Mamba2Block alone: no norm and no residual"])
+    dims("a residual block alone", {"norm.weight": floats(4), **mamba2("mixer.")}, layers="ResidualBlock")
+
+
+def check_mamba3(test):
+    def dims(what, tensors, *options, config=None, notes=(), layers="Mamba", **wanted):
+        options = ["--A-formula", "heavy_tail", *options]
+        model = test.takes(what, tensors, *options, config=config, layers=layers, notes=notes)
+        if model:
+            found = next(layer.dims for layer in model.layers if "mimo_rank" in layer.dims)
+            different = {name: found[name] for name in wanted if found[name] != wanted[name]}
+            test.expect(not different, f"{what}: found {different}, wanted {wanted}")
+            test.expect("krait::Mamba3" in "".join(model.declarations("constexpr", "storage")), f"{what}: declarations")
+        return model
+
+    def other(**how):
+        return language_model(embedding="embedding", make=lambda prefix: mamba3(prefix, **how))
+
+    model = other()
+    test.refuses("Mamba-3 asks for A", ["Mamba-3's A has had two formulas", "--A-formula heavy_tail"], model)
+    test.refuses("the old A", "--A-formula softplus is not supported", model, "--A-formula", "softplus")
+    note = "Mamba-3 have mamba-ssm's defaults: A_floor 1e-4 (--A-floor), the eps of the norms within blocks 1e-5 (--mixer"
+    dims("Mamba-3", model, notes=[note], ngroups=1, mimo_rank=1, rope_fraction=0.5, headdim=2, d_state=8, A_floor=1e-4)
+    dims("Mamba-3, options", model, *"--A-floor 1e-3 --mixer-norm-eps 1e-6".split(), A_floor=1e-3, mixer_norm_eps=1e-6)
+    # Shapes determine ngroups and the number of angles.
+    for ngroups, rank, angles, norm in [(2, 1, 4, True), (4, 4, 2, False), (1, 2, 1, True), (2, 3, 3, False)]:
+        dims(
+            f"Mamba-3, ngroups {ngroups}, mimo_rank {rank}, angles {angles}",
+            other(ngroups=ngroups, rank=rank, angles=angles, norm=norm),
+            ngroups=ngroups,
+            mimo_rank=rank,
+            rope_fraction=angles / 4,
+            is_outproj_norm=norm,
+        )
+    ssm = {"layer": "Mamba3", "d_state": 8, "headdim": 2, "expand": 2, "ngroups": 1, "rope_fraction": 0.5, "A_floor": 1e-3}
+    config = {**SSM_CONFIG, "ssm_cfg": {**ssm, "is_mimo": False, "mimo_rank": 4, "is_outproj_norm": False, "chunk_size": 64}}
+    given = dims("mamba-ssm's Mamba3", model, config=config, A_floor=1e-3)
+    test.expect(given and not any("assumed: blocks" in note for note in given.notes), "mamba-ssm's Mamba3: notes")
+    mimo = {**config["ssm_cfg"], "is_mimo": True}
+    dims("mamba-ssm's Mamba3, MIMO", other(rank=4), config={**SSM_CONFIG, "ssm_cfg": mimo}, mimo_rank=4)
+    dims("an odd rope_fraction", model, config={**SSM_CONFIG, "ssm_cfg": {**ssm, "rope_fraction": 0.6}}, rope_fraction=0.6)
+    formula = ["--A-formula", "heavy_tail"]
+    for key, value, words in [
+        ("rope_fraction", 1.0, "of which 2 are those of angles, wanted 4: rope_fraction is 1.0"),
+        ("rope_fraction", 2.0, "rope_fraction: found 2.0"),
+        ("ngroups", 2, "ngroups differs from the tensors: found 2, but the tensors have ngroups 1"),
+        ("is_mimo", True, "ssm_cfg.is_mimo differs from the tensors: found true, but the blocks have no is_mimo"),
+        ("is_outproj_norm", True, "ssm_cfg.is_outproj_norm differs"),
+        ("A_floor", "x", "ssm_cfg.A_floor is not supported: found 'x', wanted a number"),
+        ("headdim", 4, "headdim differs"),
+        ("layer", "Mamba2", "whose blocks are Mamba2Blocks, but the tensors are those of Mamba3Blocks"),
+    ]:
+        test.refuses(f"Mamba-3's {key}", words, model, *formula, config={**SSM_CONFIG, "ssm_cfg": {**ssm, key: value}})
+    mimo = {**SSM_CONFIG, "ssm_cfg": {**ssm, "is_mimo": True, "mimo_rank": 2}}
+    test.refuses("another mimo_rank", "mimo_rank differs from the tensors: found 2", other(rank=4), *formula, config=mimo)
+    path = "backbone.layers.0.mixer."
+    for name in ("in_proj.weight", "dt_bias", "D", "C_bias", "B_norm.weight", "out_proj.weight"):
+        short = {key: tensor for key, tensor in model.items() if key != path + name}
+        test.refuses(f"Mamba-3 without {name}", f"{name} is missing", short, *formula)
+    for rows in (40, 51):
+        words = f"in_proj.weight: found {rows} rows, wanted 2 d_inner + 2 ngroups d_state mimo_rank + 3 heads + angles"
+        test.refuses(f"{rows} rows", words, {**model, path + "in_proj.weight": floats(rows, 4)}, *formula)
+    words = "B_bias: found mimo_rank 2, but there is no"
+    test.refuses("rank 2 without mimo_x", words, {**model, path + "B_bias": floats(4, 2, 8)}, *formula)
+    words = "mimo_x: found mimo_rank 1, wanted at least 2"
+    extra = {path + name: floats(4, 1, 2) for name in ("mimo_x", "mimo_z", "mimo_o")}
+    test.refuses("rank 1 with mimo_x", words, {**model, **extra}, *formula)
+    test.refuses("A_log in Mamba-3", "within a Mamba2Block", {**model, path + "A_log": floats(4)}, *formula)
+    dims("a block alone", mamba3(""), layers="Mamba3Block", notes=["a Mamba3Block alone"])
+    dims("a residual block alone", {"norm.weight": floats(4), **mamba3("mixer.")}, layers="ResidualBlock")
+    classifier = {**linear("proj", 6, 4), **blocks(make=mamba3), **linear("head", 4, 3)}
+    dims("a classifier", classifier, "--order", "proj,layers,last,head", layers="Linear ResidualBlockx2 LastPool Linear")
+    test.refuses("a classifier without --order", "--order proj,layers,last,head", classifier, *formula)
+    # Hybrids: each row of equal blocks is an array.
+    makes = (mamba2, mamba2, mamba3, mixer, mamba3)
+    hybrid = {**linear("proj", 6, 4), **linear("head", 4, 3)}
+    for number, make in enumerate(makes):
+        hybrid |= {f"layers.{number}.norm.weight": floats(4), **make(f"layers.{number}.mixer.")}
+    taken = "Linear ResidualBlockx2 ResidualBlock ResidualBlock ResidualBlock LastPool Linear"
+    model = dims("a hybrid", hybrid, "--order", "proj,layers,last,head", layers=taken)
+    declared = "".join(model.declarations("constexpr", "storage")) if model else ""
+    for kind in ("Mamba2BlockDims", "Mamba3BlockDims", "krait::BlockDims"):
+        test.expect(kind in declared, f"a hybrid: no {kind} in {declared}")
+    test.refuses("a hybrid asks for A", "--A-formula heavy_tail", hybrid, "--order", "proj,layers,last,head")
+    model = language_model(embedding="embedding", head="", make=mamba2)
+    model = {name: tensor for name, tensor in model.items() if "layers.1.mixer" not in name}
+    model |= mamba3("backbone.layers.1.mixer.")
+    order = "embedding(backbone.embedding),backbone.layers,backbone.norm_f,linear(lm_head)"
+    words = ["layers.1.mixer: found a Mamba3Block, and backbone.layers.0.mixer is a Mamba2Block", order]
+    test.refuses("a hybrid language model", words, model, *formula)
+    dims("a hybrid language model", model, "--order", order, layers="Embedding ResidualBlock ResidualBlock RmsNorm Linear")
 
 
 def check_shards(test):
@@ -727,8 +1014,6 @@ def check_foreign(test):
         "conv.weight_g": "weight_norm",
     }.items():
         test.refuses(name, [name, words], {**CLASSIFIER, name: floats(4, 4)}, "--order", "proj,layers,norm_f,head")
-    mamba2 = {**blocks(), "layers.0.mixer.A_log": floats(8)}
-    test.refuses("Mamba-2", "a Mamba-2 block is not supported", mamba2)
     test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
     positions = {**CLASSIFIER, "pos": floats(1, 9, 4)}
     order = "proj,positional(pos),layers,norm_f,mean,head"
@@ -764,8 +1049,14 @@ def check_foreign(test):
 def main():
     with tempfile.TemporaryDirectory(prefix="krait_checkpoints_") as folder:
         test = Test(pathlib.Path(folder))
-        for check in (check_names, check_config, check_shards, check_orders, check_batch_norm, check_foreign):
-            check(test)
+        check_names(test)
+        check_config(test)
+        check_mamba2(test)
+        check_mamba3(test)
+        check_shards(test)
+        check_orders(test)
+        check_batch_norm(test)
+        check_foreign(test)
     print(f"{test.count} checkpoints")
     test.expect(test.count >= 40, "fewer than 40 checkpoints")
     print(*test.wrong, sep="\n", end="\n" if test.wrong else "")

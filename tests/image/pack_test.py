@@ -109,6 +109,21 @@ def residual_block(prefix, d_model, d_inner, d_state, dt_rank):
             mixer + "out_proj.weight": [d_model, d_inner], mixer + "x_proj.weight": [dt_rank + 2 * d_state, d_inner]}
 
 
+def heads_block(prefix, d_model, d_inner, d_state, heads, generation):
+    """A residual block of Mamba-2 with 2 groups, or of Mamba-3 with one group and d_state / 4 angles."""
+    mixer = prefix + "mixer."
+    shapes = {"D": [heads], "dt_bias": [heads], "out_proj.weight": [d_model, d_inner]}
+    if generation == 2:
+        channels = d_inner + 4 * d_state
+        shapes |= {"A_log": [heads], "conv1d.bias": [channels], "conv1d.weight": [channels, 1, 4],
+                   "in_proj.weight": [d_inner + channels + heads, d_model], "norm.weight": [d_inner]}
+    else:
+        shapes |= {"B_bias": [heads, 1, d_state], "C_bias": [heads, 1, d_state], "B_norm.weight": [d_state],
+                   "C_norm.weight": [d_state],
+                   "in_proj.weight": [2 * d_inner + 2 * d_state + 3 * heads + d_state // 4, d_model]}
+    return {prefix + "norm.weight": [d_model], **{mixer + name: shapes[name] for name in sorted(shapes)}}
+
+
 # In the order of their names, as safetensors sorts them.
 STACK = {"classifier.bias": [3], "classifier.weight": [3, 9], "input": [4, 5], **residual_block("layers.0.", 9, 18, 4, 1),
          **residual_block("layers.1.", 9, 18, 4, 1), "linear_in.weight": [9, 5]}
@@ -159,13 +174,17 @@ def check_packed(test):
     stack = write_checkpoint(test.folder / "stack.safetensors", weights,
                              [("input", "F6_E2M3", [4, 5], 15), ("logits", "I3", [7], 4)])
     small = REFERENCE / "noxton_key7_small.safetensors"
+    hybrid = write_checkpoint(test.folder / "hybrid.safetensors", {
+        "head.weight": [3, 9], **heads_block("layers.0.", 9, 18, 4, 6, 2), **heads_block("layers.1.", 9, 18, 4, 6, 2),
+        **heads_block("layers.2.", 9, 18, 8, 6, 3), **residual_block("layers.3.", 9, 18, 4, 1), "proj.weight": [9, 5]})
     cases = {"small": (small, IGNORE_VECTORS),
              "untied": (REFERENCE / "mamba_untied_odd.safetensors", [*IGNORE_VECTORS, "--type", "bf16"]),
              "placed": (small, [*IGNORE_VECTORS, "--section", SECTION]),
              "stack": (stack, ["--ignore", "input", "--ignore", "logits", "--type", "int8",
-                               "--order", "linear_in,layers,last,classifier", "--report", test.folder / "stack.svg"])}
+                               "--order", "linear_in,layers,last,classifier", "--report", test.folder / "stack.svg"]),
+             "hybrid": (hybrid, ["--order", "proj,layers,last,head", "--ngroups", "2", "--A-formula", "heavy_tail"])}
     if test.quick:
-        del cases["untied"]
+        del cases["untied"], cases["hybrid"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         tables = dict(zip(cases, pool.map(lambda name: test.packs(name, cases[name][0], *cases[name][1]), cases)))
     if test.wrong:

@@ -1,9 +1,10 @@
-"""Writes checkpoints with PyTorch, transformers and safetensors, and what they give.
+"""Writes checkpoints with PyTorch, transformers, mamba3-jax and safetensors, and what they give.
 
   torch_cases.py FOLDER
 
 Each case is a folder with the checkpoint and check.safetensors (inputs x and the library's float32 outputs y). cases.json has
-the arguments for krait-pack, and the words of the message if the case is to be rejected.
+the arguments for krait-pack, and the words of the message if the case is to be rejected. If a case has vector.safetensors, that
+is the model as a reference vector for tests/vectors/check.
 """
 
 import json
@@ -12,9 +13,13 @@ import sys
 
 import torch
 import transformers
+from jax import numpy as jnp
+from mamba3_jax.modeling import Mamba3Config
+from mamba3_jax.params import create_random_model, load_pytorch_weights
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
+from transformers.models.mamba2.modeling_mamba2 import Mamba2Mixer
 
 FOLDER = pathlib.Path(sys.argv[1])
 TOKENS, IDS, WIDTH, FEATURES, CLASSES = 200, 32, 16, 6, 4
@@ -51,11 +56,11 @@ class Block(nn.Module):
 class Residual(nn.Module):
     """x + block(norm(x)), under mamba-ssm's names or others."""
 
-    def __init__(self, norm, block="mixer"):
+    def __init__(self, norm, block="mixer", make=Block):
         super().__init__()
         self.name = block
         self.norm = norm()
-        self.add_module(block, Block())
+        self.add_module(block, make())
 
     def forward(self, x):
         return x + getattr(self, self.name)(self.norm(x))
@@ -103,6 +108,12 @@ def model_of(**layers):
 def record(name, folder, x, y, options=(), refused=None):
     save_file({"x": x.contiguous(), "y": y.detach().float().contiguous()}, folder / "check.safetensors")
     CASES[name] = {"options": list(options), "refused": refused}
+
+
+def record_vector(folder, tensors, tokens, logits, **metadata):
+    """Writes a language model as a reference vector for tests/vectors/check."""
+    contents = {**tensors, "tokens": tokens.to(torch.int32).contiguous(), "logits": logits.detach().float().contiguous()}
+    save_file(contents, folder / "vector.safetensors", {name: str(value) for name, value in metadata.items()})
 
 
 def folder_of(name):
@@ -157,14 +168,6 @@ def language_models():
     hugging_face("hf_falcon", transformers.FalconMambaForCausalLM)
     hugging_face("hf_falcon_eps", transformers.FalconMambaForCausalLM, mixer_rms_eps=1e-3)
     hugging_face("hf_gelu", hidden_act="gelu", refused="hidden_act is not supported: found 'gelu'")
-    hugging_face(
-        "hf_mamba2",
-        transformers.Mamba2ForCausalLM,
-        refused="model_type is not supported: found 'mamba2'",
-        num_heads=4,
-        head_dim=8,
-        n_groups=1,
-    )
 
     def bin_file(model, folder):
         model.config.save_pretrained(folder)
@@ -257,6 +260,112 @@ def language_models():
         refused="--head tied",
     )
     return base
+
+
+def mamba2_models():
+    """Mamba-2 of transformers."""
+    shape = dict(vocab_size=IDS, hidden_size=WIDTH, state_size=8, num_hidden_layers=2, initializer_range=0.3)
+    shape |= dict(num_heads=4, head_dim=8, n_groups=1)
+    ids = torch.randint(0, IDS, (1, TOKENS))
+
+    def case_of(name, kind=transformers.Mamba2ForCausalLM, refused=None, options=(), dtype=None, shard="1GB", **config):
+        folder, model = folder_of(name), kind(kind.config_class(**{**shape, **config})).eval()
+        with torch.no_grad():
+            for key, parameter in model.named_parameters():
+                if parameter.dim() == 1 and "A_log" not in key:  # away from the initial values
+                    parameter += 0.3 * torch.randn_like(parameter)
+        if dtype is not None:
+            model = model.to(dtype)
+        model.save_pretrained(folder, max_shard_size=shard)
+        model = model.float()
+        with torch.no_grad():
+            out = model(ids)
+        y = (out.logits if "logits" in out else out.last_hidden_state)[0]
+        record(name, folder, ids[0], y, options, refused)
+        return folder, model, y
+
+    case_of("mamba2")
+    case_of("mamba2_bf16", dtype=torch.bfloat16)
+    case_of("mamba2_f16", dtype=torch.float16)
+    case_of("mamba2_sharded", shard="8KB")
+    folder, model, y = case_of("mamba2_groups_2", n_groups=2, tie_word_embeddings=True, layer_norm_epsilon=1e-3)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
+    eps = dict(norm_eps=1e-3, mixer_norm_eps=1e-3)
+    record_vector(folder, state, ids[0], y, component="Mamba2", ngroups=2, tied=True, **eps)
+    odd = dict(hidden_size=18, num_heads=12, head_dim=3, state_size=5, conv_kernel=3)
+    case_of("mamba2_groups_4_odd", n_groups=4, use_bias=True, use_conv_bias=False, **odd)
+    case_of("mamba2_dt_limit", time_step_limit=(0.02, 0.1))
+    case_of("mamba2_headless", transformers.Mamba2Model)
+    # Without config.json, the number of groups is assumed, or given.
+    for name, options, refused in [
+        ("mamba2_groups_given", ["--ngroups", "2"], None),
+        ("mamba2_groups_assumed", [], "check with f32 weights: largest error"),
+    ]:
+        folder, *_ = case_of(name, n_groups=2, options=options, refused=refused)
+        (folder / "config.json").unlink()
+
+    def mixer():
+        return Mamba2Mixer(transformers.Mamba2Config(**{**shape, "n_groups": 2}), 0)
+
+    def classifier(*layers):
+        head = nn.Linear(WIDTH, CLASSES)
+        return model_of(proj=nn.Linear(FEATURES, WIDTH), layers=list(layers), norm_f=rms(), mean=MEAN, head=head)
+
+    order = ["--order", "proj,layers,norm_f,mean,head", "--ngroups", "2"]
+    case("mamba2_classifier", classifier(*(Residual(rms, make=mixer) for _ in range(2))), *order)
+    case("mamba2_hybrid", classifier(Residual(rms), Residual(rms, make=mixer)), *order)
+
+
+def mamba3_models():
+    """Mamba-3 of mamba3-jax, whose weights have mamba-ssm's names and shapes in files."""
+    ids = torch.randint(0, IDS, (1, TOKENS))
+
+    def case_of(name, refused=None, options=("--A-formula", "heavy_tail"), rope_fraction=0.5, **how):
+        sizes = dict(vocab_size=IDS, hidden_size=WIDTH, state_size=8, head_dim=8, num_hidden_layers=2, chunk_size=16)
+        config = Mamba3Config(**sizes, rope_fraction=rope_fraction, **how)
+        rank, heads, d_inner = config.effective_mimo_rank, config.num_heads, config.intermediate_size
+        shapes = {
+            "in_proj.weight": [config.d_in_proj, WIDTH],
+            "out_proj.weight": [WIDTH, d_inner],
+            "dt_bias": [heads],
+            "D": [heads],
+            "B_bias": [heads, rank, 8],
+            "C_bias": [heads, rank, 8],
+            "B_norm.weight": [8],
+            "C_norm.weight": [8],
+        }
+        if config.is_mimo:
+            shapes |= {key: [heads, rank, 8] for key in ("mimo_x", "mimo_z", "mimo_o")}
+        if config.is_outproj_norm:
+            shapes["norm.weight"] = [d_inner]
+        whole = {"backbone.embedding.weight": [IDS, WIDTH], "backbone.norm_f.weight": [WIDTH]}
+        for at in range(2):
+            whole |= {f"backbone.layers.{at}.mixer.{key}": extents for key, extents in shapes.items()}
+            whole[f"backbone.layers.{at}.norm.weight"] = [WIDTH]
+        if not config.tie_word_embeddings:
+            whole["lm_head.weight"] = [IDS, WIDTH]
+        # delta is about 0.1. With delta 1, mamba3-jax's own error is up to 7e-5, because it adds up angles in float32.
+        means = {key: -2 if key.endswith("dt_bias") else len(extents) == 1 for key, extents in whole.items()}
+        state = {key: 0.3 * torch.randn(*extents) + means[key] for key, extents in whole.items()}
+        model, loaded, skipped = load_pytorch_weights(create_random_model(config), {k: t.numpy() for k, t in state.items()})
+        assert len(loaded) == len(state) and not skipped, skipped
+        y = torch.tensor(jnp.asarray(model(jnp.asarray(ids.numpy()))["logits"][0]).tolist())
+        folder = folder_of(name)
+        save_file(state, folder / "model.safetensors")
+        keys = ("rope_fraction", "ngroups", "is_mimo", "mimo_rank", "is_outproj_norm", "A_floor")
+        ssm = {"layer": "Mamba3", "d_state": 8, "headdim": 8, **{key: getattr(config, key) for key in keys}}
+        whole = {"d_model": WIDTH, "n_layer": 2, "vocab_size": IDS, "ssm_cfg": ssm, "rms_norm": True}
+        (folder / "config.json").write_text(json.dumps({**whole, "tie_embeddings": config.tie_word_embeddings}))
+        record(name, folder, ids[0], y, options, refused)
+        return folder, state, y
+
+    case_of("mamba3")
+    case_of("mamba3_groups_norm", ngroups=2, is_outproj_norm=True, rope_fraction=1.0, tie_word_embeddings=False)
+    case_of("mamba3_mimo_norm", is_mimo=True, mimo_rank=2, is_outproj_norm=True, A_floor=0.5)
+    folder, state, y = case_of("mamba3_mimo", is_mimo=True, mimo_rank=4)
+    record_vector(folder, state, ids[0], y, component="Mamba3", tied=True, mimo_rank=4)
+    case_of("mamba3_asks", options=(), refused="--A-formula heavy_tail")
+    case_of("mamba3_old_A", options=("--A-formula", "softplus"), refused="--A-formula softplus is not supported")
 
 
 def classifiers():
@@ -509,6 +618,8 @@ def main():
     torch.manual_seed(7)
     transformers.logging.set_verbosity_error()
     language_models()
+    mamba2_models()
+    mamba3_models()
     classifiers()
     (FOLDER / "cases.json").write_text(json.dumps(CASES))
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Packs checkpoints that PyTorch and transformers write, and compares their outputs: each is right within 1e-5, or rejected by
-name. Then runs the commands of docs/from-pytorch.md.
+"""Packs checkpoints that PyTorch, transformers and mamba3-jax write, and compares their outputs: each is right within 1e-5, or
+rejected by name. Two of them are also compared by forward, prefill and step. Then runs the commands of docs/from-pytorch.md.
 
   torch_test.py --venv FOLDER
 
-Installs torch, transformers and safetensors from PyPI into a virtual environment, if it is not there: 5.6 GB, 200 seconds.
+Installs torch, transformers, safetensors and mamba3-jax from PyPI into a virtual environment, if they are not there: 6.3 GB,
+240 seconds.
 Exit code 0: all right; 1: some are wrong; 77: the packages cannot be installed.
 """
 
@@ -19,8 +20,8 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PACK = ROOT / "tools" / "krait-pack"
-PACKAGES = ["torch", "transformers", "safetensors", "numpy"]
+PACK, CHECK = ROOT / "tools" / "krait-pack", ROOT / "tests" / "vectors" / "check"
+PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax"]
 TOLERANCE, FEWEST = "1e-5", 40
 # A compiler that keeps its outputs: many cases have the same program. Arguments: those of the compiler.
 KEEP = """#!/usr/bin/env python3
@@ -38,13 +39,13 @@ def installed(folder):
     """The Python of the virtual environment, or None."""
     python = folder / "bin" / "python"
     ready = folder / "ready"
-    if not ready.exists():
+    if not ready.exists() or ready.read_text() != " ".join(PACKAGES):
         start = time.monotonic()
         venv.create(folder, with_pip=True, clear=True)
         done = subprocess.run([python, "-m", "pip", "install", "-q", "--no-cache-dir", *PACKAGES])
         if done.returncode != 0:
             return None
-        ready.touch()
+        ready.write_text(" ".join(PACKAGES))
         print(f"installed {', '.join(PACKAGES)} in {time.monotonic() - start:.0f} s")
     return python
 
@@ -57,7 +58,7 @@ def main():
     options = parser.parse_args()
     python = installed(options.venv)
     if python is None:
-        print("skipped: torch and transformers cannot be installed")
+        print(f"skipped: {', '.join(PACKAGES)} cannot be installed")
         return 77
     wrong = []
     with tempfile.TemporaryDirectory(prefix="krait_torch_test_") as folder:
@@ -74,6 +75,11 @@ def main():
             checkpoint = folder / "cases" / name
             expected = checkpoint / "check.safetensors"
             expected = expected.rename(folder / f"{name}.safetensors")  # away from the files of the checkpoint
+            if (checkpoint / "vector.safetensors").exists():
+                vector = (checkpoint / "vector.safetensors").rename(folder / f"{name}_vector.safetensors")
+                done = subprocess.run([sys.executable, CHECK, "--compiler", options.compiler, "--tolerance", TOLERANCE, vector])
+                if done.returncode != 0:
+                    wrong.append(f"{name}: forward, prefill or step: see above")
             done = subprocess.run(
                 [
                     python,

@@ -1,5 +1,6 @@
 #include "krait/load.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cfloat>
 #include <cmath>
@@ -240,6 +241,31 @@ TEST_CASE("load accepts both names of the embedding: backbone.embedding (mamba-s
   tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // mamba-ssm's checkpoints also contain a tied head
   CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
+}
+
+TEST_CASE("load reads Mamba-2 with the names of transformers, and Mamba-3 with those of mamba-ssm") {
+  static krait::Mamba2<krait::resolve(krait::Mamba2Dims{.vocab_size = 3, .d_model = 4, .n_layers = 1, .d_state = 2,
+                                                        .d_conv = 2, .headdim = 4})> two, two_loaded;
+  static krait::Mamba3<krait::resolve(krait::Mamba3Dims{.vocab_size = 3, .d_model = 4, .n_layers = 1, .d_state = 4,
+                                                        .headdim = 4, .mimo_rank = 2, .is_outproj_norm = true})> three,
+      three_loaded;
+  const auto check = [](auto& model, auto& loaded, std::string embedding, std::vector<std::string> of_mixer) {
+    filled(model);
+    Checkpoint tensors = checkpoint(krait::save(model));
+    rename(tensors, "backbone.embedding.weight", embedding);
+    std::vector<std::string> names = {embedding, "backbone.norm_f.weight", "backbone.layers.0.norm.weight"}, found;
+    for (const std::string& name : of_mixer) names.push_back(mixer + name);
+    for (const auto& [name, tensor] : tensors) found.push_back(name);
+    std::sort(names.begin(), names.end());
+    CHECK(found == names);
+    CHECK(krait::load(file_of(tensors), marked(loaded)));
+    CHECK(same_bytes(model, loaded));
+  };
+  check(two, two_loaded, "backbone.embeddings.weight",
+        {"A_log", "D", "conv1d.bias", "conv1d.weight", "dt_bias", "in_proj.weight", "norm.weight", "out_proj.weight"});
+  check(three, three_loaded, "backbone.embedding.weight",
+        {"B_bias", "B_norm.weight", "C_bias", "C_norm.weight", "D", "dt_bias", "in_proj.weight", "mimo_o", "mimo_x",
+         "mimo_z", "norm.weight", "out_proj.weight"});
 }
 
 TEST_CASE("a tied model loads a file whose lm_head equals the embedding, or differs from it but is listed in `ignore`") {

@@ -7,15 +7,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../tools"))
 from heads import is_mamba2, is_mamba3, settings_of_metadata  # noqa: E402
-from layers import NORMS, Group, mamba_layer  # noqa: E402
+from layers import BLOCK_MEMBERS, NORMS, Group, mamba_layer  # noqa: E402
 from safetensors_file import Problem, read  # noqa: E402
 from checkpoint import Checkpoint  # noqa: E402
 from structure import COMPONENTS, Model, flag  # noqa: E402
-
-
-# The members of blocks of all kinds.
-BLOCK_MEMBERS = {"in_proj", "conv1d", "x_proj", "dt_proj", "dt_bias", "A_log", "D", "B_bias", "C_bias", "B_norm", "C_norm",
-                 "mimo_x", "mimo_z", "mimo_o", "norm", "out_proj"}
 
 
 class File(Group):
@@ -58,7 +53,8 @@ def stack_of(file):
         raise Problem("metadata: order is missing: a Stack has krait-pack's --order there")
     weights = {name: tensor for name, tensor in file.tensors.items() if name not in ("input", "output")}
     metadata = {name: text for name, text in file.metadata.items() if name in ("eps", "norm_eps")}
-    return Model(Checkpoint(weights, metadata), argparse.Namespace(order=file.metadata["order"], norm=None, norm_eps=None))
+    return Model(Checkpoint(weights, metadata), argparse.Namespace(order=file.metadata["order"], norm=None, norm_eps=None,
+                                                                     A_formula="heavy_tail"))
 
 
 def dims_of(file, component, prefix=""):
