@@ -88,7 +88,8 @@ group("storage",
       (".dt_b_c_eps = m.dt_b_c_eps, .norm_eps = m.norm_eps, .storage = m.storage};",
        ".dt_b_c_eps = m.dt_b_c_eps, .storage = m.storage};"),
       (".bias = b.norm_bias, .eps = b.norm_eps}", ".bias = b.norm_bias}"))
-group("unit/dims", (".norm_bias = m.norm_bias, .norm = m.norm,\n          .dt_b_c_eps", ".norm_bias = m.norm_bias,\n          .dt_b_c_eps"))
+group("unit/dims",
+      (".norm_bias = m.norm_bias, .norm = m.norm,\n          .dt_b_c_eps", ".norm_bias = m.norm_bias,\n          .dt_b_c_eps"))
 group("unit/reflect",
       ('return {name + std::string_view(".") + index};', 'return {name + std::string_view(".") + (index + 1)};'),
       ("if constexpr (Flat<Member<T, i>>) return path;", "if constexpr (false) return path;"),
