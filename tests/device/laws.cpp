@@ -152,15 +152,17 @@ void show_functions() {
   std::uint32_t products = 0;
   bits::HWY_NAMESPACE::int8_products([&](const auto& rows) { products = 31 * products + hash(&rows, sizeof(rows)); });
   print("int8_products", products);
-  std::uint32_t prefills = 0, steps = 0;
+  std::uint32_t prefills = 0, steps = 0, states = 0;
   const auto add = [&](const auto& prefilled, const auto& stepped, const auto& state) {
     prefills = 31 * prefills + hash(&prefilled, sizeof(prefilled));
-    steps = 31 * steps + hash(&stepped, sizeof(stepped)) + hash(&state, sizeof(state));
+    steps = 31 * steps + hash(&stepped, sizeof(stepped));
+    states = 31 * states + hash(&state, sizeof(state));
   };
   bits::HWY_NAMESPACE::mamba2_models(add);
   bits::HWY_NAMESPACE::mamba3_models(add);
   print("heads_prefill", prefills);
   print("heads_step", steps);
+  print("heads_state", states);
 }
 
 template <class Model, class From, class Inputs>

@@ -63,7 +63,9 @@ def answers(board, folder, headers, *flags):
 def judge(board, answer, right, models):
     """Compares a board's results with the host's, prints a summary and yields the differences."""
     (fused, found, functions), (_, expected, right_functions) = answer, right
-    if len(functions) != 9 or (fused and functions != right_functions):
+    if functions["heads_prefill"] != functions["heads_step"]:
+        yield f"{board.name}: models of Mamba-2 and Mamba-3: prefill and step differ: {functions}"
+    if len(functions) != 12 or (fused and functions != right_functions):
         yield f"{board.name}: functions {functions}, the host has {right_functions}"
     if found.keys() != expected.keys() or len(found) != models:
         yield f"{board.name}: answers for {', '.join(found)}, wanted {', '.join(expected)}"

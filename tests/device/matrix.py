@@ -6,8 +6,12 @@ that:
 - a step takes the same number of instructions for every frame, and at most 5 % more than with g++;
 - no step uses more stack than krait::step_stack_bytes, which is at most 1.5 times the largest use.
 
-  matrix.py [--all] [--boards NAME,...] [--compilers NAME,...] [--levels=LEVEL;...] [--types TYPE,...] [--headers DIR]
-            [--jobs N]
+  matrix.py [--all | --covering] [--boards NAME,...] [--compilers NAME,...] [--levels=LEVEL;...] [--types TYPE,...]
+            [--headers DIR] [--jobs N]
+
+--all tests every combination of board, compiler, level and storage type. --covering tests each board with every compiler and
+level. At -Os and -O2, where instructions are compared, it tests all storage types. At every other level it tests one type: a
+neighbouring board, compiler or level has the other type.
 """
 import argparse
 import collections
@@ -23,7 +27,7 @@ import tempfile
 
 import arrays
 import speaker
-from boards import ROOT, SKIPPED, Board, Host, boards_here, run
+from boards import BOARDS, ROOT, SKIPPED, Board, Host, boards_here, run
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Compiler -> the command and more flags. The third is how Highway of a later g++ chooses its target.
@@ -277,17 +281,25 @@ def outcomes(runs):
 
 
 def cells_of(options, boards):
-    """All combinations; link-time optimisation is g++'s, and clang's objects are tried where there is a clang."""
-    for board, compiler, level, storage in itertools.product(
-            boards, options.compilers.split(","), options.levels.split(";"), options.types.split(",")):
+    """Yields the cells that the options select. Link-time optimisation is tested with g++ only."""
+    compilers, levels, types = options.compilers.split(","), options.levels.split(";"), options.types.split(",")
+    for board, compiler, level in itertools.product(boards, compilers, levels):
         if compiler == "g++ EMU128" and level not in COUNTED or compiler.startswith("clang") and "-flto" in level:
             continue
-        yield Cell(board, compiler, level, storage)
+        if options.covering and level not in COUNTED:
+            number = list(BOARDS).index(board) + compilers.index(compiler) + levels.index(level)
+            tested = [types[number % len(types)]]
+        else:
+            tested = types
+        for storage in tested:
+            yield Cell(board, compiler, level, storage)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="all boards with an FPU, compilers and levels, and all stacks")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--all", action="store_true", help="all boards with an FPU, compilers and levels, and all stacks")
+    amount.add_argument("--covering", action="store_true", help="the same, but at most levels with one storage type")
     parser.add_argument("--boards", help="default: " + QUICK["boards"])
     parser.add_argument("--compilers", help="default: " + QUICK["compilers"])
     parser.add_argument("--levels", help="semicolon-separated; default: " + QUICK["levels"])
@@ -296,9 +308,10 @@ def main():
     parser.add_argument("--headers", type=pathlib.Path, help="where speaker_TYPE.hpp and keyword_TYPE.hpp are; else they are made")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
+    whole = options.all or options.covering
     everything = {"boards": ",".join(WITH_FPU), "compilers": ",".join(COMPILERS), "levels": ";".join(LEVELS)}
-    complete = options.all and not (options.compilers or options.levels)  # all that judge_stacks compares of a board
-    for name, value in (everything if options.all else QUICK).items():
+    complete = whole and not (options.compilers or options.levels)  # all that judge_stacks compares of a board
+    for name, value in (everything if whole else QUICK).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     kept = []
@@ -316,13 +329,13 @@ def main():
     types, wrong, results = options.types.split(","), [], {}
     with tempfile.TemporaryDirectory(prefix="krait_matrix_") as folder, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        bench = Bench(pathlib.Path(folder), options.headers or pathlib.Path(folder), options.all)
+        bench = Bench(pathlib.Path(folder), options.headers or pathlib.Path(folder), whole)
         bench.write_data(types)
         expected = {storage: bench.host(storage) for storage in types}
         runs = {cell: pool.submit(bench.run, cell, HERE / "matrix.cpp", moved=cell.board in WITH_FPU)
                 for cell in cells_of(options, boards)}
         painted = {cell: pool.submit(bench.run, cell, HERE / "stacks.cpp", moved=False)
-                   for cell in runs if (options.all or options.stacks) and cell.compiler != "g++ EMU128"}
+                   for cell in runs if (whole or options.stacks) and cell.compiler != "g++ EMU128"}
         for cell, found, misplaced_functions in outcomes(runs):
             wrong += misplaced_functions
             if not found:
@@ -339,7 +352,7 @@ def main():
                 results[cell][0].stack |= found[0].stack
                 results[cell][0].bound |= found[0].bound
         if "mps2-an386" in boards:
-            wrong += fpu_modes(bench, types if options.all else types[-1:], expected)
+            wrong += fpu_modes(bench, types if whole else types[-1:], expected)
     wrong += judge_counts(results)
     wrong += judge_stacks(results, complete)
     print_table(results, count_text("speaker"), "Instructions of a step of the speaker")

@@ -85,9 +85,11 @@ group("bits",
       (".x_bias = b.x_bias, .dt_bias = b.dt_bias,\n          .dt_b_c_eps",
        ".x_bias = b.dt_bias, .dt_bias = b.x_bias,\n          .dt_b_c_eps"))
 group("storage",
-      (".norm_eps = m.norm_eps, .storage = m.storage};", ".storage = m.storage};"),
+      (".dt_b_c_eps = m.dt_b_c_eps, .norm_eps = m.norm_eps, .storage = m.storage};",
+       ".dt_b_c_eps = m.dt_b_c_eps, .storage = m.storage};"),
       (".bias = b.norm_bias, .eps = b.norm_eps}", ".bias = b.norm_bias}"))
-group("unit/dims", (".norm = m.norm,", ""))
+group("unit/dims",
+      (".norm_bias = m.norm_bias, .norm = m.norm,\n          .dt_b_c_eps", ".norm_bias = m.norm_bias,\n          .dt_b_c_eps"))
 group("unit/reflect",
       ('return {name + std::string_view(".") + index};', 'return {name + std::string_view(".") + (index + 1)};'),
       ("if constexpr (Flat<Member<T, i>>) return path;", "if constexpr (false) return path;"),
@@ -237,7 +239,7 @@ group("laws/decay",
       ("clamp_below(constant<A>(-127.0f), t)", "clamp_below(constant<A>(-126.0f), t)"),
       ("clamp_below(constant<A>(0.0f), x));", "x);"))
 group("laws/stack",
-      ("bias ? mul_add(v, w, load_vector(bias + i)) : mul(v, w)", "mul(v, w)"),
+      ("bias ? mul_add(v, w, load(bias + i)) : mul(v, w)", "mul(v, w)"),
       ("square_root(opaque(mean + eps))", "square_root(opaque(mean + 1e-5f))"),
       ("bias_of(layer), dims.eps, out[t]", "bias_of(layer), 1e-5f, out[t]"),
       ("for (std::size_t p = 0; i + p < n; ++p)", "for (std::size_t p = 1; i + p < n; ++p)"),
@@ -414,7 +416,7 @@ group("cortex-m4",
       ('vfma.f32 s15, s13, " f1 "', 'vfma.f32 s15, s12, " f1 "'),
       ("ssat r6, #8, r6", "ssat r6, #7, r6"),
       ('vfma.f32 s27, " C ", s11', 'vfma.f32 s27, " C ", s10'),
-      ("bcs 1f", "bcc 1f"),
+      ("lsrs r4, r4, #1\\n bcs 1f", "lsrs r4, r4, #1\\n bcc 1f"),
       ("it mi\\n vmovmi.f32 \" x \", s29", "it gt\\n vmovgt.f32 \" x \", s29"),
       ("qsub %[r3], %[r3], %[r1]", "qadd %[r3], %[r3], %[r1]"),
       ("vmul.f32 s3, s7, s3", "vmul.f32 s3, s6, s3"),
@@ -465,3 +467,19 @@ group("laws/streams + laws/layers",
 group("laws/streams + laws/layers",
       ("bias, x.from_channel(k), y,", "bias, x, y,"),
       ("                           n, k > 0);", "                           n, false);"))
+
+# Mamba-2 and Mamba-3.
+group("bits",
+      ("dt_limit[0], dims.dt_limit[1]", "dt_limit[0], dims.dt_limit[0]"),
+      ("tile.head / s.heads_per_group * s.d_state", "tile.head % s.heads_per_group * s.d_state"),
+      ("h_n[i] = mul(decay[t], h_n[i]);", "h_n[i] = mul(decay[0], h_n[i]);"),
+      ("copy_floats(tile.x[i], outer[i], left);", "copy_floats(tile.x[i], outer[i], left - 1);"),
+      ("hn::Eq(hn::And(quarter, one), one)", "hn::Eq(hn::And(quarter, one), two)"),
+      ("first = hn::GetLane(mul_add(a, c, neg(mul(b, s))));", "first = hn::GetLane(mul_add(a, c, mul(b, s)));"),
+      ("out[pairwise ? 2 * i + 1 : i + d_state / 2]", "out[pairwise ? 2 * i + 1 : i + angles]"),
+      ("store_vector(x, at.last_x + channel);", ""),
+      ("new_v = mul(x, of_rank), last_v = mul(last_x, of_rank);", "new_v = mul(x, of_rank);"),
+      ("mul(mul(sub(one, share), delta), alpha)", "mul(sub(one, share), delta)"),
+      ("(r * s.ngroups + head / (s.heads / s.ngroups)) * s.d_state", "(r + head / (s.heads / s.ngroups)) * s.d_state"))
+group("exact", ("{-75.39356231689453f,", "{-75.0f,"), ("{0.0020729508250951767f,", "{0.002f,"))
+group("cortex-m4", ("vfma.f32 s11, s23, \" k1 \"", "vfma.f32 s11, s22, \" k1 \""))

@@ -26,6 +26,41 @@ TEST_CASE("init_for_training draws initial weights from the same distributions a
   CHECK(model.backbone.norm_f.weight.get(31) == 1.0f);
 }
 
+TEST_CASE("init_for_training draws the weights of Mamba-2 and Mamba-3 from the same distributions as mamba-ssm") {
+  constexpr auto dims2 =
+      krait::resolve(krait::Mamba2Dims{.vocab_size = 30, .d_model = 32, .n_layers = 4, .headdim = 2, .in_bias = true});
+  constexpr auto dims3 =
+      krait::resolve(krait::Mamba3Dims{.vocab_size = 30, .d_model = 32, .n_layers = 4, .headdim = 16, .mimo_rank = 4});
+  static const auto model2 = krait::init_for_training<krait::Mamba2<dims2>>(krait::key(1));
+  static const auto model3 = krait::init_for_training<krait::Mamba3<dims3>>(krait::key(1));
+  const auto& mixer2 = model2.backbone.layers[1].mixer;
+  const auto& mixer3 = model3.backbone.layers[1].mixer;
+  double least = 100, most = 0;
+  const auto check_delta = [](float dt_bias) {
+    const double delta = std::log1p(std::exp(static_cast<double>(dt_bias)));
+    CHECK(delta >= 0.9999e-3);
+    CHECK(delta <= 1.0001e-1);
+  };
+  for (std::size_t head = 0; head < 32; ++head) {
+    const double rate = std::exp(static_cast<double>(mixer2.A_log.get(head, 0)));
+    least = std::min(least, rate), most = std::max(most, rate);
+    check_delta(mixer2.dt_bias.get(head));
+    CHECK(mixer2.D.get(head) == 1.0f);
+  }
+  CHECK((least >= 0.9999 && least < 3 && most > 14 && most <= 16.0001));  // -A is uniform in [1, 16]
+  CHECK(mixer2.norm.weight.get(63) == 1.0f);
+  CHECK(mixer2.in_proj.bias.get(0) == 0.0f);
+  CHECK(std::fabs(mixer2.out_proj.weight.get(3, 5)) <= 1.0 / std::sqrt(64.0) / 2 + 1e-7);  // divided by sqrt(n_layers)
+  for (std::size_t head = 0; head < 4; ++head) check_delta(mixer3.dt_bias.get(head));
+  CHECK(mixer3.B_bias.get(15, 127) == 1.0f);
+  CHECK(mixer3.C_bias.get(15, 127) == 1.0f);
+  CHECK(mixer3.B_norm.weight.get(127) == 1.0f);
+  CHECK(mixer3.mimo_x.get(15, 15) == 0.25f);
+  CHECK(mixer3.mimo_z.get(15, 15) == 1.0f);
+  CHECK(mixer3.mimo_o.get(15, 15) == 0.25f);
+  CHECK(mixer3.D.get(3) == 1.0f);
+}
+
 TEST_CASE("init gives equal weights for equal keys and different weights for different keys") {
   using Block = krait::MambaBlock<krait::resolve(krait::BlockDims{.d_model = 8})>;
   static const auto a = krait::init<Block>(krait::key(1)), b = krait::init<Block>(krait::key(1)), c = krait::init<Block>(krait::key(2));

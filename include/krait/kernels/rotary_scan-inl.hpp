@@ -34,7 +34,7 @@ HWY_INLINE IntV whole_turns(V t) {
   const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
   // The conversion to integers truncates. The limit is the largest float below 2^31.
   const V nearest = add(units, hn::CopySign(constant<V>(0.5f), units));
-  return to_integers(hn::Min(nearest, constant<V>(2147483520.0f)));
+  return to_integers(neg(clamp_below(constant<V>(-2147483520.0f), neg(nearest))));
 }
 
 // Computes the sine and cosine of an angle in units of 2^-32 turns. With the nearest quarter of a turn removed, |x| <= 1/8 turn
