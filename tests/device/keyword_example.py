@@ -3,10 +3,11 @@
 instructions for an inference of 100 frames, and where they go.
 
   keyword_example.py [--boards NAME,...] [--types TYPE,...] [--profile] [--loops] [--flags "..."] [--headers DIR]
-                     [--checkpoint FILE]
+                     [--checkpoint FILE] [--mixer mamba|mamba2|mamba3]
 
 The weights are seeded (keyword_checkpoint.py). A checkpoint of the same tensor names and shapes that --checkpoint names is
-checked in the same way, after the seeded one.
+checked in the same way, after the seeded one. With --mixer, the block is one of Mamba-2 or Mamba-3 of the same dims, with heads
+of 32 channels.
 """
 import argparse
 import collections
@@ -26,10 +27,11 @@ EXAMPLE = ROOT / "examples" / "keyword" / "keyword.cpp"
 NOT_WEIGHTS = ["input", "logits", "mixer_input", "mixer_output"]  # prefixes of tensors that are not weights
 KNOWN_LOOP = 400_001  # instructions
 TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # of the largest score
-RAM_LIMIT = 12_288    # bytes of State, Scratch and stack; h and the convolution's window take 9,728 of them
+RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # bytes of State, Scratch and stack
 # The most instructions that an inference may take, in millions.
 LIMITS = {("mps2-an386", "f32"): 9.4, ("mps2-an386", "int8"): 9.5,
           ("mps3-an547", "f32"): 6.65, ("mps3-an547", "int8"): 5.45}
+HEADS_LIMITS = {("mps2-an386", "f32"): 6.5, ("mps2-an386", "int8"): 6.5, ("mps3-an547", "int8"): 4.3}  # of Mamba-2 and Mamba-3
 PER_TICK = {"mps2-an386": 40.0, "mps2-an500": 40.0, "mps2-an505": 50.0, "mps3-an547": 31.25, "qemu-virt-rv32": 1.0}
 
 
@@ -40,10 +42,10 @@ class Checkpoint:
         self.path, self.headers, self.tensors = path, headers, arrays.read_tensors(path)
 
     @staticmethod
-    def seeded(headers):
+    def seeded(headers, mixer="mamba"):
         path = headers / "keyword.safetensors"
         if not path.exists():
-            run([sys.executable, str(ROOT / "tests" / "device" / "keyword_checkpoint.py"), str(path)])
+            run([sys.executable, str(ROOT / "tests" / "device" / "keyword_checkpoint.py"), "--mixer", mixer, str(path)])
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
@@ -63,6 +65,7 @@ class Program:
         if not self.weights.exists():
             run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(checkpoint.path), "--type", storage, "--name", "keyword",
                  *(word for name in checkpoint.tensors if name.startswith(tuple(NOT_WEIGHTS)) for word in ("--ignore", name)),
+                 *(("--A-formula", "heavy_tail") if "mixer.B_bias" in checkpoint.tensors else ()),
                  "--order", "linear_in,mixer,mean,classifier", "--header", str(self.weights)])
         self.flags = ["-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", f"-I{checkpoint.headers}",
                       f'-DKEYWORD_WEIGHTS="keyword_{storage}.hpp"', *shlex.split(flags)]
@@ -106,7 +109,7 @@ class Answer:
                    for a, b in zip(found, target))
 
 
-def judge(board, storage, answer, host, tensors):
+def judge(board, storage, answer, host, tensors, mixer="mamba"):
     """Prints the results of one program and yields its faults in errors, instruction counts, RAM, bits and symbols."""
     error = answer.error(tensors)
     ram = answer.state + answer.scratch + answer.stack
@@ -118,10 +121,11 @@ def judge(board, storage, answer, host, tensors):
                  f" = {ram}; weights {answer.weights}")
         if abs(per_tick / PER_TICK[board.name] - 1) > 1e-3:
             yield f"{board.name}: a tick is {per_tick:.3f} instructions, wanted {PER_TICK[board.name]}"
-        if millions > LIMITS.get((board.name, storage), 1e9):
-            yield f"{board.name} {storage}: {millions:.3f} M instructions, wanted at most {LIMITS[board.name, storage]}"
-        if ram > RAM_LIMIT:
-            yield f"{board.name} {storage}: RAM {ram}, wanted at most {RAM_LIMIT}"
+        limit = (LIMITS if mixer == "mamba" else HEADS_LIMITS).get((board.name, storage), 1e9)
+        if millions > limit:
+            yield f"{board.name} {storage}: {millions:.3f} M instructions, wanted at most {limit}"
+        if ram > RAM_LIMITS[mixer]:
+            yield f"{board.name} {storage}: RAM {ram}, wanted at most {RAM_LIMITS[mixer]}"
         if answer.bits != host.bits:
             yield f"{board.name} {storage}: other bits than on the host"
         yield from images.complaints(board, answer.image)
@@ -149,13 +153,16 @@ def main():
     parser.add_argument("--headers", type=pathlib.Path,
                         help="where keyword.safetensors and keyword_TYPE.hpp are; else they are made")
     parser.add_argument("--checkpoint", type=pathlib.Path, help="another checkpoint, which is checked too")
+    parser.add_argument("--mixer", choices=RAM_LIMITS, default="mamba")
     options = parser.parse_args()
+    if options.headers and options.mixer != "mamba":
+        parser.error("--headers: the folder has the checkpoint of --mixer mamba")
     if options.checkpoint and not options.checkpoint.is_file():
         parser.error(f"--checkpoint: found no file {options.checkpoint}")
     wrong, done = [], 0
     with tempfile.TemporaryDirectory(prefix="krait_keyword_") as folder:
         folder = pathlib.Path(folder)
-        checkpoints = [Checkpoint.seeded(options.headers or folder)]
+        checkpoints = [Checkpoint.seeded(options.headers or folder, options.mixer)]
         if options.checkpoint:
             (folder / "given").mkdir()
             given = Checkpoint(options.checkpoint, folder / "given")
@@ -165,11 +172,11 @@ def main():
             print(f"{checkpoint.path.name}, {storage}:")
             host = Program(Host(), storage, checkpoint, options.flags, folder)
             expected = Answer(host.board, host.image(100, 1000))
-            wrong += judge(host.board, storage, expected, expected, checkpoint.tensors)
+            wrong += judge(host.board, storage, expected, expected, checkpoint.tensors, options.mixer)
             for board in boards_here(options.boards):
                 done += 1
                 program = Program(board, storage, checkpoint, options.flags, folder)
-                wrong += judge(board, storage, Answer(board, program.image(100, 4)), expected, checkpoint.tensors)
+                wrong += judge(board, storage, Answer(board, program.image(100, 4)), expected, checkpoint.tensors, options.mixer)
                 if options.profile or options.loops:
                     print_profile(program, options.loops)
     print(*wrong, sep="\n", end="\n" if wrong else "")
