@@ -10,8 +10,8 @@ that:
             [--headers DIR] [--jobs N]
 
 --all tests every combination of board, compiler, level and storage type. --covering tests each board with every compiler and
-level. At -Os and -O2, where instructions are compared, it tests all storage types. At every other level it tests one type: a
-neighbouring board, compiler or level has the other type.
+level. At -O1, -Os and -O2 it tests all storage types, because the largest stacks and the instructions of both types are
+compared. At every other level it tests one type: a neighbouring board, compiler or level has the other type.
 """
 import argparse
 import collections
@@ -35,6 +35,8 @@ COMPILERS = {"g++": ("g++", []), "g++ EMU128": ("g++", ["-DHWY_BROKEN_EMU128=0"]
              "clang++-16": ("clang++-16", []), "clang++-19": ("clang++-19", [])}
 LEVELS = ["-O0", "-O1", "-Og", "-Os", "-O2", "-O3", "-Os -flto"]
 COUNTED = ["-Os", "-O2"]  # levels whose instructions are compared
+# Levels that --covering tests with every storage type: those of COUNTED, and -O1, whose stacks are the largest with g++.
+WITH_ALL_TYPES = ["-O1", *COUNTED]
 WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
 WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]
 QUICK = {"boards": "mps2-an386,mps3-an547", "compilers": "g++,clang++-16", "levels": "-Os"}
@@ -286,7 +288,7 @@ def cells_of(options, boards):
     for board, compiler, level in itertools.product(boards, compilers, levels):
         if compiler == "g++ EMU128" and level not in COUNTED or compiler.startswith("clang") and "-flto" in level:
             continue
-        if options.covering and level not in COUNTED:
+        if options.covering and level not in WITH_ALL_TYPES:
             number = list(BOARDS).index(board) + compilers.index(compiler) + levels.index(level)
             tested = [types[number % len(types)]]
         else:
@@ -299,7 +301,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--all", action="store_true", help="all boards with an FPU, compilers and levels, and all stacks")
-    amount.add_argument("--covering", action="store_true", help="the same, but at most levels with one storage type")
+    amount.add_argument("--covering", action="store_true", help="the same, but one storage type at some levels")
     parser.add_argument("--boards", help="default: " + QUICK["boards"])
     parser.add_argument("--compilers", help="default: " + QUICK["compilers"])
     parser.add_argument("--levels", help="semicolon-separated; default: " + QUICK["levels"])

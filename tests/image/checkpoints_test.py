@@ -1058,7 +1058,7 @@ def main():
         check_batch_norm(test)
         check_foreign(test)
     print(f"{test.count} checkpoints")
-    test.expect(test.count >= 40, "fewer than 40 checkpoints")
+    test.expect(test.count >= 250, "fewer than 250 checkpoints")
     print(*test.wrong, sep="\n", end="\n" if test.wrong else "")
     return 1 if test.wrong else 0
 

@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACK, CHECK = ROOT / "tools" / "krait-pack", ROOT / "tests" / "vectors" / "check"
 PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax"]
-TOLERANCE, FEWEST = "1e-5", 40
+TOLERANCE, FEWEST = "1e-5", 80
 # A compiler that keeps its outputs: many cases have the same program. Arguments: those of the compiler.
 KEEP = """#!/usr/bin/env python3
 import hashlib, pathlib, shutil, subprocess, sys
