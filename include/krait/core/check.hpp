@@ -109,7 +109,8 @@ consteval bool check_dims() {
     static_assert(got<angles_of(dims)>::template at_least<1>,
                   "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
   } else if constexpr (requires { dims.rope_fraction; }) {
-    static_assert(got<angles_of(dims)>::template at_most<dims.d_state / 2>, "krait: rope_fraction must not exceed 1");
+    constexpr bool is_a_part = dims.rope_fraction <= 1.0f;
+    static_assert(is_a_part, "krait: rope_fraction must not exceed 1");
   } else if constexpr (requires { dims.dt_limit; }) {
     constexpr bool ascends = 0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1];
     static_assert(ascends, "krait: dt_limit must be {least, most} with 0 <= least <= most");

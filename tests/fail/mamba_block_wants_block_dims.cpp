@@ -1,0 +1,11 @@
+// The dims of a block of Mamba-2 for one of Mamba-1.
+// expect: Mamba2BlockDims
+// expect: BlockDims
+#include "given.hpp"
+
+#ifdef RIGHT
+inline constexpr auto d = krait::resolve(krait::BlockDims{.d_model = 64});
+#else
+inline constexpr auto d = krait::resolve(krait::Mamba2BlockDims{.d_model = 64});
+#endif
+std::size_t bytes = sizeof(krait::MambaBlock<d>);
