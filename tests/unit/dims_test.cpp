@@ -71,3 +71,31 @@ TEST_CASE("resolve gives the same dims at run time as at compile time") {
   };
   check(20);
 }
+
+TEST_CASE("resolve and block_dims keep the dims of Mamba-2 and Mamba-3") {
+  krait::Mamba2Dims two{.vocab_size = 30, .d_model = 12, .n_layers = 3, .d_state = 5, .d_conv = 2, .expand = 3, .headdim = 4,
+                        .ngroups = 3, .in_bias = true, .conv_bias = false, .out_bias = true, .norm_bias = true,
+                        .D_has_hdim = true, .rmsnorm = false, .norm_before_gate = true, .dt_limit = {0.1, 0.2},
+                        .mixer_norm_eps = 1e-3, .norm = krait::NormKind::layer, .tied = false, .norm_eps = 1e-2,
+                        .storage = krait::Storage::f16};
+  two = krait::resolve(two);
+  CHECK(two.d_inner == 36);
+  CHECK(krait::resolve(krait::block_dims(two)) ==
+        krait::Mamba2BlockDims{.d_model = 12, .d_state = 5, .d_conv = 2, .d_inner = 36, .headdim = 4, .ngroups = 3,
+                               .in_bias = true, .conv_bias = false, .out_bias = true, .norm_bias = true, .D_has_hdim = true,
+                               .rmsnorm = false, .norm_before_gate = true, .dt_limit = {0.1, 0.2}, .mixer_norm_eps = 1e-3,
+                               .norm = krait::NormKind::layer, .norm_eps = 1e-2, .storage = krait::Storage::f16});
+
+  krait::Mamba3Dims three{.vocab_size = 30, .d_model = 12, .n_layers = 3, .d_state = 10, .headdim = 4, .ngroups = 3,
+                          .mimo_rank = 2, .rope_fraction = 0.7, .in_bias = true, .out_bias = true, .norm_bias = true,
+                          .is_outproj_norm = true, .A_floor = 1e-3, .mixer_norm_eps = 1e-3, .norm = krait::NormKind::layer,
+                          .tied = false, .norm_eps = 1e-2, .storage = krait::Storage::bf16};
+  three = krait::resolve(three);
+  CHECK(three.d_inner == 24);
+  CHECK(krait::resolve(krait::block_dims(three)) ==
+        krait::Mamba3BlockDims{.d_model = 12, .d_state = 10, .d_inner = 24, .headdim = 4, .ngroups = 3, .mimo_rank = 2,
+                               .rope_fraction = 0.7, .in_bias = true, .out_bias = true, .norm_bias = true,
+                               .is_outproj_norm = true, .A_floor = 1e-3, .mixer_norm_eps = 1e-3,
+                               .norm = krait::NormKind::layer, .norm_eps = 1e-2, .storage = krait::Storage::bf16});
+  CHECK(krait::angles_of(three) == 3);  // 10 * 0.7 is 7 states, although 0.7f is below 0.7
+}
