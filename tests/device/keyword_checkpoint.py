@@ -83,7 +83,8 @@ def main():
     parser.add_argument("--mixer", choices=["mamba", "mamba2", "mamba3"], default="mamba")
     options = parser.parse_args()
     random.seed(SEED)
-    tensors = linear("linear_in", SIZES["d_model"], FEATURES) | mixer(options.mixer) | linear("classifier", CLASSES, SIZES["d_model"])
+    tensors = linear("linear_in", SIZES["d_model"], FEATURES) | mixer(options.mixer)
+    tensors |= linear("classifier", CLASSES, SIZES["d_model"])
     tensors |= recordings()
     exact = {name: encode(value, "F32")[1] for name, value in tensors.items()}
     tensors |= {name.replace("input", "logits"): scores(exact[name], exact, options.mixer) for name in ("input", "input_unit")}

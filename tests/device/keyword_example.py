@@ -176,7 +176,8 @@ def main():
             for board in boards_here(options.boards):
                 done += 1
                 program = Program(board, storage, checkpoint, options.flags, folder)
-                wrong += judge(board, storage, Answer(board, program.image(100, 4)), expected, checkpoint.tensors, options.mixer)
+                answer = Answer(board, program.image(100, 4))
+                wrong += judge(board, storage, answer, expected, checkpoint.tensors, options.mixer)
                 if options.profile or options.loops:
                     print_profile(program, options.loops)
     print(*wrong, sep="\n", end="\n" if wrong else "")
