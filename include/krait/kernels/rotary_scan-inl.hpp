@@ -247,7 +247,7 @@ HWY_INLINE void gate_head(const RotaryScan& s, std::size_t head, const float* z,
 template <std::size_t rank, class HeadScratch>
 HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
-  constexpr std::size_t vectors = few_registers || lanes == strip_width ? 2 : 4;
+  constexpr std::size_t vectors = head_scan_vectors;
   const bool aligned = s.headdim % strip_width == 0;  // then the tiles read x, and in a SISO block write y, in place
   for (std::size_t head = part.begin; head < part.end; ++head) {
     float* last_k = s.k + head * rank * states;

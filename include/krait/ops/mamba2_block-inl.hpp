@@ -26,15 +26,15 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
   const float* bias = bias_of(block.in_proj);
   // Computes the outputs of in_proj that start with number `first`, and then `after`, for a part of them.
-  const auto project_in = [&]<std::size_t outputs>(std::integral_constant<std::size_t, outputs>, const auto& inputs,
-                                                   TokenSpan<float> to, std::size_t first, auto after) KRAIT_LAMBDA {
+  const auto project_in = [&]<std::size_t outputs>(std::integral_constant<std::size_t, outputs>, TokenSpan<float> to,
+                                                   std::size_t first, auto after) KRAIT_LAMBDA {
     split(state, outputs, n * outputs * dims.d_model, [&](Range part) KRAIT_LAMBDA {
-      multiply<tokens, outputs>(block.in_proj.weight, bias, inputs, to, n, part, first);
+      multiply<tokens, outputs>(block.in_proj.weight, bias, u, to, n, part, first);
       after(part);
     });
   };
-  project_in(std::integral_constant<std::size_t, padded(heads)>{}, u, delta, Block::in_order.tail_start(), [](Range) {});
-  project_in(std::integral_constant<std::size_t, conv_channels>{}, u, xBC, Block::in_order.group_start(0),
+  project_in(std::integral_constant<std::size_t, padded(heads)>{}, delta, Block::in_order.tail_start(), [](Range) {});
+  project_in(std::integral_constant<std::size_t, conv_channels>{}, xBC, Block::in_order.group_start(0),
              [&](Range part) KRAIT_LAMBDA {
     each_sequence(state, n, [&](auto& one, std::size_t begin, std::size_t count) KRAIT_LAMBDA {
       apply_conv1d(block.conv1d, one.conv_state, xBC.from(begin), count, part, Silu{});
@@ -61,8 +61,8 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
                                  part);
     });
   });
-  // z is computed after the recurrence, because it is stored in the memory of delta and the decays.
-  const auto again = inputs_for(block.in_proj.weight, scratch.linear, in, n);
+  // z is computed after the recurrence, because it is stored in the memory of delta and the decays. The prepared inputs u are
+  // still valid, because no other linear layer has run since.
   const auto norm = [&]([[maybe_unused]] std::size_t t) KRAIT_LAMBDA {
     constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
     if constexpr (dims.rmsnorm)
@@ -74,11 +74,11 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   if constexpr (tokens == 1) {
     for (std::size_t c = 0; c < channels; c += Block::z_part) {
       const Range part{0, std::min(channels - c, Block::z_part)};
-      multiply<1, Block::z_part>(block.in_proj.weight, bias, again, z, n, part, c);
+      multiply<1, Block::z_part>(block.in_proj.weight, bias, u, z, n, part, c);
       gate_row(xBC[0] + c, z[0], part.size());
     }
   } else {
-    project_in(std::integral_constant<std::size_t, channels>{}, again, z, 0, [&](Range part) KRAIT_LAMBDA {
+    project_in(std::integral_constant<std::size_t, channels>{}, z, 0, [&](Range part) KRAIT_LAMBDA {
       for (std::size_t t = 0; t < n; ++t) gate_row(xBC[t] + part.begin, z[t] + part.begin, part.size());
     });
   }
