@@ -61,9 +61,11 @@ template <class Model>
 bool check(const char* name, const Model& packed, std::uint32_t fingerprint, const char* checkpoint, const char* image_file) {{
   static constexpr std::string_view ignore[] = {{"tokens", "logits", "noxton_logits", "input"}};
   const auto loaded = std::make_unique<Model>();
-  if (!holds(krait::load_file(checkpoint, *loaded, {{.ignore = ignore}}).ok(), name,
-             "the checkpoint loads as the header's Model"))
+  const krait::Status status = krait::load_file(checkpoint, *loaded, {{.ignore = ignore}});
+  if (!holds(status.ok(), name, "the checkpoint loads as the header's Model")) {{
+    std::puts(status.message().c_str());
     return false;
+  }}
   const auto image = std::make_unique<krait::Image<Model>>();
   const krait::Image<Model>* view = nullptr;
   std::ifstream(image_file, std::ios::binary).read(reinterpret_cast<char*>(image.get()), sizeof(*image));
@@ -175,14 +177,14 @@ def check_packed(test):
                              [("input", "F6_E2M3", [4, 5], 15), ("logits", "I3", [7], 4)])
     small = REFERENCE / "noxton_key7_small.safetensors"
     hybrid = write_checkpoint(test.folder / "hybrid.safetensors", {
-        "head.weight": [3, 9], **heads_block("layers.0.", 9, 18, 4, 6, 2), **heads_block("layers.1.", 9, 18, 4, 6, 2),
-        **heads_block("layers.2.", 9, 18, 8, 6, 3), **residual_block("layers.3.", 9, 18, 4, 1), "proj.weight": [9, 5]})
+        "head.weight": [3, 9], **heads_block("two.0.", 9, 18, 4, 6, 2), **heads_block("two.1.", 9, 18, 4, 6, 2),
+        **heads_block("three.0.", 9, 18, 8, 6, 3), **residual_block("one.0.", 9, 18, 4, 1), "proj.weight": [9, 5]})
     cases = {"small": (small, IGNORE_VECTORS),
              "untied": (REFERENCE / "mamba_untied_odd.safetensors", [*IGNORE_VECTORS, "--type", "bf16"]),
              "placed": (small, [*IGNORE_VECTORS, "--section", SECTION]),
              "stack": (stack, ["--ignore", "input", "--ignore", "logits", "--type", "int8",
                                "--order", "linear_in,layers,last,classifier", "--report", test.folder / "stack.svg"]),
-             "hybrid": (hybrid, ["--order", "proj,layers,last,head", "--ngroups", "2", "--A-formula", "heavy_tail"])}
+             "hybrid": (hybrid, ["--order", "proj,two,three,one,last,head", "--ngroups", "2", "--A-formula", "heavy_tail"])}
     if test.quick:
         del cases["untied"], cases["hybrid"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "krait/core/platform.hpp"
 
@@ -19,7 +20,14 @@ KRAIT_INLINE constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { retu
 struct Real {
   std::uint32_t bits = 0;
   constexpr Real() = default;
-  KRAIT_INLINE constexpr Real(double value) : bits(__builtin_bit_cast(std::uint32_t, static_cast<float>(value))) {}
+  template <class Number>
+    requires std::is_arithmetic_v<Number>
+  KRAIT_INLINE constexpr Real(Number value) : bits(__builtin_bit_cast(std::uint32_t, static_cast<float>(value))) {}
+  KRAIT_INLINE static constexpr Real from_bits(std::uint32_t bits) {
+    Real result;
+    result.bits = bits;
+    return result;
+  }
   KRAIT_INLINE constexpr operator float() const { return __builtin_bit_cast(float, bits); }
   KRAIT_INLINE bool operator==(const Real&) const = default;
 };

@@ -3,14 +3,13 @@
 #define KRAIT_CORE_MAMBA2_DIMS_HPP
 
 #include <array>
-#include <limits>
 
 #include "krait/core/dims.hpp"
 
 namespace krait {
 
 // KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Names and defaults are those of
-// mamba-ssm.
+// mamba-ssm. Infinity is written as its bits, because clang 19 warns of numeric_limits' with -ffast-math.
 #define KRAIT_MAMBA2_DIMS                                                                                             \
   std::size_t d_state = 128;  /* states of each channel */                                                            \
   std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
@@ -25,7 +24,7 @@ namespace krait {
   bool D_has_hdim = false;    /* D has an element for each channel, not for each head */                              \
   bool rmsnorm = true;        /* there is a norm before out_proj, over the channels of each group */                  \
   bool norm_before_gate = false; /* that norm is applied before the gate, not after it */                             \
-  std::array<Real, 2> dt_limit{0, std::numeric_limits<float>::infinity()}; /* limits of delta */                      \
+  std::array<Real, 2> dt_limit{0, Real::from_bits(0x7F800000)}; /* limits of delta; the bits are infinity */           \
   Real mixer_norm_eps = 1e-5; /* eps of the norm before out_proj */                                                   \
   NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
 

@@ -67,7 +67,7 @@ constexpr Mamba3BlockDims block_dims(const Dims& m) {
 // rounding of rope_fraction to float32. A rope_fraction outside [0, 1], which checks reject, counts as the nearest of them, and
 // NaN as 0.
 constexpr std::size_t angles_of(const auto& dims) {
-  const double fraction{dims.rope_fraction};
+  const double fraction = static_cast<double>(float{dims.rope_fraction});
   const double rotated = static_cast<double>(dims.d_state) * (fraction > 0 ? fraction < 1 ? fraction : 1 : 0) + 1e-4;
   return static_cast<std::size_t>(rotated) / 2;
 }

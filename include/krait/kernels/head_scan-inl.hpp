@@ -7,6 +7,7 @@
 #endif
 
 #include "krait/kernels/activation-inl.hpp"
+#include "krait/layout/token_span.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
