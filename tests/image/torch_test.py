@@ -28,7 +28,7 @@ KEEP = """#!/usr/bin/env python3
 import hashlib, pathlib, shutil, subprocess, sys
 source, output = (pathlib.Path(sys.argv[i]) for i in (-3, -1))
 kept = pathlib.Path(__file__).parent / hashlib.sha256(source.read_bytes()).hexdigest()
-code = 0 if kept.exists() else subprocess.run([{compiler!r}, *sys.argv[1:-1], kept]).returncode
+code = 0 if kept.exists() else subprocess.run([{compiler!r}, f"-I{{kept.parent}}", *sys.argv[1:-1], kept]).returncode
 if code == 0:
     shutil.copy(kept, output)
 sys.exit(code)
@@ -69,6 +69,10 @@ def main():
         compiler = folder / "kept" / "compiler"
         compiler.write_text(KEEP.format(compiler=options.compiler))
         compiler.chmod(0o755)
+        # The header that every program of krait-pack includes, compiled once with krait-pack's flags: a third of the time.
+        flags = ["-std=c++20", "-O1", "-march=native", f"-I{ROOT / 'include'}", f"-I{PACK.parent}"]
+        header = compiler.parent / "pack_check.hpp.gch"
+        subprocess.run([options.compiler, *flags, "-x", "c++-header", PACK.parent / "pack_check.hpp", "-o", header], check=True)
         for name, case in cases.items():
             if options.only not in name:
                 continue
