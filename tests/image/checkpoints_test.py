@@ -915,7 +915,9 @@ def check_orders(test):
     words, order = "depthwise Conv1d or of a Conv1d of 1 channel", "conv1d(conv,stride=5),layers"
     test.refuses("1 channel or depthwise", words, audio, "--order", order)
     test.refuses("conv1d with other channels", "found channels=2", strided, "--order", "conv1d(conv,channels=2),bn,layers")
-    test.refuses("conv1d with unknown options", "found dilation=2", strided, "--order", "conv1d(conv,dilation=2),bn,layers")
+    words = "found dilation=2 in conv1d(conv), wanted none: Krait has no dilation. Save the weight with dilation - 1 zeros"
+    test.refuses("conv1d with a dilation", words, strided, "--order", "conv1d(conv,stride=4,dilation=2),bn,layers")
+    test.refuses("conv1d with unknown options", "found groups=2", strided, "--order", "conv1d(conv,groups=2),bn,layers")
     test.refuses("conv1d without a stride", "found stride=0", strided, "--order", "conv1d(conv,stride=0),bn,layers")
     test.refuses("conv1d(...) of a Linear", "but its weight is [4, 6]", conv, "--order", "conv1d(proj),layers")
     # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, the zero tokens after the last.

@@ -594,6 +594,14 @@ def classifiers():
         f"conv1d(conv, stride=4, padding=2),{rest}",
         refused="check with f32 weights: largest error",
     )
+    dilated = convolution(nn.Conv1d(FEATURES, WIDTH, 3, stride=2, dilation=2), mean=MEAN)
+    case(
+        "conv_dilation",
+        dilated,
+        "--order",
+        f"conv1d(conv, stride=2, dilation=2),{rest}",
+        refused="found dilation=2 in conv1d(conv), wanted none",
+    )
     bare = convolution(nn.Conv1d(FEATURES, WIDTH, 10, stride=5, bias=False))
     case("conv_every_token", bare, "--order", f"conv1d(conv, stride=5),{rest.replace('mean,', '')}")
     audio = model_of(
