@@ -193,8 +193,8 @@ class Order:
         for node in options:
             if re.fullmatch(r"dilation=\d+", node.text()):
                 raise Problem(
-                    f"--order: found {node.text()} in conv1d({group.path}), wanted none: Krait has no dilation. Save the weight "
-                    "with dilation - 1 zeros between neighbouring taps, which gives the same outputs without dilation"
+                    f"--order: found {node.text()} in conv1d({group.path}), wanted none: Krait has no dilation. Save the "
+                    "weight with dilation - 1 zeros between neighbouring taps, which gives the same outputs without dilation"
                 )
             match = re.fullmatch(r"(stride|padding|channels)=(\d+)", node.text())
             if not match or (match[1] != "padding" and int(match[2]) == 0):
