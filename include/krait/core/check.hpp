@@ -64,6 +64,7 @@ consteval Dims repaired(Dims dims) {
     mend(dims.mimo_rank);
     if (dims.d_state < 2) dims.d_state = 2;
     if (angles_of(dims) == 0 || dims.rope_fraction > 1.0f) dims.rope_fraction = 1;
+    if (!(0.0f <= dims.A_floor)) dims.A_floor = Dims{}.A_floor;
   }
   if constexpr (requires { dims.dt_limit; })
     if (!(0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1])) dims.dt_limit = Dims{}.dt_limit;
@@ -108,6 +109,9 @@ consteval bool check_dims() {
   } else if constexpr (requires { dims.rope_fraction; requires angles_of(dims) == 0; }) {
     static_assert(got<angles_of(dims)>::template at_least<1>,
                   "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
+  } else if constexpr (requires { dims.A_floor; requires !(0.0f <= dims.A_floor); }) {
+    constexpr bool is_a_limit = 0.0f <= dims.A_floor;
+    static_assert(is_a_limit, "krait: A_floor, the smallest -A, must not be negative");
   } else if constexpr (requires { dims.rope_fraction; }) {
     constexpr bool is_a_part = dims.rope_fraction <= 1.0f;
     static_assert(is_a_part, "krait: rope_fraction must not exceed 1");
