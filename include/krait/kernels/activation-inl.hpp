@@ -109,7 +109,7 @@ HWY_INLINE A sigmoid(const A& x) {
   const auto limit = constant<A>(-exp_limit);
   const auto one = constant<A>(1.0f);
   const A minus_x = clamp_below(limit, neg(clamp_below(limit, x)));  // -x, limited to +-87.3
-  // The product with 0 is NaN if x is, because exp_within_limit may not propagate NaN.
+  // exp_within_limit may not propagate NaN. The product 0 * minus_x does: it is NaN if x is NaN, and otherwise adds nothing.
   return div(one, mul_add(minus_x, opaque(constant<A>(0.0f)), add(exp_within_limit(minus_x), one)));
 }
 
@@ -217,7 +217,8 @@ inline constexpr auto softplus_table = [] {
 #endif
 #endif
 
-// Computes x = softplus(x) in place for one token's channels, a multiple of 16. It turns dt into delta, the scan's step size.
+// Computes x = softplus(x) in place for one token's channels, a multiple of 16. The recurrences turn dt into delta, their step
+// size, with this function.
 HWY_INLINE void softplus_row(float* row, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU
   softplus_in_fours(softplus_table.data(), row, channels);

@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 #ifdef KRAIT_CORTEX_M_FPU
-// Computes update_states for four channels and one token in assembly.
+// Computes update_states for four channels and one token by the assembly loop of arm/cortex_m_heads-inl.hpp.
 template <std::size_t terms>
 HWY_INLINE void update_four_channels(V decay, const V (&v)[terms][4], const float* const (&k)[terms], V (&y)[4], const float* q,
                                      float* h, std::size_t d_state) {
@@ -40,7 +40,7 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
   if constexpr (terms <= 2 && outputs == 1 && m == 4 && count == 1)
     return update_four_channels(decay[0], v[0], k[0], y[0][0], q[0][0], h, d_state);
 #endif
-  // Returns the offset of vector i of channels from the first one, in an array [channels / 16][d_state][16].
+  // Returns the distance in floats from vector 0 of channels to vector i, in an array [channels / 16][d_state][16].
   const auto offset = [d_state](std::size_t i) {
     return i * lanes / strip_width * strip_width * d_state + i * lanes % strip_width;
   };
@@ -70,8 +70,8 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
   }
 }
 
-// Replaces dt of one token by delta = softplus(dt + dt_bias), limited to [least, most], and computes decay = 2^(delta A2).
-// All arrays are [heads], padded to a multiple of 16. With no_limit, `least` and `most` are not used.
+// Replaces dt of one token by delta = softplus(dt + dt_bias), limited to [least, most], and computes decay = 2^(delta A2), where
+// A2 = A log2(e). All arrays are [heads], padded to a multiple of 16. If no_limit is true, delta is not limited.
 template <bool no_limit>
 HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2, float least, float most, float* decay,
                                std::size_t heads) {
@@ -98,8 +98,8 @@ struct HeadScan {
   std::size_t headdim, heads_per_group, d_state, tokens;
 };
 
-// A part of a HeadScan: m vectors of neighbouring channels of one head, from token first_token on. h is the state of the first
-// channel, D its weight, and x its input.
+// A part of a HeadScan: neighbouring channels of one head, from token first_token on. D, h and x point to the weight, the state
+// and the input of the first of these channels; x starts with token first_token.
 struct HeadScanTile {
   std::size_t first_token, head;
   const float* D;
@@ -107,7 +107,7 @@ struct HeadScanTile {
   TokenSpan<float> x;
 };
 
-// Computes m vectors of channels for `count` tokens.
+// Computes head_scan for `count` tokens and m vectors of channels, starting with the first token and channel of the tile.
 template <bool D_has_hdim, std::size_t m, std::size_t count>
 HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
   const std::size_t of_group = tile.head / s.heads_per_group * s.d_state;
@@ -135,11 +135,13 @@ HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
   }
 }
 
-// The number of tokens and of vectors that a tile has. A scalar target has too few registers for several tokens.
+// The number of tokens in a tile, and the number of vectors of channels. Scalar targets have too few registers for several
+// tokens.
 inline constexpr std::size_t head_scan_tokens = lanes == 1 ? 1 : 2;
 inline constexpr std::size_t head_scan_vectors = few_registers || lanes == strip_width ? 2 : 4;
 
-// Computes `count` tokens for k vectors of the channels c, c + 1, ... of one head, of which only the first `left` exist.
+// Computes a tile of `count` tokens and k vectors of channels of one head. The head ends `left` channels after the first
+// channel of the tile. If this is within the tile, the tile is computed on copies of x and D that are padded with zeros.
 template <bool D_has_hdim, std::size_t k, std::size_t count>
 HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::size_t left) {
   if (s.headdim % strip_width == 0 || left >= k * lanes) return head_scan_tile<D_has_hdim, k, count>(s, tile);
@@ -159,8 +161,8 @@ HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::si
 // channels c, with n ascending:
 //   h[c][n] = decay[j] h[c][n] + (delta[j] x[c]) B[n]        the first product is rounded
 //   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds
-// Computes the channels `part` of an array in which the channels of each head are padded to a multiple of 16; its bounds are
-// multiples of 16.
+// Computes only the channels in `part`. Its bounds are multiples of 16, and count the channels of all heads, each head padded
+// to a multiple of 16 channels.
 template <bool D_has_hdim>
 HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   const std::size_t of_head = padded(s.headdim);
@@ -183,7 +185,7 @@ HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   constexpr std::size_t wide = head_scan_vectors * lanes;
   for (std::size_t at = part.begin; at < part.end;) {
     const std::size_t head = at / of_head, c = at % of_head;
-    if (c >= s.headdim) {  // only padding is left of the head; a strip is computed in several steps on some targets
+    if (c >= s.headdim) {  // the rest of this strip of 16 channels is padding of the head
       at = at / strip_width * strip_width + strip_width;
     } else if (wide <= strip_width || (c + wide <= of_head && at + wide <= part.end)) {
       all_tokens(std::integral_constant<std::size_t, head_scan_vectors>{}, head, c);

@@ -19,20 +19,22 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 using IntTag = hn::RebindToSigned<Tag>;
 using IntV = hn::Vec<IntTag>;
 
-// Returns the integers that v contains once its lanes, which are within +-2^31, are truncated.
+// Truncates the lanes of v, which must be within +-2^31, to integers.
 HWY_INLINE IntV to_integers(V v) {
 #if HWY_TARGET == HWY_SCALAR
-  return IntV(static_cast<std::int32_t>(v.raw));  // Highway compares with the limits of integers, in double precision
+  return IntV(static_cast<std::int32_t>(v.raw));  // Highway's ConvertTo would compare v with integer limits in double precision
 #else
   return hn::ConvertTo(IntTag{}, v);
 #endif
 }
 
-// Returns t turns, for |t| < 2^21, as an integer multiple of 2^-32 turns modulo 1, rounded to nearest. NaN counts as 0.
+// Converts an angle of t turns, for |t| < 2^21, to units of 2^-32 turns, modulo one turn and rounded to nearest. NaN counts as
+// 0.
 HWY_INLINE IntV whole_turns(V t) {
   const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // in [-1/2, 1/2]
   const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
-  // The conversion to integers truncates. The limit is the largest float below 2^31.
+  // Adds 1/2 before to_integers, which truncates, so that the result is rounded to nearest. The limit is the largest float
+  // below 2^31.
   const V nearest = add(units, hn::CopySign(constant<V>(0.5f), units));
   return to_integers(neg(clamp_below(constant<V>(-2147483520.0f), neg(nearest))));
 }
@@ -56,7 +58,8 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   KRAIT_UNROLL
   for (std::size_t i = 1; i < 5; ++i) c = mul_add(c, square, constant<V>(cosine_c[i]));
   s = mul(s, x);
-  // After an odd number of quarters, sine and cosine exchange their roles. Their signs are those of the quarters.
+  // A rotation by an odd number of quarter turns exchanges sine and cosine. The result of sine is negated for 2 and 3 quarters,
+  // that of cosine for 1 and 2 quarters.
   const auto two = hn::Set(word_tag, 2u);
   const auto one = hn::Set(word_tag, 1u);
   const auto is_odd = hn::RebindMask(Tag{}, hn::Eq(hn::And(quarter, one), one));
@@ -66,9 +69,9 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   cosine = hn::Xor(hn::IfThenElse(is_odd, s, c), minus_cosine);
 }
 
-// Returns softplus(x), as `softplus` does, by polynomials of higher degrees: an angle is a sum of thousands of products with
-// delta, in which a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and log(1 + u)
-// is u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the
+// Returns softplus(x) with a smaller error than `softplus`, by polynomials of higher degrees. An angle is a sum of thousands of
+// products with delta, so that a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and
+// log(1 + u) is u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the
 // coefficients, highest power first.
 inline constexpr float delta_exp2_c[8] = {1.5196156709862407e-05f, 0.00015466756303794682f, 0.0013333935057744384f,
                                           0.009618038311600685f,   0.055504102259874344f,   0.24022650718688965f,
@@ -92,20 +95,21 @@ HWY_INLINE V precise_softplus(V x) {
   return mul_add(p, u, clamp_below(constant<V>(0.0f), x));
 }
 
-// Replaces dt of one token by delta = softplus(dt + dt_bias), and computes the factors of the recurrence, with A =
-// -max(heavy_tail(a), A_floor):
-//   alpha = e^(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
-// All arrays but `a` and `trap`, which may be unaligned, are padded to a multiple of 16.
+// The factors of the recurrence of one token, which head_factors_row computes: [heads], padded to a multiple of 16.
 struct HeadFactors {
   float *alpha, *beta, *gamma;
 };
+// Replaces dt of one token by delta = softplus(dt + dt_bias), and computes the factors of the recurrence, with A =
+// -max(heavy_tail(a), A_floor):
+//   alpha = e^(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
+// dt_bias and the factors are padded to a multiple of 16. dt, a and trap may be unaligned.
 HWY_INLINE void head_factors_row(float* dt, const float* a, const float* trap, const float* dt_bias, float A_floor,
                                  const HeadFactors& out, std::size_t heads) {
   const V one = constant<V>(1.0f);
   for_each_vector(heads, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V delta = precise_softplus(add(load(dt + i), load_vector(dt_bias + i)));
     const V rate = load(a + i);
-    // heavy_tail(a) = 1 + a for a >= 0, and 1 / (1 - a) below; the other of the two is 1 there.
+    // heavy_tail(a) is 1 + a for a >= 0, and 1 / (1 - a) for a < 0. It is computed as (1 + max(0, a)) / (1 + max(0, -a)).
     const V zero = hn::Zero(Tag{});
     const V above = add(one, clamp_below(zero, rate));
     const V heavy_tail = div(above, add(one, clamp_below(zero, neg(rate))));
@@ -154,13 +158,13 @@ HWY_INLINE void advance_angles(std::uint32_t* turns, const float* tanh_angle, fl
   });
 }
 
-// Computes out = rotate(v + bias) for one head and rank: the pairs of states (2i, 2i + 1) if pairwise, otherwise (i, i +
-// d_state / 2), are turned by the angles i < angles. v may be unaligned; bias and out are padded to a multiple of 16.
+// Computes out = rotate(v + bias) for one head and rank: for each i < angles, rotates the states 2i and 2i + 1 if pairwise,
+// otherwise the states i and i + d_state / 2, by angle i. v may be unaligned; bias and out are padded to a multiple of 16.
 template <bool pairwise>
 HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine, const float* cosine, float* out,
                            std::size_t d_state, std::size_t angles) {
   for_each_vector(d_state, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
-    store_vector(add(load(v + i), load_vector(bias + i)), out + i);  // the padding of v and bias is 0
+    store_vector(add(load(v + i), load_vector(bias + i)), out + i);  // `load` reads 0 beyond v, so the padding of out is 0
   });
   for (std::size_t i = 0; i < angles; ++i) {
     const OneTag one;
@@ -185,6 +189,7 @@ struct HeadToken {
 // replaces last_x by x:
 //   h[n] = alpha h[n] + (beta v'[0]) k'[0][n] + (beta v'[1]) k'[1][n] + ... + (gamma v[0]) k[0][n] + ...
 //   y[r] = D v[r] + q[r][0] h[0] + q[r][1] h[1] + ...
+// Here v[r] is x mimo_x[r], or x in a SISO block; v' and k' are v and k of the token before.
 template <std::size_t rank, std::size_t m>
 HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const float* factors, const HeadToken& at,
                                  std::size_t c) {
@@ -248,7 +253,7 @@ template <std::size_t rank, class HeadScratch>
 HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   constexpr std::size_t vectors = head_scan_vectors;
-  const bool aligned = s.headdim % strip_width == 0;  // then the tiles read x, and in a SISO block write y, in place
+  const bool aligned = s.headdim % strip_width == 0;  // if so, tiles read x in place, and in a SISO block write y over it
   for (std::size_t head = part.begin; head < part.end; ++head) {
     float* last_k = s.k + head * rank * states;
     for (std::size_t t = 0; t < s.tokens; ++t) {

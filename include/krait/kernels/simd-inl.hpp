@@ -21,7 +21,7 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Several<Vec, k> contains k vectors, to which every arithmetic function applies the same operation. Polynomials on Several
 // become k interleaved chains of instructions, which hides the latency of multiply-adds; k chains one after the other make the
-// scan 1.14 times as slow. The arithmetic functions take vectors or Several, and use a single vector with each vector of
+// scan 1.14 times as slow. The arithmetic functions take vectors or Several; a single vector is combined with each vector of a
 // Several.
 template <class Vec, std::size_t k>
 struct Several {

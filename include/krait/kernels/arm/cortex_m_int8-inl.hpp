@@ -33,8 +33,8 @@ struct Int8Tile {
 
   // Constructs the arguments from int8 weights w, stored as in Weights<Storage::int8>, and one token's K quantised inputs q. An
   // iteration processes two groups of eight columns; if the number of groups is odd, the first iteration processes one. If K <=
-  // 4, the only iteration processes the second half of a group; its weights are read four numbers after w, so w is moved back
-  // by four.
+  // 4, the only iteration executes the code for the second half of a group. That code reads weights from w + 4 on, so w is
+  // moved back by four.
   Int8Tile(const std::int16_t* w, std::size_t group_stride, std::size_t K, const std::int16_t* q, float step,
            const float* scales, const float* start, float* y, std::size_t quads)
       : q(q), w(K <= 4 ? w - 4 : w), scales(scales), start(start), y(y), quads(quads), zeros(six_zeros),
