@@ -41,7 +41,8 @@ struct LoadOptions {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// True for the type of A_log, the only parameter that may have infinite elements: they mean that a state is kept or forgotten.
+// True for the types of A_log, the only parameter that may contain infinities: a state with A_log = -infinity never decays, and
+// a state with A_log = infinity is forgotten after each token.
 template <class T>
 inline constexpr bool takes_infinity = false;
 template <std::size_t d_inner, std::size_t d_state>

@@ -14,10 +14,11 @@ namespace detail {
 // The type of the states in a contiguous range of states, or of pointers to states. It may be const.
 template <class T>
 using state_in = std::remove_pointer_t<element<T>>;
-// A contiguous range of the model's states, or of pointers to them.
+// A contiguous range of states of the model, or of pointers to such states.
 template <class T, class Model>
 concept StateSequence = Contiguous<T> && std::is_same_v<std::remove_const_t<state_in<T>>, State<Model>>;
-// The states of an argument of type S exist after the call.
+// True if the states that an argument S&& refers to exist after the call: the argument is not a temporary, is a std::span, or
+// contains pointers to states.
 template <class S>
 inline constexpr bool states_exist_after_the_call = exists_after_the_call<S> || std::is_pointer_v<element<S>>;
 }  // namespace detail

@@ -40,8 +40,8 @@ struct Real {
 //   int8  integers within +-127, with one float32 scale for each output; a layer's inputs are rounded to 16-bit integers
 enum class Storage : unsigned char { f32, bf16, f16, int8 };
 
-// ActivationFunction is the function that an Activation layer applies to each channel. PyTorch's names; erf and tanh are the
-// exact and the approximate form of GELU, x Phi(x), where Phi is the normal distribution.
+// ActivationFunction is the function that an Activation layer applies to each channel. The names are PyTorch's. gelu_erf is
+// GELU, x Phi(x), where Phi is the normal distribution; gelu_tanh is its approximation by tanh.
 //   relu       max(x, 0)                  gelu_erf    x (1 + erf(x / sqrt(2))) / 2
 //   silu       x / (1 + e^-x)             gelu_tanh   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 //   sigmoid    1 / (1 + e^-x)             tanh        tanh(x)

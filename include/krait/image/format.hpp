@@ -26,7 +26,7 @@ struct FormatHeader {
   std::uint32_t version;
   KRAIT_INLINE bool operator==(const FormatHeader&) const = default;
 };
-// The value of byte_order as written by the machine that made the file; bytes of the opposite order read as 0x04030201.
+// The value that the machine that makes a file writes to byte_order. A machine of the opposite byte order reads 0x04030201.
 inline constexpr std::uint32_t native_order = 0x01020304;
 
 // ImageHeader is the first 64 bytes of an image. The text of the model's structure and the model follow.
@@ -56,7 +56,7 @@ inline std::uint32_t header_checksum(const ImageHeader& header, std::span<const 
   return crc32(text, crc32(bytes.first(offsetof(ImageHeader, checksum))));
 }
 
-// Removes the part of `text` up to the first character `end`, and returns it without that character.
+// Returns the part of `text` before the first character `end`, and removes this part and the character from `text`.
 inline std::string_view take_until(char end, std::string_view& text) {
   const std::size_t size = std::min(text.find(end), text.size());
   const std::string_view taken(text.data(), size);
@@ -64,7 +64,8 @@ inline std::string_view take_until(char end, std::string_view& text) {
   return taken;
 }
 
-// Returns a Status with the first line in which the structures of two models differ, ok if they are equal.
+// Returns a Status that contains the first line in which the structures of two models differ. The Status is ok if they are
+// equal.
 inline Status compare_structure(std::string_view found, std::string_view wanted) {
   while (!found.empty() || !wanted.empty()) {
     const std::string_view line = take_until('\n', found), wanted_line = take_until('\n', wanted);

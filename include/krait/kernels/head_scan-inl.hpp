@@ -70,7 +70,7 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
   }
 }
 
-// Replaces dt of one token by delta = softplus(dt + dt_bias), limited to [least, most], and computes decay = 2^(delta A2), where
+// Replaces dt of one token by delta = softplus(dt + dt_bias), limited to [least, most], and computes decay = 2^(delta A2), with
 // A2 = A log2(e). All arrays are [heads], padded to a multiple of 16. If no_limit is true, delta is not limited.
 template <bool no_limit>
 HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2, float least, float most, float* decay,

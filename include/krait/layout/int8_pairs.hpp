@@ -9,8 +9,8 @@
 
 namespace krait {
 
-// The number of columns in a group of int8 weights: the pairs of two neighbouring rows are stored side by side for eight
-// columns.
+// The number of columns in a group of int8 weights. The pairs of two neighbouring rows in these eight columns are stored side
+// by side.
 inline constexpr std::size_t int8_group = 8;
 
 // Returns the pair 256 * second + first of two int8 weights within +-127. A processor with 16-bit multiply-accumulates adds the

@@ -39,7 +39,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   static constexpr auto kind_text = [] {
     Text<160> text("mamba3 headdim ");
     ((((text += dims.headdim) += " ngroups ") += dims.ngroups) += " angles ") += angles;
-    // The numbers are printed as the bits of a float32, in decimal.
+    // A_floor and eps are appended as the bits of a float32, in decimal, because Text appends only integers.
     (((text += " A_floor ") += dims.A_floor.bits) += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     return text;
   }();
@@ -50,7 +50,8 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
     HeadStates<heads, dims.headdim, dims.d_state> h{};  // the state of the recurrence, shape [heads, headdim, d_state]
     OfStates k{};    // B of the last token, with its bias and rotated, shape [heads, mimo_rank, d_state]
     HeadMatrix<heads, 1, dims.headdim> x{};  // x of the last token, shape [heads, headdim]
-    // The angles [heads, angles] by which B and C are rotated, in units of 2^-32 turns: whole numbers do not drift.
+    // The angles [heads, angles] by which B and C are rotated, in units of 2^-32 turns. Integers are added without rounding, so
+    // the angles do not drift.
     alignas(64) std::array<std::uint32_t, padded(heads * angles)> turns{};
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept {
@@ -69,7 +70,8 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, in_order.padded_rows()> proj;  // the output of in_proj; x is overwritten by y
     TokenBuffer<tokens, 3 * padded(heads)> factors;    // alpha, beta and gamma
-    // One head is computed after the other; with an executor, each of its threads computes heads.
+    // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. With more tokens, the
+    // threads of an executor may compute heads at the same time, so each head has its own.
     std::array<HeadScratch, tokens == 1 ? 1 : heads> head;
     [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_model, dims.d_inner), dims.storage> linear;
   };
@@ -79,7 +81,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
 
 // Mamba3Block is the mixer of Mamba-3 (arXiv 2603.15569), without the norm and the residual connection around it. The d_inner
 // channels of x form heads of headdim channels, and the heads of a group share B and C [mimo_rank, d_state] before their
-// biases. It maps an input u [d_model] to an output [d_model]:
+// biases. The block maps an input u [d_model] to an output [d_model]:
 //   z, x, B, C, dt, a, trap, angle = in_proj(u);  delta = softplus(dt + dt_bias)
 //   A = -max(heavy_tail(a), A_floor), where heavy_tail(a) is 1 + a for a >= 0, and 1 / (1 - a) for a < 0
 //   phi = phi + pi tanh(angle) delta

@@ -1,16 +1,17 @@
 // Defines step, prefill and forward, which run a layer or model on one token, on any number of tokens and on a whole sequence.
 //
-// They call the function `run<tokens>(layer, state, scratch, in, out, n)` of the layer, which nn/layer.hpp specifies. It is in:
-//   Linear           ops/linear-inl.hpp        ResidualBlock                          ops/residual_block-inl.hpp
-//   Conv1d           ops/conv1d-inl.hpp        SelectiveStateSpaceModel               ops/ssm-inl.hpp
-//   Norm             ops/norm-inl.hpp          SelectiveStateSpace                    ops/ssm-inl.hpp
-//   Embedding        ops/embedding-inl.hpp     Mamba                                  ops/mamba-inl.hpp
-//   Mean-, MaxPool   ops/pooling-inl.hpp       Stack                                  ops/stack-inl.hpp
-//   PositionalEmbedding  ops/positional_embedding-inl.hpp
-//   LastPool         ops/pooling-inl.hpp       Activation (Relu, Silu, Gelu, ...)     ops/activation-inl.hpp
-//   MambaBlock       ops/mamba_block-inl.hpp   Residual                               ops/stack-inl.hpp
-//   StridedConv1d    ops/strided_conv1d-inl.hpp
-//   layers defined by users                    the layer's namespace
+// They call the layer's function `run<tokens>(layer, state, scratch, in, out, n)`, which nn/layer.hpp specifies. The file or
+// namespace that defines the `run` of each layer:
+//   Linear                ops/linear-inl.hpp             ResidualBlock                ops/residual_block-inl.hpp
+//   Conv1d                ops/conv1d-inl.hpp             MambaBlock                   ops/mamba_block-inl.hpp
+//   StridedConv1d         ops/strided_conv1d-inl.hpp     Mamba2Block                  ops/mamba2_block-inl.hpp
+//   Norm                  ops/norm-inl.hpp               Mamba3Block                  ops/mamba3_block-inl.hpp
+//   Activation            ops/activation-inl.hpp         SelectiveStateSpaceModel     ops/ssm-inl.hpp
+//   Embedding             ops/embedding-inl.hpp          SelectiveStateSpace          ops/ssm-inl.hpp
+//   MeanPool, MaxPool     ops/pooling-inl.hpp            Mamba                        ops/mamba-inl.hpp
+//   LastPool              ops/pooling-inl.hpp            Stack, Residual              ops/stack-inl.hpp
+//   PositionalEmbedding   ops/positional_embedding-inl.hpp
+//   layers defined by users                              the layer's namespace
 #if defined(KRAIT_OPS_CALLS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_CALLS_INL_HPP
 #undef KRAIT_OPS_CALLS_INL_HPP
@@ -54,7 +55,7 @@ HWY_INLINE auto input(const In& in) {
   if constexpr (TakesTokens<Model>) return static_cast<const element<const In>*>(std::data(in));
   else return TokenSpan<const float>{std::data(*std::data(in)), Model::d_in};
 }
-// Returns the inputs that follow the first n.
+// Returns the inputs without the first n.
 template <class T>
 HWY_INLINE const T* advance(const T* tokens, std::size_t n) { return tokens + n; }
 HWY_INLINE TokenSpan<const float> advance(TokenSpan<const float> vectors, std::size_t n) { return vectors.from(n); }
@@ -67,13 +68,13 @@ HWY_INLINE TokenSpan<float> output(Out& y) {
   else return {std::data(y), Model::d_out};
 }
 
-// Runs a model on n tokens, in chunks of at most `tokens` tokens. Writes an output for each token, for the last one or for
-// none, as `wanted` says.
+// Runs a model on n tokens, in chunks of at most `tokens` tokens. `wanted` selects the outputs that are written: of all tokens,
+// of the last token or of none.
 template <std::size_t tokens, Emit wanted, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
                              TokenSpan<float> out, std::size_t n) {
   constexpr bool every_output = wanted == Emit::all;
-  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a stack that pools gives an output after each call
+  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a stack that pools writes one output in each call of run
   while (n > 0) {
     const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
     if constexpr (Summarising<Model>)
@@ -86,8 +87,8 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
   }
 }
 
-// Runs a model on one token. Unlike run_chunks it has no loop, because compilers compute the addresses of all weights before a
-// loop and keep them on the stack.
+// Runs a model on one token. It has no loop, unlike run_chunks, because compilers would compute the addresses of all weights
+// before the loop and keep these addresses on the stack.
 template <Emit wanted, class Model, class In>
 HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, TokenSpan<float> out) {
   if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);

@@ -23,8 +23,8 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 
-// rank(x) maps floats to integers in the same order. It is equal for -0 and 0, and NaN has rank 0, below that of -infinity.
-// Unlike comparisons of floats, comparisons of ranks are not affected by -ffinite-math-only.
+// rank(x) maps floats to integers in the same order. -0 and 0 have the same rank, and NaN has rank 0, below the rank of
+// -infinity. Unlike comparisons of floats, comparisons of ranks are not affected by -ffinite-math-only.
 inline constexpr std::uint32_t infinity_bits = 0x7F800000u, rank_of_zero = 0x80000000u;
 HWY_INLINE std::uint32_t rank(float x) {
   const auto bits = __builtin_bit_cast(std::uint32_t, x), magnitude = bits & 0x7FFFFFFFu;
@@ -52,7 +52,8 @@ HWY_INLINE std::size_t largest(std::span<const float> row) {
   return best;
 }
 
-// Rounds a weight in [0, 1] to a multiple of 2^-31 and returns the multiple. Integers add up exactly and in any order.
+// Returns a weight in [0, 1] as an integer in units of 2^-31, rounded to nearest; `one` is the weight 1. A sum of such integers
+// is exact in any order.
 inline constexpr std::uint32_t one = 0x80000000u;
 HWY_INLINE std::uint32_t whole(float weight) {
   const auto bits = __builtin_bit_cast(std::uint32_t, weight), mantissa = (bits << 8) | one;
@@ -67,19 +68,21 @@ HWY_INLINE std::uint64_t share_of(std::uint64_t total, std::uint32_t share) {
 }
 
 // Keeps the smallest number of the largest elements whose measures sum to at least `wanted`, and sets all others to `dropped`.
-// Of equal elements, the first are kept. order(x) gives integers in the elements' order, and measure(x) their measures. The
-// function is a radix select that examines 4 bits of order(x) at a time, so it needs neither a sort nor a copy.
+// Of equal elements, the first are kept. order(x) maps elements to integers in the same order, and measure(x) returns the
+// measure of an element. The function is a radix select that examines 4 bits of order(x) at a time, so it needs neither a sort
+// nor a copy.
 template <class Order, class Measure>
 HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float dropped, Order order, Measure measure) {
   std::uint32_t cut = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    std::array<std::uint64_t, 16> sums{};  // by the next digit, for elements whose higher digits equal cut's
+    // sums[digit] is the sum of the measures of the elements whose bits from `shift` on are those of `cut` with this digit.
+    std::array<std::uint64_t, 16> sums{};
     for (const float x : row)
       if (const std::uint32_t digit = (order(x) ^ cut) >> shift; digit < 16) sums[digit] += measure(x);
     std::uint32_t digit = 15;
     for (; digit > 0 && sums[digit] < wanted; --digit) wanted -= sums[digit];
     cut |= digit << shift;
-    if (sums[digit] == wanted) break;  // every element with these digits is kept
+    if (sums[digit] == wanted) break;  // every element with these bits is kept
   }
   for (float& x : row) {
     const std::uint32_t place = order(x);
@@ -149,8 +152,8 @@ HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
   return {best, most, none, none || rank(most) == rank(infinity) || rank(temperature) <= rank_of_zero};
 }
 
-// Computes the softmax weights of all tokens, in multiples of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time,
-// where `begin` is the first of them, until f returns false.
+// Computes the softmax weights of all tokens, in units of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time, where
+// `begin` is the first of them, until f returns false.
 template <class F>
 HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
   const Softmax softmax(peak.logit, temperature);
