@@ -15,7 +15,7 @@ from proposals import proposals
 from safetensors_file import Problem
 
 COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", *BLOCKS, "ResidualBlock", "Mamba"]
-MOST_COMMANDS = 8  # that a question lists
+MOST_COMMANDS = 8  # the largest number of commands that a question lists
 
 
 class Model:
@@ -59,8 +59,8 @@ class Model:
         self.eps = 1e-5 if found is None else found
 
     def set_block_settings(self):
-        """Sets the dims of blocks that shapes do not determine, from options, config.json or the metadata. A setting that none
-        of them gives is absent."""
+        """Sets the dims of blocks that shapes do not determine, from options, config.json or the metadata. A setting that is in
+        none of these sources is absent."""
         of_file = {**settings_of_metadata(self.checkpoint.metadata), **self.config.block_settings()}
         given = {name: getattr(self.options, name, None) for name in {**MAMBA2_DEFAULTS, **MAMBA3_DEFAULTS}}
         given = {name: value for name, value in given.items() if value is not None}
@@ -74,7 +74,8 @@ class Model:
         self.block_settings = {"dt_b_c_eps": dt_b_c_eps, **of_file, **given}
 
     def set_norm_kind(self):
-        """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""
+        """Sets the kind of the norms that have a bias, from --norm, config.json or the metadata. Without any of them, the kind
+        is None."""
         of_config, metadata = self.config.norm_kind(), self.checkpoint.metadata
         of_file = metadata.get("norm", "rms_norm") if "component" in metadata else None
         if of_file not in (None, "rms_norm", "layer_norm"):
@@ -320,7 +321,8 @@ class Model:
             self.notes.append("no pooling: an output for every token")
 
     def may_be_positions(self, loose):
-        """Whether the tensors that belong to no layer have the shapes of learned positions that fit an order of layers."""
+        """Returns whether the tensors that belong to no layer have the shapes of learned positions, and fit into an order of
+        the layers."""
         tensors = self.checkpoint.tensors
         if any((position_shape(tensors[name].shape) or [1])[0] == 1 for name in loose):
             return False

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks on emulated boards, with every storage type, that forward, prefill, step and streams give the same bits.
 
-On cores with fused multiply-add, these must be the host's bits, also those of the activation functions and of the
-recurrence's decay for floats of every magnitude. On cores without it, the outputs must be within a tolerance of the host's.
+On cores with fused multiply-add, these bits must equal the host's, and so must the bits of the activation functions and of the
+recurrence's decay for floats of every magnitude. On cores without fused multiply-add, the outputs must be within a tolerance of
+the host's outputs.
 
   laws.py [--quick] [--boards NAME,...] [--headers DIR]
 """
@@ -18,8 +19,8 @@ from boards import BOARDS, ROOT, SKIPPED, Host, boards_here, run
 HERE = pathlib.Path(__file__).resolve().parent
 REFERENCE = ROOT / "tests" / "data" / "reference"
 TOKENS = 60
-# What a core without fused multiply-add may differ by, of the largest answer. int8: an input that lies between two 16-bit
-# numbers may be rounded to the other.
+# The largest difference from the host's outputs on a core without fused multiply-add, relative to the largest output. With
+# int8, an input in the middle of two 16-bit numbers may be rounded to the other number.
 TOLERANCES = {"f32": 1e-5, "bf16": 1e-5, "f16": 1e-5, "int8": 1e-4}
 
 

@@ -21,7 +21,7 @@ class File(Group):
         super().__init__("", tensors)
 
     def is_tied(self, embedding):
-        """Returns whether a file has no output head, or a copy of the embedding as the output head."""
+        """Returns whether the head is tied: the file contains no output head, or a copy of the embedding as the output head."""
         head, embedding = self.tensors.get("lm_head.weight"), self.tensors[embedding]
         return head is None or (head.dtype == embedding.dtype and head.data == embedding.data)
 
@@ -31,7 +31,8 @@ class File(Group):
 
 
 def component_of(file):
-    """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
+    """Returns the model type: the metadata's `component` or, without metadata, the type whose parameter names are in the
+    file."""
     if "component" in file.metadata:
         if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Mamba3", "Stack"):
             raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, "
