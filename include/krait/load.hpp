@@ -80,7 +80,8 @@ class Match {
       entries.push_back(entry);
   }
 
-  // Checks the output head in the file of a model with a tied head, which must have the same bits as the embedding.
+  // Checks the file of a model with a tied head: the output head, if the file contains it, must have the same bits as the
+  // embedding.
   void tied_head(std::span<const std::size_t> shape) {
     const safetensors::Entry* head = status ? find(head_name) : nullptr;
     if (!head || ignored(*head) || !check(*head, shape, false, infinite_from(nullptr))) return;

@@ -130,8 +130,8 @@ consteval bool output_exists() {
 
 // Checks the argument y of step or, if `several` is true, ys of prefill. A vector of d_out floats is accepted unless it is a
 // temporary (a temporary std::span is accepted, because it refers to memory that exists after the call). krait::no_output is
-// accepted only for models that summarise. prefill also accepts a sequence of vectors, and requires a sequence for models that
-// do not summarise.
+// accepted only for a Summarising model, that is, a language model or a stack that pools. prefill also accepts a sequence of
+// vectors, and requires a sequence for other models.
 template <class Model, class Out, bool several = false>
 consteval bool output() {
   using Found = std::remove_reference_t<Out>;

@@ -164,8 +164,8 @@ consteval bool stream_ids() {
   }
 }
 
-// step_streams and prefill_streams check all arguments of a call in order. The scratch and the executor have defaults for calls
-// without them.
+// step_streams and prefill_streams check all arguments of a call in order. Calls without a scratch or an executor are checked
+// with the default types.
 template <class Model, class S, class In, class Out, class Borrowed = StreamScratch<Model, 1>, class Threads = OneThread>
 consteval bool step_streams() {
   if constexpr (!model<Model>()) return false;

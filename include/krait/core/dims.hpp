@@ -123,7 +123,7 @@ struct SsmDims {
 struct BlockDims {
   std::size_t d_model = 0;
   KRAIT_BLOCK_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const BlockDims&) const = default;
 };
@@ -135,7 +135,7 @@ struct ModelDims {
   std::size_t n_layers = 4;
   KRAIT_BLOCK_DIMS
   bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of every norm of the model, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of every norm of the model: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const ModelDims&) const = default;
 };

@@ -33,7 +33,7 @@ namespace krait {
 struct Mamba2BlockDims {
   std::size_t d_model = 0;
   KRAIT_MAMBA2_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const Mamba2BlockDims&) const = default;
 };

@@ -28,7 +28,7 @@ namespace krait {
 struct Mamba3BlockDims {
   std::size_t d_model = 0;
   KRAIT_MAMBA3_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const Mamba3BlockDims&) const = default;
 };

@@ -1,4 +1,4 @@
-// Defines Penalties and apply_penalties, which make tokens that a text already contains less likely.
+// Defines Penalties and apply_penalties, which lower the logits of tokens that are already in a text.
 #ifndef KRAIT_CORE_PENALTIES_HPP
 #define KRAIT_CORE_PENALTIES_HPP
 

@@ -1,4 +1,4 @@
-// Defines Status, the result of functions that read files and other untrusted bytes. It needs no heap.
+// Defines Status, the result of functions that read files and other untrusted bytes. A Status needs no heap.
 #ifndef KRAIT_CORE_STATUS_HPP
 #define KRAIT_CORE_STATUS_HPP
 

@@ -29,7 +29,7 @@ struct Text {
   }
 
   constexpr operator std::string_view() const noexcept { return {characters.data(), size}; }
-  // Returns the text, zero-terminated. Points into this object.
+  // Returns a pointer to the zero-terminated text, which is stored in this object.
   constexpr const char* c_str() const noexcept { return characters.data(); }
   // Makes the text empty.
   constexpr void clear() noexcept { *this = {}; }

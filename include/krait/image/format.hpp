@@ -36,7 +36,7 @@ struct ImageHeader {
 
   FormatHeader format;
   std::uint32_t model_bytes;
-  std::uint32_t structure_bytes;  // length of the structure's text, which zeros pad to a multiple of 64
+  std::uint32_t structure_bytes;  // length of the structure's text, without the zeros that pad it
   std::uint32_t fingerprint;      // CRC-32 of the structure's text followed by the model
   std::array<std::uint32_t, 8> zeros;
   std::uint32_t checksum;  // CRC-32 of the members above followed by the structure's padded text

@@ -88,7 +88,7 @@ HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2,
   }
 }
 
-// The arguments of head_scan: pointers to the weight, the state, the inputs and the outputs of a run of tokens.
+// The arguments of head_scan: pointers to the weight D, the state, the inputs and the outputs of a run of tokens.
 struct HeadScan {
   const float* D;                       // weight of the skip connection, [heads], or [d_inner] if D_has_hdim
   float* h;                             // state, [heads][headdim / 16, rounded up][d_state][16]; the scan updates it

@@ -284,10 +284,10 @@ inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> ||
 // main memory, where one sequential stream of weights is faster than two (1.07 times for a step of mamba-130m).
 inline constexpr std::size_t longest_of_two_panels = 256;
 
-// Computes y[t] = W x[t] + bias for n tokens and the outputs first + part.begin, ..., first + part.end - 1 of a weight matrix
-// [N, K]. y[t][0] is output number `first`; x and y must not overlap. N includes padding. N, `first` and the bounds of `part`
-// are multiples of 16, except that part.end may be `outputs`, the total number of outputs that callers require from `first` on.
-// `outputs` may leave out up to 15 rows of padding at the end of W; these are not written to y.
+// Computes y[t] = W x[t] + bias for n tokens and some outputs of W [N, K]: for each i in `part`, writes output first + i to
+// y[t][i]. x and y must not overlap. `outputs` is the total number of outputs that the caller requires from `first` on. N
+// includes padding. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If
+// `outputs` leaves out padding at the end of W, up to 15 rows, this padding is not written to y.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n, Range part) {

@@ -31,7 +31,7 @@ HWY_INLINE IntV to_integers(V v) {
 // Converts an angle of t turns, for |t| < 2^21, to units of 2^-32 turns, modulo one turn and rounded to nearest. NaN counts as
 // 0.
 HWY_INLINE IntV whole_turns(V t) {
-  const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // in [-1/2, 1/2]
+  const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // t minus its nearest integer
   const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
   // Adds 1/2 before to_integers, which truncates, so that the result is rounded to nearest. The limit is the largest float
   // below 2^31.
@@ -176,8 +176,9 @@ HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine,
   }
 }
 
-// The channels of one head at one token: x and the last token's x, the vectors k, the last token's k and q [rank][d_state], the
-// state h, and the outputs y [rank][headdim]. y may be x. All vectors are padded to a multiple of 16.
+// Pointers to the data of one head for one token: the inputs x of this token and of the last token, the vectors k of this token
+// and of the last token and q [rank][d_state], the state h, and the outputs y [rank][headdim]. y may be x. All vectors are
+// padded to a multiple of 16.
 struct HeadToken {
   const float* x;
   float* last_x;

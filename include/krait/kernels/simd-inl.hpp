@@ -198,7 +198,7 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
 // round_shifted(t) rounds t to the nearest integer n (ties to even) and returns n + 1.5 * 2^23, for |t| < 2^21. The low bits of
 // the returned float are n as an integer. One addition rounds, and one subtraction of whole_shift gives n; Highway's Round
 // takes a dozen instructions with branches on a Cortex-M4.
-inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23, whose addition rounds a small float to an integer
+inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23; adding it rounds a small float to an integer
 template <class A>
 HWY_INLINE A round_shifted(const A& t) {
   return add(t, constant<A>(whole_shift));

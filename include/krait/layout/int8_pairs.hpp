@@ -29,10 +29,10 @@ KRAIT_INLINE constexpr int element_of_pair(std::int16_t pair, std::size_t place)
   return place % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair);
 }
 
-// The scale of one token's quantised inputs: 16-bit integers q that stand for q * step.
+// The scale of one token's quantised inputs: input k is about q[k] * step, where q[k] is a 16-bit integer.
 struct InputScale {
   float step;
-  std::int32_t sum;  // the sum of the token's integers q with AVX-512 VNNI, whose kernel requires it; 0 on other targets
+  std::int32_t sum;  // the sum of the token's q[k], which only the kernel for AVX-512 VNNI requires; 0 on other targets
 };
 
 }  // namespace krait

@@ -13,7 +13,7 @@
 
 namespace krait {
 
-// Matrix is the weight [d_out, d_in] of a linear layer, which is stored in panels of 64 outputs.
+// Matrix is the weight [d_out, d_in] of a linear layer, stored in panels of 64 outputs.
 template <RowLayout order, std::size_t d_in, Storage storage = Storage::f32>
 struct Matrix : Panels<order, d_in, panel_width, storage> {
   static constexpr std::array shape{order.rows(), d_in};

@@ -40,7 +40,7 @@ consteval bool check_strided_conv1d() {
                   "krait::StridedConv1d<dims>: kernel must be a multiple of stride: add taps of zeros for the newest frames");
   else if constexpr (dims.padding % dims.stride != 0)
     static_assert(check::got<dims.padding>::template multiple_of<dims.stride>,
-                  "krait::StridedConv1d<dims>: padding must be a multiple of stride: add as many taps of zeros for the oldest frames");
+                  "krait::StridedConv1d<dims>: padding must be a multiple of stride: increase padding, and add the same number of taps of zeros for the oldest frames");
   else
     static_assert(check::got<dims.padding>::template at_most<dims.kernel - dims.stride>,
                   "krait::StridedConv1d<dims>: padding must be at most kernel - stride: add taps of zeros for the newest frames");

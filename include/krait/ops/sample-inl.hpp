@@ -67,22 +67,22 @@ HWY_INLINE std::uint64_t share_of(std::uint64_t total, std::uint32_t share) {
   return (total >> 32) * share + ((total & 0xFFFFFFFFu) * share >> 32);
 }
 
-// Keeps the smallest number of the largest elements whose measures sum to at least `wanted`, and sets all others to `dropped`.
-// Of equal elements, the first are kept. order(x) maps elements to integers in the same order, and measure(x) returns the
-// measure of an element. The function is a radix select that examines 4 bits of order(x) at a time, so it needs neither a sort
-// nor a copy.
+// Keeps the smallest number of the largest elements whose measures sum to at least `wanted`, and sets all other elements to
+// `dropped`. Of equal elements, the first are kept. order(x) maps elements to integers in the same order, and measure(x)
+// returns the measure of an element. The function is a radix select that examines 4 bits of order(x), a digit, at a time, so it
+// needs neither a sort nor a copy.
 template <class Order, class Measure>
 HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float dropped, Order order, Measure measure) {
   std::uint32_t cut = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    // sums[digit] is the sum of the measures of the elements whose bits from `shift` on are those of `cut` with this digit.
+    // sums[digit] is the sum of the measures of the elements that have this digit at `shift`, and the higher digits of `cut`.
     std::array<std::uint64_t, 16> sums{};
     for (const float x : row)
       if (const std::uint32_t digit = (order(x) ^ cut) >> shift; digit < 16) sums[digit] += measure(x);
     std::uint32_t digit = 15;
     for (; digit > 0 && sums[digit] < wanted; --digit) wanted -= sums[digit];
     cut |= digit << shift;
-    if (sums[digit] == wanted) break;  // every element with these bits is kept
+    if (sums[digit] == wanted) break;  // every element with these digits is kept
   }
   for (float& x : row) {
     const std::uint32_t place = order(x);
@@ -239,7 +239,7 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   return token;
 }
 
-// Returns a weight in [0, 1] as a multiple of 2^-40, rounded down. The sum of such integers is exact in any order.
+// Returns a weight in [0, 1] as an integer in units of 2^-40, rounded down. The sum of such integers is exact in any order.
 HWY_INLINE std::uint64_t fixed_point(float weight) {
   const auto bits = __builtin_bit_cast(std::uint32_t, weight);
   const std::uint64_t mantissa = (bits & 0x7FFFFFu) | 0x800000u;
