@@ -87,8 +87,8 @@ class Streams<Model, capacity, chunk> {
   KRAIT_INLINE const State<Model>& state(std::size_t id) const noexcept { return states_[id]; }
 
   // Processes one token, xs[i], of each stream ids[i]. ids is an array, vector or span of different integers. ys and executor
-  // are as in krait::step_streams. Returns false, and processes nothing, if no stream has one of the ids or if ids and xs have
-  // different sizes.
+  // are as in krait::step_streams. Returns false, and processes nothing, if an element of ids is not the id of a joined stream,
+  // or if ids and xs have different sizes.
   template <class Ids, class In, class Out, class... Threads>
     requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool step(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {

@@ -12,7 +12,7 @@
 
 namespace krait {
 
-// Penalties are the settings of apply_penalties. They lower the logits of the tokens in its argument `recent`.
+// Penalties are the settings of apply_penalties, which lowers the logits of the tokens in `recent`.
 struct Penalties {
   float repetition = 1.0f;  // divides positive logits, multiplies others; 1: no effect (Keskar et al. 2019, "CTRL", 4.1)
   float frequency = 0.0f;   // is subtracted from a logit for each occurrence of its token in `recent`

@@ -26,7 +26,7 @@ struct FormatHeader {
   std::uint32_t version;
   KRAIT_INLINE bool operator==(const FormatHeader&) const = default;
 };
-// The value that the machine that makes a file writes to byte_order. A machine of the opposite byte order reads 0x04030201.
+// The value of byte_order in an image or snapshot. A machine of the opposite byte order reads it as 0x04030201.
 inline constexpr std::uint32_t native_order = 0x01020304;
 
 // ImageHeader is the first 64 bytes of an image. The text of the model's structure and the model follow.
@@ -81,7 +81,7 @@ inline Status compare_structure(std::string_view found, std::string_view wanted)
 // Returns a number as text, followed by `unit`, such as "64 bytes".
 inline Text<80> count(std::size_t number, std::string_view unit) { return (Text<80>() += number) += unit; }
 
-// Checks magic bytes, byte order and version of an image or snapshot; `where` is its name in the Status.
+// Checks magic bytes, byte order and version of an image or snapshot. The Status names it by `where`.
 inline Status check_format(std::string_view where, const FormatHeader& found, const FormatHeader& wanted) {
   const auto text = [](const FormatHeader& format) { return std::string_view(format.magic.data(), format.magic.size()); };
   if (found.magic != wanted.magic) return {Problem::not_an_image, where, text(found), text(wanted)};

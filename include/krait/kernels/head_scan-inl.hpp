@@ -141,7 +141,7 @@ inline constexpr std::size_t head_scan_tokens = lanes == 1 ? 1 : 2;
 inline constexpr std::size_t head_scan_vectors = few_registers || lanes == strip_width ? 2 : 4;
 
 // Computes a tile of `count` tokens and k vectors of channels of one head. The head ends `left` channels after the first
-// channel of the tile. If this is within the tile, the tile is computed on copies of x and D that are padded with zeros.
+// channel of the tile. If the head ends within the tile, the tile is computed on copies of x and D that are padded with zeros.
 template <bool D_has_hdim, std::size_t k, std::size_t count>
 HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::size_t left) {
   if (s.headdim % strip_width == 0 || left >= k * lanes) return head_scan_tile<D_has_hdim, k, count>(s, tile);

@@ -48,8 +48,8 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   struct State {
     static constexpr std::size_t angles = Mamba3Facts::angles;
     HeadStates<heads, dims.headdim, dims.d_state> h{};  // the state of the recurrence, shape [heads, headdim, d_state]
-    OfStates k{};    // B of the last token, with its bias and rotated, shape [heads, mimo_rank, d_state]
-    HeadMatrix<heads, 1, dims.headdim> x{};  // x of the last token, shape [heads, headdim]
+    OfStates k{};    // B of the latest token: normed, plus B_bias, rotated; shape [heads, mimo_rank, d_state]
+    HeadMatrix<heads, 1, dims.headdim> x{};  // x of the latest token, shape [heads, headdim]
     // The angles [heads, angles] by which B and C are rotated, in units of 2^-32 turns. Integers are added without rounding, so
     // the angles do not drift.
     alignas(64) std::array<std::uint32_t, padded(heads * angles)> turns{};

@@ -66,7 +66,7 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  static constexpr std::size_t members = members_of<T>;  // not n times as many: the layers use the same call stack
+  static constexpr std::size_t members = members_of<T>;  // of one layer, because the layers use the same call stack in turn
   static constexpr std::size_t levels = levels_of<T>;
   using State = std::conditional_t<std::is_empty_v<typename T::State>, NoState, std::array<typename T::State, n>>;
   template <std::size_t tokens>

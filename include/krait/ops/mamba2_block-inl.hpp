@@ -62,8 +62,6 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
                                  part);
     });
   });
-  // z is computed after the recurrence, because it is stored in the memory of delta and the decays. The inputs u, which
-  // inputs_for has stored in the scratch, are still valid, because no other linear layer has run since.
   const auto norm = [&]([[maybe_unused]] std::size_t t) KRAIT_LAMBDA {
     constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
     if constexpr (dims.rmsnorm)
@@ -72,6 +70,8 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   };
   if constexpr (dims.norm_before_gate)
     for (std::size_t t = 0; t < n; ++t) norm(t);
+  // z is computed after the recurrence, because it is stored in the memory of delta and the decays. The inputs u, which
+  // inputs_for has stored in the scratch, are still valid, because no other linear layer has run since.
   if constexpr (tokens == 1) {
     for (std::size_t c = 0; c < channels; c += Block::z_part) {
       const Range part{0, std::min(channels - c, Block::z_part)};

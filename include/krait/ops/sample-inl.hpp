@@ -32,7 +32,8 @@ HWY_INLINE std::uint32_t rank(float x) {
   return bits == magnitude ? rank_of_zero + magnitude : rank_of_zero - magnitude;
 }
 
-// Returns the index of the largest float, and of the first one if several are equal. Returns 0 if all are -infinity or NaN.
+// Returns the index of the largest float; if several floats are the largest, of the first of them. Returns 0 if all floats are
+// -infinity or NaN.
 HWY_INLINE std::size_t largest(std::span<const float> row) {
   std::size_t best = 0, i = 0;
   float most = __builtin_bit_cast(float, infinity_bits | 0x80000000u);
@@ -92,8 +93,8 @@ HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float d
   }
 }
 
-// Softmax maps a logit to its weight e^((logit - most) / temperature), where `most` is the largest logit and finite. -infinity
-// and NaN have weight 0.
+// Softmax maps a logit to its weight e^((logit - most) / temperature), where `most` is the largest logit, which must be finite.
+// Logits of -infinity and NaN have weight 0.
 class Softmax {
  public:
   // Scales very large and very small temperatures, so that neither logit - most nor 1 / temperature overflows.
@@ -124,7 +125,7 @@ HWY_INLINE void weigh(std::span<const float> logits, const Softmax& softmax, flo
 }
 
 // Returns whole() of each lane. The result is exact, because a float of at least 2^23 is an integer, and the fraction of a
-// smaller one is exact.
+// smaller float is exact.
 HWY_INLINE auto whole_vector(V weight) {
   const hn::RebindToSigned<Tag> int_tag;
   const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float that an int holds, 2^31 - 128
@@ -202,7 +203,8 @@ struct Filters {
   float top_p, min_p;
 };
 
-// Draws one of the tokens that top_k, top_p and min_p keep. Overwrites `logits` with the weights of these tokens, 0 for others.
+// Draws one of the tokens that top_k, top_p and min_p keep. Overwrites `logits` with the weights of these tokens, and with 0
+// for other tokens.
 inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, std::uint32_t bits) {
   if (logits.empty()) return 0;
   const Peak peak = find_peak(logits, how.temperature);
@@ -292,7 +294,8 @@ std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
 // log_probability(logits, token) returns the natural logarithm of a token's probability, which is the log-softmax of `logits`.
 // The absolute error is below 1e-6 times the larger of 1 and the range of the logits. A NaN logit counts as -infinity. If a
 // logit is +infinity, the first such token has probability 1. The result is -infinity for a token outside the vocabulary. The
-// negated sum over the tokens of a text, divided by ln 2, is the length of the text in bits. Allocates nothing, throws nothing.
+// negated sum of the results for all tokens of a text, divided by ln 2, is the length in bits to which the model compresses the
+// text. Allocates nothing, throws nothing.
 template <class Logits>
 float log_probability(const Logits& logits, std::size_t token) noexcept {
   return detail::log_probability(std::span<const float>(logits), token);

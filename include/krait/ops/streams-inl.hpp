@@ -102,7 +102,7 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   runner.run_model(in, out, none ? Emit::nothing : Emit::last);
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
-    std::size_t first = 0;      // segment i starts with this added token
+    std::size_t first = 0;      // the index of segment i's first token among the added tokens
     std::size_t collected = 0;  // language models: the number of streams whose last token is now at the start of x
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];
@@ -171,7 +171,8 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 // model: token i of xs belongs to the sequence whose state is states[i]. Outputs and states equal those of a call of step for
 // each sequence, bit for bit. The model's weights are read once for all sequences of a chunk, so that many streams take less
 // time together than alone.
-//   states    an array, vector or span of krait::State<Model>, or of pointers to them. Different elements are different states
+//   states    an array, vector or span of krait::State<Model>, or of pointers to them. A state that occurs several times takes
+//             its tokens one after the other
 //   xs        one token id, or one vector of d_in floats, for each stream
 //   ys        receives a vector of d_out floats for each stream. If it has fewer elements than xs, only the first streams get
 //             outputs. For a language model or a stack that pools, it may be krait::no_output
