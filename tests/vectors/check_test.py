@@ -144,13 +144,17 @@ def main():
         files += [changed(stack, folder / "other_order.safetensors", order),
                   changed(stack, folder / "no_order.safetensors",
                           lambda header, data: header["__metadata__"].pop("order") and None)]
+        padding = metadata(order="conv1d(conv,stride=4,padding=2),layer_norm(norm),residual(relu),head")
+        files += [changed(HERE / "odd" / "conv_padding.safetensors", folder / "other_padding.safetensors", padding),
+                  changed(HERE / "odd" / "conv_padding.safetensors", folder / "no_residual.safetensors",
+                          metadata(order="conv1d(conv,stride=4,padding=3),layer_norm(norm),relu,head"))]
         files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
                   for name, (source, change, _) in NONSENSE.items()]
         code, lines = check(options.compiler, files)
         if code != 2:
             fail(f"nonsense among good files: exit code {code}, wanted 2")
         wanted = {path.stem: "ok" for path in odd}
-        wanted |= {"other_order": "FAIL", "no_order": "order is missing"}
+        wanted |= {"other_order": "FAIL", "other_padding": "FAIL", "no_residual": "FAIL", "no_order": "order is missing"}
         wanted |= {"damaged": "FAIL", "absent": "cannot be read: No such file or directory"}
         wanted |= {name: said for name, (_, _, said) in NONSENSE.items()}
         for name, said in wanted.items():

@@ -25,6 +25,7 @@
 #include <algorithm>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #include "krait/calls/arguments.hpp"
 #include "krait/calls/check_calls.hpp"
@@ -210,11 +211,12 @@ check::Rejected forward(const Arguments&...) noexcept {
 }
 
 // run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's function `run`, which nn/layer.hpp specifies.
-// It is meant for layers that contain other layers, and does not check its arguments.
+// It is meant for layers that contain other layers, and does not check its arguments. Returns what `run` returns: nothing, or,
+// if the layer has a warm_up, the number of leading tokens without output.
 template <std::size_t tokens, class L, class In, class... Emits>
-HWY_INLINE void run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
+HWY_INLINE auto run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                           Emits... emit) {
-  run<tokens>(layer, state, scratch, in, out, n, emit...);
+  return run<tokens>(layer, state, scratch, in, out, n, emit...);
 }
 
 namespace detail {
@@ -222,6 +224,10 @@ namespace detail {
 template <class L, std::size_t tokens, class In, class... Emits>
 concept Runs = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                         Emits... emit) { run<tokens>(layer, state, scratch, in, out, n, emit...); };
+// The type that this function returns.
+template <class L, class In, class... Emits>
+using ResultOfRun = decltype(run<1>(std::declval<const L&>(), std::declval<State<L>&>(), std::declval<Scratch<L, 1>&>(),
+                                    std::declval<In>(), TokenSpan<float>{}, std::size_t{}, std::declval<Emits>()...));
 }  // namespace detail
 
 // static_assert(krait::check_layer<Mine>()) checks that the type Mine meets the requirements on layers in nn/layer.hpp. It
@@ -234,9 +240,13 @@ consteval bool check_layer() {
       if constexpr (!detail::Runs<L, 1, In, Emit> || !detail::Runs<L, 4, In, Emit>)
         static_assert(check::layer<L>::has_run,
                       "krait::check_layer: a layer that pools or summarises needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
+      else
+        check::layer_run_result<L, detail::ResultOfRun<L, In, Emit>>();
     } else if constexpr (!detail::Runs<L, 1, In> || !detail::Runs<L, 4, In>) {
       static_assert(check::layer<L>::has_run,
                     "krait::check_layer: the layer needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
+    } else {
+      check::layer_run_result<L, detail::ResultOfRun<L, In>>();
     }
   }
   return true;
