@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Tests krait-pack: the headers and images that it writes give the same bits as the loaded checkpoint.
+"""Tests krait pack: the headers and images that it writes give the same bits as the loaded checkpoint.
 
   pack_test.py [--compiler COMMAND]
 
-Also checks that krait-pack rejects invalid files and options with a message that names the fault, and then writes nothing.
+Also checks that krait pack rejects invalid files and options with a message that names the fault, and then writes nothing.
 Exit code 0: all checks pass; 1: some fail.
 """
 import argparse
@@ -22,12 +22,12 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 REFERENCE = HERE.parent / "data" / "reference"
-PACK = ROOT / "tools" / "krait-pack"
+KRAIT = ROOT / "tools" / "krait"
 IGNORE_VECTORS = ["--ignore", "tokens", "--ignore", "*logits"]
 STORAGES = ["f32", "bf16", "f16", "int8"]
 SECTION = ".krait_flash"
 
-PROGRAM = """// Compares what krait-pack wrote with the checkpoint, loaded. Arguments: for each case CHECKPOINT and IMAGE.
+PROGRAM = """// Compares what krait pack wrote with the checkpoint, loaded. Arguments: for each case CHECKPOINT and IMAGE.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -136,7 +136,7 @@ class Test:
         self.compiler, self.quick, self.folder, self.wrong = compiler, quick, folder, []
 
     def pack(self, *arguments):
-        done = subprocess.run([PACK, "--compiler", self.compiler, *map(str, arguments)], stdout=subprocess.PIPE,
+        done = subprocess.run([KRAIT, "pack", "--compiler", self.compiler, *map(str, arguments)], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
         said, complaint = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         self.expect(all(c == "\n" or " " <= c <= "~" for c in said + complaint), f"not ASCII: {said!a} {complaint!a}")
@@ -153,7 +153,7 @@ class Test:
             self.wrong.append(sentence)
 
     def packs(self, name, checkpoint, *options):
-        """Packs a checkpoint into NAME.hpp and NAME.image, and returns the table of sizes that krait-pack prints."""
+        """Packs a checkpoint into NAME.hpp and NAME.image, and returns the table of sizes that krait pack prints."""
         code, said, complaint = self.pack(checkpoint, *options, "--header", self.folder / f"{name}.hpp", "--image",
                                           self.folder / f"{name}.image")
         self.expect(code == 0, f"{name}: {complaint}")
@@ -329,7 +329,7 @@ def check_refused(test):
     odd = "\u00e4\n\U0001f40d\x7f\ud800"
     test.refuses("?????: found a tensor [4], wanted only tensors of layers: if forward() does not use it, skip it with "
                  "--ignore ?????", stack_of("name", {odd: [4]}))
-    test.refuses("krait-pack: " + str(test.folder) + "/???: cannot be read: No such file", test.folder / "\u00e4\n\udcff")
+    test.refuses("krait pack: " + str(test.folder) + "/???: cannot be read: No such file", test.folder / "\u00e4\n\udcff")
     test.refuses("--name: found '?', wanted", small, "--name", "\u00e4")
     # What only the loader finds.
     dtype = {"linear_in.weight": [9, 5], "classifier.weight": [3, 9]}

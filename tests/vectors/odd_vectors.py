@@ -28,7 +28,7 @@ import mamba_reference as reference
 #   norm      rms_norm (default) or layer_norm
 #   settings  of blocks of Mamba-2 and Mamba-3: ngroups, dt_limit, norm_before_gate, rope_fraction
 #   without   parameters that the blocks of Mamba-2 or Mamba-3 do not have: norm; D_has_hdim: D has an element for each channel
-#   order     of a Stack: krait-pack's --order. Its sizes are the shapes of its layers' weights
+#   order     of a Stack: krait pack's --order. Its sizes are the shapes of its layers' weights
 #   metadata  False: the file has no metadata
 CASES = {
     "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),
