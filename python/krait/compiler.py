@@ -1,12 +1,18 @@
 """Compiles C++ programs for a model: the compiler, the folders of headers, and the line that shows progress."""
 
 import contextlib
+import ctypes
+import hashlib
+import json
 import os
 import pathlib
 import platform
+import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -66,3 +72,73 @@ def compile_program(compiler, include, flags, source, output):
     if done.returncode != 0:
         errors = [line for line in done.stdout.splitlines() if "error" in line][:3] or done.stdout.splitlines()[-3:]
         raise Problem("the program for this model does not compile:", *errors)
+
+
+def cache_folder():
+    """Returns the folder of compiled libraries, which $KRAIT_CACHE names, or else krait in the user's cache folder."""
+    named = os.environ.get("KRAIT_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    folder = pathlib.Path(named) if named else pathlib.Path(base) / "krait"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"the cache {folder} cannot be made: {error.strerror}: $KRAIT_CACHE names another folder") from None
+    return folder
+
+
+def digest(*parts):
+    """Returns a SHA-256 of texts or bytes and of their lengths."""
+    total = hashlib.sha256()
+    for part in parts:
+        part = part if isinstance(part, bytes) else str(part).encode()
+        total.update(len(part).to_bytes(8, "little") + part)
+    return total.hexdigest()
+
+
+def file_digest(path):
+    try:
+        return digest(pathlib.Path(path).read_bytes())
+    except OSError:
+        return None
+
+
+def identity(compiler):
+    """Returns a text that changes with the compiler and with the processor for which machine_flags() selects instructions."""
+    words = shlex.split(compiler)
+    done = subprocess.run([*words, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    processor = sorted({line for line in lines if line.split(":")[0].strip() in ("model name", "flags", "model", "cpu family")})
+    return "\n".join([compiler, str(shutil.which(words[0])), done.stdout, platform.machine(), platform.system(), *processor])
+
+
+def compiled_library(source, compiler, include):
+    """Compiles a shared library from a C++ source, or takes it from the cache, and loads it.
+
+    The cache contains a record for each source, compiler, processor and set of flags. The record has the digests of the library
+    and of every header that was read. The library is used only if all of them are unchanged."""
+    flags = ["-O2", *machine_flags(), "-shared", "-fPIC", "-fvisibility=hidden"]
+    folder, key = cache_folder(), digest(source, identity(compiler), *flags, include)
+    record = folder / f"{key}.json"
+    try:
+        content = json.loads(record.read_text())
+        library = folder / content["library"]
+        if file_digest(library) == content["digest"] and all(file_digest(name) == one for name, one in content["headers"].items()):
+            return ctypes.CDLL(str(library))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # there is no complete record, so the library is compiled
+    with tempfile.TemporaryDirectory(prefix="krait_", dir=folder) as work:
+        work = pathlib.Path(work)
+        (work / "model.cpp").write_text(source)
+        compile_program(compiler, include, [*flags, "-MD", "-MF", work / "model.d"], work / "model.cpp", work / "model.so")
+        names = (work / "model.d").read_text().replace("\\\n", " ").split(":", 1)[1]
+        names = [name.replace("\\ ", " ") for name in re.findall(r"(?:\\ |\S)+", names)]
+        headers = {name: file_digest(name) for name in names if pathlib.Path(name) != work / "model.cpp"}
+        content = {"digest": file_digest(work / "model.so"), "headers": headers}
+        content["library"] = f"{content['digest']}.so"
+        (work / "record.json").write_text(json.dumps(content))
+        (work / "model.so").replace(folder / content["library"])
+        (work / "record.json").replace(record)
+    return ctypes.CDLL(str(folder / content["library"]))
