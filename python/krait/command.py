@@ -20,6 +20,7 @@ DESCRIPTION = """Packs trained Mamba models for firmware, and checks them. krait
   krait pack classifier.pt --order 'proj,layers,layer_norm(norm_f),mean,head' --type int8 --header weights.hpp
   krait check model.safetensors expected.safetensors --type int8
   krait report model.safetensors
+  krait run model.safetensors inputs.npy --output outputs.npy
 
 CHECKPOINT is a safetensors file, a folder of Hugging Face (config.json, shards with an index), or a file of torch.save. A
 language model or a single layer is found from names and shapes. For a stack of layers, --order gives what the tensors do not
@@ -31,6 +32,8 @@ and the model's memory for every storage type. Compiles a program for the model,
 dependencies. On any error, nothing is written."""
 CHECK = """Compares the outputs of a checkpoint's model with PyTorch's, and writes no file. Exit code 1: they differ."""
 REPORT = """Prints a model's flash, RAM and multiply-adds for every storage type."""
+RUN = """Runs the model of a checkpoint on sequences [tokens] of ids, or [tokens, d_in] of floats, which may have an axis for
+the batch before these, and prints the last output."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -146,12 +149,30 @@ def add_report(commands):
     parser.set_defaults(run=packing.run, header=None, image=None, section=None, check=None, tolerance=None, type="f32")
 
 
+def run_model(options, say):
+    try:
+        from .runtime import run
+    except ImportError as error:
+        raise Problem(f"krait run needs NumPy: {error}") from None
+    run(options, say)
+
+
+def add_run(commands):
+    parser = commands.add_parser("run", help="run a model on the inputs of a file", description=RUN)
+    add_model_options(parser)
+    parser.add_argument("inputs", type=pathlib.Path, metavar="INPUTS", help="a .npy file, or a safetensors file with x")
+    parser.add_argument("--output", type=pathlib.Path, metavar="FILE", help="write the outputs: .npy, or y in .safetensors")
+    add_type(parser)
+    parser.set_defaults(run=run_model, header=None, section=None, tolerance=None)
+
+
 def make_parser():
     parser = Parser(prog="krait", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     add_pack(commands)
     add_check(commands)
     add_report(commands)
+    add_run(commands)
     return parser
 
 

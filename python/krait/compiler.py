@@ -125,7 +125,8 @@ def compiled_library(source, compiler, include):
     try:
         content = json.loads(record.read_text())
         library = folder / content["library"]
-        if file_digest(library) == content["digest"] and all(file_digest(name) == one for name, one in content["headers"].items()):
+        found = {name: file_digest(name) for name in content["headers"]}
+        if file_digest(library) == content["digest"] and found == content["headers"]:
             return ctypes.CDLL(str(library))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # there is no complete record, so the library is compiled

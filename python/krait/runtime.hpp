@@ -1,5 +1,5 @@
-// The C functions of the library that krait.load compiles, for a type Model that is defined before this file is included. Python
-// passes the addresses of NumPy arrays. Every function is safe for several threads, if no two of them use the same state.
+// The C functions of the library that krait.load compiles, for a type Model that is defined before this file is included.
+// Python passes the addresses of NumPy arrays. Threads may call every function together, with different states.
 #ifndef KRAIT_PYTHON_RUNTIME_HPP
 #define KRAIT_PYTHON_RUNTIME_HPP
 
@@ -25,7 +25,7 @@ struct Sizes {
   std::uint64_t takes_ids, d_in, d_out, vocab_size, model_bytes, state_bytes, snapshot_bytes, warm_up, pools;
 };
 
-// Copies the message of a Status that is not ok to `message`, which has room for `room` bytes. Returns whether the Status is ok.
+// Copies the message of a Status that is not ok to `message`, which has room for `room` bytes. Returns whether it is ok.
 inline bool done(const krait::Status& status, char* message, std::size_t room) {
   if (status.ok()) return true;
   const auto text = status.message();

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import io
 import math
 import pathlib
 import tempfile
@@ -36,7 +37,7 @@ class Sizes(ctypes.Structure):
 
     _fields_ = [
         (name, ctypes.c_uint64)
-        for name in ("takes_ids", "d_in", "d_out", "vocab_size", "model_bytes", "state_bytes", "snapshot_bytes", "warm_up", "pools")
+        for name in "takes_ids d_in d_out vocab_size model_bytes state_bytes snapshot_bytes warm_up pools".split()
     ]
 
 
@@ -59,7 +60,7 @@ def aligned(size):
 
 
 def floats(array, name, shape):
-    """Returns an array of float32 in row-major order. Rejects other dtypes and shapes. None in `shape` stands for any length."""
+    """Returns an array of float32 in row-major order. Rejects other dtypes and shapes. None in `shape` is any length."""
     array = np.asarray(array)
     if array.dtype.kind not in "fiu" or (array.dtype.kind != "f" and array.dtype.itemsize > 4):
         raise TypeError(f"{name}: found dtype {array.dtype}, wanted float32")
@@ -116,14 +117,14 @@ class State:
         return self.copy()
 
     def save(self):
-        """Returns the bytes of a snapshot, as krait::save_state writes them. A board with the same model continues from them."""
+        """Returns the bytes of a snapshot, as krait::save_state writes them. A board with the same model takes them."""
         content = aligned(self.model._sizes.snapshot_bytes)
         with self._locked():
             self.model._library.krait_save_state(self._address, self.model.fingerprint, content.ctypes.data)
         return content.tobytes()
 
     def restore(self, snapshot):
-        """Continues from a snapshot of this model. Raises krait.Problem for other bytes, and then leaves the state unchanged."""
+        """Continues from a snapshot of this model. Raises krait.Problem for other bytes, which leave the state unchanged."""
         content, message = np.frombuffer(snapshot, np.uint8), ctypes.create_string_buffer(MESSAGE_ROOM)
         with self._locked():
             if not self.model._library.krait_restore_state(
@@ -220,7 +221,7 @@ class Model:
         return f"<krait.Model: {inputs} to {self.d_out} floats, {self.storage}, {self.flash_bytes:,} bytes of weights>"
 
     def __reduce__(self):
-        raise TypeError("a krait Model cannot be pickled: call krait.load in each process, which takes the library from the cache")
+        raise TypeError("a krait Model cannot be pickled: call krait.load in each process; the library is cached")
 
     def state(self):
         """Returns the state of a new sequence."""
@@ -307,9 +308,9 @@ class Model:
         return self.forward(x, last=True) if self.pools else self.forward(x)[self.warm_up :]
 
     def check(self, reference, x, tolerance=None):
-        """Compares the outputs for x with those of a PyTorch module, or with an array of its outputs. Returns the largest error,
-        relative to the largest output. Raises krait.Problem if it is above the tolerance (f32 1e-4, f16 1e-2, bf16 and int8
-        5e-2)."""
+        """Compares the outputs for x with those of a PyTorch module, or with an array of its outputs. Returns the largest
+        error, relative to the largest output. Raises krait.Problem if it is above the tolerance (f32 1e-4, f16 1e-2, bf16 and
+        int8 5e-2)."""
         wanted = np.asarray(module_outputs(reference, x) if callable(reference) else reference, np.float64)
         found = self.outputs(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
         if wanted.shape != found.shape and wanted.size == found.size and wanted.shape[-1:] == found.shape[-1:]:
@@ -320,14 +321,15 @@ class Model:
             raise Problem(f"check: found outputs {list(found.shape)}, wanted the reference's shape {list(wanted.shape)}")
         largest = float(np.abs(wanted).max(initial=0))
         if not math.isfinite(largest) or largest == 0:
-            raise Problem(f"check: found {'only zeros' if largest == 0 else 'NaN or infinity'} in the reference, wanted finite numbers")
+            found = "only zeros" if largest == 0 else "NaN or infinity"
+            raise Problem(f"check: found {found} in the reference, wanted finite numbers")
         errors = np.abs(found - wanted)
         error, limit = float(errors.max()) / largest, TOLERANCES[self.storage] if tolerance is None else tolerance
         if not error <= limit:
             at = np.unravel_index(np.argmax(np.nan_to_num(errors, nan=np.inf)), errors.shape)
             raise Problem(
-                f"check with {self.storage} weights: found an error of {error:.2g} of the largest output, wanted at most {limit:g}: "
-                f"output {[int(i) for i in at]} is {found[at]:.9g}, the reference's {wanted[at]:.9g}"
+                f"check with {self.storage} weights: found an error of {error:.2g} of the largest output, wanted at most "
+                f"{limit:g}: output {[int(i) for i in at]} is {found[at]:.9g}, the reference's {wanted[at]:.9g}"
             )
         return error
 
@@ -346,6 +348,43 @@ def module_outputs(module, x):
             one.training = mode
     y = getattr(y, "logits", getattr(y, "last_hidden_state", y))
     return y.detach().cpu().to(torch.float64).numpy()
+
+
+def read_inputs(path):
+    """Returns the array of a .npy file, or the tensor x of a safetensors file."""
+    if path.suffix == ".npy":
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise Problem(f"{path}: {error}") from None
+    tensors, _ = safetensors_file.read(path)
+    if "x" not in tensors:
+        raise Problem(f"{path}: found {', '.join(tensors) or 'no tensors'}, wanted a tensor x")
+    dtype = np.int64 if tensors["x"].dtype.lstrip("U").startswith("I") else np.float32
+    return np.array(tensors["x"].numbers("x"), dtype).reshape(tensors["x"].shape)
+
+
+def run(options, say):
+    """Runs the model of a checkpoint on the inputs of a file, for the command krait run."""
+    if options.output is not None and options.output.suffix not in (".npy", ".safetensors"):
+        raise Problem(f"--output: found {options.output.name}, wanted a file .npy or .safetensors")
+    x = read_inputs(options.inputs)
+    model = Model(packing.open_model(options), options.type, options)
+    for note in model.notes:
+        say(note)
+    try:
+        y = model.outputs(x)
+    except (TypeError, ValueError) as error:
+        raise Problem(f"{options.inputs}: {error}") from None
+    say(f"outputs {list(y.shape)}; the last: {' '.join(f'{one:.6g}' for one in y.reshape(-1, y.shape[-1])[-1])}")
+    if options.output is not None:
+        content = io.BytesIO()
+        if options.output.suffix == ".npy":
+            np.save(content, y)
+        else:
+            content.writelines(safetensors_file.encode({"y": safetensors_file.Tensor("F32", y.shape, y.tobytes())}))
+        packing.write_all({options.output: content.getvalue()})
+        say(f"{options.output}: {content.tell():,} bytes")
 
 
 _POINTER, _SIZE = ctypes.c_void_p, ctypes.c_size_t
