@@ -22,6 +22,7 @@ from .layers import (
     residual_block,
     strided_conv1d,
 )
+from .order_options import is_option, read_options
 from .order_text import Node, parse
 from .safetensors_file import Problem, Tensor
 
@@ -106,20 +107,25 @@ class Order:
                 inner += self.of_node(again, inner[-1] if inner else before)
             return inner
         if node.inner is not None:
-            if node.word not in KINDS:
+            options = [inner for inner in node.inner if is_option(inner)]
+            names = [inner for inner in node.inner if not is_option(inner)]
+            if node.word not in KINDS and (names or node.word not in WORDS):
                 raise Problem(
                     f"--order: found {node.word}(...), wanted one of {', '.join([*sorted(KINDS), 'residual', 'plain'])}"
                 )
-            options = node.inner[1:] if node.word == "conv1d" else []
-            if len(node.inner) != 1 + len(options) or node.inner[0].inner is not None:
-                raise Problem(f"--order: found {len(node.inner)} layers in {node.word}(...), wanted the name of one")
-            group = self.group(node.inner[0].word)
-            return [self.conv1d(group, options) if node.word == "conv1d" else self.leaf(group, node.word)]
-        if node.word in WORDS and not any(name.startswith(node.word + ".") for name in self.tensors):
+            if names or node.word not in WORDS:
+                if len(names) != 1 or names[0].inner is not None:
+                    raise Problem(f"--order: found {len(names)} layers in {node.word}(...), wanted the name of one")
+                group = self.group(names[0].word)
+                numbers = read_options(node.word, group.path, options, group.tensors)
+                return [self.conv1d(group, numbers) if node.word == "conv1d" else self.leaf(group, node.word, numbers)]
+        is_group = any(name.startswith(node.word + ".") for name in self.tensors)
+        if node.word in WORDS and (node.inner is not None or not is_group):
+            numbers = read_options(node.word, "", node.inner or [], {})
             if before is None:
                 raise Problem(f"--order: found {node.word} first, wanted a layer with tensors, which has a width")
             if node.word in NORMS:  # elementwise_affine=False
-                dims = {"d_model": before.d_out, "bias": False, "eps": self.eps}
+                dims = {"d_model": before.d_out, "bias": False, "eps": numbers.get("eps", self.eps)}
                 ones = Tensor.of_floats([before.d_out], [1.0] * before.d_out)
                 return [Layer("", NORMS[node.word], dims, {"weight": ones}, node.word)]
             component = "Activation" if node.word in ACTIVATIONS else POOLS.get(node.word, "identity")
@@ -145,8 +151,9 @@ class Order:
                 [["--norm", "layer_norm"], ["--norm", "rms_norm"]],
             )
 
-    def leaf(self, group, kind=None):
-        """Returns the layer that a group of tensors belongs to, if the layer contains no other layers."""
+    def leaf(self, group, kind=None, numbers=None):
+        """Returns the layer that a group of tensors belongs to, if the layer contains no other layers. `numbers` are those
+        among the layer's options."""
         first, tensors = group.first(), group.tensors
         self.used.update(map(group.name, tensors))
         if kind == "positional":
@@ -157,7 +164,7 @@ class Order:
         bias = "bias" in tensors
         norm_names = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
         if first <= norm_names and (rank == 1 or "running_mean" in first) and kind in (None, *NORMS):
-            return self.norm(group, kind)
+            return self.norm(group, kind, (numbers or {}).get("eps", self.eps))
         if not first <= {"weight", "bias"} or rank not in (2, 3):
             names = ", ".join(sorted(tensors))
             raise Problem(
@@ -187,32 +194,35 @@ class Order:
             return Layer(group.path, "Conv1d", {"channels": channels, "d_conv": d_conv, "bias": bias}, tensors)
         raise Problem(f"--order: found {kind}({group.path}), but its weight is {tensors['weight'].shape}")
 
-    def conv1d(self, group, options):
-        """Returns the layer of conv1d(NAME, stride=S, padding=P, channels=1)."""
-        numbers = {}
-        for node in options:
-            if re.fullmatch(r"dilation=\d+", node.text()):
-                raise Problem(
-                    f"--order: found {node.text()} in conv1d({group.path}), wanted none: Krait has no dilation. Save the "
-                    "weight with dilation - 1 zeros between neighbouring taps, which gives the same outputs without dilation"
-                )
-            match = re.fullmatch(r"(stride|padding|channels)=(\d+)", node.text())
-            if not match or (match[1] != "padding" and int(match[2]) == 0):
-                raise Problem(f"--order: found {node.text()} in conv1d(...), wanted stride=S, padding=P or channels=1")
-            numbers[match[1]] = int(match[2])
+    def conv1d(self, group, numbers):
+        """Returns the layer of conv1d(NAME, stride=S, padding=P, channels=1), where `numbers` are those among the options."""
         shape = group.tensors["weight"].shape if "weight" in group.tensors else []
         if not group.first() <= {"weight", "bias"} or len(shape) != 3:
             return self.leaf(group, "conv1d")  # which rejects it
-        if shape[1] == 1 and "channels" not in numbers:
-            if numbers:
-                raise Problem(
-                    f"--order: found {', '.join(node.text() for node in options)} in conv1d({group.path}), whose weight "
-                    f"{shape} may be that of a depthwise Conv1d or of a Conv1d of 1 channel: wanted no options for a depthwise "
-                    "one, or channels=1"
-                )
+        d_out, channels, kernel = shape
+        found = f"--order: found {{}} in conv1d({group.path}), whose weight is {shape}"
+        for option, wanted in {"kernel_size": kernel, "channels": channels}.items():
+            if numbers.get(option, wanted) != wanted:
+                raise Problem(f"{found.format(f'{option}={numbers[option]}')}, wanted {option}={wanted}")
+        groups = numbers.get("groups", 1)
+        if groups != 1 and (groups != d_out or channels != 1 or "channels" in numbers):
+            raise Problem(
+                f"{found.format(f'groups={groups}')}, wanted groups=1{f', or {d_out} of a depthwise one' * (channels == 1)}: "
+                "Krait has no other groups"
+            )
+        if groups != 1 or channels == 1 and not {"groups", "channels"} & numbers.keys():
+            for option, wanted in {"stride": 1, "padding": kernel - 1}.items():
+                given = f"{option}={numbers.get(option)}"
+                if groups == 1 and option in numbers:
+                    raise Problem(
+                        f"{found.format(given)} and may be that of a depthwise Conv1d or of a Conv1d of 1 channel: wanted also "
+                        f"groups={d_out} for a depthwise one, or channels=1"
+                    )
+                if numbers.get(option, wanted) != wanted:
+                    raise Problem(
+                        f"{found.format(given)}, wanted {option}={wanted}: a depthwise Conv1d of Krait is causal, with stride 1"
+                    )
             return self.leaf(group, "conv1d")
-        if numbers.setdefault("channels", shape[1]) != shape[1]:
-            raise Problem(f"--order: found channels={numbers['channels']} in conv1d({group.path}), whose weight is {shape}")
         self.used.update(map(group.name, group.tensors))
         layer = strided_conv1d(group, numbers.get("stride", 1), numbers.get("padding", 0))
         self.notes.append(
@@ -221,7 +231,7 @@ class Order:
         self.notes.append(layer.convolution.note(group.path, layer.dims["channels"]))
         return layer
 
-    def norm(self, group, kind):
+    def norm(self, group, kind, eps):
         first = group.first()
         if "running_mean" in first or "running_var" in first:
             kind = kind or "batch_norm"
@@ -254,7 +264,7 @@ class Order:
         for name in first - {"num_batches_tracked"}:
             if group.tensors[name].shape != [d_model]:
                 raise Problem(f"{group.name(name)}: found shape {group.tensors[name].shape}, wanted [{d_model}]")
-        return Layer(group.path, NORMS[kind], {"d_model": d_model, "bias": "bias" in first, "eps": self.eps}, group.tensors)
+        return Layer(group.path, NORMS[kind], {"d_model": d_model, "bias": "bias" in first, "eps": eps}, group.tensors)
 
     def residual(self, inner):
         paths = [layer.path.split(".") for layer in inner if layer.path]

@@ -98,7 +98,8 @@ class Model:
     def note_assumptions(self, blocks):
         """Prints the assumptions about properties that a checkpoint without config.json does not contain."""
         facts = []
-        if self.eps_is_assumed and any({"eps", "norm_eps"} & {*one.dims} for layer in self.layers for one in layer.all()):
+        used = {one.dims.get(name) for layer in self.layers for one in layer.all() for name in ("eps", "norm_eps")}
+        if self.eps_is_assumed and self.eps in used:
             facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
         if blocks and not self.config:
             facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")

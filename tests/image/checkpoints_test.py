@@ -908,11 +908,6 @@ def check_orders(test):
     test.takes("a Conv1d of 1 channel", audio, "--order", order, layers="StridedConv1d ResidualBlockx2")
     words, order = "depthwise Conv1d or of a Conv1d of 1 channel", "conv1d(conv,stride=5),layers"
     test.refuses("1 channel or depthwise", words, audio, "--order", order)
-    test.refuses("conv1d with other channels", "found channels=2", strided, "--order", "conv1d(conv,channels=2),bn,layers")
-    words = "found dilation=2 in conv1d(conv), wanted none: Krait has no dilation. Save the weight with dilation - 1 zeros"
-    test.refuses("conv1d with a dilation", words, strided, "--order", "conv1d(conv,stride=4,dilation=2),bn,layers")
-    test.refuses("conv1d with unknown options", "found groups=2", strided, "--order", "conv1d(conv,groups=2),bn,layers")
-    test.refuses("conv1d without a stride", "found stride=0", strided, "--order", "conv1d(conv,stride=0),bn,layers")
     test.refuses("conv1d(...) of a Linear", "but its weight is [4, 6]", conv, "--order", "conv1d(proj),layers")
     # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, the zero tokens after the last.
     for given, wanted in {
@@ -927,6 +922,99 @@ def check_orders(test):
         made = layers.Convolution(*given)
         found = (made.kernel, made.padding, made.warm_up, made.trailing_tokens())
         test.expect(found == wanted, f"Conv1d (kernel, stride, padding) {given}: found {found}, wanted {wanted}")
+
+
+def check_options(test):
+    """Options of layers in --order: accepted if they state what the layer has, rejected by name if Krait lacks the value."""
+    strided = {"conv.weight": floats(4, 3, 7), "conv.bias": floats(4), **batch_norm("bn"), **blocks()}
+    depthwise = {**linear("proj", 6, 4), "conv.weight": floats(4, 1, 3), **blocks()}
+    audio = {"conv.weight": floats(4, 1, 5), **blocks()}
+    layers_of = {"strided": "StridedConv1d ResidualBlockx2", "depthwise": "Linear Conv1d ResidualBlockx2"}
+    convolutions = "dilation=1", "groups=1", "padding_mode=zeros", "padding_mode='zeros'", "bias=True", "kernel_size=7"
+    for options in *convolutions, ",".join(one for one in convolutions if "'" not in one):
+        order = f"conv1d(conv,{options},stride=4,padding=3),bn,layers"
+        model = test.takes(f"conv1d with {options}", strided, "--order", order, layers=layers_of["strided"])
+        plain, _ = test.open(test.write(strided), "--order", "conv1d(conv,stride=4,padding=3),bn,layers")
+        test.expect(model and plain and model.layers[0].dims == plain.layers[0].dims, f"conv1d with {options}: other dims")
+    for options in "dilation=1", "groups=4", "groups=4,stride=1,padding=2", "bias=False,padding_mode=zeros,kernel_size=3":
+        order = f"proj,conv1d(conv,{options}),layers"
+        test.takes(f"a depthwise conv1d with {options}", depthwise, "--order", order, layers=layers_of["depthwise"])
+    order = "conv1d(conv,groups=1,stride=5,dilation=1),layers"
+    test.takes("a Conv1d of 1 channel, by groups=1", audio, "--order", order, layers=layers_of["strided"])
+    for options, words in {
+        "dilation=2": "found dilation=2 in conv1d(conv), wanted dilation=1: Krait has no dilation. Save the weight with",
+        "channels=2": "found channels=2 in conv1d(conv), whose weight is [4, 3, 7], wanted channels=3",
+        "groups=2": "found groups=2 in conv1d(conv), whose weight is [4, 3, 7], wanted groups=1: Krait has no other groups",
+        "groups=4": "found groups=4",
+        "stride=0": "found stride=0 in conv1d(conv), wanted stride=N, a whole number of at least 1",
+        "padding=same": "found padding=same in conv1d(conv), wanted padding=N, a whole number",
+        "padding_mode=circular": "found padding_mode=circular in conv1d(conv), wanted padding_mode=zeros: Krait pads with",
+        "bias=False": "found bias=False in conv1d(conv), wanted bias=True: the layer has a bias",
+        "kernel_size=5": "found kernel_size=5 in conv1d(conv), whose weight is [4, 3, 7], wanted kernel_size=7",
+        "stride=4,stride=2": "found stride=2 in conv1d(conv) after another stride=..., wanted one",
+        "strides=4": "found strides=4 in conv1d(conv), wanted one of the options stride=..., padding=...",
+    }.items():
+        test.refuses(f"conv1d with {options}", words, strided, "--order", f"conv1d(conv,{options}),bn,layers")
+    for options, words in {
+        "groups=2": "wanted groups=1, or 4 of a depthwise one",
+        "groups=4,channels=1": "found groups=4",
+        "groups=4,stride=2": "found stride=2 in conv1d(conv), whose weight is [4, 1, 3], wanted stride=1: a depthwise Conv1d",
+        "groups=4,padding=1": "wanted padding=2",
+        "bias=True": "wanted bias=False: the layer has no bias",
+        "padding=2": "wanted also groups=4 for a depthwise one, or channels=1",
+    }.items():
+        order = f"proj,conv1d(conv,{options}),layers"
+        test.refuses(f"a depthwise conv1d with {options}", words, depthwise, "--order", order)
+
+    tensors = {"token.weight": floats(9, 4), **linear("proj", 4, 4), **norm("norm_f"), **blocks()}
+    tensors |= linear("head", 4, 3, False)
+
+    def order_of(changed):
+        """An order with another text for the layer whose text without options is a key of `changed`."""
+        words = "embedding(token)", "linear(proj)", "relu", "layers", "layer_norm(norm_f)", "mean", "linear(head)"
+        return ",".join(changed.get(word, word) for word in words)
+
+    for changed in (
+        {"embedding(token)": "embedding(token,padding_idx=0,max_norm=None)"},
+        {"linear(proj)": "linear(proj,bias=True)", "linear(head)": "linear(head,bias=False)"},
+        {"relu": "relu(inplace=True)"},
+        {"relu": "silu(inplace=False)"},
+        {"relu": "gelu(approximate=none)"},
+        {"relu": "gelu_tanh(approximate=tanh)"},
+        {"layer_norm(norm_f)": "layer_norm(norm_f,eps=1e-5,elementwise_affine=True,bias=True)"},
+    ):
+        given = ", ".join(changed.values())
+        kinds = "Embedding Linear Activation ResidualBlockx2 LayerNorm MeanPool Linear"
+        model = test.takes(given, tensors, "--order", order_of(changed), layers=kinds)
+        test.expect(not model or model.layers[4].dims["eps"] == 1e-5, f"{given}: eps {model and model.layers[4].dims}")
+    for changed, words in {
+        ("embedding(token)", "embedding(token,max_norm=1)"): "wanted max_norm=None: Krait does not scale the rows",
+        ("linear(proj)", "linear(proj,bias=False)"): "found bias=False in linear(proj), wanted bias=True",
+        ("linear(head)", "linear(head,bias=True)"): "wanted bias=False: the layer has no bias",
+        ("linear(head)", "linear(bias=True)"): "found 0 layers in linear(...), wanted the name of one",
+        ("relu", "relu(upper=6)"): "found upper=6 in relu(), wanted one of the options inplace=...",
+        ("relu", "tanh(inplace=True)"): "found inplace=True in tanh(), wanted no options",
+        ("relu", "gelu(approximate=tanh)"): "found approximate=tanh in gelu(), wanted approximate=none: write gelu_tanh",
+        ("mean", "mean(dim=1)"): "found dim=1 in mean(), wanted no options",
+        ("layer_norm(norm_f)", "layer_norm(norm_f,elementwise_affine=False)"): "wanted elementwise_affine=True",
+        ("layer_norm(norm_f)", "layer_norm(norm_f,eps=None)"): "found eps=None in layer_norm(norm_f), wanted eps=E, a number",
+    }.items():
+        test.refuses(changed[1], words, tensors, "--order", order_of(dict([changed])))
+    model = test.takes(
+        "eps of one norm",
+        {**tensors, **batch_norm("bn")},
+        "--order",
+        order_of({"layer_norm(norm_f)": "layer_norm(norm_f,eps=1e-6)", "relu": "batch_norm(bn,eps=0.5,momentum=0.1),relu"}),
+    )
+    test.expect(model and model.layers[4].dims["eps"] == 1e-6, f"eps of one norm: {model and model.layers[4].dims}")
+    if model:
+        bn = {name: model.checkpoint.tensors[f"bn.{name}"].numbers(name) for name in ("weight", "running_var")}
+        wanted = tensors["proj.weight"].numbers("proj")[0] * bn["weight"][0] / math.sqrt(bn["running_var"][0] + 0.5)
+        found = model.tensors["proj.weight"].numbers("proj")[0]
+        test.expect(abs(found - wanted) < 1e-6, f"eps of a BatchNorm: {found}, wanted {wanted}")
+    order = order_of({"layer_norm(norm_f)": "layer_norm(elementwise_affine=False,eps=1e-6)"})
+    model = test.takes("a norm without weights", {n: t for n, t in tensors.items() if "norm_f" not in n}, "--order", order)
+    test.expect(model and model.layers[4].dims["eps"] == 1e-6, f"a norm without weights: {model and model.layers[4].dims}")
 
 
 def check_batch_norm(test):
@@ -1051,6 +1139,7 @@ def main():
         check_mamba3(test)
         check_shards(test)
         check_orders(test)
+        check_options(test)
         check_batch_norm(test)
         check_foreign(test)
     print(f"{test.count} checkpoints")

@@ -600,7 +600,7 @@ def classifiers():
         dilated,
         "--order",
         f"conv1d(conv, stride=2, dilation=2),{rest}",
-        refused="found dilation=2 in conv1d(conv), wanted none",
+        refused="found dilation=2 in conv1d(conv), wanted dilation=1",
     )
     bare = convolution(nn.Conv1d(FEATURES, WIDTH, 10, stride=5, bias=False))
     case("conv_every_token", bare, "--order", f"conv1d(conv, stride=5),{rest.replace('mean,', '')}")
