@@ -3,7 +3,7 @@
 
 #include <krait.hpp>
 
-#include "generate_int8.hpp"  // made by krait-pack --type int8 --name weights
+#include "generate_int8.hpp"  // made by krait pack --type int8 --name weights
 
 namespace {
 

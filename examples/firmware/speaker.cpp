@@ -7,7 +7,7 @@
 #include "../speaker/speaker.hpp"
 
 #ifndef SPEAKER_WEIGHTS
-#define SPEAKER_WEIGHTS "speaker_int8.hpp"  // made by krait-pack --type int8 --name weights
+#define SPEAKER_WEIGHTS "speaker_int8.hpp"  // made by krait pack --type int8 --name weights
 #endif
 #include SPEAKER_WEIGHTS
 

@@ -4,7 +4,7 @@
 #include "../firmware/firmware.hpp"
 
 #ifndef KEYWORD_WEIGHTS
-#define KEYWORD_WEIGHTS "keyword_int8.hpp"  // made by krait-pack --type int8 --name keyword
+#define KEYWORD_WEIGHTS "keyword_int8.hpp"  // made by krait pack --type int8 --name keyword
 #endif
 #include <krait.hpp>
 

@@ -34,7 +34,7 @@ def main():
         folder = pathlib.Path(folder)
         headers = options.headers or folder
         if not (headers / "generate_int8.hpp").exists():
-            run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(MODEL), "--type", "int8", "--name", "weights",
+            run([sys.executable, str(ROOT / "tools" / "krait"), "pack", str(MODEL), "--type", "int8", "--name", "weights",
                  "--header", str(headers / "generate_int8.hpp")])
         for board in boards_here(options.boards):
             done += 1

@@ -64,7 +64,7 @@ class Program:
         self.board, self.storage, self.folder, self.tensors = board, storage, folder, checkpoint.tensors
         self.weights = checkpoint.headers / f"keyword_{storage}.hpp"
         if not self.weights.exists():
-            run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(checkpoint.path), "--type", storage, "--name", "keyword",
+            run([sys.executable, str(ROOT / "tools" / "krait"), "pack", str(checkpoint.path), "--type", storage, "--name", "keyword",
                  *(word for name in checkpoint.tensors if name.startswith(tuple(NOT_WEIGHTS)) for word in ("--ignore", name)),
                  *(("--A-formula", "heavy_tail") if "mixer.B_bias" in checkpoint.tensors else ()),
                  "--order", "linear_in,mixer,mean,classifier", "--header", str(self.weights)])

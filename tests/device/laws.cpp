@@ -16,7 +16,7 @@
 
 #include "../bits/heads-inl.hpp"
 #include "../bits/int8_products-inl.hpp"
-#include "block.hpp"  // block_odd_all_biases as krait-pack makes it
+#include "block.hpp"  // block_odd_all_biases as krait pack makes it
 #ifndef LAWS_QUICK
 #include "tied.hpp"   // mamba_tied
 #endif

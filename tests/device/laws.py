@@ -27,7 +27,7 @@ TOLERANCES = {"f32": 1e-5, "bf16": 1e-5, "f16": 1e-5, "int8": 1e-4}
 def write_headers(headers, names=("block", "tied")):
     for name, file, data in (("block", "block_odd_all_biases", ("input", "output")), ("tied", "mamba_tied", ("tokens", "logits"))):
         if name in names and not (headers / f"{name}.hpp").exists():
-            run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(REFERENCE / f"{file}.safetensors"), "--name", name,
+            run([sys.executable, str(ROOT / "tools" / "krait"), "pack", str(REFERENCE / f"{file}.safetensors"), "--name", name,
                  *(word for tensor in data for word in ("--ignore", tensor)), "--header", str(headers / f"{name}.hpp")])
 
 

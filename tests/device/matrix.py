@@ -108,7 +108,7 @@ class Bench:
             self.write_recording(checkpoint)
         for header, model, how in made:
             if not header.exists():
-                run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(model), *how, "--header", str(header)])
+                run([sys.executable, str(ROOT / "tools" / "krait"), "pack", str(model), *how, "--header", str(header)])
 
     def write_recording(self, checkpoint):
         (_, columns), values = arrays.read_tensors(checkpoint)["input"]

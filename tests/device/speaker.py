@@ -121,7 +121,7 @@ def main():
         headers = options.headers or folder
         for storage in options.types.split(","):
             if not (headers / f"speaker_{storage}.hpp").exists():
-                run([sys.executable, str(ROOT / "tools" / "krait-pack"), str(EXAMPLE / "speaker.safetensors"), "--type", storage,
+                run([sys.executable, str(ROOT / "tools" / "krait"), "pack", str(EXAMPLE / "speaker.safetensors"), "--type", storage,
                      "--order", "linear_in,layers,norm_f,mean,classifier", "--name", "weights",
                      "--header", str(headers / f"speaker_{storage}.hpp")])
             host = Run(Host(), storage, 1, headers, folder)

@@ -8,7 +8,7 @@
 #include <krait.hpp>
 #include <krait/convert.hpp>
 
-#include "block.hpp"  // block_odd_all_biases as krait-pack makes it
+#include "block.hpp"  // block_odd_all_biases as krait pack makes it
 #include "data.hpp"   // its input
 
 namespace {

@@ -91,7 +91,7 @@ def main():
     wrong = not_noticed()
     with tempfile.TemporaryDirectory(prefix="krait_guide_") as folder:
         folder = pathlib.Path(folder)
-        for name in ("include", "tools", "examples", "tests", "cross"):
+        for name in ("include", "tools", "python", "examples", "tests", "cross"):
             (folder / name).symlink_to(ROOT / name)
         wrong += [f"{page.name}: {what}" for what in problems(page.read_text(), folder)]
     print(*wrong, sep="\n", end="\n" if wrong else "")

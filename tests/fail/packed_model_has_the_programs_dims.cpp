@@ -1,4 +1,4 @@
-// A program written for other dims than the packed model's: keyword::model<Mine>() in a header made by krait-pack.
+// A program written for other dims than the packed model's: keyword::model<Mine>() in a header made by krait pack.
 // expect: krait::packed<Model>(model): d_model of the packed model differs from Model's
 // expect: 32
 // expect: 64

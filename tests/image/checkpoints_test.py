@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
-"""Tests how krait-pack reads checkpoints: each is recognised as the right model, or rejected by name. Compiles nothing.
+"""Tests how krait pack reads checkpoints: each is recognised as the right model, or rejected by name. Compiles nothing.
 
 Writes checkpoints as mamba-ssm, Hugging Face and training programs do. Exit code 0: all checks pass; 1: some fail.
 """
 
 import array
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import json
 import math
@@ -18,10 +16,9 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(ROOT / "tools")]
-import layers  # noqa: E402
-import safetensors_file  # noqa: E402
-from safetensors_file import Tensor  # noqa: E402
+sys.path[:0] = [str(ROOT / "python")]
+from krait import command, layers, packing, safetensors_file  # noqa: E402
+from krait.safetensors_file import Tensor  # noqa: E402
 
 DRAW = random.Random(2)
 
@@ -140,9 +137,6 @@ CONFIG = {
 class Test:
     def __init__(self, folder):
         self.folder, self.wrong, self.count = folder, [], 0
-        loader = importlib.machinery.SourceFileLoader("krait_pack", str(ROOT / "tools" / "krait-pack"))
-        self.tool = importlib.util.module_from_spec(importlib.util.spec_from_loader("krait_pack", loader))
-        loader.exec_module(self.tool)
 
     def expect(self, fact, sentence):
         if not fact:
@@ -159,17 +153,17 @@ class Test:
         return folder
 
     def open(self, path, *options):
-        """Runs krait-pack up to the model. Returns the model of a checkpoint and "", or None and the error message."""
-        sys.argv = ["krait-pack", str(path), *options]
+        """Runs krait pack up to the model. Returns the model of a checkpoint and "", or None and the error message."""
+        sys.argv = ["krait", "pack", str(path), *options]
         message, model = io.StringIO(), None
 
-        def keep(options):
+        def keep(options, say):
             nonlocal model
-            model = self.tool.open_model(options)
+            model = packing.open_model(options)
 
-        self.tool.run = keep
+        packing.run = keep
         with contextlib.redirect_stderr(message):
-            code = self.tool.main()
+            code = command.main()
         self.expect((code == 0) == (model is not None), f"exit code {code}: {message.getvalue()}")
         return model, message.getvalue()
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Tests krait-pack: the headers and images that it writes give the same bits as the loaded checkpoint.
+"""Tests krait pack: the headers and images that it writes give the same bits as the loaded checkpoint.
 
   pack_test.py [--compiler COMMAND]
 
-Also checks that krait-pack rejects invalid files and options with a message that names the fault, and then writes nothing.
+Also checks that krait pack rejects invalid files and options with a message that names the fault, and then writes nothing.
 Exit code 0: all checks pass; 1: some fail.
 """
 import argparse
@@ -22,12 +22,12 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 REFERENCE = HERE.parent / "data" / "reference"
-PACK = ROOT / "tools" / "krait-pack"
+KRAIT = ROOT / "tools" / "krait"
 IGNORE_VECTORS = ["--ignore", "tokens", "--ignore", "*logits"]
 STORAGES = ["f32", "bf16", "f16", "int8"]
 SECTION = ".krait_flash"
 
-PROGRAM = """// Compares what krait-pack wrote with the checkpoint, loaded. Arguments: for each case CHECKPOINT and IMAGE.
+PROGRAM = """// Compares what krait pack wrote with the checkpoint, loaded. Arguments: for each case CHECKPOINT and IMAGE.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -136,7 +136,10 @@ class Test:
         self.compiler, self.quick, self.folder, self.wrong = compiler, quick, folder, []
 
     def pack(self, *arguments):
-        done = subprocess.run([PACK, "--compiler", self.compiler, *map(str, arguments)], stdout=subprocess.PIPE,
+        return self.krait("pack", *arguments)
+
+    def krait(self, command, *arguments):
+        done = subprocess.run([KRAIT, command, "--compiler", self.compiler, *map(str, arguments)], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
         said, complaint = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         self.expect(all(c == "\n" or " " <= c <= "~" for c in said + complaint), f"not ASCII: {said!a} {complaint!a}")
@@ -153,7 +156,7 @@ class Test:
             self.wrong.append(sentence)
 
     def packs(self, name, checkpoint, *options):
-        """Packs a checkpoint into NAME.hpp and NAME.image, and returns the table of sizes that krait-pack prints."""
+        """Packs a checkpoint into NAME.hpp and NAME.image, and returns the table of sizes that krait pack prints."""
         code, said, complaint = self.pack(checkpoint, *options, "--header", self.folder / f"{name}.hpp", "--image",
                                           self.folder / f"{name}.image")
         self.expect(code == 0, f"{name}: {complaint}")
@@ -330,7 +333,7 @@ def check_refused(test):
     odd = "\u00e4\n\U0001f40d\x7f\ud800"
     test.refuses("?????: found a tensor [4], wanted only tensors of layers: if forward() does not use it, skip it with "
                  "--ignore ?????", stack_of("name", {odd: [4]}))
-    test.refuses("krait-pack: " + str(test.folder) + "/???: cannot be read: No such file", test.folder / "\u00e4\n\udcff")
+    test.refuses("krait pack: " + str(test.folder) + "/???: cannot be read: No such file", test.folder / "\u00e4\n\udcff")
     test.refuses("--name: found '?', wanted", small, "--name", "\u00e4")
     # What only the loader finds.
     dtype = {"linear_in.weight": [9, 5], "classifier.weight": [3, 9]}
@@ -349,6 +352,45 @@ def check_refused(test):
     test.expect(sorted(test.folder.iterdir()) == before, "a failed write left something behind")
 
 
+def check_commands(test):
+    """The other commands, and the function krait.pack."""
+    small = REFERENCE / "noxton_key7_small.safetensors"
+    sys.path.insert(0, str(ROOT / "python"))
+    import krait
+    from krait import safetensors_file
+    tensors, _ = safetensors_file.read(small)
+    expected, wrong = test.folder / "expected.safetensors", test.folder / "wrong.safetensors"
+    y = next(tensor for name, tensor in tensors.items() if name.endswith("logits"))
+    safetensors_file.write(expected, {"x": tensors["tokens"], "y": y})
+    numbers = y.numbers("y")
+    numbers[-1] += 1
+    safetensors_file.write(wrong, {"x": tensors["tokens"], "y": safetensors_file.Tensor.of_floats(y.shape, numbers)})
+    before = sorted(test.folder.iterdir())
+    code, said, complaint = test.krait("check", small, expected, *IGNORE_VECTORS)
+    test.expect(code == 0 and "check with f32 weights" in said and "not checked" not in said, f"krait check: {said}{complaint}")
+    code, said, complaint = test.krait("check", small, wrong, *IGNORE_VECTORS)
+    test.expect(code == 1 and "check with f32 weights" in complaint, f"krait check of wrong outputs: {said}{complaint}")
+    code, said, complaint = test.krait("report", small, *IGNORE_VECTORS)
+    test.expect(code == 0 and "all weights" in said and "not checked" not in said, f"krait report: {said}{complaint}")
+    test.expect(sorted(test.folder.iterdir()) == before, "krait check or krait report writes a file")
+    header = test.folder / "by_function.hpp"
+    sizes, text = krait.pack(small, ignore=["tokens", "*logits"], header=str(header), name="small", compiler=test.compiler)
+    test.expect("all weights" in text and f"{header}: " in text, f"krait.pack: {text}")
+    test.expect(sizes["f32"]["flash"] > sizes["int8"]["flash"] > 0 and header.exists(), f"krait.pack: {sizes}")
+    for words, arguments in {"no 'absent' on this machine": {"compiler": "absent"}, "--norm-eps: found 2": {"norm_eps": 2},
+                             "type: found 'f8', wanted one of f32": {"type": "f8"}, "found a tensor [": {}}.items():
+        try:
+            krait.pack(small, **{"compiler": test.compiler, **arguments})
+            test.expect(False, f"krait.pack does not reject {arguments}")
+        except krait.Problem as problem:
+            test.expect(words in str(problem), f"krait.pack, {arguments}: {problem}")
+    try:
+        krait.pack(small, typ="int8")
+        test.expect(False, "krait.pack accepts an unknown argument")
+    except TypeError as error:
+        test.expect("found the argument 'typ'" in str(error), str(error))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compiler", default="g++")
@@ -361,6 +403,8 @@ def main():
         if not test.wrong:
             check_section(test)
         check_firmware(test)
+        if not test.quick:
+            check_commands(test)
     print(*test.wrong, sep="\n", end="\n" if test.wrong else "")
     return 1 if test.wrong else 0
 

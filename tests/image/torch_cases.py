@@ -3,7 +3,7 @@
   torch_cases.py FOLDER
 
 Each case is a folder with the checkpoint and check.safetensors (inputs x and the library's float32 outputs y). cases.json has
-the arguments for krait-pack, and the words of the message if the case is to be rejected. The file vector.safetensors of a case,
+the arguments for krait pack, and the words of the message if the case is to be rejected. The file vector.safetensors of a case,
 if there is one, contains the model as a reference vector for tests/vectors/check.
 """
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Packs checkpoints that PyTorch, transformers and mamba3-jax write, and compares the packed models' outputs with theirs: the
-outputs of each checkpoint must be within 1e-5, or krait-pack must reject the checkpoint with a message that names the reason.
+outputs of each checkpoint must be within 1e-5, or krait pack must reject the checkpoint with a message that names the reason.
 Two models are also compared by forward, prefill and step. Then runs the commands of docs/from-pytorch.md.
 
   torch_test.py --venv FOLDER
@@ -21,7 +21,8 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PACK, CHECK = ROOT / "tools" / "krait-pack", ROOT / "tests" / "vectors" / "check"
+KRAIT, CHECK = ROOT / "tools" / "krait", ROOT / "tests" / "vectors" / "check"
+PYTHON = ROOT / "python" / "krait"  # the folder of pack_check.hpp
 PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax"]
 TOLERANCE, FEWEST = "1e-5", 80
 # A compiler that keeps its outputs: many cases have the same program. Arguments: those of the compiler.
@@ -70,10 +71,10 @@ def main():
         compiler = folder / "kept" / "compiler"
         compiler.write_text(KEEP.format(compiler=options.compiler))
         compiler.chmod(0o755)
-        # The header that every program of krait-pack includes, compiled once with krait-pack's flags: a third of the time.
-        flags = ["-std=c++20", "-O1", "-march=native", f"-I{ROOT / 'include'}", f"-I{PACK.parent}"]
+        # The header that every program of krait pack includes, compiled once with krait pack's flags: a third of the time.
+        flags = ["-std=c++20", "-O1", "-march=native", f"-I{ROOT / 'include'}", f"-I{PYTHON}"]
         header = compiler.parent / "pack_check.hpp.gch"
-        subprocess.run([options.compiler, *flags, "-x", "c++-header", PACK.parent / "pack_check.hpp", "-o", header], check=True)
+        subprocess.run([options.compiler, *flags, "-x", "c++-header", PYTHON / "pack_check.hpp", "-o", header], check=True)
         for name, case in cases.items():
             if options.only not in name:
                 continue
@@ -88,7 +89,8 @@ def main():
             done = subprocess.run(
                 [
                     python,
-                    PACK,
+                    KRAIT,
+                    "pack",
                     checkpoint,
                     *case["options"],
                     "--check",
@@ -102,7 +104,7 @@ def main():
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-            lines = [line for line in done.stdout.splitlines() if "check with" in line or "krait-pack:" in line]
+            lines = [line for line in done.stdout.splitlines() if "check with" in line or "krait pack:" in line]
             print(f"{name}: {lines[0] if lines else done.stdout[-300:]}", flush=True)
             if (done.returncode == 1 and case["refused"] in done.stdout) if case["refused"] else done.returncode == 0:
                 continue

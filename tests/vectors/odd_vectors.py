@@ -30,7 +30,7 @@ from stack_reference import stack
 #   norm      rms_norm (default) or layer_norm
 #   settings  of blocks of Mamba-2 and Mamba-3: ngroups, dt_limit, norm_before_gate, rope_fraction
 #   without   parameters that the blocks of Mamba-2 or Mamba-3 do not have: norm; D_has_hdim: D has an element for each channel
-#   order     of a Stack: krait-pack's --order. Its sizes are the shapes of its layers' weights, or a block's type and sizes
+#   order     of a Stack: krait pack's --order. Its sizes are the shapes of its layers' weights, or a block's type and sizes
 #   d_in      of a Stack; default: that of the layer `into`
 #   metadata  False: the file has no metadata
 CASES = {

@@ -20,14 +20,14 @@ import tempfile
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 REFERENCE = HERE.parent / "data" / "reference"
-sys.path[:0] = [str(HERE.parents[1] / "tools"), str(REFERENCE)]
+sys.path[:0] = [str(HERE.parents[1] / "python"), str(REFERENCE)]
 try:
     import numpy as np
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 import quantised  # noqa: E402
-from layers import dims_text  # noqa: E402
+from krait.layers import dims_text  # noqa: E402
 from vector_file import File, component_of, dims_of  # noqa: E402
 
 # The models, which compile in a few seconds each. Name of the reference vector -> norm_eps, or None for the default.

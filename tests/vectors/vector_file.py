@@ -5,12 +5,12 @@ import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../../tools"))
-from heads import is_mamba2, is_mamba3, settings_of_metadata  # noqa: E402
-from layers import BLOCK_MEMBERS, NORMS, Group, mamba_layer  # noqa: E402
-from safetensors_file import Problem, read  # noqa: E402
-from checkpoint import Checkpoint  # noqa: E402
-from structure import COMPONENTS, Model, flag  # noqa: E402
+sys.path.insert(0, os.path.join(HERE, "../../python"))
+from krait.heads import is_mamba2, is_mamba3, settings_of_metadata  # noqa: E402
+from krait.layers import BLOCK_MEMBERS, NORMS, Group, mamba_layer  # noqa: E402
+from krait.safetensors_file import Problem, read  # noqa: E402
+from krait.checkpoint import Checkpoint  # noqa: E402
+from krait.structure import COMPONENTS, Model, flag  # noqa: E402
 
 
 class File(Group):
@@ -49,9 +49,9 @@ def component_of(file):
 
 
 def stack_of(file):
-    """Returns krait-pack's model of a Stack, whose layers the metadata's `order` gives."""
+    """Returns krait pack's model of a Stack, whose layers the metadata's `order` gives."""
     if "order" not in file.metadata:
-        raise Problem("metadata: order is missing: a Stack has krait-pack's --order there")
+        raise Problem("metadata: order is missing: a Stack has krait pack's --order there")
     weights = {name: tensor for name, tensor in file.tensors.items() if name not in ("input", "output")}
     metadata = {name: text for name, text in file.metadata.items() if name in ("eps", "norm_eps")}
     return Model(Checkpoint(weights, metadata), argparse.Namespace(order=file.metadata["order"], norm=None, norm_eps=None,

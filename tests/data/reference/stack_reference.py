@@ -1,6 +1,6 @@
 """Stacks of layers in plain numpy float64, which compute the expected outputs of the reference vectors.
 
-The order of the layers is a text with the words of krait-pack's --order. Weights have the names and shapes of PyTorch's layers
+The order of the layers is a text with the words of krait pack's --order. Weights have the names and shapes of PyTorch's layers
 and of mamba-ssm's blocks. Arrays are time-major: (L, channels).
 """
 import numpy as np

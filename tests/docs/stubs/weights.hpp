@@ -1,4 +1,4 @@
-// In the place of a header made by krait-pack.
+// In the place of a header made by krait pack.
 #pragma once
 #include <cstdint>
 

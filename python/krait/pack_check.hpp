@@ -1,6 +1,6 @@
-// The functions of --check in the program that krait-pack generates: run the model on inputs, and write its outputs to a file.
-#ifndef KRAIT_TOOLS_PACK_CHECK_HPP
-#define KRAIT_TOOLS_PACK_CHECK_HPP
+// The functions of --check in the program that krait pack generates: run the model on inputs, and write its outputs to a file.
+#ifndef KRAIT_PYTHON_PACK_CHECK_HPP
+#define KRAIT_PYTHON_PACK_CHECK_HPP
 
 #include <cstddef>
 #include <cstdint>

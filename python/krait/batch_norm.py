@@ -2,8 +2,8 @@
 
 import math
 
-from layers import Layer
-from safetensors_file import Problem, Tensor
+from .layers import Layer
+from .safetensors_file import Problem, Tensor
 
 
 def scale_and_shift(norm):

@@ -4,8 +4,8 @@ from the shapes of the tensors, and the layer's C++ type."""
 import math
 import re
 
-from heads import is_mamba2, is_mamba3, mamba2_dims, mamba3_dims
-from safetensors_file import Problem, Tensor
+from .heads import is_mamba2, is_mamba3, mamba2_dims, mamba3_dims
+from .safetensors_file import Problem, Tensor
 
 STATELESS = (
     "Linear",

@@ -162,14 +162,17 @@ def entry_tensor(name, entry, data):
     return Tensor(dtype, shape, data[begin:end])
 
 
-def write(path, tensors):
-    """Writes tensors {name: Tensor} as a safetensors file."""
-    header, at = {}, 0
+def encode(tensors, metadata=None):
+    """Returns the parts of a safetensors file with tensors {name: Tensor} and metadata {name: text}, as bytes."""
+    header, at = {"__metadata__": metadata} if metadata else {}, 0
     for name, tensor in tensors.items():
         header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [at, at + len(tensor.data)]}
         at += len(tensor.data)
     text = json.dumps(header).encode()
+    return [struct.pack("<Q", len(text)), text, *(tensor.data for tensor in tensors.values())]
+
+
+def write(path, tensors, metadata=None):
+    """Writes a safetensors file."""
     with open(path, "wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text)
-        for tensor in tensors.values():
-            stream.write(tensor.data)
+        stream.writelines(encode(tensors, metadata))

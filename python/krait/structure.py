@@ -4,15 +4,15 @@
 import itertools
 import re
 
-from checkpoint import Choice, is_language_model, language_model_parts
-from declarations import Declarations, name_members
-from heads import MAMBA2_DEFAULTS, MAMBA3_DEFAULTS, check_settings, possible_ngroups, settings_of_metadata
-from layers import BLOCK_MEMBERS, BLOCKS, Group, Layer, block_of, dims_text, mamba_layer, position_shape, refuse_foreign
-from model_config import Config
-from order import Order
-from order_text import parse
-from proposals import proposals
-from safetensors_file import Problem
+from .checkpoint import Choice, is_language_model, language_model_parts
+from .declarations import Declarations, name_members
+from .heads import MAMBA2_DEFAULTS, MAMBA3_DEFAULTS, check_settings, possible_ngroups, settings_of_metadata
+from .layers import BLOCK_MEMBERS, BLOCKS, Group, Layer, block_of, dims_text, mamba_layer, position_shape, refuse_foreign
+from .model_config import Config
+from .order import Order
+from .order_text import parse
+from .proposals import proposals
+from .safetensors_file import Problem
 
 COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", *BLOCKS, "ResidualBlock", "Mamba"]
 MOST_COMMANDS = 8  # the largest number of commands that a question lists
@@ -46,7 +46,7 @@ class Model:
             self.make_stack()
         self.check_blocks()
         if unused := self.config.unused():
-            self.notes.append(f"{self.config.name}: keys that krait-pack does not use: {', '.join(unused)}")
+            self.notes.append(f"{self.config.name}: keys that krait pack does not use: {', '.join(unused)}")
         if self.config.content.get("residual_in_fp32") is False:
             self.notes.append(f"{self.config.name}: residual_in_fp32 is false, but Krait's residuals are always float32")
 

@@ -7,8 +7,8 @@ import os
 import pathlib
 import re
 
-import safetensors_file
-from safetensors_file import Problem, Tensor
+from . import safetensors_file
+from .safetensors_file import Problem, Tensor
 
 TORCH_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
 INDEX_SUFFIX = ".index.json"
@@ -34,7 +34,7 @@ LANGUAGE_MODEL = {
 
 
 class Choice(Problem):
-    """Raised if a checkpoint allows several models. Contains the question for the user, and the options of krait-pack that
+    """Raised if a checkpoint allows several models. Contains the question for the user, and the options of krait pack that
     answer the question, each as a list of words."""
 
     def __init__(self, question, answers):
@@ -152,7 +152,7 @@ def read_torch(path, options):
     except ImportError:
         raise Problem(
             f"found a file of torch.save ({path.name}), which needs PyTorch, but this Python has no torch: run "
-            "'pip install torch' in a virtual environment and krait-pack with its python3, or save with",
+            "'pip install torch' in a virtual environment and krait pack with its python3, or save with",
             'safetensors.torch.save_file(model.state_dict(), "model.safetensors")',
         ) from None
     try:

@@ -2,8 +2,8 @@
 
 import itertools
 
-from layers import BLOCKS, Group, is_mixer, mamba_layer, position_shape
-from safetensors_file import Problem
+from .layers import BLOCKS, Group, is_mixer, mamba_layer, position_shape
+from .safetensors_file import Problem
 
 MOST_STEPS = 20_000
 

@@ -3,9 +3,9 @@ something that Krait lacks, or that contradict the tensors, with an error that n
 
 import math
 
-from heads import check_settings
-from layers import block_of
-from safetensors_file import Problem
+from .heads import check_settings
+from .layers import block_of
+from .safetensors_file import Problem
 
 # Keys that do not change the outputs: training, initial weights, generation, other implementations of the same arithmetic.
 HARMLESS = {

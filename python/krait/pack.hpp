@@ -1,7 +1,7 @@
-// The functions of the program that krait-pack generates: read a checkpoint, write its model as an image, print its sizes.
+// The functions of the program that krait pack generates: read a checkpoint, write its model as an image, print its sizes.
 // pack_check.hpp has those of --check.
-#ifndef KRAIT_TOOLS_PACK_HPP
-#define KRAIT_TOOLS_PACK_HPP
+#ifndef KRAIT_PYTHON_PACK_HPP
+#define KRAIT_PYTHON_PACK_HPP
 
 #include <cstddef>
 #include <cstdio>

@@ -2,7 +2,7 @@
 
 import math
 
-from safetensors_file import Problem
+from .safetensors_file import Problem
 
 # The settings that shapes do not determine, with mamba-ssm's defaults. dt_limit is a pair of floats.
 MAMBA2_DEFAULTS = {"ngroups": 1, "dt_limit": (0.0, math.inf), "norm_before_gate": False, "mixer_norm_eps": 1e-5}

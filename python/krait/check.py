@@ -1,10 +1,10 @@
-"""Implements krait-pack --check, which compares the outputs of the packed model with those that PyTorch computed."""
+"""Implements krait pack --check, which compares the outputs of the packed model with those that PyTorch computed."""
 
 import array
 import math
 
-import safetensors_file
-from safetensors_file import Problem, Tensor, printable
+from . import safetensors_file
+from .safetensors_file import Problem, Tensor, printable
 
 # The largest errors that are accepted by default, relative to the largest |y|. The limit for f32 detects wrong structures; the
 # other limits only bound the rounding of weights.
@@ -77,8 +77,8 @@ class Expected:
         inputs.write_bytes(self.inputs)
         return [inputs, str(self.length), outputs]
 
-    def compare(self, outputs, storage, tolerance):
-        """Prints the largest errors of the outputs, and rejects the model if an error is above its tolerance."""
+    def compare(self, outputs, storage, tolerance, say):
+        """Passes the largest errors of the outputs to `say`, and rejects the model if an error is above its tolerance."""
         for kind, name in {"f32": "f32", storage: "f32" if storage == "f32" else "packed"}.items():
             limit = TOLERANCES[kind] if tolerance is None or kind != storage else tolerance
             found = array.array("f", outputs.with_suffix("." + name).read_bytes())
@@ -99,4 +99,4 @@ class Expected:
                         "--type, or a larger --tolerance if the task allows it"
                     ),
                 )
-            print(printable(f"{text} (tolerance {limit:g})"))
+            say(printable(f"{text} (tolerance {limit:g})"))

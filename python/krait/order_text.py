@@ -2,7 +2,7 @@
 
 import re
 
-from safetensors_file import Problem
+from .safetensors_file import Problem
 
 
 class Node:

@@ -1,7 +1,7 @@
 """The options of a layer in --order. Their names and values are those of PyTorch's arguments:
 conv1d(conv, stride=4, padding=3, dilation=1)."""
 
-from safetensors_file import Problem
+from .safetensors_file import Problem
 
 # Kinds of options: a whole number, a norm's eps, and an argument without effect on the outputs of an evaluated model.
 COUNT, EPS, NO_EFFECT = "a whole number", "a number between 0 and 1", None

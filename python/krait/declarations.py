@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from layers import KINDS, dims_text
+from .layers import KINDS, dims_text
 
 ARRAYS = ["ResidualBlock", "Residual"]  # components that may be elements of an array in a stack
 # Words that cannot be the name of a stack's member: keywords of C++, and names of the library's stacks.

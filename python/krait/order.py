@@ -6,9 +6,9 @@ proj, residual(layers.*.norm, layers.*.mamba), layer_norm(norm_f), mean, head.0,
 import itertools
 import re
 
-from batch_norm import fold_batch_norms
-from checkpoint import Choice
-from layers import (
+from .batch_norm import fold_batch_norms
+from .checkpoint import Choice
+from .layers import (
     ACTIVATIONS,
     BLOCKS,
     NORM_KINDS,
@@ -22,9 +22,9 @@ from layers import (
     residual_block,
     strided_conv1d,
 )
-from order_options import is_option, read_options
-from order_text import Node, parse
-from safetensors_file import Problem, Tensor
+from .order_options import is_option, read_options
+from .order_text import Node, parse
+from .safetensors_file import Problem, Tensor
 
 KINDS = {"linear", "embedding", "positional", "conv1d", *NORMS}
 WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]

@@ -1,0 +1,236 @@
+"""The command krait, and the options of its subcommands, which are also arguments of krait.pack and krait.load."""
+
+import argparse
+import pathlib
+import re
+import shlex
+import shutil
+import sys
+
+from . import packing
+from .check import TOLERANCES
+from .checkpoint import Choice
+from .compiler import default_compiler, include_folder
+from .packing import STORAGES
+from .safetensors_file import Problem, printable
+
+DESCRIPTION = """Packs trained Mamba models for firmware, and checks them. krait COMMAND --help lists the options of a command.
+
+  krait pack model.safetensors --type int8 --header weights.hpp --check expected.safetensors
+  krait pack classifier.pt --order 'proj,layers,layer_norm(norm_f),mean,head' --type int8 --header weights.hpp
+  krait check model.safetensors expected.safetensors --type int8
+  krait report model.safetensors
+  krait run model.safetensors inputs.npy --output outputs.npy
+
+CHECKPOINT is a safetensors file, a folder of Hugging Face (config.json, shards with an index), or a file of torch.save. A
+language model or a single layer is found from names and shapes. For a stack of layers, --order gives what the tensors do not
+contain: the order of layers, activations, residuals, pooling.
+docs/from-pytorch.md explains --order and --check.
+"""
+PACK = """Packs a checkpoint for firmware: as a C++ header, or as an image that is viewed in place. Prints the assumptions made,
+and the model's memory for every storage type. Compiles a program for the model, so it needs a C++20 compiler and the library's
+dependencies. On any error, nothing is written."""
+CHECK = """Compares the outputs of a checkpoint's model with PyTorch's, and writes no file. Exit code 1: they differ."""
+REPORT = """Prints a model's flash, RAM and multiply-adds for every storage type."""
+RUN = """Runs the model of a checkpoint on sequences [tokens] of ids, or [tokens, d_in] of floats, which may have an axis for
+the batch before these, and prints the last output."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        super().error(printable(message))
+
+
+def two_numbers(text):
+    """Returns the two numbers of a text such as 0,0.1 or 0.001,inf."""
+    least, most = map(float, text.split(","))
+    return least, most
+
+
+def add_model_options(parser):
+    """Adds the options that determine the model of a checkpoint and how it is compiled."""
+    parser.add_argument(
+        "checkpoint", type=pathlib.Path, metavar="CHECKPOINT", help="a safetensors file, a folder, or a file of torch.save"
+    )
+    parser.add_argument("--ignore", action="append", default=[], metavar="NAME", help="a tensor to skip; * and ? match several")
+    parser.add_argument(
+        "--order",
+        metavar="LAYER,LAYER,...",
+        help="a stack's layers as forward() applies them: names of layers; relu, silu, gelu, gelu_tanh, tanh, sigmoid; "
+        "mean, last, max (pooling); residual(...); rms_norm(NAME), layer_norm(NAME), batch_norm(NAME), "
+        "embedding(NAME), positional(NAME), linear(NAME), conv1d(NAME, stride=S, padding=P); identity between two "
+        "Linears; plain(...): a block without a residual; * stands for the number of a layer",
+    )
+    parser.add_argument(
+        "--norm",
+        choices=["rms_norm", "layer_norm"],
+        help="the kind of all norms that have a bias, and of a language model's norms",
+    )
+    parser.add_argument("--norm-eps", type=float, help="the norms' eps; default: config.json's or the metadata's, or 1e-5")
+    blocks = parser.add_argument_group(
+        "dims of blocks of Mamba-2 and Mamba-3", "default: config.json's or the metadata's, or mamba-ssm's default"
+    )
+    blocks.add_argument("--ngroups", type=int, metavar="N", help="Mamba-2: groups of heads that share B and C")
+    blocks.add_argument("--dt-limit", type=two_numbers, metavar="LEAST,MOST", help="Mamba-2: limits of delta")
+    blocks.add_argument(
+        "--norm-before-gate", action="store_true", default=None, help="Mamba-2: the norm of a block is applied before the gate"
+    )
+    blocks.add_argument("--mixer-norm-eps", type=float, help="the eps of the norms within blocks")
+    blocks.add_argument("--A-floor", type=float, help="Mamba-3: the lower bound of -A")
+    blocks.add_argument(
+        "--A-formula",
+        choices=["heavy_tail", "softplus"],
+        help="Mamba-3: -A is max(heavy_tail(a), A_floor), as in mamba-ssm since June 2026, or max(softplus(a), A_floor), as "
+        "before, which is rejected; no file contains which",
+    )
+    parser.add_argument(
+        "--head",
+        choices=["tied", "none"],
+        help="for a language model without lm_head: logits through the embedding's weight, or hidden states",
+    )
+    parser.add_argument("--prefix", help="pack only the tensors whose names have this prefix")
+    parser.add_argument("--key", help="the state dict's key in a file of torch.save that has several")
+    parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="default: config.json beside the checkpoint")
+    parser.add_argument("--compiler", default=default_compiler(), help="this machine's; default: $CXX, or c++")
+    parser.add_argument("--include", type=pathlib.Path, default=include_folder(), help="the folder that holds krait.hpp")
+
+
+def add_type(parser):
+    parser.add_argument("--type", choices=STORAGES, default="f32", help="the storage type of linear layers and embeddings")
+
+
+def add_tolerance(parser):
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        help="the largest accepted error, relative to the largest |y|; default: "
+        + ", ".join(f"{name} {value:g}" for name, value in TOLERANCES.items()),
+    )
+
+
+def add_pack_options(parser):
+    add_type(parser)
+    parser.add_argument("--header", type=pathlib.Path, help="write a C++ header with dims, type and weights")
+    parser.add_argument("--name", help="the header's namespace; default: its file's name")
+    parser.add_argument("--section", metavar="NAME", help="the linker section of the header's weights, for example .extflash")
+    parser.add_argument("--image", type=pathlib.Path, help="write an image file for krait::view_image")
+    parser.add_argument("--report", type=pathlib.Path, metavar="FILE.svg", help="draw the memory report")
+    parser.add_argument(
+        "--check",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="a safetensors file with x, inputs, and y, PyTorch's outputs: rejects a model with other outputs",
+    )
+    add_tolerance(parser)
+    add_model_options(parser)
+
+
+def add_pack(commands):
+    parser = commands.add_parser("pack", help="write a C++ header or an image", description=PACK)
+    add_pack_options(parser)
+    parser.set_defaults(run=packing.run)
+
+
+def add_check(commands):
+    parser = commands.add_parser("check", help="compare a model's outputs with PyTorch's", description=CHECK)
+    add_model_options(parser)
+    parser.add_argument(
+        "check", type=pathlib.Path, metavar="EXPECTED", help="a safetensors file with x, inputs, and y, PyTorch's outputs"
+    )
+    add_type(parser)
+    add_tolerance(parser)
+    parser.set_defaults(run=packing.run, header=None, image=None, report=None, section=None)
+
+
+def add_report(commands):
+    parser = commands.add_parser("report", help="print a model's memory", description=REPORT)
+    add_model_options(parser)
+    parser.add_argument("--svg", dest="report", type=pathlib.Path, metavar="FILE.svg", help="draw the memory report")
+    parser.set_defaults(run=packing.run, header=None, image=None, section=None, check=None, tolerance=None, type="f32")
+
+
+def run_model(options, say):
+    try:
+        from .runtime import run
+    except ImportError as error:
+        raise Problem(f"krait run needs NumPy: {error}") from None
+    run(options, say)
+
+
+def add_run(commands):
+    parser = commands.add_parser("run", help="run a model on the inputs of a file", description=RUN)
+    add_model_options(parser)
+    parser.add_argument("inputs", type=pathlib.Path, metavar="INPUTS", help="a .npy file, or a safetensors file with x")
+    parser.add_argument("--output", type=pathlib.Path, metavar="FILE", help="write the outputs: .npy, or y in .safetensors")
+    add_type(parser)
+    parser.set_defaults(run=run_model, header=None, section=None, tolerance=None)
+
+
+def make_parser():
+    parser = Parser(prog="krait", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    add_pack(commands)
+    add_check(commands)
+    add_report(commands)
+    add_run(commands)
+    return parser
+
+
+def check_options(options):
+    """Rejects options with impossible values, and sets the default of --name."""
+    if options.header:
+        options.name = options.name or re.sub(r"\W", "_", options.header.stem)
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", options.name) or options.name in ("krait", "detail", "std"):
+            raise Problem(f"--name: found {options.name!r}, wanted a C++ name for a namespace")
+    if options.section and not options.header:
+        raise Problem("--section: found no --header, wanted one: it places the header's weights")
+    if options.section is not None and not re.fullmatch(r"[A-Za-z0-9_.$,]+", options.section):
+        raise Problem(f"--section: found {options.section!r}, wanted letters, digits and _ . $ ,")
+    if options.tolerance is not None and not (options.check and 0 < options.tolerance < 1):
+        raise Problem(f"--tolerance: found {options.tolerance}, wanted a number between 0 and 1, and --check")
+    check_model_options(options)
+
+
+def check_model_options(options):
+    if options.norm_eps is not None and not 0 < options.norm_eps < 1:
+        raise Problem(f"--norm-eps: found {options.norm_eps}, wanted a number between 0 and 1")
+    if not shutil.which((shlex.split(options.compiler) or [""])[0]):
+        raise Problem(f"--compiler: found no {options.compiler!r} on this machine, wanted a C++ compiler")
+
+
+def options_of(add_options, checkpoint, given):
+    """Returns the options of a parser that `add_options` fills, for a checkpoint and the keyword arguments `given`."""
+    parser = Parser()
+    add_options(parser)
+    options = parser.parse_args([""])
+    options.checkpoint = checkpoint
+    actions = {action.dest: action for action in parser._actions}
+    for name, value in given.items():
+        if name not in vars(options):
+            raise TypeError(f"found the argument {name!r}, wanted one of {', '.join(sorted(vars(options)))}")
+        action = actions[name]
+        if action.choices is not None and value not in (*action.choices, None):
+            raise Problem(f"{name}: found {value!r}, wanted one of {', '.join(action.choices)}")
+        setattr(options, name, pathlib.Path(value) if action.type is pathlib.Path and value is not None else value)
+    return options
+
+
+def main():
+    parser = make_parser()
+    options = parser.parse_args()
+    try:
+        check_options(options)
+    except Problem as problem:
+        parser.error(str(problem))
+    where = f"krait {options.command}: {printable(options.checkpoint)}"
+    try:
+        options.run(options, print)
+    except Choice as choice:
+        print(f"{where}: {printable(choice.question)}", file=sys.stderr)
+        for answer in choice.answers:
+            print("    " + printable(shlex.join([*sys.argv, *answer])), file=sys.stderr)
+        return 1
+    except Problem as problem:
+        print(f"{where}: {problem}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,145 @@
+"""Compiles C++ programs for a model: the compiler, the folders of headers, and the line that shows progress."""
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from .safetensors_file import Problem
+
+HERE = pathlib.Path(__file__).resolve().parent
+PATIENCE = 2  # seconds without a line of progress
+
+
+def include_folder():
+    """Returns the folder that contains krait.hpp: that of the installed package, or else that of the clone."""
+    packaged = HERE / "include"
+    return packaged if packaged.is_dir() else HERE.parent.parent / "include"
+
+
+def default_compiler():
+    return os.environ.get("CXX", "c++")
+
+
+def machine_flags():
+    """Returns the flags that select the instructions of this machine. Compilers for Arm and RISC-V need none for FMA."""
+    return ["-march=native"] if platform.machine() in ("x86_64", "AMD64") else []
+
+
+@contextlib.contextmanager
+def progress(task):
+    """Shows `task` and the seconds that it takes on a terminal or in a notebook, if it takes over two seconds."""
+    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        yield
+        return
+    start, ended = time.monotonic(), threading.Event()
+
+    def show():
+        wait = PATIENCE
+        while not ended.wait(wait):
+            print(f"\rkrait: {task}: {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
+            wait = 1
+
+    shown = threading.Thread(target=show, daemon=True)
+    shown.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        shown.join()
+        if time.monotonic() - start > PATIENCE:
+            print(file=sys.stderr, flush=True)
+
+
+def compile_program(compiler, include, flags, source, output):
+    """Compiles a source file. Raises the first errors of the compiler."""
+    command = [*shlex.split(compiler), "-std=c++20", *flags, "-I", include, "-I", HERE, source, "-o", output]
+    with progress("compiling the program for this model"):
+        done = subprocess.run(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+    if done.returncode != 0:
+        errors = [line for line in done.stdout.splitlines() if "error" in line][:3] or done.stdout.splitlines()[-3:]
+        raise Problem("the program for this model does not compile:", *errors)
+
+
+def cache_folder():
+    """Returns the folder of compiled libraries, which $KRAIT_CACHE names, or else krait in the user's cache folder."""
+    named = os.environ.get("KRAIT_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    folder = pathlib.Path(named) if named else pathlib.Path(base) / "krait"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"the cache {folder} cannot be made: {error.strerror}: $KRAIT_CACHE names another folder") from None
+    return folder
+
+
+def digest(*parts):
+    """Returns a SHA-256 of texts or bytes and of their lengths."""
+    total = hashlib.sha256()
+    for part in parts:
+        part = part if isinstance(part, bytes) else str(part).encode()
+        total.update(len(part).to_bytes(8, "little") + part)
+    return total.hexdigest()
+
+
+def file_digest(path):
+    try:
+        return digest(pathlib.Path(path).read_bytes())
+    except OSError:
+        return None
+
+
+def identity(compiler):
+    """Returns a text that changes with the compiler and with the processor for which machine_flags() selects instructions."""
+    words = shlex.split(compiler)
+    done = subprocess.run([*words, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    processor = sorted({line for line in lines if line.split(":")[0].strip() in ("model name", "flags", "model", "cpu family")})
+    return "\n".join([compiler, str(shutil.which(words[0])), done.stdout, platform.machine(), platform.system(), *processor])
+
+
+def compiled_library(source, compiler, include):
+    """Compiles a shared library from a C++ source, or takes it from the cache, and loads it.
+
+    The cache contains a record for each source, compiler, processor and set of flags. The record has the digests of the library
+    and of every header that was read. The library is used only if all of them are unchanged."""
+    flags = ["-O2", *machine_flags(), "-shared", "-fPIC", "-fvisibility=hidden"]
+    folder, key = cache_folder(), digest(source, identity(compiler), *flags, include)
+    record = folder / f"{key}.json"
+    try:
+        content = json.loads(record.read_text())
+        library = folder / content["library"]
+        found = {name: file_digest(name) for name in content["headers"]}
+        if file_digest(library) == content["digest"] and found == content["headers"]:
+            return ctypes.CDLL(str(library))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # there is no complete record, so the library is compiled
+    with tempfile.TemporaryDirectory(prefix="krait_", dir=folder) as work:
+        work = pathlib.Path(work)
+        (work / "model.cpp").write_text(source)
+        compile_program(compiler, include, [*flags, "-MD", "-MF", work / "model.d"], work / "model.cpp", work / "model.so")
+        names = (work / "model.d").read_text().replace("\\\n", " ").split(":", 1)[1]
+        names = [name.replace("\\ ", " ") for name in re.findall(r"(?:\\ |\S)+", names)]
+        headers = {name: file_digest(name) for name in names if pathlib.Path(name) != work / "model.cpp"}
+        content = {"digest": file_digest(work / "model.so"), "headers": headers}
+        content["library"] = f"{content['digest']}.so"
+        (work / "record.json").write_text(json.dumps(content))
+        (work / "model.so").replace(folder / content["library"])
+        (work / "record.json").replace(record)
+    return ctypes.CDLL(str(folder / content["library"]))

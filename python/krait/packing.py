@@ -1,0 +1,143 @@
+"""Packs a checkpoint: determines its model, compiles and runs the program that writes the image, and checks its outputs."""
+
+import fnmatch
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from . import report, safetensors_file
+from .check import Expected
+from .checkpoint import open_checkpoint, refuse_backward, round_doubles, strip_names
+from .compiler import compile_program, machine_flags
+from .header import header_text
+from .safetensors_file import Problem, printable
+from .structure import Model
+
+STORAGES = ["f32", "bf16", "f16", "int8"]
+
+
+def packed_template(model):
+    """Returns the C++ template Packed, which declares a model by the storage type of its weights."""
+    lines = "\n".join(model.declarations("static constexpr", "storage")).replace("\n", "\n  ")
+    return f"""template <krait::Storage storage>
+struct Packed {{
+  {lines}
+}};
+"""
+
+
+def program(model, storage, checks):
+    stored = f"krait::Storage::{storage}"
+    check = f"\n         && pack::check<Packed, {stored}>(checkpoint, image->model, argv + 3)" if checks else ""
+    return f"""#include "{'pack_check' if checks else 'pack'}.hpp"
+
+{packed_template(model)}
+int main(int, char** argv) {{
+  pack::Checkpoint checkpoint;
+  const auto image = std::make_unique<krait::Image<Packed<{stored}>::Model>>();
+  return checkpoint.read(argv[1]) && pack::write<Packed>(checkpoint, *image, argv[2]){check} ? 0 : 1;
+}}
+"""
+
+
+def build_image(model, expected, image, folder, options):
+    """Compiles and runs the program, which writes the image and, for --check, outputs. Returns the sizes that it prints."""
+    source, binary, tensors = folder / "pack.cpp", folder / "pack", folder / "model.safetensors"
+    source.write_text(program(model, options.type, expected is not None))
+    safetensors_file.write(tensors, model.tensors)
+    native = machine_flags() if expected else []
+    compile_program(options.compiler, options.include, ["-O1", *native], source, binary)
+    more = expected.write_inputs(folder / "inputs", folder / "outputs") if expected else []
+    done = subprocess.run(
+        [binary, tensors, image, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+    if done.returncode != 0:
+        raise Problem(done.stderr.strip() or f"the program for this model ended with exit code {done.returncode}")
+    return sizes_in(done.stdout)
+
+
+def sizes_in(text):
+    """Parses the output of the program: returns {"fingerprint": ..., storage type: {"flash": bytes, ..., "params": [...]},
+    ...}."""
+    sizes = {}
+    for kind, *words in map(str.split, text.splitlines()):
+        if kind == "param":
+            name, offset, *shape = words
+            size["params"].append({"name": name, "offset": int(offset), "shape": [int(extent) for extent in shape]})
+            continue
+        size = dict(zip(words[::2], map(int, words[1::2])))
+        if kind == "image":
+            sizes |= size
+        else:
+            size["params"] = []
+            sizes[kind] = size
+    return sizes
+
+
+def write_all(files):
+    """Writes the contents to temporary files beside the paths, and renames the files when all are complete."""
+    written = []
+    try:
+        for path, content in files.items():
+            beside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+            written.append((beside, path))
+            beside.write_bytes(content)
+        for beside, path in written:
+            beside.replace(path)
+    except OSError as error:
+        for beside, _ in written:
+            beside.unlink(missing_ok=True)
+        raise Problem(f"cannot write: {error.strerror}: {error.filename}") from None
+
+
+def open_model(options):
+    """Reads the checkpoint and determines its model."""
+    checkpoint = open_checkpoint(options.checkpoint, options)
+    for pattern in options.ignore:
+        if not fnmatch.filter(checkpoint.tensors, pattern):
+            top = dict.fromkeys(name.split(".")[0] + (".*" if "." in name else "") for name in checkpoint.tensors)
+            raise Problem(f"--ignore {pattern}: found no such tensor, wanted one of {', '.join(top)}")
+    checkpoint.tensors = {
+        name: tensor
+        for name, tensor in checkpoint.tensors.items()
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in options.ignore)
+    }
+    refuse_backward(checkpoint)
+    strip_names(checkpoint, options.prefix)
+    round_doubles(checkpoint)
+    return Model(checkpoint, options)
+
+
+def run(options, say):
+    """Packs options.checkpoint, and writes the header, the image and the picture of the report that the options name. Calls
+    `say` with each line of text. Returns the sizes of the model by storage type."""
+    for path in filter(None, (options.header, options.image, options.report)):
+        if not path.parent.is_dir():  # reported now, before the program is compiled
+            raise Problem(f"cannot write: No such file or directory: {path}")
+    model = open_model(options)
+    expected = Expected(options.check, model) if options.check else None
+    with tempfile.TemporaryDirectory(prefix="krait_pack_") as folder:
+        image = pathlib.Path(folder) / "image"
+        sizes = build_image(model, expected, image, pathlib.Path(folder), options)
+        for note in dict.fromkeys(model.notes):
+            say(printable(note))
+        if expected:
+            expected.compare(pathlib.Path(folder) / "outputs", options.type, options.tolerance, say)
+        elif options.header or options.image:
+            say("not checked: --check FILE compares the packed model with PyTorch's outputs")
+        content = image.read_bytes()
+    files = {}
+    if options.image:
+        files[options.image] = content
+    if options.header:
+        files[options.header] = header_text(model, sizes, content[sizes["model_at"] :], options).encode()
+    by_storage = {storage: sizes[storage] for storage in STORAGES}
+    title = printable(f"{options.checkpoint.name}: {model.describe()}")
+    if options.report:
+        files[options.report] = report.picture(printable(options.checkpoint.name), by_storage)
+    write_all(files)
+    say(report.table(title, by_storage))
+    for path, content in files.items():
+        say(printable(f"{path}: {len(content):,} bytes"))
+    return by_storage
