@@ -42,9 +42,10 @@ HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mam
   }
 }
 
-// Runs the model on n tokens. `emit` selects the logits that are written: of no token, of the last token or of every token.
-template <std::size_t tokens, auto dims, class Token>
-HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state,
+// Runs the model on n tokens of one sequence. `emit` selects the logits that are written: of no token, of the last token or of
+// every token.
+template <std::size_t tokens, auto dims, StatesOf<Mamba<dims>> States, class Token>
+HWY_INLINE void run(const Mamba<dims>& model, States& state,
                     typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,
                     std::size_t n, Emit emit) {
   run_layers<tokens>(model, state, scratch, in, n);
