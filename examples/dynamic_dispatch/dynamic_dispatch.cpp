@@ -53,7 +53,8 @@ int main() {
     if (target == targets[0]) best = logits;
     const bool equal = std::memcmp(&logits, &best, sizeof(best)) == 0;
     const bool fma = HWY_DYNAMIC_DISPATCH(example::has_fma)();
-    std::printf("%s: %s\n", hwy::TargetName(target), !fma ? "no fused multiply-add" : equal ? "the same bits" : "other bits");
+    std::printf("%s: %s\n", hwy::TargetName(target),
+                !fma ? "no fused multiply-add" : equal ? "the same bits" : "not the same bits");
     same = same && (equal || !fma);
   }
   return same ? 0 : 1;

@@ -47,6 +47,6 @@ int main() {
   std::printf("state %zu, scratch %zu bytes, %zu million multiply-adds a second\n", krait::state_bytes<Block>,
               krait::scratch_bytes<Block, callback_frames>, krait::multiply_adds_per_step<Block> * sample_rate / 1'000'000);
   std::printf("last frame: %.4f %.4f ...\n", static_cast<double>(first[47][0]), static_cast<double>(first[47][1]));
-  std::printf("from the saved state: %s\n", same ? "the same bits" : "other bits");
+  std::printf("from the saved state: %s\n", same ? "the same bits" : "not the same bits");
   return same ? 0 : 1;
 }
