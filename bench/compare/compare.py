@@ -126,8 +126,8 @@ def logits(worker, way, model):
 
 
 def agreement(workers, model):
-    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest
-    logit."""
+    """Compares the logits of each program, in each way of logits(), with those of Krait's steps. Differences are relative to
+    the largest logit."""
     import numpy
 
     wanted = logits(workers[0], "decode", model)
