@@ -113,8 +113,9 @@ def measures(model, streams):
 
 
 def logits(worker, way, model):
-    """Returns a worker's logits [CHECKED, vocab_size], computed by steps or by a prefill, or None if the program cannot do
-    so."""
+    """Returns the logits [CHECKED, vocab_size] that a worker computes for the first CHECKED tokens of a new sequence, or None
+    if its program cannot do so. `way` is "decode" (by steps), "every" (by a prefill) or "streams" (by steps, together with
+    other sequences)."""
     import numpy
 
     with tempfile.TemporaryDirectory() as folder:
@@ -125,8 +126,8 @@ def logits(worker, way, model):
 
 
 def agreement(workers, model):
-    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest
-    logit."""
+    """Compares the logits of each program, in each way of logits(), with those of Krait's steps. Differences are relative to
+    the largest logit."""
     import numpy
 
     wanted = logits(workers[0], "decode", model)

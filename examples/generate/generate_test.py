@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What generate must write, and what it must say of bad input.
+"""Tests what generate writes, and its error messages.
 
   generate_test.py PROGRAM MODEL.safetensors OTHER_MODEL.safetensors
 """
@@ -112,7 +112,7 @@ def test_score(folder):
 
 
 def test_scores_together(folder):
-    """Texts of 2 bytes, of one chunk and one byte more or less, and of several chunks."""
+    """Scores texts of 2 bytes, of one chunk and one byte more or less, and of several chunks together and alone."""
     paths = [folder / f"text{i}" for i in range(6)]
     for path, length in zip(paths, (2, 300, 64, 65, 66, 129)):
         path.write_bytes((VERSE * 6)[length % 7:][:length])
@@ -143,7 +143,7 @@ def test_beams(folder):
 
 
 def test_held_out(folder):
-    """What the training said of the text's end, which it never saw, and what a storage type costs."""
+    """Compares the score of the text's held-out end with the training program's score, and storage types with f32."""
     if not shutil.which("bible"):
         print("no bible (Debian's bible-kjv): the held-out text is not scored")
         return

@@ -128,7 +128,7 @@ def judge(board, storage, answer, host, tensors, mixer="mamba"):
         if ram > RAM_LIMITS[mixer]:
             yield f"{board.name} {storage}: RAM {ram}, wanted at most {RAM_LIMITS[mixer]}"
         if answer.bits != host.bits:
-            yield f"{board.name} {storage}: other bits than on the host"
+            yield f"{board.name} {storage}: not the same bits as on the host"
         yield from images.complaints(board, answer.image)
     print(line, flush=True)
     if not error <= TOLERANCE[storage]:

@@ -265,9 +265,10 @@ def fpu_modes(bench, types, expected):
         (found,), _ = bench.run(cell, HERE / "matrix.cpp", f"-DMATRIX_FPU_MODES={values}", moved=False)
         for mode, value in FPU_MODES.items():
             same = found.bits[f"{value:08x}"] == expected[storage].bits["speaker"]
-            print(f"{cell.board} {storage}, FPU mode {mode}: {'the same bits' if same else 'other bits'}", flush=True)
+            verdict = "the same bits" if same else "not the same bits"
+            print(f"{cell.board} {storage}, FPU mode {mode}: {verdict}", flush=True)
             if same != (mode in KEEPS_BITS):
-                yield f"{cell}: FPU mode {mode}: found {'the same' if same else 'other'} bits, docs/firmware.md says otherwise"
+                yield f"{cell}: FPU mode {mode}: found {verdict}, docs/firmware.md says otherwise"
 
 
 def outcomes(runs):

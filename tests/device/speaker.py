@@ -81,7 +81,7 @@ def judge(board, storage, found, expected, every):
         yield f"{board.name} {storage}: hears other speakers than the host"
     if board.name not in WITHOUT_FMA:
         if found.scores != host_scores:
-            yield f"{board.name} {storage}: other bits than the host's"
+            yield f"{board.name} {storage}: not the same bits as on the host"
         said = "the same bits"
     else:
         error = max(max(abs(a - b) for a, b in zip(floats(mine), floats(hosts))) / max(map(abs, floats(hosts)))

@@ -274,7 +274,7 @@ TEST_CASE("view_image rejects an image of another format version or byte order, 
   header.format.version = 1;
   CHECK(refusal<Small>(room.bytes) == "image: layout version differs from this library's: found 1, wanted 2");
   header.format.byte_order = 0x04030201;
-  CHECK(refusal<Small>(room.bytes) == "image: byte order differs from this machine's: found the opposite order, wanted this machine's");
+  CHECK(refusal<Small>(room.bytes) == "image: byte order differs from this machine's: found the opposite byte order, wanted this machine's");
   std::memcpy(header.format.magic.data(), "\x7F" "ELF\2\1\1", 8);
   CHECK(refusal<Small>(room.bytes) == "image: magic bytes are wrong: found ?ELF????, wanted KRAIT???");
 }

@@ -94,8 +94,9 @@ MEAN, LAST, MAX = Apply(lambda x: x.mean(1)), Apply(lambda x: x[:, -1]), Apply(l
 
 
 def model_of(**layers):
-    """Returns a module that applies its members in order. Vectors of weights are moved away from their initial values, so that
-    each weight affects the outputs."""
+    """Returns a module in evaluation mode that applies `layers` one after the other; a list counts as one layer that applies
+    its elements. Random numbers are added to all one-dimensional parameters, such as biases, because their initial zeros and
+    ones would hide parameters that krait-pack exchanges or ignores."""
     model = nn.Sequential()
     for name, layer in layers.items():
         model.add_module(name, nn.Sequential(*layer) if isinstance(layer, list) else layer)
@@ -318,7 +319,8 @@ def mamba2_models():
 
 
 def mamba3_models():
-    """Writes cases of Mamba-3 of mamba3-jax, which writes weights under mamba-ssm's names and with mamba-ssm's shapes."""
+    """Writes cases with random checkpoints of Mamba-3 under mamba-ssm's names, and the logits that the library mamba3-jax
+    computes with their weights."""
     ids = torch.randint(0, IDS, (1, TOKENS))
 
     def case_of(name, refused=None, options=("--A-formula", "heavy_tail"), rope_fraction=0.5, **how):

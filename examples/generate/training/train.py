@@ -1,4 +1,4 @@
-"""Train the byte-level Mamba language model of this example, or score a file with one.
+"""Trains the byte-level Mamba language model of this example, or scores a file with it.
 
 Needs the packages of requirements.txt and a C++ compiler (CXX, default c++; g++ or clang++) for kernels.cpp, which is
 built when the script starts. Uses one core; fastest where torch multiplies bfloat16 matrices in hardware (AVX512-BF16).
@@ -35,7 +35,7 @@ def build_kernels():
 
 
 def keep_freed_memory():
-    """Have glibc reuse freed arrays of a few MB: taking fresh pages for each costs a fifth of a step."""
+    """Makes glibc reuse freed arrays of a few MB, because allocating new pages for each takes a fifth of a step."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD, at its largest
@@ -43,7 +43,7 @@ def keep_freed_memory():
 
 
 def run(name, dtype, *args):
-    """Call a kernel; tensors go as pointers, so they must be contiguous and of the type the kernel expects."""
+    """Calls a kernel. Tensors are passed as pointers, so they must be contiguous and have the kernel's type."""
     assert all(a.is_contiguous() for a in args if torch.is_tensor(a)), name
     address = ctypes.c_void_p.in_dll(kernels, f"{name}_{str(dtype)[6:]}").value
     ctypes.CFUNCTYPE(None)(address)(
@@ -51,8 +51,9 @@ def run(name, dtype, *args):
 
 
 class ResidualBlock(torch.autograd.Function):
-    """x + mixer(norm(x)). Matrices are multiplied in dtype; x, the state and all gradients of parameters are float32.
-    The state [window, h] is updated in place and passes no gradient: backpropagation stops at the window's edge."""
+    """Computes x + mixer(norm(x)). Matrices are multiplied in dtype; x, the state and all gradients of parameters are
+    float32. The state [window, h] is updated in place and passes no gradient, so backpropagation stops at the start of
+    the training window."""
 
     @staticmethod
     def forward(ctx, x, state, dtype, norm, in_proj, conv_w, conv_b, x_proj, dt_w, dt_b, A_log, D, out_proj):
@@ -94,7 +95,8 @@ class ResidualBlock(torch.autograd.Function):
 
 
 class Head(torch.autograd.Function):
-    """Mean cross-entropy, in nats, of target under the tied head; the logits' gradient is made on the way."""
+    """Computes the mean cross-entropy of the target, in nats, with the tied head. The forward pass also computes the
+    gradient of the logits."""
 
     @staticmethod
     def forward(ctx, x, target, dtype, norm_f, embedding):
@@ -113,7 +115,7 @@ class Head(torch.autograd.Function):
 
 
 def init():
-    """mamba-ssm's initialisation."""
+    """Returns initial weights, drawn as in mamba-ssm."""
     p = {"backbone.embedding.weight": torch.randn(V, M) * 0.02}
     uniform = lambda fan_in, *shape: (torch.rand(shape) * 2 - 1) / math.sqrt(fan_in)
     for i in range(LAYERS):
@@ -139,7 +141,7 @@ def loss_of(p, tokens, target, state, dtype):
 
 @torch.no_grad()
 def score(p, text, window=2048):
-    """Bits per byte, in float32."""
+    """Returns the bits per byte of a text, computed in float32."""
     state, nats = zero_state(1), 0.0
     for start in range(0, len(text) - 1, window):
         piece = text[None, start:start + window + 1]
@@ -149,8 +151,8 @@ def score(p, text, window=2048):
 
 
 class Muon:
-    """Momentum whose step is made nearly orthogonal by Newton-Schulz iterations (Jordan et al. 2024), scaled to the
-    size of AdamW's so that both share one learning rate. Each group is a list of matrices of one shape."""
+    """An optimiser: momentum steps that Newton-Schulz iterations make nearly orthogonal (Jordan et al. 2024), scaled to
+    the size of AdamW's steps so that both have the same learning rate. Each group is a list of matrices of one shape."""
 
     def __init__(self, groups, weight_decay, momentum=0.95):
         self.groups, self.weight_decay, self.momentum = groups, weight_decay, momentum
@@ -174,7 +176,8 @@ class Muon:
 
 
 def batches(text, n, window, rng):
-    """Endless (tokens, target, fresh): n streams through the text from a random place, window by window."""
+    """Yields (tokens, target, fresh) without end: n streams read the text from a random place, window by window. If fresh
+    is true, the streams start anew."""
     while True:
         rolled = torch.roll(text, -int(rng.integers(len(text))))
         length = (len(text) - 1) // n

@@ -86,8 +86,8 @@ inline Status check_format(std::string_view where, const FormatHeader& found, co
   const auto text = [](const FormatHeader& format) { return std::string_view(format.magic.data(), format.magic.size()); };
   if (found.magic != wanted.magic) return {Problem::not_an_image, where, text(found), text(wanted)};
   if (found.byte_order != wanted.byte_order)
-    return {Problem::bad_byte_order, where, found.byte_order == 0x04030201 ? "the opposite order" : "an invalid byte order",
-            "this machine's"};
+    return {Problem::bad_byte_order, where,
+            found.byte_order == 0x04030201 ? "the opposite byte order" : "an invalid byte order", "this machine's"};
   if (found.version != wanted.version)
     return {Problem::bad_version, where, count(found.version, ""), count(wanted.version, "")};
   return {};

@@ -26,8 +26,9 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 #endif
 
 // Weights<Storage::int8> points to the int8 weights of an even output and of the outputs after it in a panel, and to their
-// scales. Weights are stored as 16-bit pairs [K / 8][width / 2][8]: a pair contains the weights of two neighbouring outputs for
-// one column, and eight columns form a group. Each output has one float32 scale.
+// scales. A panel that is `width` outputs wide is an array [K / 8][width / 2][8] of 16-bit integers. Each integer contains the
+// weights of two neighbouring outputs in one column (int8_pair); eight neighbouring columns form a group. Each output has one
+// float32 scale.
 template <>
 struct Weights<Storage::int8> {
   static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
@@ -41,9 +42,10 @@ struct Weights<Storage::int8> {
   const float* scales;
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, int8_group); }
   static constexpr std::size_t padded_cols(std::size_t K) { return rounds(K) * int8_group; }
-  // Returns the distance, in 16-bit pairs, from one group of eight columns to the next in a panel that is `width` outputs wide.
+  // Returns the distance from one group of eight columns to the next in a panel that is `width` outputs wide, counted in 16-bit
+  // integers.
   static constexpr std::size_t group_stride(std::size_t width) { return width / 2 * int8_group; }
-  // Returns the weights of the panel that starts at `output`, which must be even.
+  // Returns the weights of the panel that starts at `output`, which must be even. K is the number of columns.
   Weights panel(std::size_t output, std::size_t K) const {
     return {values + output / 2 * padded_cols(K), scales + output};
   }

@@ -80,7 +80,8 @@ struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns,
 };
 
 // Panels<order, columns, width, Storage::int8> is an int8 matrix in panels, with one float32 scale for each row: element [row,
-// col] is the int8 weight times the row's scale. Two neighbouring rows are stored as one 16-bit pair.
+// col] is the int8 weight times the row's scale. A 16-bit integer, called a pair, contains the int8 weights of two neighbouring
+// rows in one column.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
   using Layout = PanelLayout<order, columns, width, int8_group>;

@@ -182,7 +182,7 @@ consteval bool check_seam() {
   static_assert(Seam::rows_suffice,
                 "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
   static_assert(Seam::has_no_warm_up,
-                "krait::Stack<Parts>: only the first member may have a warm_up, as a StridedConv1d whose padding is less than kernel - stride");
+                "krait::Stack<Parts>: only the first member may have a warm_up; a StridedConv1d has one if its padding is less than kernel - stride");
   return Seam::fits;
 }
 

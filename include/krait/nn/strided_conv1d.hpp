@@ -37,13 +37,13 @@ consteval bool check_strided_conv1d() {
     static_assert(check::got<dims.kernel>::template at_least<1>, "krait::StridedConv1d<dims>: kernel must be at least 1");
   else if constexpr (dims.kernel % dims.stride != 0)
     static_assert(check::got<dims.kernel>::template multiple_of<dims.stride>,
-                  "krait::StridedConv1d<dims>: kernel must be a multiple of stride: add taps of zeros for the newest frames");
+                  "krait::StridedConv1d<dims>: kernel must be a multiple of stride: add taps of zeros for the newest frames, as the last columns of the weight");
   else if constexpr (dims.padding % dims.stride != 0)
     static_assert(check::got<dims.padding>::template multiple_of<dims.stride>,
-                  "krait::StridedConv1d<dims>: padding must be a multiple of stride: increase padding, and add the same number of taps of zeros for the oldest frames");
+                  "krait::StridedConv1d<dims>: padding must be a multiple of stride: increase padding, and add the same number of taps of zeros for the oldest frames, as the first columns of the weight");
   else
     static_assert(check::got<dims.padding>::template at_most<dims.kernel - dims.stride>,
-                  "krait::StridedConv1d<dims>: padding must be at most kernel - stride: add taps of zeros for the newest frames");
+                  "krait::StridedConv1d<dims>: padding must be at most kernel - stride: add taps of zeros for the newest frames, as the last columns of the weight");
   return true;
 }
 

@@ -235,7 +235,8 @@ HWY_INLINE auto run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& s
 }
 
 namespace detail {
-// The layer L has a function `run` that takes inputs of type In, and an Emit if one is given.
+// Runs<L, tokens, In> is true if the layer L has a function `run` for inputs of type In. Runs<L, tokens, In, Emit> is true if
+// the function also takes an Emit as its last argument.
 template <class L, std::size_t tokens, class In, class... Emits>
 concept Runs = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                         Emits... emit) { run<tokens>(layer, state, scratch, in, out, n, emit...); };

@@ -44,8 +44,8 @@ def mamba2_block(u, p, headdim, ngroups=1, dt_limit=(0.0, np.inf), norm_before_g
 
 
 def rotate(v, phi, pairwise):
-    """Rotates pairs of elements in the last axis of v by the angles phi (H, S): states 2i and 2i + 1 if pairwise, otherwise
-    states i and i + N / 2."""
+    """Rotates pairs of elements in the last axis of v by the angles phi (H, S): elements 2i and 2i + 1 if pairwise, otherwise
+    elements i and i + N / 2."""
     S, half = phi.shape[-1], v.shape[-1] // 2
     a, b = (slice(0, 2 * S, 2), slice(1, 2 * S, 2)) if pairwise else (slice(0, S), slice(half, half + S))
     turned = np.array(v)
