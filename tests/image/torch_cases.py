@@ -96,7 +96,7 @@ MEAN, LAST, MAX = Apply(lambda x: x.mean(1)), Apply(lambda x: x[:, -1]), Apply(l
 def model_of(**layers):
     """Returns a module in evaluation mode that applies `layers` one after the other; a list counts as one layer that applies
     its elements. Random numbers are added to all one-dimensional parameters, such as biases, because their initial zeros and
-    ones would hide parameters that krait-pack exchanges or ignores."""
+    ones would hide parameters that krait pack exchanges or ignores."""
     model = nn.Sequential()
     for name, layer in layers.items():
         model.add_module(name, nn.Sequential(*layer) if isinstance(layer, list) else layer)
