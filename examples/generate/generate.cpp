@@ -26,9 +26,16 @@
 namespace {
 
 // The dims are part of the model's type. A checkpoint with other dims is rejected with an error that contains both shapes.
+#ifdef KRAIT_EXAMPLE_MAMBA2
+constexpr auto dims = krait::resolve(krait::Mamba2Dims{
+    .vocab_size = 256, .d_model = 128, .n_layers = 4, .d_state = 48, .headdim = 16});
+template <krait::Storage storage>
+using Model = krait::Mamba2<krait::with_storage(dims, storage)>;
+#else
 constexpr auto dims = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 template <krait::Storage storage>
 using Model = krait::Mamba<krait::with_storage(dims, storage)>;
+#endif
 
 using Sampler = krait::FilteredSampler<dims.vocab_size>;
 using Logits = krait::Tensor<float, dims.vocab_size>;
@@ -181,7 +188,7 @@ int main(int argc, char** argv) {
   std::uint64_t seed = 0;
   Sampler sampler{.temperature = 0.7f};
 
-  CLI::App app{"Continues a text with a byte-level Mamba model trained on the King James Bible, or scores texts."};
+  CLI::App app{"Continues a text with a byte-level model trained on the King James Bible, or scores texts."};
   const CLI::Validator number{[](const std::string& text) {  // CLI::Range accepts NaN
     return text.find_first_of("nN") == text.npos ? "" : text + " is no number";
   }, ""};
