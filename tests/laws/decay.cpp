@@ -11,8 +11,8 @@ namespace {
 
 constexpr float inf = std::numeric_limits<float>::infinity();
 
-// The recurrence of Mamba-1. constant(A_log, dt) is a model whose dt, B and C do not depend on x; B and C are 0.75, 1.0 and 1.25
-// for the three states. poison(model, i) sets one of the parameters of channel or head 1 to NaN.
+// The recurrence of Mamba-1. constant(A_log, dt) is a model whose dt, B and C do not depend on x; B and C are 0.75, 1.0 and
+// 1.25 for the three states. poison(model, i) sets one of the parameters of channel or head 1 to NaN.
 struct Mamba1 {
   static constexpr auto dims = krait::resolve(
       krait::SsmDims{.d_inner = 17, .d_state = 3, .dt_rank = 1, .x_bias = true, .dt_bias = true});
@@ -48,7 +48,8 @@ void set_in_proj(Block& block, std::size_t first_of_B) {
 // A block of Mamba-2 with two heads.
 struct Mamba2 {
   static constexpr auto dims = krait::resolve(krait::Mamba2BlockDims{
-      .d_model = 1, .d_state = 3, .d_conv = 1, .d_inner = 34, .headdim = 17, .in_bias = true, .conv_bias = false, .rmsnorm = false});
+      .d_model = 1, .d_state = 3, .d_conv = 1, .d_inner = 34, .headdim = 17, .in_bias = true, .conv_bias = false,
+      .rmsnorm = false});
   using Model = krait::Mamba2Block<dims>;
   using State = krait::State<Model>;
   static constexpr std::size_t heads = 2, headdim = dims.headdim;
@@ -137,12 +138,13 @@ TEMPLATE_TEST_CASE("one step without input sets the state to 0 if A_log is 89 or
   for (const float A_log : {89.0f, 1e4f, FLT_MAX, inf}) check_forgotten<TestType>(A_log, 0.5f);
 }
 
-TEMPLATE_TEST_CASE("the state keeps its exact bits over 1000 steps without input if A_log is -105 or less, down to -infinity", "",
-                   Mamba1, Mamba2) {
+TEMPLATE_TEST_CASE("the state keeps its exact bits over 1000 steps without input if A_log is -105 or less, down to -infinity",
+                   "", Mamba1, Mamba2) {
   for (const float A_log : {-105.0f, -1e4f, -FLT_MAX, -inf}) check_kept<TestType>(A_log, 0.5f, 0.0f, 1000);
 }
 
-TEMPLATE_TEST_CASE("a denormal A_log, or a of Mamba-3, decays the state by e^-delta, as one of 0 does", "", Mamba1, Mamba2, Mamba3) {
+TEMPLATE_TEST_CASE("a denormal A_log, or a of Mamba-3, decays the state by e^-delta, as one of 0 does", "", Mamba1, Mamba2,
+                   Mamba3) {
   using Kind = TestType;
   const auto zero = Kind::constant(0.0f, 0.5f);
   const auto filled = filled_by<Kind>(zero);
@@ -162,8 +164,8 @@ TEMPLATE_TEST_CASE("the state does not decay and takes no input if dt is -110 or
     for (const float A_log : {-inf, -1e4f, 0.0f, 3.0f, 20.0f}) check_kept<TestType>(A_log, dt, 3.0f, 1);
 }
 
-TEMPLATE_TEST_CASE("one step without input sets the state to 0 if dt is 1e4 or more; if A_log is also -1e4, it keeps the state", "",
-                   Mamba1, Mamba2) {
+TEMPLATE_TEST_CASE("one step without input sets the state to 0 if dt is 1e4 or more; if A_log is also -1e4, it keeps the state",
+                   "", Mamba1, Mamba2) {
   for (const float dt : {1e4f, 1e30f, FLT_MAX}) {
     for (const float A_log : {0.0f, 3.0f, 1e4f, inf}) check_forgotten<TestType>(A_log, dt);
     check_kept<TestType>(-1e4f, dt, 0.0f, 1);
@@ -179,8 +181,8 @@ TEST_CASE("extreme values of dt and a make Mamba-3 forget the state, keep it, or
     for (const float a : {0.0f, 3.0f, 1e4f, inf}) check_forgotten<Mamba3>(a, dt);
 }
 
-TEMPLATE_TEST_CASE("a NaN in the parameters of one channel or head does not change the states of the others", "", Mamba1, Mamba2,
-                   Mamba3) {
+TEMPLATE_TEST_CASE("a NaN in the parameters of one channel or head does not change the states of the others", "", Mamba1,
+                   Mamba2, Mamba3) {
   using Kind = TestType;
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const auto model = Kind::constant(0.3f, 0.5f);
