@@ -1,5 +1,6 @@
 """Krait runs trained Mamba models on microcontrollers and in hard real-time loops.
 
+  krait.export(module, example, path)                         writes the checkpoint of a live PyTorch module, proved
   krait.load(checkpoint, storage="int8")                      runs a model on NumPy arrays
   krait.pack(checkpoint, type="int8", header="weights.hpp")   writes a C++ header or an image
   krait.get_include()                                         the folder of the C++ headers
@@ -11,7 +12,7 @@ import re
 from .compiler import include_folder
 from .safetensors_file import Problem
 
-__all__ = ["Model", "Problem", "State", "get_include", "load", "pack"]
+__all__ = ["Model", "Problem", "State", "export", "get_include", "load", "pack"]
 Problem.__module__ = "krait"  # the name that users write
 
 
@@ -45,6 +46,10 @@ def __getattr__(name):
         from . import runtime
 
         return getattr(runtime, name)
+    if name == "export":
+        from .exporting import export
+
+        return export
     if name == "__version__":
         text = (include_folder() / "krait" / "version.hpp").read_text()
         return re.search(r'KRAIT_VERSION_STRING "([^"]+)"', text)[1]

@@ -332,10 +332,12 @@ def positional_embedding(group):
 class Convolution:
     """The sizes of a PyTorch Conv1d and of the StridedConv1d that computes the same outputs. Taps of zeros are added so that
     kernel and padding are multiples of the stride: `older` taps before the first tap, with as many more frames of padding, and
-    `newer` taps after the last tap."""
+    `newer` taps after the last tap. `right_padding` is the number of zeros after the sequence, if it is not `padding`; a
+    negative number leaves out the last frames."""
 
-    def __init__(self, kernel, stride, padding):
+    def __init__(self, kernel, stride, padding, right_padding=None):
         self.given_kernel, self.stride, self.given_padding = kernel, stride, padding
+        self.right_padding = padding if right_padding is None else right_padding
         self.older = -padding % stride
         self.padding = padding + self.older
         self.newer = max(-(kernel + self.older) % stride, self.padding + stride - kernel - self.older)
@@ -344,11 +346,11 @@ class Convolution:
 
     def outputs(self, frames):
         """Returns the number of outputs that PyTorch's Conv1d gives for a sequence of `frames` frames."""
-        return max(0, (frames + 2 * self.given_padding - self.given_kernel) // self.stride + 1)
+        return max(0, (frames + self.given_padding + self.right_padding - self.given_kernel) // self.stride + 1)
 
     def trailing_tokens(self):
         """Returns the number of tokens of zeros that must follow a sequence of whole tokens to get PyTorch's last outputs."""
-        return (2 * self.given_padding - self.given_kernel) // self.stride + 1 + self.warm_up
+        return (self.given_padding + self.right_padding - self.given_kernel) // self.stride + 1 + self.warm_up
 
     def tokens(self, frames):
         """Returns the number of tokens that the StridedConv1d needs to give all of PyTorch's outputs for a sequence of `frames`
@@ -372,11 +374,11 @@ class Convolution:
         return "; ".join(facts)
 
 
-def strided_conv1d(group, stride, padding):
+def strided_conv1d(group, stride, padding, right_padding=None):
     """Returns the StridedConv1d that computes the outputs of a Conv1d with groups=1 and a weight [d_out, channels, kernel], and
     the Convolution with their sizes."""
     d_out, channels, kernel = group.shape("weight", "d_out", "channels", "kernel")
-    made = Convolution(kernel, stride, padding)
+    made = Convolution(kernel, stride, padding, right_padding)
     numbers, columns = group.tensors["weight"].numbers(group.name("weight")), []
     for row in range(d_out):
         columns += [0.0] * (made.older * channels)

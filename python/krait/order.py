@@ -225,7 +225,7 @@ class Order:
                     )
             return self.leaf(group, "conv1d")
         self.used.update(map(group.name, group.tensors))
-        layer = strided_conv1d(group, numbers.get("stride", 1), numbers.get("padding", 0))
+        layer = strided_conv1d(group, numbers.get("stride", 1), numbers.get("padding", 0), numbers.get("right_padding"))
         self.notes.append(
             f"{group.path}: Conv1d with stride {layer.dims['stride']}, padding {layer.convolution.given_padding}, dilation 1"
         )

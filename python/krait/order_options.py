@@ -32,6 +32,7 @@ OPTIONS = {
     "conv1d": {
         "stride": COUNT,
         "padding": COUNT,
+        "right_padding": COUNT,
         "channels": COUNT,
         "groups": COUNT,
         "kernel_size": COUNT,
@@ -73,8 +74,10 @@ def read_options(word, name, nodes, tensors):
         given.add(option)
         kind = known[option]
         if kind == COUNT:
-            if not value.isdecimal() or (int(value) == 0 and option != "padding"):
-                raise Problem(f"{found}, wanted {option}=N, {COUNT}{'' if option == 'padding' else ' of at least 1'}")
+            is_padding = "padding" in option
+            digits = value.removeprefix("-") if option == "right_padding" else value
+            if not digits.isdecimal() or (int(value) == 0 and not is_padding):
+                raise Problem(f"{found}, wanted {option}=N, {COUNT}{'' if is_padding else ' of at least 1'}")
             numbers[option] = int(value)
         elif kind == EPS:
             numbers[option] = to_number(value)

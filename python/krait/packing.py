@@ -12,7 +12,7 @@ from .checkpoint import open_checkpoint, refuse_backward, round_doubles, strip_n
 from .compiler import compile_program, machine_flags
 from .header import header_text
 from .safetensors_file import Problem, printable
-from .structure import Model
+from .structure import Model, states_structure
 
 STORAGES = ["f32", "bf16", "f16", "int8"]
 
@@ -103,8 +103,9 @@ def open_model(options):
         for name, tensor in checkpoint.tensors.items()
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in options.ignore)
     }
-    refuse_backward(checkpoint)
-    strip_names(checkpoint, options.prefix)
+    if not states_structure(checkpoint, options):
+        refuse_backward(checkpoint)
+        strip_names(checkpoint, options.prefix)
     round_doubles(checkpoint)
     return Model(checkpoint, options)
 

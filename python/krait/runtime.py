@@ -312,7 +312,11 @@ class Model:
         error, relative to the largest output. Raises krait.Problem if it is above the tolerance (f32 1e-4, f16 1e-2, bf16 and
         int8 5e-2)."""
         wanted = np.asarray(module_outputs(reference, x) if callable(reference) else reference, np.float64)
-        found = self.outputs(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
+        x = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+        channels = self.structure.layers[0].dims.get("channels")
+        if channels is not None and x.ndim > 1 and x.shape[-1] != channels == x.shape[-2]:
+            x = np.swapaxes(x, -1, -2)  # as nn.Conv1d takes it
+        found = self.outputs(x)
         if wanted.shape != found.shape and wanted.size == found.size and wanted.shape[-1:] == found.shape[-1:]:
             wanted = wanted.reshape(found.shape)
         if wanted.ndim == found.ndim > 1 and wanted.shape[-2] < found.shape[-2] and self.structure.layers[0].convolution:

@@ -26,9 +26,13 @@ class Model:
         self.checkpoint, self.options, self.notes = checkpoint, options, checkpoint.notes
         self.config = Config(checkpoint.config, checkpoint.config_name, self.notes)
         self.tensors = {}
+        self.is_stated = states_structure(checkpoint, options)
+        if options.order is None:
+            options.order = checkpoint.metadata.get("order")
         if not checkpoint.tensors:
             raise Problem("found no tensors, wanted those of a model")
-        refuse_foreign(checkpoint.tensors)
+        if not self.is_stated:
+            refuse_foreign(checkpoint.tensors)
         self.set_eps()
         self.set_block_settings()
         self.set_norm_kind()
@@ -102,7 +106,7 @@ class Model:
         used = {one.dims.get(name) for layer in self.layers for one in layer.all() for name in ("eps", "norm_eps")}
         if self.eps_is_assumed and self.eps in used:
             facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
-        if blocks and not self.config:
+        if blocks and not self.config and not self.is_stated:
             facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")
         self.notes += [f"assumed: {fact}" for fact in facts]
 
@@ -139,7 +143,9 @@ class Model:
             self.check_A_formula()
 
     def check_A_formula(self):
-        formula = self.options.A_formula or ("heavy_tail" if "component" in self.checkpoint.metadata else None)
+        metadata = self.checkpoint.metadata
+        stated = metadata.get("A_formula", "heavy_tail" if "component" in metadata else None)
+        formula = self.options.A_formula or stated
         if formula is None:
             raise Choice(
                 "Mamba-3's A has had two formulas, and no file contains which: -max(heavy_tail(a), A_floor), as in mamba-ssm "
@@ -357,6 +363,12 @@ class Model:
         return ", ".join(
             f"{layer.member}{': ' if layer.member else ''}{layer.describe()}" for layer in self.layers
         )
+
+
+def states_structure(checkpoint, options):
+    """Returns whether the metadata of a checkpoint gives the order of its layers, as that of krait.export does, and no option
+    gives another one."""
+    return "order" in checkpoint.metadata and options.order is None
 
 
 def flag(text):

@@ -1019,6 +1019,48 @@ def check_options(test):
     test.expect(model and model.layers[4].dims["eps"] == 1e-6, f"a norm without weights: {model and model.layers[4].dims}")
 
 
+def check_metadata(test):
+    """A file whose metadata gives the structure, as krait.export writes it, needs no option, and nothing is guessed."""
+
+    def stated(tensors, **metadata):
+        path = test.write(tensors) / "model.safetensors"
+        safetensors_file.write(path, tensors, metadata)
+        return path
+
+    # Names that are guessed at otherwise: a wrapper's prefix, another library's layer, another direction.
+    tensors = {f"model.{name}": one for name, one in mixer("reverse.").items()}
+    tensors |= {"model.lora_A.weight": floats(4, 6), "model.norm.weight": floats(4), "model.head.weight": floats(3, 4)}
+    block = "residual(rms_norm(model.norm,eps=1e-06),model.reverse)"
+    path = stated(tensors, order=f"linear(model.lora_A),{block},mean,linear(model.head)")
+    model = test.takes("stated order", path, layers="Linear ResidualBlock MeanPool Linear")
+    test.expect(model and model.layers[1].dims["norm_eps"] == 1e-6, "the eps of the metadata's order is not used")
+    test.expect(model and not model.notes, f"notes about a stated structure: {model and model.notes}")
+    test.refuses("an order that contradicts the tensors", "--order: found absent", stated(tensors, order="linear(absent)"))
+    # An option is taken for the order of the metadata, with the names as other files have them.
+    small = {"proj.weight": floats(4, 6), "proj.bias": floats(4), "head.weight": floats(3, 4)}
+    path = stated(small, order="linear(proj),relu,linear(head)")
+    test.takes("stated order", path, layers="Linear Activation Linear")
+    model = test.takes("an order given in place of the stated one", path, "--order", "proj,tanh,head")
+    test.expect(model and model.layers[1].word == "tanh", "--order is not taken for the metadata's order")
+    # Settings of mixers.
+    heads = {**mamba2("block."), "proj.weight": floats(4, 6)}
+    path = stated(heads, order="linear(proj),plain(block)", ngroups="2", dt_limit="0.1,inf", mixer_norm_eps="0.001")
+    model = test.takes("stated settings", path, layers="Linear Mamba2Block")
+    dims = model.layers[1].dims if model else {}
+    test.expect([dims.get(name) for name in ("ngroups", "dt_limit", "mixer_norm_eps")] == [2, (0.1, math.inf), 0.001],
+                f"stated settings: {dims}")  # fmt: skip
+    test.refuses("an option that contradicts", "ngroups: found 4 among the options, wanted 2", path, "--ngroups", "4")
+    # Padding after the sequence, which the outputs of a model that pools depend on.
+    conv = {"conv.weight": floats(4, 3, 5), "head.weight": floats(3, 4)}
+    for right, outputs, trailing in ((None, 22, 2), (2, 22, 2), (0, 20, 0), (-1, 19, -1)):
+        text = "" if right is None else f",right_padding={right}"
+        model = test.takes("right_padding", stated(conv, order=f"conv1d(conv,stride=1,padding=2{text}),max,linear(head)"))
+        convolution = model.layers[0].convolution
+        test.expect((convolution.outputs(22), convolution.trailing_tokens()) == (outputs, trailing),
+                    f"right_padding {right}: {convolution.outputs(22)} outputs, {convolution.trailing_tokens()} more tokens")  # fmt: skip
+    test.refuses("right_padding", "wanted right_padding=N", test.write(conv), "--order", "conv1d(conv,right_padding=x),head")
+
+
 def check_batch_norm(test):
     tensors = {
         **linear("proj", 6, 4),
@@ -1142,6 +1184,7 @@ def main():
         check_shards(test)
         check_orders(test)
         check_options(test)
+        check_metadata(test)
         check_batch_norm(test)
         check_foreign(test)
     print(f"{test.count} checkpoints")

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KRAIT, CHECK = ROOT / "tools" / "krait", ROOT / "tests" / "vectors" / "check"
 PYTHON = ROOT / "python" / "krait"  # the folder of pack_check.hpp
-PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax"]
+PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax", "mambapy"]
 TOLERANCE, FEWEST = "1e-5", 80
 # A compiler that keeps its outputs: many cases have the same program. Arguments: those of the compiler.
 KEEP = """#!/usr/bin/env python3

@@ -1,0 +1,618 @@
+#!/usr/bin/env python3
+"""Exports PyTorch modules of different makes with krait.export: each is right within 1e-5, or rejected by name.
+
+  export_cases.py FOLDER COMPILER [WORD]    only cases whose names contain the word
+
+Needs torch, transformers, mambapy and numpy. Exit code 0: all right; 1: some are wrong.
+"""
+
+import math
+import pathlib
+import subprocess
+import sys
+import time
+
+import torch
+import transformers
+from mambapy import mamba as mamba_py_library
+from torch import nn
+from torch.nn import functional as F
+from transformers.models.mamba2.modeling_mamba2 import Mamba2Mixer
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(ROOT / "python"), str(ROOT / "tests" / "data" / "reference")]
+import heads_reference  # noqa: E402
+import krait  # noqa: E402
+
+WIDTH, FEATURES, CLASSES, IDS, TOKENS = 16, 6, 4, 32, 40
+GOOD, BAD = {}, {}
+
+
+def good(make):
+    """A module that krait.export packs. The docstring gives words of the layers that it finds."""
+    GOOD[make.__name__] = make
+
+
+def bad(make):
+    """A module that krait.export rejects. The docstring gives words of the message."""
+    BAD[make.__name__] = make
+
+
+class Block(nn.Module):
+    """A Mamba block, without the fused kernels of mamba-ssm."""
+
+    def __init__(self, activation=F.silu, d_model=WIDTH, d_state=8, d_conv=4, dt_rank=1):
+        super().__init__()
+        d_inner = 2 * d_model
+        self.sizes, self.activate = [dt_rank, d_state, d_state], activation
+        self.in_proj = nn.Linear(d_model, 2 * d_inner, bias=False)
+        self.conv1d = nn.Conv1d(d_inner, d_inner, d_conv, groups=d_inner, padding=d_conv - 1)
+        self.x_proj = nn.Linear(d_inner, sum(self.sizes), bias=False)
+        self.dt_proj = nn.Linear(dt_rank, d_inner)
+        self.A_log = nn.Parameter(torch.log(torch.arange(1.0, d_state + 1)).repeat(d_inner, 1))
+        self.D = nn.Parameter(torch.ones(d_inner))
+        self.out_proj = nn.Linear(d_inner, d_model, bias=False)
+
+    def forward(self, x):
+        u, z = self.in_proj(x).chunk(2, -1)
+        u = self.activate(self.conv1d(u.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))
+        dt, B, C = self.x_proj(u).split(self.sizes, -1)
+        delta, A = F.softplus(self.dt_proj(dt)), -self.A_log.exp()
+        h, y = 0, []
+        for t in range(x.shape[1]):
+            h = (delta[:, t, :, None] * A).exp() * h + (delta[:, t] * u[:, t])[..., None] * B[:, t, None]
+            y.append((h * C[:, t, None]).sum(-1) + self.D * u[:, t])
+        return self.out_proj(torch.stack(y, 1) * self.activate(z))
+
+
+class Mamba3(nn.Module):
+    """A block of Mamba-3 with mamba-ssm's parameters, computed by the reference in numpy."""
+
+    def __init__(self, rank=1, heads=4, headdim=8, d_state=8, A_floor=1e-2):
+        super().__init__()
+        self.headdim, self.A_floor = headdim, A_floor
+        rows = 2 * heads * headdim + 2 * rank * d_state + 3 * heads + d_state // 4
+        self.in_proj = nn.Linear(WIDTH, rows, bias=False)
+        self.dt_bias, self.D = nn.Parameter(torch.full((heads,), -2.0)), nn.Parameter(torch.ones(heads))
+        self.B_bias = nn.Parameter(torch.randn(heads, rank, d_state))
+        self.C_bias = nn.Parameter(torch.randn(heads, rank, d_state))
+        self.B_norm, self.C_norm = nn.RMSNorm(d_state, eps=1e-5), nn.RMSNorm(d_state, eps=1e-5)
+        if rank > 1:
+            for name in ("mimo_x", "mimo_z", "mimo_o"):
+                self.register_parameter(name, nn.Parameter(torch.randn(heads, rank, headdim)))
+        self.out_proj = nn.Linear(heads * headdim, WIDTH, bias=False)
+
+    def forward(self, u):
+        weights = {name: one.detach().double().numpy() for name, one in self.named_parameters()}
+        rows = [heads_reference.mamba3_block(one, weights, self.headdim, A_floor=self.A_floor)[0] for one in u.double().numpy()]
+        return torch.stack([torch.tensor(one) for one in rows]).float()
+
+
+class PreNorm(nn.Module):
+    """x + f(norm(x))."""
+
+    def __init__(self, norm, f):
+        super().__init__()
+        self.norm, self.f = norm, f
+
+    def forward(self, x):
+        return x + self.f(self.norm(x))
+
+
+class RMSNorm(nn.Module):
+    """An RMSNorm as people write it."""
+
+    def __init__(self, eps=1e-6):
+        super().__init__()
+        self.eps, self.scale = eps, nn.Parameter(torch.rand(WIDTH) + 0.5)
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * self.scale
+
+
+class Apply(nn.Module):
+    """A function as a module, and layers that it uses."""
+
+    def __init__(self, function, **layers):
+        super().__init__()
+        self.function = function
+        for name, layer in layers.items():
+            (self.add_module if isinstance(layer, nn.Module) else self.register_parameter)(name, layer)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def features(*shape):
+    return torch.randn(*(shape or (2, TOKENS, FEATURES))) * 2 + 0.3
+
+
+def ids():
+    return torch.randint(0, IDS, (2, TOKENS))
+
+
+def proj():
+    return nn.Linear(FEATURES, WIDTH)
+
+
+def head():
+    return nn.Linear(WIDTH, CLASSES)
+
+
+MEAN = Apply(lambda self, x: x.mean(1))
+
+
+@good
+def classifier():
+    """linear(proj),relu,residual(layer_norm(norm,eps=1e-05),mamba),mean,linear(head.0),relu,linear(head.3)"""
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.proj(x).transpose(1, 2)).transpose(1, 2))
+        x = x + self.drop(self.mamba(self.norm(x)))
+        return self.head(x.mean(dim=1))
+
+    layers = nn.Sequential(nn.Linear(WIDTH, 20), nn.ReLU(), nn.Dropout(), nn.Linear(20, CLASSES))
+    return Apply(forward, proj=proj(), bn=nn.BatchNorm1d(WIDTH), norm=nn.LayerNorm(WIDTH), mamba=Block(), drop=nn.Dropout(),
+                 head=layers), features()  # fmt: skip
+
+
+@good
+def activations():
+    """silu,plain(mamba),tanh,linear(a),gelu,linear(b),gelu_tanh,linear(c),sigmoid,last,linear(head)"""
+
+    def forward(self, x):
+        x = torch.tanh(self.mamba(F.silu(self.proj(x))))
+        x = self.gelu(self.b(F.gelu(self.a(x))))
+        return self.head(torch.sigmoid(self.c(x))[:, -1])
+
+    return Apply(forward, proj=proj(), mamba=Block(), a=nn.Linear(WIDTH, 20), b=nn.Linear(20, 24), gelu=nn.GELU("tanh"),
+                 c=nn.Linear(24, WIDTH), head=head()), features()  # fmt: skip
+
+
+@good
+def sequential_blocks():
+    """rms_norm(4,eps=1.1920928955078125e-07),max,linear(6)"""
+    blocks = [PreNorm(nn.RMSNorm(WIDTH), Block()) for _ in range(3)]
+    return nn.Sequential(proj(), *blocks, nn.RMSNorm(WIDTH), Apply(lambda self, x: x.amax(1)), head()), features()
+
+
+@good
+def feed_forward_residuals():
+    """residual(layer_norm(blocks.0.norm2,eps=0.001),linear(blocks.0.mlp.0),gelu,linear(blocks.0.mlp.2))"""
+
+    def layer(self, x):
+        y = self.mamba(self.norm1(x))
+        x = y + x
+        x += self.mlp(self.norm2(x))
+        return x
+
+    def block():
+        mlp = nn.Sequential(nn.Linear(WIDTH, 40), nn.GELU(), nn.Linear(40, WIDTH), nn.Dropout(0.2))
+        return Apply(layer, norm1=RMSNorm(), mamba=Block(), norm2=nn.LayerNorm(WIDTH, eps=1e-3), mlp=mlp)
+
+    def forward(self, x):
+        for one in self.blocks:
+            x = one(x)
+        return self.head(x)
+
+    return Apply(forward, blocks=nn.ModuleList([block(), block()]), head=head()), features(2, TOKENS, WIDTH)
+
+
+@good
+def residual_of_a_residual():
+    """residual(residual(tanh),linear(a)),linear(head)"""
+
+    def forward(self, x):
+        x = self.proj(x)
+        y = x + torch.tanh(x)
+        return self.head(x + self.a(y))
+
+    return Apply(forward, proj=proj(), a=nn.Linear(WIDTH, WIDTH), head=head()), features()
+
+
+@good
+def batch_norms():
+    """conv1d(between,groups=16),residual(rms_norm(norm,eps=1e-05),mamba),mean,linear(after),relu,linear(head)"""
+
+    def forward(self, x):
+        x = self.between(F.relu(self.proj(x)).transpose(1, 2)).transpose(1, 2)
+        x = x + self.mamba(self.norm(x))
+        return self.head(F.relu(self.after(x.mean(1))))
+
+    return Apply(forward, proj=proj(), between=nn.BatchNorm1d(WIDTH), norm=nn.RMSNorm(WIDTH, eps=1e-5), mamba=Block(),
+                 after=nn.BatchNorm1d(WIDTH, affine=False), head=head()), features()  # fmt: skip
+
+
+@good
+def conv_front():
+    """conv1d(conv,stride=4,padding=3),relu"""
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.conv(x))).transpose(1, 2)
+        x = x + self.mamba(self.norm(x))
+        return self.head(x.mean(1))
+
+    return Apply(forward, conv=nn.Conv1d(FEATURES, WIDTH, 7, stride=4, padding=3), bn=nn.BatchNorm1d(WIDTH),
+                 norm=nn.LayerNorm(WIDTH), mamba=Block(), head=head()), features(2, FEATURES, 103)  # fmt: skip
+
+
+@good
+def causal_convs():
+    """conv1d(a,stride=1,padding=4,right_padding=0),relu,conv1d(b,stride=1,padding=2,right_padding=0),silu,max,linear(head)"""
+
+    def forward(self, x):
+        x = F.relu(self.a(F.pad(x.transpose(1, 2), (4, 0))))
+        x = F.silu(self.b(x)[..., : x.shape[-1]])
+        return self.head(F.adaptive_max_pool1d(x, 1).flatten(1))
+
+    return Apply(forward, a=nn.Conv1d(FEATURES, WIDTH, 3, dilation=2), b=nn.Conv1d(WIDTH, WIDTH, 3, padding=2),
+                 head=head()), features()  # fmt: skip
+
+
+@good
+def separable_convs():
+    """conv1d(depthwise,groups=6),linear(pointwise),relu,mean,linear(out)"""
+
+    def forward(self, x):
+        x = self.depthwise(x.transpose(1, 2))[:, :, : x.shape[1]]
+        return self.out(torch.relu(self.pointwise(x)).mean(-1))
+
+    return Apply(forward, depthwise=nn.Conv1d(FEATURES, FEATURES, 4, groups=FEATURES, padding=3),
+                 pointwise=nn.Conv1d(FEATURES, WIDTH, 1), out=head()), features()  # fmt: skip
+
+
+@good
+def positions():
+    """embedding(tok),positional(positional)"""
+
+    def forward(self, x):
+        x = self.tok(x) + self.pos[:, : x.shape[1]]
+        x = x + self.mamba(self.norm(x))
+        return self.head(self.norm_f(x)[:, -1, :])
+
+    return Apply(forward, tok=nn.Embedding(IDS, WIDTH), pos=nn.Parameter(torch.randn(1, 100, WIDTH)), norm=nn.LayerNorm(WIDTH),
+                 mamba=Block(), norm_f=nn.LayerNorm(WIDTH), head=head()), ids()  # fmt: skip
+
+
+@good
+def tied_head():
+    """a language model: Mamba, 2 layers, tied head"""
+
+    def forward(self, x):
+        return F.linear(self.norm_f(self.layers(self.tok(x))), self.tok.weight)
+
+    layers = nn.Sequential(*(PreNorm(nn.LayerNorm(WIDTH), Block()) for _ in range(2)))
+    return Apply(forward, tok=nn.Embedding(IDS, WIDTH), layers=layers, norm_f=nn.LayerNorm(WIDTH)), ids()
+
+
+@good
+def tied_head_with_positions():
+    """layers.0.f),rms_norm(norm_f,eps=1e-05),linear(lm_head)"""
+
+    def forward(self, x):
+        y = self.tok(x) + self.pos(torch.arange(x.shape[1]))
+        return self.lm_head(self.norm_f(self.layers(y)))
+
+    layers = nn.Sequential(PreNorm(nn.RMSNorm(WIDTH, eps=1e-5), Block()))
+    made = Apply(forward, tok=nn.Embedding(IDS, WIDTH), pos=nn.Embedding(50, WIDTH), layers=layers,
+                 norm_f=nn.RMSNorm(WIDTH, eps=1e-5), lm_head=nn.Linear(WIDTH, IDS, bias=False))  # fmt: skip
+    made.lm_head.weight = made.tok.weight
+    return made, ids()
+
+
+def hugging_face(kind, **config):
+    shape = dict(vocab_size=IDS, hidden_size=WIDTH, state_size=8, num_hidden_layers=2, initializer_range=0.3)
+    return kind(kind.config_class(**{**shape, **config})), ids()
+
+
+@good
+def transformers_mamba():
+    """a language model: Mamba, 2 layers, tied head"""
+    return hugging_face(transformers.MambaForCausalLM)
+
+
+@good
+def transformers_mamba_model():
+    """residual(rms_norm(layers.1.norm,eps=0.01),layers.1.mixer),rms_norm(norm_f"""
+    return hugging_face(transformers.MambaModel, layer_norm_epsilon=1e-2, use_bias=True, use_conv_bias=False)
+
+
+@good
+def transformers_mamba2():
+    """a language model: Mamba2, 2 layers, untied head"""
+    heads = dict(num_heads=4, head_dim=8, n_groups=2, time_step_limit=(0.02, 0.1), layer_norm_epsilon=1e-3)
+    return hugging_face(transformers.Mamba2ForCausalLM, **heads, tie_word_embeddings=False)
+
+
+@good
+def transformers_falcon_mamba():
+    """a language model: Mamba, 2 layers, tied head"""
+    return hugging_face(transformers.FalconMambaForCausalLM, mixer_rms_eps=1e-3)
+
+
+def mamba_py_model(**config):
+    """mambapy.lm.LM, which imports more packages."""
+    config = mamba_py_library.MambaConfig(d_model=WIDTH, d_state=8, **config)
+    return nn.Sequential(nn.Embedding(IDS, WIDTH), mamba_py_library.Mamba(config),
+                         mamba_py_library.RMSNorm(WIDTH, config.rms_norm_eps), nn.Linear(WIDTH, IDS, bias=False))  # fmt: skip
+
+
+@good
+def mamba_py():
+    """a language model: Mamba, 2 layers, untied head"""
+    return mamba_py_model(n_layers=2), ids()
+
+
+@good
+def hybrid():
+    """residual(rms_norm(2.norm.rms_norm,eps=1e-06),2.f),mean,linear(4)"""
+    config = transformers.Mamba2Config(vocab_size=IDS, hidden_size=WIDTH, state_size=8, num_heads=4, head_dim=8, n_groups=2)
+    blocks = [PreNorm(RMSNorm(), Block()), PreNorm(RMSNorm(), Mamba2Mixer(config, 0))]
+    return nn.Sequential(proj(), *blocks, MEAN, head()), features()
+
+
+@good
+def mamba3():
+    """residual(rms_norm(1.norm,eps=1e-05),1.f),plain(2),mean,linear(4)"""
+    return nn.Sequential(proj(), PreNorm(nn.RMSNorm(WIDTH, eps=1e-5), Mamba3()), Mamba3(), MEAN, head()), features()
+
+
+@good
+def mamba3_mimo():
+    """residual(layer_norm(1.norm,eps=1e-05),1.f),last,linear(3)"""
+    block = PreNorm(nn.LayerNorm(WIDTH), Mamba3(rank=2))
+    return nn.Sequential(proj(), block, Apply(lambda self, x: x.select(1, -1)), head()), features()
+
+
+@good
+def normalised_inputs():
+    """linear(proj),relu,mean,linear(head)"""
+
+    def forward(self, x):
+        x = F.relu(self.proj((x - self.mean) / self.std))
+        return (self.head(x.sum(1) / x.shape[1]) * 0.5 + 3).squeeze(-1)
+
+    return Apply(forward, proj=proj(), mean=nn.Parameter(torch.randn(FEATURES)), std=nn.Parameter(torch.rand(FEATURES) + 1),
+                 head=nn.Linear(WIDTH, 1)), features()  # fmt: skip
+
+
+@good
+def functions():
+    """linear(linear),layer_norm(layer_norm,eps=1e-05),linear(linear_2),sigmoid"""
+
+    def forward(self, x):
+        x = F.layer_norm(F.linear(x, self.a, self.bias), (WIDTH,), None, self.bias)
+        return (1 - torch.matmul(x, self.b)).sigmoid_()
+
+    vectors = {"a": torch.randn(WIDTH, FEATURES), "b": torch.randn(WIDTH, CLASSES), "bias": torch.randn(WIDTH)}
+    return Apply(forward, **{name: nn.Parameter(one) for name, one in vectors.items()}), features()
+
+
+@good
+def parametrized():
+    """linear(0.linear),relu,linear(2.linear),residual(layer_norm(3.norm,eps=1e-05),3.f),linear(4)"""
+    normed = [nn.utils.parametrizations.weight_norm(one) for one in (proj(), nn.Linear(WIDTH, WIDTH))]
+    block = PreNorm(nn.LayerNorm(WIDTH, bias=False), Block())
+    return nn.Sequential(normed[0], nn.ReLU(inplace=True), normed[1], block, head()), features()
+
+
+@good
+def half_precision():
+    """linear(0),residual(layer_norm(1.norm,eps=1e-05),1.f),linear(2)"""
+    return nn.Sequential(proj(), PreNorm(nn.LayerNorm(WIDTH), Block()), head()).bfloat16(), features()
+
+
+@good
+def without_batch():
+    """linear(proj),tanh,linear(head)"""
+    return Apply(lambda self, x: self.head(torch.tanh(self.proj(x))), proj=proj(), head=head()), features(TOKENS, FEATURES)
+
+
+@good
+def keepdim_and_windows():
+    """conv1d(conv,stride=2,padding=0),relu,max,linear(head)"""
+
+    def forward(self, x):
+        return self.head(self.pool(F.relu(self.conv(x.permute(0, 2, 1)))).squeeze(2))
+
+    conv = nn.Conv1d(FEATURES, WIDTH, 5, stride=2, groups=2)
+    return Apply(forward, conv=conv, pool=nn.MaxPool1d(18), head=head()), features()
+
+
+@bad
+def lstm():
+    """lstm (LSTM): found a layer LSTM"""
+    lstm = nn.LSTM(FEATURES, WIDTH, batch_first=True)
+    return Apply(lambda self, x: self.head(self.lstm(x)[0]), lstm=lstm, head=head()), features()
+
+
+@bad
+def attention():
+    """1.self_attn (MultiheadAttention): found"""
+    attention = nn.MultiheadAttention(WIDTH, 2)
+    return nn.Sequential(proj(), Apply(lambda self, x: self.self_attn(x, x, x)[0], self_attn=attention)), features()
+
+
+@bad
+def bidirectional():
+    """flip in forward(): found the function flip"""
+
+    def forward(self, x):
+        x = self.proj(x)
+        return self.head(self.mamba(x) + self.mamba(x.flip(1)).flip(1))
+
+    return Apply(forward, proj=proj(), mamba=Block(), head=head()), features()
+
+
+@bad
+def gate():
+    """mul in 1: found a product of two tensors that depend on the input, such as a gate"""
+    return nn.Sequential(proj(), Apply(lambda self, x: self.a(x) * torch.sigmoid(self.b(x)), a=head(), b=head())), features()
+
+
+@bad
+def branches():
+    """cat in forward(): found 2 tensors that depend on the input"""
+
+    def forward(self, x):
+        return torch.cat([self.a(x), self.b(x)], -1)
+
+    return Apply(forward, a=proj(), b=proj()), features()
+
+
+@bad
+def sum_of_branches():
+    """add in forward(): found a sum of two tensors of which neither is computed from the other"""
+    return Apply(lambda self, x: self.a(x) + self.b(x), a=proj(), b=proj()), features()
+
+
+@bad
+def leaky_relu():
+    """1 (LeakyReLU): found a layer LeakyReLU"""
+    return nn.Sequential(proj(), nn.LeakyReLU(), head()), features()
+
+
+@bad
+def second_conv_reads_ahead():
+    """2 (Conv1d): found a Conv1d of 3 taps with stride 1, 1 zeros before the tokens and 1 after them, wanted stride 1"""
+    conv = nn.Conv1d(FEATURES, WIDTH, 3, padding=1)
+    return nn.Sequential(conv, nn.ReLU(), nn.Conv1d(WIDTH, WIDTH, 3, padding=1)), features(2, FEATURES, TOKENS)
+
+
+@bad
+def data_dependent():
+    """1: found bool() of a tensor that depends on the input"""
+
+    def forward(self, x):
+        return self.head(torch.relu(x) if x.mean() > 0 else x)
+
+    return nn.Sequential(proj(), Apply(forward, head=head())), features()
+
+
+@bad
+def windows():
+    """1 (MaxPool1d): found pooling from [2, 16, 40] to [2, 16, 20]"""
+    conv = nn.Conv1d(FEATURES, WIDTH, 3, padding=1)
+    return nn.Sequential(conv, nn.MaxPool1d(2), nn.Conv1d(WIDTH, CLASSES, 1)), features(2, FEATURES, TOKENS)
+
+
+@bad
+def other_mixer():
+    """2 (Block): differs from Krait's mixer: found"""
+    return nn.Sequential(proj(), Block(), Block(activation=F.gelu), MEAN, head()), features()
+
+
+@bad
+def softmax():
+    """2 (Softmax): found a layer Softmax"""
+    return nn.Sequential(proj(), head(), nn.Softmax(-1)), features()
+
+
+@bad
+def inner_norms():
+    """dt_layernorm.weight: found a tensor"""
+    return mamba_py_model(n_layers=1, inner_layernorms=True), ids()
+
+
+@bad
+def norm_of_tokens():
+    """1 (LayerNorm): found a norm over [40, 16]"""
+    return nn.Sequential(proj(), nn.LayerNorm([TOKENS, WIDTH]), head()), features()
+
+
+@bad
+def sum_over_tokens():
+    """the first half of the example: found"""
+    return nn.Sequential(proj(), nn.ReLU(), Apply(lambda self, x: x.sum(1)), head()), features()
+
+
+@bad
+def hidden_constant():
+    """other numbers: found"""
+
+    class Hidden(torch.autograd.Function):
+        @staticmethod
+        def forward(context, x):
+            return torch.tanh(x)
+
+    return nn.Sequential(proj(), Apply(lambda self, x: x + Hidden.apply(x)), head()), features()
+
+
+@bad
+def dropout_in_evaluation():
+    """dropout in 1: found a function that changes the numbers"""
+    return nn.Sequential(proj(), Apply(lambda self, x: F.dropout(x, 0.5)), head()), features()
+
+
+@bad
+def different_groups():
+    """2 (Mamba2Mixer): found ngroups 1, wanted 2"""
+
+    def mixer(groups):
+        return Mamba2Mixer(transformers.Mamba2Config(hidden_size=WIDTH, state_size=8, num_heads=4, head_dim=8, n_groups=groups), 0)
+
+    return nn.Sequential(proj(), mixer(2), mixer(1), head()), features()
+
+
+@bad
+def flattened():
+    """flatten in 1: found a change of shape from [2, 40, 16] to [2, 640]"""
+    return nn.Sequential(proj(), Apply(lambda self, x: x.flatten(1)), nn.Linear(TOKENS * WIDTH, CLASSES)), features()
+
+
+def shaken(module):
+    """Weights away from their initial values, and statistics of training."""
+    with torch.no_grad():
+        for name, one in module.named_parameters():
+            if one.dim() == 1 and "A_log" not in name and "dt_bias" not in name:
+                one += 0.3 * torch.randn_like(one)
+        for one in module.modules():
+            if isinstance(one, nn.BatchNorm1d):
+                one.running_mean += torch.randn_like(one.running_mean)
+                one.running_var *= 1 + torch.rand_like(one.running_var)
+    return module.train()
+
+
+def main():
+    folder, compiler, word = pathlib.Path(sys.argv[1]), sys.argv[2], (sys.argv[3:] or [""])[0]
+    transformers.logging.set_verbosity_error()
+    wrong = []
+    for name, make in {**GOOD, **BAD}.items():
+        if word not in name:
+            continue
+        torch.manual_seed(len(name))
+        module, example = make()
+        shaken(module)
+        before = {key: one.clone() for key, one in module.state_dict().items()}
+        path, start, message, layers = folder / f"{name}.safetensors", time.monotonic(), "", ""
+        try:
+            layers = krait.export(module, example, path, compiler=compiler)
+        except krait.Problem as problem:
+            message = str(problem)
+        print(f"{name}: {time.monotonic() - start:.1f} s: {layers or message}", flush=True)
+        if module.training is False or any(not torch.equal(before[key], one) for key, one in module.state_dict().items()):
+            wrong.append(f"{name}: the module has changed")
+        if name in BAD:
+            if make.__doc__ not in message or path.exists():
+                wrong.append(f"{name}: wanted {make.__doc__!r}, found {message or layers!r}")
+            continue
+        if not path.exists() or make.__doc__ not in layers:
+            wrong.append(f"{name}: wanted {make.__doc__!r}, found {message or layers!r}")
+            continue
+        error = krait.load(path, compiler=compiler).check(module.float(), example, 1e-5)
+        if not 0 <= error <= 1e-5:
+            wrong.append(f"{name}: an error of {error}")
+    for name in ("conv_front", "tied_head_with_positions", "transformers_mamba2"):
+        if word and word not in name:
+            continue
+        command = [sys.executable, ROOT / "tools" / "krait", "report", folder / f"{name}.safetensors", "--compiler", "g++"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            wrong.append(f"{name}: krait report: {done.stdout}")
+    print(f"{len(GOOD)} modules, {len(BAD)} that are rejected", *wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
