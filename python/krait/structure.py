@@ -149,8 +149,8 @@ class Model:
         if formula is None:
             raise Choice(
                 "Mamba-3's A has had two formulas, and no file contains which: -max(heavy_tail(a), A_floor), as in mamba-ssm "
-                "since June 2026 and in mamba3-jax, or -max(softplus(a), A_floor), as in mamba-ssm before. Krait has the "
-                "first; if the model was trained with it, give",
+                "since June 2026 and in mamba3-jax, or -max(softplus(a), A_floor), as in mamba-ssm before. Krait supports "
+                "only heavy_tail; if the model was trained with it, give",
                 [["--A-formula", "heavy_tail"]],
             )
         if formula != "heavy_tail":
@@ -218,7 +218,7 @@ class Model:
         vocab_size, d_model = whole.shape("backbone.embedding.weight", "vocab_size", "d_model")
         layers = whole.sub("backbone").sub("layers").first()
         if layers != set(map(str, range(len(layers)))):
-            raise Problem(f"found layers {', '.join(sorted(layers, key=int))}, wanted them numbered from 0 on")
+            raise Problem(f"found layers {', '.join(sorted(layers, key=int))}, wanted layers numbered from 0 on")
         mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"), self.block_settings)
         for number in range(1, len(layers)):
             other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.block_settings)
@@ -281,13 +281,13 @@ class Model:
         if headless is None:
             raise Choice(
                 "there is no lm_head.weight, so the model may give logits through the embedding's weight (tied), or "
-                "the hidden states behind norm_f (none)",
+                "the hidden states after norm_f (none)",
                 [["--head", "tied"], ["--head", "none"]],
             )
         if headless:
             self.notes.append(
                 f"{self.config.name}: the architecture is a model without a head, so the outputs are the hidden states "
-                "behind norm_f; --head tied gives logits"
+                "after norm_f; --head tied gives logits"
             )
         return headless
 
@@ -343,7 +343,7 @@ class Model:
         order of layers nor layers without tensors."""
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
-            "--order what forward() does, and compare with --check. Orders that fit, of others:",
+            "--order what forward() does, and compare with --check. These are some of the orders that fit the shapes:",
             [["--order", text] for text in itertools.islice(proposals(self.checkpoint.tensors), MOST_COMMANDS)],
         )
 

@@ -101,7 +101,7 @@ NONSENSE = {
     "other_metadata": ("ssm_plain", metadata(d_state="8"), "metadata d_state = 8, by the tensors' shapes and names 16"),
     "bias_in_metadata": ("ssm_plain", metadata(x_bias="True"), "x_bias = True, by the tensors' shapes and names False"),
     "high_rank": ("ssm_plain", reshape("dt_proj.weight", [1, 32]), "found dt_rank 32, wanted at most d_inner, 16"),
-    "no_layer_1": ("mamba_tied", rename_layer, "found layers 0, 7, wanted them numbered from 0 on"),
+    "no_layer_1": ("mamba_tied", rename_layer, "found layers 0, 7, wanted layers numbered from 0 on"),
     "foreign_token": ("mamba_tied", foreign_token, "tokens[2] is 64, wanted a whole number from 0 to 63"),
     "nan_weight": ("ssm_plain", not_a_number, "D: value is not finite: found element [1] is NaN"),
 }

@@ -68,7 +68,7 @@ def dims_of(file, component, prefix=""):
         layers = {name.split(".")[2] for name in file.tensors if re.match(r"backbone\.layers\.\d+\.", name)}
         dims["n_layers"] = max(len(layers), 1)
         if layers - set(map(str, range(len(layers)))):
-            raise Problem(f"found layers {', '.join(sorted(layers))}, wanted them numbered from 0 on")
+            raise Problem(f"found layers {', '.join(sorted(layers))}, wanted layers numbered from 0 on")
     blocks = file if mixer == "" else file.sub(mixer[:-1])
     if is_mamba2(blocks) or is_mamba3(blocks):
         if block is None:  # a block alone, beside the input and the outputs

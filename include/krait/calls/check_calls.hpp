@@ -137,7 +137,7 @@ consteval bool output() {
   using Found = std::remove_reference_t<Out>;
   if constexpr (detail::is_no_output<Found>) {
     static_assert(argument<Model>::computes_something_for_its_output_alone,
-                  "krait::no_output saves time only with a language model or a stack that pools: pass a vector for the output of other layers");
+                  "krait::no_output is accepted only with a language model or a stack that pools: pass a vector for the output of other layers");
     return Summarising<Model>;
   } else if constexpr (detail::Contiguous<Found> && !detail::exists_after_the_call<Out>) {
     return output_exists<Out>();

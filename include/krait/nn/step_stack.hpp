@@ -50,8 +50,8 @@ inline constexpr StepStack step_stack =
 
 // step_stack_bytes<Model> is an upper bound of the bytes of call stack that `step` needs if the caller passes a scratch. It
 // holds for code compiled with -O1, -Os, -O2 or -O3, or without optimisation. It does not include interrupts, the caller's
-// frame or layers defined by the user. Code compiled with -Og needs more stack (docs/firmware.md), but no macro distinguishes
-// -Og from -O1.
+// stack frame or layers defined by the user. Code compiled with -Og needs more stack (docs/firmware.md), but no macro
+// distinguishes -Og from -O1.
 template <class Model>
 inline constexpr std::size_t step_stack_bytes =
     detail::step_stack.base + (detail::levels_of<Model> > 0 ? detail::members_of<Model> * detail::step_stack.member +
