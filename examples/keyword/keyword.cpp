@@ -1,6 +1,7 @@
 // Scores of ten spoken words from 100 frames of 40 features: a model of the shape of MambaLite-Micro's, which has one Mamba
 // block between two linear layers and the mean over time. It takes a frame at a time. Prints the scores of two recordings,
-// and what they cost. tests/device/keyword_example.py packs the weights and runs it.
+// and what they cost. tests/device/keyword_example.py packs the weights and runs it, and tests/device/baby_mamba.py runs it with
+// another model, whose tokens are windows of a motion sensor.
 #include "../firmware/firmware.hpp"
 
 #ifndef KEYWORD_WEIGHTS
@@ -9,12 +10,12 @@
 #include <krait.hpp>
 
 #include KEYWORD_WEIGHTS
-#include "recordings.hpp"  // two recordings [100, 40], and how many frames of each to listen to
+#include "recordings.hpp"  // two recordings [frames, d_in], and how many frames of each to listen to
 
 namespace {
 
 using keyword::Model;
-using Scores = krait::Tensor<float, 10>;
+using Scores = krait::Tensor<float, Model::d_out>;
 
 constinit krait::State<Model> state{};
 constinit krait::Scratch<Model> scratch{};
