@@ -5,7 +5,7 @@ stack frame, and the compile time.
   footprint.py [--models NAME;...] [--targets NAME,...] [--record]
 
 Prints a table and compares the bytes with bench/results/footprint.json; --record writes that file instead. Exit code 0: no
-figure grew by more than 5 %; 1: one did, or is not recorded; 77: no target's compiler is installed.
+figure grew by more than 5 %; 1: a figure grew by more, or is not recorded; 77: no target's compiler is installed.
 """
 import argparse
 import pathlib

@@ -4,8 +4,8 @@
   instructions.py [--machines NAME,...] [--types TYPE,...] [--record]
 
 The model has vocab_size 256, d_model 128 and 4 layers. Prints a table and compares the counts with
-bench/results/instructions.json; --record writes that file instead. Exit code 0: no count grew by more than 2 %; 1: one did, or
-is not recorded; 77: no compiler or emulator is installed.
+bench/results/instructions.json; --record writes that file instead. Exit code 0: no count grew by more than 2 %; 1: a count grew
+by more, or is not recorded; 77: no compiler or emulator is installed.
 """
 import argparse
 import pathlib

@@ -41,8 +41,8 @@ def results(machine, name):
 
 
 def record(source, kept_in):
-    """Writes the minimum and median time of each benchmark, without the machine's host name and paths. Times are CPU times, but
-    those of bench/streams, which uses several threads, are elapsed times."""
+    """Writes the minimum and median time of each benchmark, without the machine's host name and paths. Times are CPU times,
+    except for bench/streams, whose times are elapsed times because it uses several threads."""
     run = json.loads(pathlib.Path(source).read_text())
     times, counters = {}, {}
     for line in run["benchmarks"]:
@@ -69,7 +69,8 @@ def plain(axis):
 
 
 def roofline(speed):
-    """Names every line and point in the legend, so that no label covers another."""
+    """Draws the roofline plot. The legend names every line and point, because labels beside the points would cover each
+    other."""
     benchmarks = speed["benchmarks"]
     figure, axes = plt.subplots(figsize=(8.2, 3.8), layout="constrained")
     left, right = 0.3, 90

@@ -7,7 +7,8 @@ SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 class Recorded:
-    """The rows of a results file. A count may be at most `most_growth` times the recorded one; every row must be recorded.
+    """The rows of a results file. A measured count may be at most `most_growth` times the recorded count; every row must be
+    recorded.
 
     If `record` is true, nothing is compared, and the measured figures replace the recorded ones.
     """
@@ -18,7 +19,8 @@ class Recorded:
         self.wrong, self.judged = [], 0
 
     def judge(self, row, found, counts):
-        """Compares a row. `found` has all measured figures by name; `counts` are the names of those to compare."""
+        """Compares a row with the recorded row. `found` contains all measured figures by name; `counts` lists the names of the
+        figures to compare."""
         self.judged += 1
         if self.record:
             self.rows[row] = found

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compares the speed of Krait and other programs, with the same weights and tokens, on one core.
 
-Each program is a worker process (protocol.py). All are pinned to one core, and only one works at a time. The programs take
-turns in rounds, so that the load of other processes affects all alike. A sample is the mean time over --window milliseconds of
-work. Before the measurements, each program's logits are compared with Krait's.
+Each program is a worker process (protocol.py). All workers are pinned to one core, and only one works at a time. The workers
+take turns in rounds, so that the load of other processes affects all workers alike. A sample is the mean time over --window
+milliseconds of work. Before the measurements, each program's logits are compared with Krait's.
 """
 import argparse
 import dataclasses
@@ -90,8 +90,8 @@ class Measure:
     line: str  # the line to send to the worker; {n} is the number of repetitions
 
     def repeats(self, worker, window_ns):
-        """Returns the number of repetitions that fill the time of a sample, or None if the program lacks this operation. The
-        program also warms up."""
+        """Returns how often a worker must repeat the operation so that one measurement takes about window_ns, or None if the
+        worker lacks the operation. The trial runs also warm up the worker."""
         if worker.ask(self.line.format(n=1)) is None:
             return None
         repeats = 1
@@ -113,8 +113,9 @@ def measures(model, streams):
 
 
 def logits(worker, way, model):
-    """Returns a worker's logits [CHECKED, vocab_size], computed by steps or by a prefill, or None if the program cannot do
-    so."""
+    """Returns the logits [CHECKED, vocab_size] that a worker computes for the first CHECKED tokens of a new sequence, or None
+    if its program cannot do so. `way` is "decode" (by steps), "every" (by a prefill) or "streams" (by steps, together with
+    other sequences)."""
     import numpy
 
     with tempfile.TemporaryDirectory() as folder:
@@ -125,8 +126,8 @@ def logits(worker, way, model):
 
 
 def agreement(workers, model):
-    """Compares the logits of each program, by steps and by prefill, with Krait's. Differences are relative to the largest
-    logit."""
+    """Compares the logits of each program, in each way of logits(), with those of Krait's steps. Differences are relative to
+    the largest logit."""
     import numpy
 
     wanted = logits(workers[0], "decode", model)
@@ -231,7 +232,8 @@ def table(report):
 
 
 def summary(report):
-    """Returns a Markdown table, a row for each measure: Krait's best time, and the others' best times as multiples of it."""
+    """Returns a Markdown table, a row for each measure: Krait's best time, and the best times of other programs as multiples of
+    Krait's."""
     seen = {result["program"] for result in report["results"]}
     programs = ["Krait", *(peer for peer in PEERS if peer in seen)]
     lines = [f"| model, measurement | {' | '.join(programs)} |", "|---|" + "---:|" * len(programs)]

@@ -1,4 +1,4 @@
-"""The models, weights, tokens and line protocol that compare.py and its workers share.
+"""Defines the models, weights, tokens and line protocol that compare.py and its workers use.
 
 A worker is a process with one model. It first prints "ready" and a JSON object with its version. Then it answers each line
 that it reads with one line: the nanoseconds taken, or "no: " and the reason.
@@ -54,15 +54,16 @@ def tokens(length, model):
 
 
 def stream_tokens(position, n, model):
-    """Returns the tokens of n sequences at a position. Sequence 0 is the one of token(); the others start further on in it."""
+    """Returns the tokens of n sequences at a position. Sequence 0 is the sequence of token(); the other sequences start at
+    later positions of it."""
     return [token(position + 1000 * stream, model) for stream in range(n)]
 
 
 def write_weights(model, file):
     """Writes seeded random weights to a safetensors file with Hugging Face's names, and returns the weights.
 
-    The ranges are about those of an untrained model, but no parameter is all 0 or all 1, which could hide a mistake. Only numpy
-    is needed.
+    The ranges are similar to those of an untrained model, but no parameter consists only of 0 or only of 1, because such a
+    parameter could hide a mistake. Only numpy is needed.
     """
     import numpy
 

@@ -1,4 +1,4 @@
-// A scheduler without preemption: a step of a language model runs layer by layer, and other work runs in between.
+// Runs a step of a language model layer by layer, with other work in between, as in a scheduler without preemption.
 #include <cstdio>
 
 #include <krait.hpp>
@@ -17,7 +17,7 @@ int main() {
   bool same = true;
   for (int token = 0; token < 10; ++token) {
     by_layer.begin(token);
-    do ++other_work;  // such as polling a sensor: it waits for one layer at most
+    do ++other_work;  // such as polling a sensor; it waits for at most one layer
     while (by_layer.advance());
     by_layer.finish(logits);
     krait::step(model, whole_state, token, whole_logits);

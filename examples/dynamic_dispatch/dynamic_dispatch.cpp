@@ -1,5 +1,5 @@
-// One program for every processor of its kind: compiled for all of Highway's targets from the same headers, it takes the
-// best one at run time. Needs no -march; link Highway's library.
+// Compiles the model for all of Highway's targets and, at run time, chooses the best target that the processor supports. Needs
+// no -march flag; link Highway's library.
 
 // Vectors of unknown length are not supported.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
@@ -10,7 +10,7 @@
 #include <krait/init.hpp>
 #include <krait/ops/calls-inl.hpp>
 
-#ifndef EXAMPLE_MODEL  // what does not depend on the target
+#ifndef EXAMPLE_MODEL  // declarations that do not depend on the target
 #define EXAMPLE_MODEL
 using Model = krait::Mamba<krait::resolve({.vocab_size = 64, .d_model = 32, .n_layers = 2})>;
 using Logits = krait::Tensor<float, Model::vocab_size>;
@@ -20,7 +20,7 @@ HWY_BEFORE_NAMESPACE();
 namespace example {
 namespace HWY_NAMESPACE {
 
-// Not krait::step, which is the umbrella's: this target's.
+// Calls this target's step. krait::step would be the step of the one target that <krait.hpp> selects.
 void step(const Model& model, krait::State<Model>& state, int token, Logits& logits) {
   krait::HWY_NAMESPACE::step(model, state, token, logits);
 }
@@ -46,14 +46,15 @@ int main() {
   Logits best{};
   bool same = true;
   for (const auto target : targets) {
-    hwy::SetSupportedTargetsForTest(target);  // as if this processor had no other
+    hwy::SetSupportedTargetsForTest(target);  // makes Highway choose this target
     krait::State<Model> state{};
     Logits logits{};
     for (int token = 0; token < 64; ++token) HWY_DYNAMIC_DISPATCH(example::step)(model, state, token, logits);
     if (target == targets[0]) best = logits;
     const bool equal = std::memcmp(&logits, &best, sizeof(best)) == 0;
     const bool fma = HWY_DYNAMIC_DISPATCH(example::has_fma)();
-    std::printf("%s: %s\n", hwy::TargetName(target), !fma ? "no fused multiply-add" : equal ? "the same bits" : "other bits");
+    std::printf("%s: %s\n", hwy::TargetName(target),
+                !fma ? "no fused multiply-add" : equal ? "the same bits" : "not the same bits");
     same = same && (equal || !fma);
   }
   return same ? 0 : 1;

@@ -1,6 +1,6 @@
-// What a program on a bare board needs here: words to the debugger, an end, a count of instructions, and how much stack a
-// call took. Semihosting and the core's own counters, no stdio: the whole program goes without a heap and without the C
-// library's files. On a machine with an operating system the same programs run too, and count nothing.
+// Functions for programs on bare boards: print text, end the program, count instructions, and measure the stack of a call. They
+// use semihosting and the core's own counters instead of stdio, so that the program needs neither a heap nor the C library's
+// files. On a machine with an operating system, the same programs run, but the counts are 0.
 #ifndef KRAIT_EXAMPLES_FIRMWARE_HPP
 #define KRAIT_EXAMPLES_FIRMWARE_HPP
 
@@ -35,7 +35,7 @@ std::size_t stack_used(F f) {
 
 #else
 
-// One semihosting call: the debugger (or QEMU) does what `operation` says with what `argument` points to.
+// Makes a semihosting call: the debugger (or QEMU) executes `operation` with the data that `argument` points to.
 inline std::uint32_t semihost(std::uint32_t operation, const void* argument) {
 #if defined(__riscv)
   register std::uint32_t a0 asm("a0") = operation;
@@ -52,7 +52,7 @@ inline std::uint32_t semihost(std::uint32_t operation, const void* argument) {
 #endif
 }
 
-// At most 198 characters, none of them 0.
+// Prints at most 198 characters, none of which may be 0.
 inline void print(std::string_view text) {
   constexpr std::uint32_t write0 = 0x04;
   krait::Text<200> terminated = krait::Text<198>(text);
@@ -66,9 +66,10 @@ inline void print(std::string_view text) {
   for (;;) semihost(exit_extended, reason);
 }
 
-// Ticks of the core's own counter. On an Arm core that is SysTick, 24 bits at the speed of the clock; with QEMU's
-// `-icount shift=0` an instruction takes a nanosecond there, so a tick is 10^9 / clock instructions. On RISC-V it is
-// minstret, which counts instructions themselves.
+// ticks() returns the value of the core's own counter, and ticks_between(before, after) the ticks between two values. On an Arm
+// core, the counter is SysTick, which has 24 bits and counts cycles of the clock; with QEMU's `-icount shift=0` an instruction
+// takes a nanosecond, so a tick is 10^9 / (clock in Hz) instructions. On RISC-V, the counter is minstret, which counts
+// instructions.
 #if defined(__riscv)
 inline void start_counter() {}
 inline std::uint32_t ticks() {
@@ -82,7 +83,7 @@ inline volatile std::uint32_t& system_register(std::uintptr_t address) {
   return *reinterpret_cast<volatile std::uint32_t*>(address);
 }
 inline void start_counter() {
-  system_register(0xE000E014) = 0xFFFFFF;  // SYST_RVR: from the top
+  system_register(0xE000E014) = 0xFFFFFF;  // SYST_RVR: counts down from the largest value
   system_register(0xE000E018) = 0;         // SYST_CVR
   system_register(0xE000E010) = 5;         // SYST_CSR: the core's clock, no interrupt
 }
@@ -93,7 +94,7 @@ inline std::uint32_t ticks() {
 inline std::uint32_t ticks_between(std::uint32_t before, std::uint32_t after) { return (before - after) & 0xFFFFFF; }
 #endif
 
-// Exactly 4 * rounds + 1 instructions: what a tick is measured with.
+// Executes exactly 4 * rounds + 1 instructions, to measure how many instructions a tick is.
 inline void known_loop(std::uint32_t rounds) {
 #if defined(__riscv)
   asm volatile("1: nop\nnop\naddi %0, %0, -1\nbnez %0, 1b" : "+r"(rounds));
@@ -102,8 +103,8 @@ inline void known_loop(std::uint32_t rounds) {
 #endif
 }
 
-// The stack that f() takes, in bytes: what lies below is painted first and looked through afterwards. The symbols are the
-// linker script's.
+// stack_used(f) calls f() and returns the bytes of stack that the call used. It fills the free stack with a pattern before the
+// call, and afterwards searches for the lowest word that the call has overwritten. The linker script defines the symbols.
 extern "C" std::byte __stack;
 extern "C" std::byte __stack_size;
 inline std::uint32_t* stack_pointer() {
@@ -134,7 +135,7 @@ template <class F>
 
 #endif
 
-// A line under construction: Line() << "error " << hex(bits).
+// Line collects the text of a line, as in Line() << "error " << hex(bits), until print() prints it.
 class Line {
  public:
   Line& operator<<(std::string_view words) {

@@ -1,4 +1,4 @@
-// The text model on a board: int8 weights in flash, text to the debugger as it comes.
+// Runs the text model on a board, with int8 weights in flash. Prints each character as soon as it is generated.
 #include "firmware.hpp"
 
 #include <krait.hpp>
@@ -11,7 +11,7 @@ using Model = weights::Model;
 constexpr std::string_view prompt = "In the beginning";
 constexpr std::size_t tokens = 240;
 
-// All the RAM there is, but for the stack.
+// All RAM that the program uses, except the stack.
 constinit krait::State<Model> state{};
 constinit krait::Scratch<Model> scratch{};
 constinit krait::Tensor<float, Model::vocab_size> logits{};

@@ -1,5 +1,5 @@
-// Who is speaking, on a bare board: the speaker example's weights in flash, a frame at a time. Without test series it listens
-// to its sensor for one word.
+// Recognises speakers on a bare board, with the speaker example's weights in flash, one frame at a time. Without test series,
+// it reads the frames of one word from a sensor.
 #include "firmware.hpp"
 
 #include <cstring>
@@ -17,7 +17,7 @@
 namespace series {
 constexpr std::size_t count = 1;
 constexpr std::array<unsigned char, 1> lengths{29};
-// What a driver would fill: the newest number of the sensor.
+// The latest number of the sensor, which a driver would write.
 volatile float sensor;
 struct {
   speaker::Frame operator[](std::size_t) const {
@@ -33,7 +33,7 @@ namespace {
 
 using Model = weights::Model;
 
-// All the RAM there is: the state between frames, the scratch of a step, and the stack below main.
+// All RAM that the program uses: the state between frames, the scratch of a step, and the stack below main.
 constexpr std::size_t stack_bound = 1536;
 constexpr std::size_t ram_bound = krait::state_bytes<Model> + krait::scratch_bytes<Model> + stack_bound;
 static_assert(ram_bound <= 6 * 1024, "the speaker has 6 KB of RAM");

@@ -25,16 +25,23 @@
 
 namespace {
 
-// The dims are the type's: a checkpoint of others is refused, with both shapes.
+// The dims are part of the model's type. A checkpoint with other dims is rejected with an error that contains both shapes.
+#ifdef KRAIT_EXAMPLE_MAMBA2
+constexpr auto dims = krait::resolve(krait::Mamba2Dims{
+    .vocab_size = 256, .d_model = 128, .n_layers = 4, .d_state = 48, .headdim = 16});
+template <krait::Storage storage>
+using Model = krait::Mamba2<krait::with_storage(dims, storage)>;
+#else
 constexpr auto dims = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 template <krait::Storage storage>
 using Model = krait::Mamba<krait::with_storage(dims, storage)>;
+#endif
 
 using Sampler = krait::FilteredSampler<dims.vocab_size>;
 using Logits = krait::Tensor<float, dims.vocab_size>;
 using Bytes = std::span<const unsigned char>;
 
-// Bytes taken at a time from a prompt or a text: the answers do not depend on it.
+// The number of bytes of a prompt or text that one call processes. The results do not depend on it.
 constexpr std::size_t chunk = 64;
 
 Bytes bytes_of(const auto& text) { return {reinterpret_cast<const unsigned char*>(text.data()), text.size()}; }
@@ -72,7 +79,8 @@ void print_speed(std::size_t tokens, std::chrono::steady_clock::time_point start
                  krait::target_name());
 }
 
-// The prompt, then `tokens` bytes more, to standard output as they come. Ends early where nobody takes them.
+// Writes the prompt and `tokens` sampled bytes to standard output, each byte as soon as it is sampled. Ends early if standard
+// output cannot be written, for example because a pipe is closed.
 template <class Model>
 void generate(const Model& model, Bytes prompt, std::size_t tokens, Sampler sampler) {
   krait::Session<Model, chunk> session{model};
@@ -107,7 +115,7 @@ void search(const Model& model, Bytes prompt, std::size_t tokens, std::size_t be
   const auto scratch = std::make_unique<krait::StreamScratch<Model, chunk>>();
   krait::prefill(model, memory[0], prompt, logits[0], scratch->model);
   std::vector<Beam> live{{&memory[0], 0.0, {}}};
-  std::vector<krait::State<Model>*> free;  // states of no beam
+  std::vector<krait::State<Model>*> free;  // states that no beam uses
   for (std::size_t i = 1; i < beams; ++i) free.push_back(&memory[i]);
 
   const auto start = std::chrono::steady_clock::now();
@@ -122,12 +130,12 @@ void search(const Model& model, Bytes prompt, std::size_t tokens, std::size_t be
     }
     const std::size_t kept = std::min(beams, best.size());
     std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(kept), best.end(),
-                      [](const Candidate& a, const Candidate& b) {  // of equal ones, the first
+                      [](const Candidate& a, const Candidate& b) {  // the first of equally likely candidates
                         return std::tuple(-a.log_probability, a.beam, a.byte) < std::tuple(-b.log_probability, b.beam, b.byte);
                       });
     best.resize(kept);
 
-    // The first continuation of a beam takes over its state. The others get copies, in states that are free by then.
+    // The first continuation of a beam takes over the beam's state. Its other continuations get copies, in free states.
     std::vector<krait::State<Model>*> states(best.size(), nullptr), left;
     for (const Beam& beam : live) left.push_back(beam.state);
     for (std::size_t k = 0; k < best.size(); ++k) std::swap(states[k], left[best[k].beam]);
@@ -152,7 +160,7 @@ void search(const Model& model, Bytes prompt, std::size_t tokens, std::size_t be
   print_speed(tokens, start);
 }
 
-// use(model) of the trained model with its weights in the storage type of that name.
+// Calls use(model) with a copy of the trained model whose weights have the storage type `name`.
 template <class Use>
 void with_stored(const Model<krait::Storage::f32>& trained, std::string_view name, Use use) {
   const auto convert = [&]<krait::Storage storage>(std::integral_constant<krait::Storage, storage>) {
@@ -180,26 +188,26 @@ int main(int argc, char** argv) {
   std::uint64_t seed = 0;
   Sampler sampler{.temperature = 0.7f};
 
-  CLI::App app{"Continues a text with a byte-level Mamba model trained on the King James Bible, or scores texts."};
-  const CLI::Validator number{[](const std::string& text) {  // CLI::Range lets NaN pass
+  CLI::App app{"Continues a text with a byte-level model trained on the King James Bible, or scores texts."};
+  const CLI::Validator number{[](const std::string& text) {  // CLI::Range accepts NaN
     return text.find_first_of("nN") == text.npos ? "" : text + " is no number";
   }, ""};
   const CLI::Validator share = CLI::Range(0.0, 1.0) & number;
   app.add_option("--model", model_file, "checkpoint (safetensors): vocab_size 256, d_model 128, 4 layers")
       ->capture_default_str();
-  auto* prompt_option = app.add_option("--prompt", prompt, "what to continue; left out: standard input");
+  auto* prompt_option = app.add_option("--prompt", prompt, "the text to continue; default: standard input");
   app.add_option("--tokens", tokens, "bytes to write")->check(CLI::Range(0, 100'000'000))->capture_default_str();
-  auto* temperature = app.add_option("--temperature", sampler.temperature, "0: always the likeliest byte")
+  auto* temperature = app.add_option("--temperature", sampler.temperature, "randomness of the bytes; 0: always the likeliest byte")
       ->check(CLI::Range(0.0, 100.0) & number)->capture_default_str();
-  auto* top_k = app.add_option("--top-k", sampler.top_k, "keep the k likeliest; 0: all")
+  auto* top_k = app.add_option("--top-k", sampler.top_k, "keep the k likeliest bytes; 0: all bytes")
       ->check(CLI::Range(0, 256))->capture_default_str();
-  auto* top_p = app.add_option("--top-p", sampler.top_p, "keep the likeliest that reach this share; 1: all")
+  auto* top_p = app.add_option("--top-p", sampler.top_p, "keep the likeliest bytes that together have this share; 1: all")
       ->check(share)->capture_default_str();
-  auto* min_p = app.add_option("--min-p", sampler.min_p, "keep those at least this share as likely as the likeliest")
+  auto* min_p = app.add_option("--min-p", sampler.min_p, "keep bytes at least this share as likely as the likeliest")
       ->check(share)->capture_default_str();
   auto* seed_option = app.add_option("--seed", seed, "the same seed gives the same text")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--storage", storage, "what the weights are rounded to")
+  app.add_option("--storage", storage, "storage type to which the weights are rounded")
       ->check(CLI::IsMember({"f32", "bf16", "f16", "int8"}))->capture_default_str();
   auto* beams_option = app.add_option("--beams", beams, "write the likeliest continuation that this many beams find")
                            ->check(CLI::Range(1, 1024));
@@ -209,7 +217,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   const auto model = std::make_unique<Model<krait::Storage::f32>>();
-  if (const krait::Status status = krait::load_file(model_file, *model); !status.ok())  // a file that cannot be read is named anyway
+  // The message of cannot_read already contains the name of the file.
+  if (const krait::Status status = krait::load_file(model_file, *model); !status.ok())
     return complain(status.problem == krait::Problem::cannot_read ? "" : model_file, status.message());
 
   if (score_option->count() > 0) {

@@ -1,7 +1,7 @@
-// Scores of ten spoken words from 100 frames of 40 features: a model of the shape of MambaLite-Micro's, which has one Mamba
-// block between two linear layers and the mean over time. It takes a frame at a time. Prints the scores of two recordings,
-// and what they cost. tests/device/keyword_example.py packs the weights and runs it, and tests/device/baby_mamba.py runs it with
-// another model, whose tokens are windows of a motion sensor.
+// Computes the scores of ten spoken words from 100 frames of 40 features, one frame at a time. The model has the shape of
+// MambaLite-Micro's: one Mamba block between two linear layers, and the mean over time. Prints the scores of two recordings,
+// the ticks of each inference, and the memory. tests/device/keyword_example.py packs the weights and runs the program, and
+// tests/device/baby_mamba.py runs it with a model of a motion sensor.
 #include "../firmware/firmware.hpp"
 
 #ifndef KEYWORD_WEIGHTS
@@ -10,7 +10,7 @@
 #include <krait.hpp>
 
 #include KEYWORD_WEIGHTS
-#include "recordings.hpp"  // two recordings [frames, d_in], and how many frames of each to listen to
+#include "recordings.hpp"  // two recordings [frames, d_in], and the number of frames to process of each
 
 namespace {
 
@@ -20,7 +20,8 @@ using Scores = krait::Tensor<float, Model::d_out>;
 constinit krait::State<Model> state{};
 constinit krait::Scratch<Model> scratch{};
 
-// One inference: a frame at a time, as they come from a microphone, and scores after the last. Gives the counter's ticks.
+// Runs one inference: processes a recording frame by frame, as frames come from a microphone, and computes the scores after the
+// last frame. Returns the ticks of the counter that the steps took.
 std::uint32_t listen(const recordings::Recording& recording, Scores& scores) {
   state = {};
   std::uint32_t total = 0;

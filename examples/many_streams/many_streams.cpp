@@ -18,7 +18,7 @@
 namespace {
 
 constexpr std::size_t sensors = 100;
-constexpr int rounds = 10;  // each is measured, the fastest one is printed
+constexpr int rounds = 10;  // each round is measured, and the fastest is printed
 using Model = speaker::Model<>;
 using Streams = krait::Streams<Model, sensors, sensors>;
 using Clock = std::chrono::steady_clock;

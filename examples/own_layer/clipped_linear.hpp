@@ -1,4 +1,5 @@
-// A layer of one's own: a linear layer whose outputs are clipped to limits that are weights, and held for two tokens.
+// Defines a layer of your own: a linear layer whose outputs are clipped to limits, which are parameters, and held for two
+// tokens.
 #ifndef EXAMPLES_OWN_LAYER_CLIPPED_LINEAR_HPP
 #define EXAMPLES_OWN_LAYER_CLIPPED_LINEAR_HPP
 
@@ -9,8 +10,8 @@
 
 namespace mine {
 
-// z = clip(weight x + bias, -limit, limit);  y = max(z, z of the token before), which is 0 for the first.
-// x [inputs] to y [outputs].
+// ClippedLinear maps x [inputs] to y [outputs]: z = clip(weight x + bias, -limit, limit);  y = max(z, z'), where z' is z of the
+// previous token, and 0 at the first token.
 template <std::size_t inputs, std::size_t outputs>
 struct ClippedLinear {
   using Linear = krait::Linear<krait::LinearDims{.d_in = inputs, .d_out = outputs, .bias = true}>;
@@ -18,13 +19,14 @@ struct ClippedLinear {
   static constexpr std::size_t d_out = outputs;
   static constexpr std::size_t multiply_adds = Linear::multiply_adds;
 
-  // Parameters: linear.weight [outputs, inputs], linear.bias [outputs], limit [outputs]. load and save need nothing more.
+  // Parameters: linear.weight [outputs, inputs], linear.bias [outputs], limit [outputs]. load and save need no other
+  // declaration.
   KRAIT_PARAMS(ClippedLinear,
     (Linear, linear),
     (krait::Vector<krait::plain(outputs)>, limit));
 
   struct State {
-    krait::Strips<outputs> z{};  // of the token before; Strips has no padding bytes between or behind its floats
+    krait::Strips<outputs> z{};  // of the previous token; Strips has no padding bytes between or after its floats
   };
   template <std::size_t tokens>
   struct Scratch {
@@ -33,7 +35,7 @@ struct ClippedLinear {
   };
 };
 
-// Declared in the layer's namespace, where the library finds it.
+// The library finds `run` in the layer's namespace.
 template <std::size_t tokens, std::size_t inputs, std::size_t outputs>
 KRAIT_INLINE void run(const ClippedLinear<inputs, outputs>& layer, krait::State<ClippedLinear<inputs, outputs>>& state,
                       krait::Scratch<ClippedLinear<inputs, outputs>, tokens>& scratch, krait::TokenSpan<const float> in,

@@ -1,4 +1,5 @@
-// A layer of one's own: its arithmetic, its law, its place in a Stack, and its weights from a file.
+// Tests a layer of your own (clipped_linear.hpp): its arithmetic, the law of every layer, its use in a Stack, and loading its
+// weights from a file.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -29,7 +30,8 @@ using Model = krait::Stack<Parts>;
 inline constexpr std::size_t length = 100;
 using Readings = krait::Tensor<float, length, 6>;
 
-// Every parameter uniform in +-0.5; limits must not be negative.
+// Sets every parameter to uniform random numbers within +-0.5, and limits to numbers from 0.1 to 0.5, because limits must not
+// be negative.
 template <class M>
 void fill(M& model) {
   std::uint64_t draws = 0;
@@ -39,7 +41,7 @@ void fill(M& model) {
   });
 }
 
-// The largest difference from the definition in double.
+// Returns the largest difference between the layer's outputs and its definition, computed in double precision.
 double largest_error(const Layer& layer, const Readings& xs) {
   const auto ys = krait::forward(layer, xs);
   double largest = 0.0;
@@ -56,7 +58,7 @@ double largest_error(const Layer& layer, const Readings& xs) {
   return largest;
 }
 
-// The law of every layer: forward, prefill in any chunks and step give the same bits.
+// Tests the law of every layer: forward, prefills of any number of tokens, and steps give the same bits.
 template <class M>
 bool law_holds(const M& model, const Readings& xs) {
   const auto all = krait::forward(model, xs);

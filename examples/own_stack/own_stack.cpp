@@ -1,4 +1,4 @@
-// A stack of your own: a classifier of sensor readings, fed one reading at a time.
+// Defines a stack of your own: a classifier of sensor readings, which processes one reading at a time.
 #include <array>
 #include <cstdio>
 #include <string_view>
@@ -14,12 +14,12 @@ struct Parts {
     (krait::MeanPool<24>, pool),
     (krait::Linear<krait::LinearDims{.d_in = 24, .d_out = 4}>, classifier));  // 4 classes
 };
-using Gesture = krait::Stack<Parts>;  // neighbours that do not fit would not compile
+using Gesture = krait::Stack<Parts>;  // if the sizes of neighbouring layers did not agree, this line would not compile
 
 int main() {
   static const Gesture model = krait::init<Gesture>(krait::key(1));
 
-  // The walk: every parameter with its checkpoint key, which is its place in the struct.
+  // Prints every parameter by its checkpoint key, which consists of the names of members.
   krait::for_each_param(model, [](std::string_view name, const auto& param) {
     std::printf("%.*s [", static_cast<int>(name.size()), name.data());
     for (std::size_t i = 0; i < param.shape.size(); ++i) std::printf(i == 0 ? "%zu" : ", %zu", param.shape[i]);
@@ -30,7 +30,7 @@ int main() {
               krait::scratch_bytes<Gesture>, krait::multiply_adds_per_step<Gesture>);
 
   krait::State<Gesture> state{};
-  krait::Tensor<float, 4> scores;  // of the readings so far
+  krait::Tensor<float, 4> scores;  // the scores after the readings so far
   for (int t = 0; t < 100; ++t) {
     std::array<float, 6> reading{};
     reading[static_cast<std::size_t>(t % 6)] = 1.0f;

@@ -1,4 +1,4 @@
-// Who is speaking? The test series of JapaneseVowels, heard frame by frame, with the weights in each storage type.
+// Recognises the speakers of the test series of JapaneseVowels, frame by frame, with weights of each storage type.
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
@@ -17,9 +17,9 @@ using krait::Storage;
 using speaker::Series;
 constexpr std::array storages{Storage::f32, Storage::bf16, Storage::f16, Storage::int8};
 constexpr std::array storage_names{"f32", "bf16", "f16", "int8"};
-constexpr std::size_t early_frames = 7;  // what the shortest series has
+constexpr std::size_t early_frames = 7;  // the length of the shortest series
 
-// The trained model, its weights rounded to a storage type.
+// Returns the trained model with its weights rounded to a storage type.
 template <Storage storage>
 const speaker::Model<storage>& stored(const speaker::Model<>& trained) {
   static speaker::Model<storage> model;
@@ -48,7 +48,7 @@ void print_accuracy(const speaker::Model<>& trained, const std::vector<Series>& 
               krait::scratch_bytes<Model>);
 }
 
-// The answer after each frame, and how sure it is (softmax of the scores).
+// Prints, after each frame of a series, the likeliest speaker and its probability (softmax of the scores).
 template <Storage storage>
 void print_frames(const speaker::Model<>& trained, const Series& series) {
   using Model = speaker::Model<storage>;
@@ -65,7 +65,7 @@ void print_frames(const speaker::Model<>& trained, const Series& series) {
                     });
 }
 
-// f(constant) for each storage type wanted: the constant's value is the type.
+// Calls f(constant), where the constant's value is a storage type: the type named `wanted`, or each type if `wanted` is empty.
 template <std::size_t... i, class F>
 void for_each_storage(std::index_sequence<i...>, const std::string& wanted, F f) {
   ((wanted.empty() || wanted == storage_names[i] ? f(std::integral_constant<Storage, storages[i]>{}) : void()), ...);
@@ -79,9 +79,9 @@ int main(int argc, char** argv) {
   CLI::App app{"Tells nine speakers apart by their vowels, frame by frame."};
   app.add_option("--model", model_file, "checkpoint (safetensors)")->capture_default_str();
   app.add_option("--data", data_file, "series (safetensors: frames, lengths, speakers)")->capture_default_str();
-  app.add_option("--storage", storage, "the weights' storage type; left out: each in turn")
+  app.add_option("--storage", storage, "storage type of the weights; default: all types, one after the other")
       ->check(CLI::IsMember(std::vector<std::string>(storage_names.begin(), storage_names.end())));
-  app.add_option("--series", number, "print the answer after each frame of this series; 0: judge them all")->capture_default_str();
+  app.add_option("--series", number, "print the answer after each frame of this series; 0: print the accuracy over all series")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   static speaker::Model<> trained;

@@ -1,4 +1,4 @@
-// The model that tells who is speaking, for host and firmware alike: no heap, no files, no exceptions.
+// Defines the model that recognises speakers, for host and firmware: uses no heap, files or exceptions.
 #ifndef SPEAKER_HPP
 #define SPEAKER_HPP
 
@@ -16,7 +16,8 @@ inline constexpr std::size_t speakers = 9;
 using Frame = krait::Tensor<float, channels>;
 using Scores = krait::Tensor<float, speakers>;
 
-// dt_rank + 2 d_state = 16 rows of x_proj and 64 channels fill whole blocks of 16: nothing is padded but the classifier.
+// The dims are chosen so that only the classifier has padding: x_proj has dt_rank + 2 d_state = 16 rows, and there are 64
+// channels, which are multiples of 16.
 constexpr krait::BlockDims block(krait::Storage storage) {
   return krait::resolve(krait::BlockDims{.d_model = 32, .d_state = 7, .dt_rank = 2, .storage = storage});
 }
@@ -27,7 +28,7 @@ struct Parts {
     (krait::Linear<krait::LinearDims{.d_in = channels, .d_out = 32, .bias = true, .storage = storage}>, linear_in),
     (std::array<krait::ResidualBlock<block(storage)>, 1>, layers),
     (krait::RmsNorm<krait::NormDims{.d_model = 32}>, norm_f),
-    (krait::MeanPool<32>, pool),  // of the frames so far
+    (krait::MeanPool<32>, pool),  // the mean over the frames so far
     (krait::Linear<krait::LinearDims{.d_in = 32, .d_out = speakers, .bias = true, .storage = storage}>, classifier));
 };
 template <krait::Storage storage = krait::Storage::f32>
@@ -35,13 +36,13 @@ using Model = krait::Stack<Parts<storage>>;
 
 static_assert(krait::parameter_count<Model<>> <= 10'000);
 
-// The one with the highest score, 0 to 8; the first of equals.
+// Returns the number of the speaker with the highest score, 0 to 8, or the first such speaker if several have this score.
 inline std::size_t likeliest(const Scores& scores) {
   return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 
-// Hears a whole series, frame by frame, from a fresh state; gives the likeliest speaker and, in `scores`, all nine's.
-// after(frame number, scores) is called after each frame: the answer so far.
+// Runs the model on a whole series, frame by frame, from a fresh state. Returns the likeliest speaker, and writes the scores of
+// all nine speakers to `scores`. Calls after(frame number, scores) after each frame, with the scores so far.
 template <class M, class After>
 std::size_t classify(const M& model, krait::State<M>& state, krait::Scratch<M>& scratch, std::span<const Frame> series,
                      Scores& scores, After after) {

@@ -1,5 +1,5 @@
-// A MambaBlock as a recurrent layer in an audio callback: all memory static, no allocation, and a stream that can be
-// saved and taken up again to the same bits.
+// Uses a MambaBlock as a recurrent layer in an audio callback: all memory is static, nothing is allocated, and a stream that is
+// saved and continued gives the same bits.
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -14,15 +14,15 @@ using Frame = krait::Tensor<float, dims.d_model>;  // 8 channels at one sampling
 inline constexpr std::size_t sample_rate = 48'000;
 inline constexpr std::size_t callback_frames = 48;  // 1 ms
 
-// What one core of a small computer is to spend on it, checked before there is a program.
+// Limits of the work and the memory of the block on one core of a small computer, checked at compile time.
 static_assert(krait::multiply_adds_per_step<Block> * sample_rate <= 100'000'000);
 static_assert(krait::state_bytes<Block> + krait::scratch_bytes<Block, callback_frames> <= 24 * 1024);
 
 constinit Block block{};
-constinit krait::State<Block> state{};                      // survives between callbacks
-constinit krait::Scratch<Block, callback_frames> scratch{};  // borrowed for one callback at a time
+constinit krait::State<Block> state{};                      // keeps its content between callbacks
+constinit krait::Scratch<Block, callback_frames> scratch{};  // used only during a callback
 
-// What an audio driver calls: bounded, and the same instructions whatever is heard.
+// The function that an audio driver calls. It executes the same instructions for every input.
 void callback(std::span<const Frame> in, std::span<Frame> out) noexcept { krait::prefill(block, state, in, out, scratch); }
 
 int main() {
@@ -36,17 +36,17 @@ int main() {
     hear(n * callback_frames);
     callback(in, first);
   }
-  const krait::State<Block> saved = state;  // or its bytes, to a file
+  const krait::State<Block> saved = state;  // a program may also write the state's bytes to a file
   hear(100 * callback_frames);
   callback(in, first);
   state = saved;
-  for (std::size_t t = 0; t < in.size(); t += 16)  // the driver may ask for less at a time
+  for (std::size_t t = 0; t < in.size(); t += 16)  // a driver may pass fewer frames at a time
     callback(std::span(in).subspan(t, 16), std::span(again).subspan(t, 16));
 
   const bool same = std::memcmp(&first, &again, sizeof(first)) == 0;
   std::printf("state %zu, scratch %zu bytes, %zu million multiply-adds a second\n", krait::state_bytes<Block>,
               krait::scratch_bytes<Block, callback_frames>, krait::multiply_adds_per_step<Block> * sample_rate / 1'000'000);
   std::printf("last frame: %.4f %.4f ...\n", static_cast<double>(first[47][0]), static_cast<double>(first[47][1]));
-  std::printf("from the saved state: %s\n", same ? "the same bits" : "other bits");
+  std::printf("from the saved state: %s\n", same ? "the same bits" : "not the same bits");
   return same ? 0 : 1;
 }

@@ -52,8 +52,8 @@ namespace krait::detail::inline KRAIT_BUILD {
 // Zeros that fingerprint() reads in place of padding.
 inline constexpr std::array<std::byte, image_alignment> no_bytes{};
 
-// Calls f(offset, bytes) for the values of every parameter, in memory order. The bytes between them are padding, whose content
-// is unspecified.
+// Calls f(offset, bytes) for the values, and for the int8 scales, of every parameter, in memory order. Bytes of the model for
+// which f is not called are padding, whose content is unspecified.
 template <class Model, class F>
 void for_each_run(const Model& model, F f) {
   const auto run = [&](const auto& values) {
@@ -131,8 +131,8 @@ Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) 
 }  // namespace krait::inline KRAIT_BUILD
 
 namespace krait::check {
-// Checks that a program's model type is the type of a packed model. Otherwise the compile error has the first dim that differs,
-// or both types.
+// Checks that a program's model type is the type of a packed model. Otherwise the compile error names the first dim that
+// differs, or both types.
 template <class Found, class Packed>
 consteval bool is_packed() {
   constexpr bool have_dims = requires { Found::model_dims; Packed::model_dims; };

@@ -39,7 +39,7 @@ class ImageFile {
   }
 
   [[nodiscard]] bool is_open() const noexcept { return !file_.bytes().empty(); }
-  // Return the model and its fingerprint. Both require is_open().
+  // model() and fingerprint() return the model and its fingerprint. Both require is_open().
   const Model& model() const noexcept { return image().model; }
   std::uint32_t fingerprint() const noexcept { return image().header.fingerprint; }
 

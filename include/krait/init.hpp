@@ -86,7 +86,7 @@ void init_ssm(Key key, Ssm& layer) noexcept {
   fill_constant(layer.D, 1.0f);
 }
 
-// Returns dt_bias element i: a number whose softplus is log-uniform in [1e-3, 1e-1].
+// Returns element i of dt_bias: a random number whose softplus is log-uniform in [1e-3, 1e-1].
 inline float draw_dt_bias(Key key, std::uint64_t i) noexcept {
   const float dt = std::max(__builtin_expf(uniform(key, i, __builtin_logf(1e-3f), __builtin_logf(1e-1f))), 1e-4f);
   return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus: x with softplus(x) = dt
@@ -121,7 +121,7 @@ void init(Key key, MambaBlock<dims>& block) noexcept {
   init(split(key, 4), block.out_proj);
 }
 
-// init(key, block) of a Mamba2Block or Mamba3Block, which noxton does not have, sets linear layers and conv1d as above, and the
+// init(key, block) of a Mamba2Block or Mamba3Block, which are not in noxton, sets linear layers and conv1d as above, and the
 // other weights as mamba-ssm does (state-spaces/mamba, mamba2.py and mamba3.py):
 //   - dt_bias: such that softplus(dt_bias) is log-uniform in [1e-3, 1e-1]; A_log: log of a number uniform in [1, 16]
 //   - D, norm weights, B_bias, C_bias, mimo_z: 1; mimo_x and mimo_o: 1 / mimo_rank

@@ -41,7 +41,8 @@ struct LoadOptions {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// True for the type of A_log, the only parameter that may have infinite elements: they mean that a state is kept or forgotten.
+// True for the types of A_log, the only parameter that may contain infinities: a state with A_log = -infinity never decays, and
+// a state with A_log = infinity is forgotten after each token.
 template <class T>
 inline constexpr bool takes_infinity = false;
 template <std::size_t d_inner, std::size_t d_state>
@@ -79,7 +80,8 @@ class Match {
       entries.push_back(entry);
   }
 
-  // Checks the output head in the file of a model with a tied head, which must have the same bits as the embedding.
+  // Checks the file of a model with a tied head: the output head, if the file contains it, must have the same bits as the
+  // embedding.
   void tied_head(std::span<const std::size_t> shape) {
     const safetensors::Entry* head = status ? find(head_name) : nullptr;
     if (!head || ignored(*head) || !check(*head, shape, false, infinite_from(nullptr))) return;

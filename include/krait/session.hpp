@@ -40,14 +40,15 @@ class Session<Model, chunk> {
     return output_;
   }
 
-  // Processes one token without computing an output, so output() does not change. For models that summarise.
+  // Processes one token without computing an output, so output() does not change. Only for language models and
+  // stacks that pool.
   template <class In>
   KRAIT_INLINE void step(const In& x, NoOutput) noexcept {
     krait::step(*model_, state_, x, no_output, scratch_);
   }
 
-  // Processes any number of tokens and returns the output of the last one. For models that summarise. If xs is empty, nothing
-  // changes.
+  // Processes any number of tokens and returns the output of the last token. Only for language models and stacks that pool. If
+  // xs is empty, nothing changes.
   template <class In>
   KRAIT_INLINE const Output& prefill(const In& xs) noexcept {
     if constexpr (check::session_prefill<Model>()) krait::prefill(*model_, state_, xs, output_, scratch_);

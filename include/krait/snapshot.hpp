@@ -1,5 +1,5 @@
-// Defines Snapshot, the bytes of a model's state with a header that identifies the model. A snapshot continues a sequence
-// later, on this machine or on another one.
+// Defines Snapshot, the bytes of a model's state with a header that identifies the model. Restoring a snapshot continues a
+// sequence later, on this machine or on another one.
 //
 //   krait::save_state(state, krait::fingerprint(model), snapshot);  // Snapshot<State<Model>>; snapshot.bytes()
 //   if (krait::Status status = krait::restore_state(bytes, krait::fingerprint(model), state); !status) ...
@@ -30,7 +30,7 @@ struct SnapshotHeader {
   static constexpr FormatHeader wanted{{'K', 'R', 'S', 'T', 'A', 'T', 'E', '\x1A'}, native_order, 1};
 
   FormatHeader format;
-  std::uint32_t fingerprint;  // the fingerprint of the model, see krait::fingerprint
+  std::uint32_t fingerprint;  // the model's fingerprint, a result of krait::fingerprint
   std::uint32_t state_bytes;
   std::uint32_t checksum;  // CRC-32 of the members above followed by the state
 };

@@ -16,9 +16,9 @@ namespace krait {
 //   while (by_layer.advance()) other_work();
 //   by_layer.finish(logits);
 // The longest call is either one layer or finish(), where the output head takes vocab_size * d_model multiply-adds. Between
-// begin() and finish(), the state is partly that of the previous token, so it must not be saved or passed to another call.
-// Model and state must outlive the object, which contains a scratch of scratch_bytes<Model> bytes. Allocates nothing, throws
-// nothing.
+// begin() and finish(), the layers that have not run still have the state after the previous token, so the state must not be
+// saved or passed to another call. Model and state must outlive the object, which contains a scratch of scratch_bytes<Model>
+// bytes. Allocates nothing, throws nothing.
 template <LanguageModel Model>
 class StepByLayer {
  public:

@@ -1,5 +1,5 @@
 // Defines step_streams and prefill_streams, which run a model on several sequences together, and Streams, an object that
-// contains the memory for them.
+// contains the memory for the sequences.
 #ifndef KRAIT_STREAMS_HPP
 #define KRAIT_STREAMS_HPP
 
@@ -60,7 +60,8 @@ class Streams<Model, capacity, chunk> {
   KRAIT_INLINE explicit Streams(const Model& model) noexcept : model_(&model) {}
   explicit Streams(Model&&) = delete;  // the object must not refer to a temporary model
 
-  // Starts a sequence and returns its id, the smallest number below `capacity` that no other stream has; or `full`.
+  // Starts a sequence and returns its id, the smallest number below `capacity` that is no other stream's id. Returns `full` if
+  // all ids are in use.
   KRAIT_INLINE std::size_t join() noexcept {
     std::size_t id = 0;
     while (id < capacity && joined_[id]) ++id;
@@ -79,15 +80,15 @@ class Streams<Model, capacity, chunk> {
     return true;
   }
   KRAIT_INLINE bool contains(std::size_t id) const noexcept { return id < capacity && joined_[id]; }
-  // The number of streams that have joined and not left.
+  // Returns the number of streams that have joined and not left.
   KRAIT_INLINE std::size_t size() const noexcept { return size_; }
-  // The state of a stream, which must have joined. Assigning to it continues another sequence.
+  // Returns the state of a stream, which must have joined. Assign a saved state to it to continue another sequence.
   KRAIT_INLINE State<Model>& state(std::size_t id) noexcept { return states_[id]; }
   KRAIT_INLINE const State<Model>& state(std::size_t id) const noexcept { return states_[id]; }
 
-  // Processes one token, xs[i], of each stream ids[i]. ids is an array, vector or span of different integers. Outputs and the
-  // executor are those of krait::step_streams. Returns false, and processes nothing, if an id is not that of a stream or if ids
-  // and xs have different sizes.
+  // Processes one token, xs[i], of each stream ids[i]. ids is an array, vector or span of different integers. ys and executor
+  // are as in krait::step_streams. Returns false, and processes nothing, if an element of ids is not the id of a joined stream,
+  // or if ids and xs have different sizes.
   template <class Ids, class In, class Out, class... Threads>
     requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool step(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
@@ -125,14 +126,14 @@ class Streams<Model, capacity, chunk> {
     requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
   check::Rejected step(const Arguments&...) noexcept {
     static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
-                  "krait::Streams::step takes (ids, xs, ys), and then an executor");
+                  "krait::Streams::step takes (ids, xs, ys[, executor])");
     return {};
   }
   template <class... Arguments>
     requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
   check::Rejected prefill(const Arguments&...) noexcept {
     static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
-                  "krait::Streams::prefill takes (ids, xs, ys), and then an executor");
+                  "krait::Streams::prefill takes (ids, xs, ys[, executor])");
     return {};
   }
 

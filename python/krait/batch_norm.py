@@ -1,4 +1,4 @@
-"""Folds a BatchNorm1d in evaluation mode into the layer before or after it."""
+"""Folds a BatchNorm1d in evaluation mode into a neighbouring layer."""
 
 import math
 
@@ -18,8 +18,8 @@ def scale_and_shift(norm):
 
 
 def fold(norm, linear, norm_first):
-    """Returns the Linear that equals a BatchNorm in evaluation mode and a Linear beside it, applied one after the other, or the
-    StridedConv1d that equals a StridedConv1d and a BatchNorm after it."""
+    """Returns one layer that computes the same as a BatchNorm in evaluation mode and a neighbouring layer: a Linear before or
+    after the BatchNorm, or a StridedConv1d before the BatchNorm."""
     scale, shift = scale_and_shift(norm)
     d_out, d_in = linear.params["weight"].shape
     weight = linear.params["weight"].numbers(f"{linear.path}.weight")
@@ -41,7 +41,7 @@ def fold(norm, linear, norm_first):
 
 
 def fold_batch_norms(layers, notes):
-    """Replaces each BatchNorm and the Linear before or after it by one Linear."""
+    """Replaces each BatchNorm and a neighbouring Linear or StridedConv1d by one layer."""
     layers = list(layers)
     while norm := next((layer for layer in layers if layer.component == "BatchNorm"), None):
         at = layers.index(norm)

@@ -6,15 +6,15 @@ import math
 from . import safetensors_file
 from .safetensors_file import Problem, Tensor, printable
 
-# The largest errors that are accepted by default, relative to the largest |y|. f32 finds wrong structures; the others only
-# bound the rounding of weights.
+# The largest errors that are accepted by default, relative to the largest |y|. The limit for f32 detects wrong structures; the
+# other limits only bound the rounding of weights.
 TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "f16": 1e-2, "int8": 5e-2}
 
 
 class Expected:
     """The inputs x and outputs y of a model for --check. x has the shape [tokens, d_in], or [tokens] for token ids, and may
     have a batch axis before these axes. If the first layer is a StridedConv1d, x may also have the shape [frames, channels],
-    and y has PyTorch's outputs, of which the last ones may be missing."""
+    and y contains PyTorch's outputs; the last outputs may be missing."""
 
     def __init__(self, path, model):
         try:

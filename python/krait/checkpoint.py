@@ -34,8 +34,8 @@ LANGUAGE_MODEL = {
 
 
 class Choice(Problem):
-    """Raised if a checkpoint allows several models. Contains the question, and the options that answer it, each a list of
-    words."""
+    """Raised if a checkpoint allows several models. Contains the question for the user, and the options of krait pack that
+    answer the question, each as a list of words."""
 
     def __init__(self, question, answers):
         super().__init__(question)
@@ -269,7 +269,7 @@ def shorten(names):
 
 
 def language_model_parts(names):
-    """{part: {prefix: {name: rest}}} if every tensor is one of a language model, else None."""
+    """Returns {part: {prefix: {name: rest}}} if every tensor belongs to a language model, otherwise None."""
     parts = {}
     for name in names:
         for part, pattern in LANGUAGE_MODEL.items():

@@ -76,7 +76,7 @@ def add_model_options(parser):
         "--norm-before-gate", action="store_true", default=None, help="Mamba-2: the norm of a block is applied before the gate"
     )
     blocks.add_argument("--mixer-norm-eps", type=float, help="the eps of the norms within blocks")
-    blocks.add_argument("--A-floor", type=float, help="Mamba-3: the smallest -A")
+    blocks.add_argument("--A-floor", type=float, help="Mamba-3: the lower bound of -A")
     blocks.add_argument(
         "--A-formula",
         choices=["heavy_tail", "softplus"],

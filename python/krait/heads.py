@@ -6,7 +6,7 @@ from .safetensors_file import Problem
 
 # The settings that shapes do not determine, with mamba-ssm's defaults. dt_limit is a pair of floats.
 MAMBA2_DEFAULTS = {"ngroups": 1, "dt_limit": (0.0, math.inf), "norm_before_gate": False, "mixer_norm_eps": 1e-5}
-MAMBA3_DEFAULTS = {"A_floor": 1e-4, "mixer_norm_eps": 1e-5, "rope_fraction": None}  # None: as the shapes give it
+MAMBA3_DEFAULTS = {"A_floor": 1e-4, "mixer_norm_eps": 1e-5, "rope_fraction": None}  # None: determined by the shapes
 MAMBA2_NAMES = ["in_proj.weight", "conv1d.weight", "dt_bias", "A_log", "D", "out_proj.weight"]
 MAMBA3_NAMES = ["in_proj.weight", "dt_bias", "D", "B_bias", "C_bias", "B_norm.weight", "C_norm.weight", "out_proj.weight"]
 MIMO_NAMES = ["mimo_x", "mimo_z", "mimo_o"]
@@ -36,7 +36,7 @@ def settings_of_metadata(metadata):
 
 
 def check_settings(settings, where):
-    """Rejects settings with impossible values. A setting that is None is accepted. `where` begins the message."""
+    """Rejects settings with impossible values. None is accepted as a value. The message starts with `where`."""
     limit, ngroups = settings.get("dt_limit"), settings.get("ngroups")
     if limit is not None and not (len(limit) == 2 and 0 <= limit[0] <= limit[1]):
         raise Problem(f"{where}dt_limit: found {limit}, wanted two numbers, least and most, with 0 <= least <= most")
@@ -73,7 +73,7 @@ def divide(where, what, number, by_what, by):
 
 
 def check_names(group, kind, needed, optional):
-    """Rejects a group that lacks a tensor or has one that its kind of block does not have."""
+    """Rejects a group of tensors that lacks a tensor of its kind of block, or that contains another tensor."""
     for name, tensor in group.tensors.items():
         if name not in needed and name not in optional:
             wanted = ", ".join([*needed, *optional])

@@ -1,5 +1,5 @@
-"""Determines the layers of a checkpoint: the kind of layer of a group of tensors, its dims from their shapes, and its C++
-type."""
+"""Determines the layers of a checkpoint: the kind of layer that a group of tensors belongs to, the layer's dims, which follow
+from the shapes of the tensors, and the layer's C++ type."""
 
 import math
 import re
@@ -193,7 +193,8 @@ class Layer:
         return self.component, repr(self.dims), self.word, self.count, [(part.member, part.kind()) for part in self.parts]
 
     def type(self, dims_name, storage):
-        """Returns the C++ type of one layer, of which a member may be an array. Residuals are not handled."""
+        """Returns the C++ type of one layer (the element type, if a member is an array of layers). Does not handle
+        Residuals."""
         if self.component == "Embedding":
             return f"krait::Embedding<{self.dims['vocab_size']}, {self.dims['d_model']}, {storage}>"
         if self.component == "PositionalEmbedding":
@@ -222,7 +223,8 @@ def block_of(component, dims):
 
 
 def kind_of(component, dims):
-    """Returns the C++ type of the dims. That of a ResidualBlock and of a language model is the type of their Mamba block's."""
+    """Returns the C++ type of a layer's dims. For a ResidualBlock and a language model, the type depends on the kind of their
+    Mamba blocks."""
     block = block_of(component, dims)
     if block is None:
         return KINDS[component]
@@ -239,7 +241,7 @@ def dim_text(value):
 
 
 def dims_text(component, dims, storage=None):
-    """The dims in C++, every one of them given: krait::BlockDims{.d_model = 64, ...}."""
+    """Returns the dims in C++ with a value for every member: krait::BlockDims{.d_model = 64, ...}."""
     kind = kind_of(component, dims)
     values = {name: dim_text(value) for name, value in dims.items()}
     fields = [f".{name} = {values[name]}" for name in FIELDS[kind] if name in dims]
@@ -288,8 +290,8 @@ def is_mixer(group):
 
 def mamba_layer(group, settings=None):
     """Returns a MambaBlock, a Mamba2Block, a Mamba3Block, or a selective state space without the projections of a block.
-    `settings` are the dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and those
-    of heads.py."""
+    `settings` are the dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and the
+    settings in heads.py."""
     settings = settings or {}
     if is_mamba2(group):
         return Layer(group.path, "Mamba2Block", mamba2_dims(group, settings), group.tensors)
@@ -306,13 +308,14 @@ def mamba_layer(group, settings=None):
 
 
 def position_shape(shape):
-    """[max_tokens, d_model] for a tensor of this shape, or one with an axis of 1 for the batch; None for others."""
+    """Returns the shape [max_tokens, d_model] of a tensor that has this shape, or this shape and one more axis of 1 for the
+    batch. Returns None for other shapes."""
     extents = [extent for extent in shape[:-1] if extent != 1] or [1]
     return [*extents, shape[-1]] if len(shape) in (2, 3) and len(extents) == 1 and 0 not in shape else None
 
 
 def positional_embedding(group):
-    """Learned positions: an nn.Parameter or nn.Embedding."""
+    """Returns the PositionalEmbedding whose weight is the tensor of a group, an nn.Parameter or an nn.Embedding."""
     name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
     shape = position_shape(group.tensors[name].shape) if name in ("", "weight") else None
     if shape is None:
@@ -327,10 +330,10 @@ def positional_embedding(group):
 
 
 class Convolution:
-    """The numbers of a PyTorch Conv1d and of the StridedConv1d that computes its outputs. Taps of zeros are added so that
-    kernel and padding are multiples of the stride: `older` before the first tap, with as much padding, and `newer` after the
-    last. `right_padding` is the number of zeros after the sequence, if it is another one than before it; a negative one leaves
-    out the last frames."""
+    """The sizes of a PyTorch Conv1d and of the StridedConv1d that computes the same outputs. Taps of zeros are added so that
+    kernel and padding are multiples of the stride: `older` taps before the first tap, with as many more frames of padding, and
+    `newer` taps after the last tap. `right_padding` is the number of zeros after the sequence, if it is not `padding`; a
+    negative number leaves out the last frames."""
 
     def __init__(self, kernel, stride, padding, right_padding=None):
         self.given_kernel, self.stride, self.given_padding = kernel, stride, padding
@@ -342,15 +345,16 @@ class Convolution:
         self.warm_up = (self.kernel - self.padding) // stride - 1
 
     def outputs(self, frames):
-        """Returns the number of PyTorch's outputs for a sequence."""
+        """Returns the number of outputs that PyTorch's Conv1d gives for a sequence of `frames` frames."""
         return max(0, (frames + self.given_padding + self.right_padding - self.given_kernel) // self.stride + 1)
 
     def trailing_tokens(self):
-        """Returns the number of tokens of zeros after a sequence of whole tokens that give PyTorch's last outputs."""
+        """Returns the number of tokens of zeros that must follow a sequence of whole tokens to get PyTorch's last outputs."""
         return (self.given_padding + self.right_padding - self.given_kernel) // self.stride + 1 + self.warm_up
 
     def tokens(self, frames):
-        """Returns the number of tokens that give PyTorch's outputs for a sequence."""
+        """Returns the number of tokens that the StridedConv1d needs to give all of PyTorch's outputs for a sequence of `frames`
+        frames."""
         return self.outputs(frames) + self.warm_up
 
     def note(self, path, channels):
@@ -371,7 +375,8 @@ class Convolution:
 
 
 def strided_conv1d(group, stride, padding, right_padding=None):
-    """Returns the StridedConv1d of a Conv1d with groups=1 [d_out, channels, kernel], and its Convolution."""
+    """Returns the StridedConv1d that computes the outputs of a Conv1d with groups=1 and a weight [d_out, channels, kernel], and
+    the Convolution with their sizes."""
     d_out, channels, kernel = group.shape("weight", "d_out", "channels", "kernel")
     made = Convolution(kernel, stride, padding, right_padding)
     numbers, columns = group.tensors["weight"].numbers(group.name("weight")), []

@@ -101,7 +101,7 @@ SSM_HARMLESS = {
 
 
 class Config:
-    """config.json, or none. take() marks a key as used; the keys that are left are printed."""
+    """The content of config.json, or of no file. take() marks a key as used; keys that were not taken are printed."""
 
     def __init__(self, content, name, notes):
         self.content, self.name, self.used = content or {}, name or "config.json", set()
@@ -122,7 +122,7 @@ class Config:
         raise Problem(f"{self.name}: {key} is not supported: found {found!r}, wanted {wanted}")
 
     def require(self, key, wanted, absent=None):
-        """Rejects any value of a key but the wanted ones; an absent key counts as `absent`."""
+        """Raises Problem if the value of a key is not one of `wanted`. An absent key counts as `absent`."""
         value = self.take(key, absent)
         if self and value is not None and value not in wanted:
             self.refuse(key, value, " or ".join(map(repr, wanted)) or "no such key")
@@ -156,7 +156,7 @@ class Config:
                     notes.append(f"{self.name}: {key} is {found}, but transformers does not use it: the norm is {fact}")
 
     def check_block(self, blocks):
-        """Compares the kind of blocks with that of the tensors."""
+        """Raises Problem if config.json names another kind of block (Mamba-1, -2 or -3) than the tensors have."""
         if self.block is not None and blocks and self.block not in blocks:
             key = "model_type" if self.content.get("model_type") in MODEL_TYPES else "ssm_cfg.layer"
             value = self.content.get("model_type") or self.ssm.get("layer", "Mamba1")
@@ -212,7 +212,7 @@ class Config:
         return self.eps("layer_norm_epsilon" if "layer_norm_epsilon" in self.content else "norm_epsilon")
 
     def norm_kind(self):
-        """The word of --norm for mamba-ssm's rms_norm, or None if the key is absent."""
+        """Returns the value of the option --norm that corresponds to mamba-ssm's rms_norm, or None if the key is absent."""
         value = self.take("rms_norm")
         return None if value is None or self.is_mamba2_of_transformers else "rms_norm" if value else "layer_norm"
 
@@ -221,7 +221,7 @@ class Config:
         return self.eps("mixer_rms_eps", 1e-6) if self.content.get("model_type") == "falcon_mamba" else None
 
     def is_headless(self):
-        """Returns whether config.json describes a model without a head, or None if it names no architecture."""
+        """Returns whether config.json describes a model without a head, or None if config.json names no architecture."""
         names = self.take("architectures")
         name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
         if name is None:
@@ -233,7 +233,7 @@ class Config:
         self.refuse("architectures", name, "a ...ForCausalLM or ...Model")
 
     def check_head(self, has_head, is_tied):
-        """Compares tie_word_embeddings with the tensors."""
+        """Raises Problem if tie_word_embeddings contradicts the tensors."""
         key = "tie_word_embeddings" if "tie_word_embeddings" in self.content else "tie_embeddings"
         tied = self.take(key)
         if tied is False and not has_head:
@@ -242,7 +242,7 @@ class Config:
             raise Problem(f"lm_head.weight differs from the embedding, but {self.name} has {key} true")
 
     def check_sizes(self, dims):
-        """Compares the kind of blocks and the sizes in config.json with those of the tensors."""
+        """Raises Problem if the kind of blocks, a size or a bias in config.json differs from the tensors."""
         self.check_block({block_of("Mamba", dims)})
         if "headdim" in dims:
             dims = {**dims, "heads": dims["d_inner"] // dims["headdim"], "is_mimo": dims.get("mimo_rank", 1) > 1}
@@ -252,7 +252,7 @@ class Config:
                 self.used.add(key)
                 if type(value) is not int or name not in dims:
                     continue
-                if name == "vocab_size" and "ssm_cfg" in self.content:  # mamba-ssm rounds it up
+                if name == "vocab_size" and "ssm_cfg" in self.content:  # mamba-ssm rounds vocab_size up
                     multiple = self.take("pad_vocab_size_multiple", 1)
                     multiple = multiple if type(multiple) is int and multiple > 0 else 1
                     value = math.ceil(value / multiple) * multiple
@@ -275,7 +275,7 @@ class Config:
             self.check_heads(dims)
 
     def check_heads(self, dims):
-        """Compares the sizes of blocks of Mamba-2 and Mamba-3, which have heads, with those of the tensors."""
+        """Raises Problem if a size of the blocks of Mamba-2 or Mamba-3 in config.json differs from the tensors."""
         rank, d_ssm = self.ssm.get("mimo_rank"), self.ssm.get("d_ssm")
         if dims["is_mimo"] and type(rank) is int and rank != dims["mimo_rank"]:
             raise Problem(

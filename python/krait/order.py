@@ -36,7 +36,8 @@ def starred(path):
 
 
 def check_numbers(path, numbers):
-    """Numbers that are left out belong to layers without tensors, such as activations, which must be given."""
+    """Rejects numbered names with a gap: the missing numbers belong to layers without tensors, such as activations, which
+    --order must name."""
     numbers = sorted(numbers, key=int)
     if numbers != list(map(str, range(len(numbers)))):
         raise Problem(
@@ -68,7 +69,7 @@ class Order:
 
     def layers(self, nodes, in_residual=False, before=None):
         """Returns the layers of nodes, which are applied one after the other, with each BatchNorm folded into a Linear.
-        `before` is the layer before them."""
+        `before` is the layer before the first of these layers."""
         found, plain = [], set()  # plain: the layers for which --order states that they have a residual, or none
         for one, other in zip(nodes, nodes[1:]):
             if one.star() is not None and one.star() == other.star():
@@ -198,7 +199,7 @@ class Order:
         """Returns the layer of conv1d(NAME, stride=S, padding=P, channels=1), where `numbers` are those among the options."""
         shape = group.tensors["weight"].shape if "weight" in group.tensors else []
         if not group.first() <= {"weight", "bias"} or len(shape) != 3:
-            return self.leaf(group, "conv1d")  # which rejects it
+            return self.leaf(group, "conv1d")  # leaf() rejects the weight
         d_out, channels, kernel = shape
         found = f"--order: found {{}} in conv1d({group.path}), whose weight is {shape}"
         for option, wanted in {"kernel_size": kernel, "channels": channels}.items():

@@ -58,7 +58,8 @@ def build_image(model, expected, image, folder, options):
 
 
 def sizes_in(text):
-    """Returns what the program printed: {"fingerprint": ..., storage type: {"flash": bytes, ..., "params": [...]}, ...}."""
+    """Parses the output of the program: returns {"fingerprint": ..., storage type: {"flash": bytes, ..., "params": [...]},
+    ...}."""
     sizes = {}
     for kind, *words in map(str.split, text.splitlines()):
         if kind == "param":
@@ -113,7 +114,7 @@ def run(options, say):
     """Packs options.checkpoint, and writes the header, the image and the picture of the report that the options name. Calls
     `say` with each line of text. Returns the sizes of the model by storage type."""
     for path in filter(None, (options.header, options.image, options.report)):
-        if not path.parent.is_dir():  # said now, not when all is compiled
+        if not path.parent.is_dir():  # reported now, before the program is compiled
             raise Problem(f"cannot write: No such file or directory: {path}")
     model = open_model(options)
     expected = Expected(options.check, model) if options.check else None

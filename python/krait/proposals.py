@@ -105,7 +105,8 @@ def numbered_units(group, children, found):
 
 def feed_forward_texts(units):
     """Returns texts for a layer that consists of a block and a feed-forward network, each with a norm and a residual, or None
-    if the units are others. The network is one unit or two Linears. The first norm is taken for the block's."""
+    if the units do not form such a layer. The network is one unit or two Linears. The first norm is taken as the norm of the
+    block."""
     norms, blocks = [unit for unit in units if unit.is_norm], [unit for unit in units if unit.is_bare]
     linears = [unit for unit in units if not (unit.is_norm or unit.has_state or unit.d_in is None)]
     linears.sort(key=lambda unit: unit.d_in > unit.d_out)  # the Linear to more channels first
@@ -143,7 +144,7 @@ def orders_of(units):
 def proposals(tensors):
     """Returns the texts for --order that fit the shapes of tensors, for each order of layers and each choice of pooling, norms
     and residuals."""
-    units = sorted(units_of(Group("", tensors)), key=lambda unit: not unit.is_position)  # as early as they fit
+    units = sorted(units_of(Group("", tensors)), key=lambda unit: not unit.is_position)  # positions first
     if not units:
         return
     found = False

@@ -12,7 +12,8 @@ RAM = {"state": "#79706e", "scratch": "#bab0ac"}
 
 
 def part_of(name):
-    """Returns the part that a parameter is counted under: the layer of a weight or bias, or else the parameter's own name."""
+    """Returns the name of the part of the report in which a parameter is counted: the layer of a weight or bias, or the name of
+    any other parameter."""
     segments = name.split(".")
     part = segments[-2] if segments[-1] in ("weight", "bias") and len(segments) > 1 else segments[-1]
     return NAMES.get(part, part)

@@ -19,8 +19,8 @@ class Problem(Exception):
         return "\n    ".join(map(printable, self.args))
 
 
-# The dtypes of safetensors 0.8 and the bits of an element. A dtype that is not here may be in a file, too: newer versions
-# of the format may have more.
+# The dtypes of safetensors 0.8 and the bits of an element. A file may contain other dtypes, because newer versions of the
+# format may add dtypes.
 DTYPE_BITS = {
     "F32": 32,
     "F16": 16,
@@ -110,7 +110,7 @@ def read(path):
     except OSError as error:
         raise Problem(f"cannot be read: {error.strerror}") from None
     size = int.from_bytes(content[:8], "little")
-    # The bytes of "PK\3\4" are also a length within the limit, so "{" decides.
+    # The bytes of "PK\3\4" are also a valid header length, so the "{" that a JSON header starts with decides.
     if size > HEADER_LIMIT or content[8:9] != b"{":
         for magic, found, wanted in OTHER_FORMATS:
             if content.startswith(magic):

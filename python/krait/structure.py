@@ -15,7 +15,7 @@ from .proposals import proposals
 from .safetensors_file import Problem
 
 COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", *BLOCKS, "ResidualBlock", "Mamba"]
-MOST_COMMANDS = 8  # that a question lists
+MOST_COMMANDS = 8  # the largest number of commands that a question lists
 
 
 class Model:
@@ -63,8 +63,8 @@ class Model:
         self.eps = 1e-5 if found is None else found
 
     def set_block_settings(self):
-        """Sets the dims of blocks that shapes do not determine, from options, config.json or the metadata. A setting that none
-        of them gives is absent."""
+        """Sets the dims of blocks that shapes do not determine, from options, config.json or the metadata. A setting that is in
+        none of these sources is absent."""
         of_file = {**settings_of_metadata(self.checkpoint.metadata), **self.config.block_settings()}
         given = {name: getattr(self.options, name, None) for name in {**MAMBA2_DEFAULTS, **MAMBA3_DEFAULTS}}
         given = {name: value for name, value in given.items() if value is not None}
@@ -78,7 +78,8 @@ class Model:
         self.block_settings = {"dt_b_c_eps": dt_b_c_eps, **of_file, **given}
 
     def set_norm_kind(self):
-        """The kind of norms that have a bias: --norm's, config.json's, the metadata's, or None."""
+        """Sets the kind of the norms that have a bias, from --norm, config.json or the metadata. Without any of them, the kind
+        is None."""
         of_config, metadata = self.config.norm_kind(), self.checkpoint.metadata
         of_file = metadata.get("norm", "rms_norm") if "component" in metadata else None
         if of_file not in (None, "rms_norm", "layer_norm"):
@@ -148,8 +149,8 @@ class Model:
         if formula is None:
             raise Choice(
                 "Mamba-3's A has had two formulas, and no file contains which: -max(heavy_tail(a), A_floor), as in mamba-ssm "
-                "since June 2026 and in mamba3-jax, or -max(softplus(a), A_floor), as in mamba-ssm before. Krait has the "
-                "first; if the model was trained with it, give",
+                "since June 2026 and in mamba3-jax, or -max(softplus(a), A_floor), as in mamba-ssm before. Krait supports "
+                "only heavy_tail; if the model was trained with it, give",
                 [["--A-formula", "heavy_tail"]],
             )
         if formula != "heavy_tail":
@@ -217,7 +218,7 @@ class Model:
         vocab_size, d_model = whole.shape("backbone.embedding.weight", "vocab_size", "d_model")
         layers = whole.sub("backbone").sub("layers").first()
         if layers != set(map(str, range(len(layers)))):
-            raise Problem(f"found layers {', '.join(sorted(layers, key=int))}, wanted them numbered from 0 on")
+            raise Problem(f"found layers {', '.join(sorted(layers, key=int))}, wanted layers numbered from 0 on")
         mixer = mamba_layer(whole.sub("backbone.layers.0.mixer"), self.block_settings)
         for number in range(1, len(layers)):
             other = mamba_layer(whole.sub(f"backbone.layers.{number}.mixer"), self.block_settings)
@@ -280,13 +281,13 @@ class Model:
         if headless is None:
             raise Choice(
                 "there is no lm_head.weight, so the model may give logits through the embedding's weight (tied), or "
-                "the hidden states behind norm_f (none)",
+                "the hidden states after norm_f (none)",
                 [["--head", "tied"], ["--head", "none"]],
             )
         if headless:
             self.notes.append(
                 f"{self.config.name}: the architecture is a model without a head, so the outputs are the hidden states "
-                "behind norm_f; --head tied gives logits"
+                "after norm_f; --head tied gives logits"
             )
         return headless
 
@@ -327,7 +328,8 @@ class Model:
             self.notes.append("no pooling: an output for every token")
 
     def may_be_positions(self, loose):
-        """Whether the tensors that belong to no layer have the shapes of learned positions that fit an order of layers."""
+        """Returns whether the tensors that belong to no layer have the shapes of learned positions, and fit into an order of
+        the layers."""
         tensors = self.checkpoint.tensors
         if any((position_shape(tensors[name].shape) or [1])[0] == 1 for name in loose):
             return False
@@ -341,7 +343,7 @@ class Model:
         order of layers nor layers without tensors."""
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
-            "--order what forward() does, and compare with --check. Orders that fit, of others:",
+            "--order what forward() does, and compare with --check. These are some of the orders that fit the shapes:",
             [["--order", text] for text in itertools.islice(proposals(self.checkpoint.tensors), MOST_COMMANDS)],
         )
 

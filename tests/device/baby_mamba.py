@@ -27,8 +27,9 @@ WARM_UP = (KERNEL - PADDING) // STRIDE - 1  # the first tokens, which have no ou
 TOKENS = OUTPUTS + WARM_UP  # of 4 samples; the last one is zeros, which PyTorch's convolution pads
 SEED = 1
 # The most instructions for a window, in millions, and bytes of State, Scratch and stack.
-LIMITS = {("mps2-an386", "f32"): 99, ("mps2-an386", "int8"): 99, ("mps3-an547", "f32"): 99, ("mps3-an547", "int8"): 99}
-RAM_LIMIT = 13 * 1024
+LIMITS = {("mps2-an386", "f32"): 3.5, ("mps2-an386", "int8"): 3.91, ("mps3-an547", "f32"): 2.42, ("mps3-an547", "int8"): 2.5}
+RAM_LIMIT = 13_800
+STATE_AND_SCRATCH_LIMIT = 13 * 1024
 
 
 class Checkpoint(example.Checkpoint):
@@ -90,6 +91,8 @@ def main():
                 done += 1
                 answer = example.Answer(board, example.Program(board, storage, checkpoint, "", folder).image(TOKENS, 4))
                 wrong += example.judge(board, storage, answer, expected, checkpoint.tensors, LIMITS, RAM_LIMIT)
+                if answer.state + answer.scratch > STATE_AND_SCRATCH_LIMIT:
+                    wrong.append(f"{board.name} {storage}: state and scratch above {STATE_AND_SCRATCH_LIMIT} bytes")
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0 if done else SKIPPED
 

@@ -1,5 +1,5 @@
-"""Profiles a firmware image by instructions: runs it in the emulator in single steps, and counts each executed address for the
-function that it was inlined from."""
+"""Profiles a firmware image by instructions: runs the image in the emulator in single steps, and counts each executed
+instruction for the function that it was inlined from."""
 import collections
 import pathlib
 import re
@@ -75,7 +75,8 @@ def report(board, image, counts):
 
 
 def hot_loops(board, image, counts, share=0.001):
-    """Prints the most executed instructions, those with at least this share of the total, and their execution counts."""
+    """Prints the instructions whose executions are at least the share `share` of all executions, with their execution
+    counts."""
     least, gap = share * sum(counts.values()), False
     for line in run([board.binaries["objdump"], "-d", "--no-show-raw-insn", str(image)]).splitlines():
         found = re.match(r" *([0-9a-f]+):\t(.*)", line)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""The keyword-spotting example: the same bits on the host and on boards with fused multiply-add, its error, its RAM, its
-instructions for an inference of 100 frames, and where they go.
+"""Checks the keyword-spotting example: it gives the same bits on the host and on boards with fused multiply-add, and its error,
+its RAM and its instructions for an inference of 100 frames are within limits. With --profile, prints the instructions by
+kernel.
 
   keyword_example.py [--boards NAME,...] [--types TYPE,...] [--profile] [--loops] [--flags "..."] [--headers DIR]
                      [--checkpoint FILE] [--mixer mamba|mamba2|mamba3]
 
-The weights are seeded (keyword_checkpoint.py). A checkpoint of the same tensor names and shapes that --checkpoint names is
-checked in the same way, after the seeded one. With --mixer, the block is one of Mamba-2 or Mamba-3 of the same dims, with heads
-of 32 channels.
+The weights are seeded (keyword_checkpoint.py). --checkpoint names another checkpoint with the same tensor names and shapes,
+which is checked in the same way, after the seeded weights. With --mixer, the block is one of Mamba-2 or Mamba-3 of the same
+dims, with heads of 32 channels.
 """
 import argparse
 import collections
@@ -26,7 +27,7 @@ from boards import ROOT, SKIPPED, Host, boards_here, run
 EXAMPLE = ROOT / "examples" / "keyword" / "keyword.cpp"
 NOT_WEIGHTS = ["input", "logits", "mixer_input", "mixer_output"]  # prefixes of tensors that are not weights
 KNOWN_LOOP = 400_001  # instructions
-TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # of the largest score
+TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # relative to the largest score
 RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # bytes of State, Scratch and stack
 # The most instructions that an inference may take, in millions.
 LIMITS = {("mps2-an386", "f32"): 9.4, ("mps2-an386", "int8"): 9.5,
@@ -51,7 +52,7 @@ class Checkpoint:
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
-        """Yields the tensors of the keyword example that a checkpoint lacks or has with another shape."""
+        """Yields the tensors of the keyword example that are missing in a checkpoint, or have another shape there."""
         for name, (wanted, _) in seeded.tensors.items():
             found = self.tensors[name][0] if name in self.tensors else "no such tensor"
             if found != wanted:
@@ -131,7 +132,7 @@ def judge(board, storage, answer, host, tensors, limits, ram_limit):
         if ram > ram_limit:
             yield f"{board.name} {storage}: RAM {ram}, wanted at most {ram_limit}"
         if answer.bits != host.bits:
-            yield f"{board.name} {storage}: other bits than on the host"
+            yield f"{board.name} {storage}: not the same bits as on the host"
         yield from images.complaints(board, answer.image)
     print(line, flush=True)
     if not error <= TOLERANCE[storage]:

@@ -221,10 +221,46 @@ constexpr krait::BlockDims block_dims{.d_model = 10, .d_state = 7, .d_conv = 3, 
                                       .conv_bias = true, .x_bias = true, .dt_bias = true, .out_bias = true};
 constexpr krait::ModelDims tied_dims = krait::resolve({.vocab_size = 64, .d_model = 32, .n_layers = 2});
 
+// A convolution over time whose first token has no output, before residuals of stacks with blocks of Mamba-2 and Mamba-3.
+template <Storage storage>
+struct BranchParts {
+  static constexpr auto dims = krait::resolve(krait::Mamba2BlockDims{.d_model = 12, .d_state = 5, .d_inner = 18, .headdim = 9,
+                                                                     .storage = storage});
+  KRAIT_PARAMS(BranchParts, (krait::LayerNorm<krait::NormDims{.d_model = 12, .bias = true}>, norm),
+    (krait::Mamba2Block<dims>, mixer), (krait::Residual<krait::Gelu<12>>, gelu));
+};
+template <Storage storage>
+struct FrontParts {
+  static constexpr krait::StridedConv1dDims conv_dims{.channels = 5, .d_out = 12, .kernel = 6, .stride = 2, .padding = 2,
+                                                      .storage = storage};
+  static constexpr auto dims = krait::resolve(krait::Mamba3BlockDims{.d_model = 12, .d_state = 6, .d_inner = 20, .headdim = 5,
+                                                                     .ngroups = 2, .storage = storage});
+  KRAIT_PARAMS(FrontParts, (krait::StridedConv1d<conv_dims>, conv),
+    (krait::Residual<krait::Stack<BranchParts<storage>>>, first),
+    (std::array<krait::ResidualBlock<dims>, 2>, layers),
+    (krait::Linear<krait::LinearDims{.d_in = 12, .d_out = 3, .bias = true, .storage = storage}>, head));
+};
+
+// The stack with f32 weights. Uniform numbers within +-0.5 need no rounding, so they are equal also on boards whose fmaf rounds
+// twice.
+const krait::Stack<FrontParts<Storage::f32>>& drawn_stack() {
+  static krait::Stack<FrontParts<Storage::f32>> stack;
+  std::uint64_t number = 0;
+  krait::for_each_param(stack, [&](std::string_view, auto& tensor) {
+    const krait::Key key = krait::split(krait::key(3), number++);
+    krait::assign(tensor, [&](std::size_t row, std::size_t col) {
+      return krait::uniform(key, row * tensor.cols + col, -0.5f, 0.5f);
+    });
+  });
+  return stack;
+}
+
 template <Storage storage>
 void show_all(std::string_view name) {
   using Block = krait::MambaBlock<krait::with_storage(block_dims, storage)>;
   show<Block>(krait::Text<40>("block_odd_all_biases ") + name, block::model<krait::MambaBlock<block_dims>>(), data::rows);
+  if constexpr (storage == Storage::int8)
+    show<krait::Stack<FrontParts<storage>>>(krait::Text<40>("stack ") + name, drawn_stack(), data::rows);
 #ifndef LAWS_QUICK
   if constexpr (storage == Storage::int8)  // one is enough: the speaker is another, and compiling takes its time
     show<krait::Mamba<krait::with_storage(tied_dims, storage)>>(krait::Text<40>("mamba_tied ") + name,

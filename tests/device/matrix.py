@@ -11,7 +11,7 @@ that:
 
 --all tests every combination of board, compiler, level and storage type. --covering tests each board with every compiler and
 level. At -O1, -Os and -O2 it tests all storage types, because the largest stacks and the instructions of both types are
-compared. At every other level it tests one type: a neighbouring board, compiler or level has the other type.
+compared. At every other level it tests only one type, and tests the other type with a neighbouring board, compiler or level.
 """
 import argparse
 import collections
@@ -40,8 +40,8 @@ WITH_ALL_TYPES = ["-O1", *COUNTED]
 WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
 WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]
 QUICK = {"boards": "mps2-an386,mps3-an547", "compilers": "g++,clang++-16", "levels": "-Os"}
-MOST_INSTRUCTIONS = 1.05  # of g++'s at the same level
-MOST_SLACK = 1.5          # of the constant over the largest painted stack
+MOST_INSTRUCTIONS = 1.05  # relative to g++ at the same level
+MOST_SLACK = 1.5          # step_stack_bytes relative to the largest stack used
 SHIFT = 10                # an instruction every 1,024 ns, so that ticks tell single instructions
 NS_PER_TICK = {"mps2-an386": 40, "mps2-an500": 40, "mps2-an505": 50, "mps3-an547": 31.25}
 FRAMES = 30               # number of the recording's frames that are run
@@ -74,7 +74,7 @@ class Result:
     bound: dict = dataclasses.field(default_factory=dict)
 
     def add(self, lines, board):
-        # A tick is less than an instruction here, so a count of ticks is an instruction's share too large or too small.
+        # A tick is shorter than an instruction here, so counts of ticks are too large or too small by part of an instruction.
         instructions = NS_PER_TICK.get(board, 0) / 2 ** SHIFT
         for line in lines:
             model, *words = line.split()
@@ -125,7 +125,8 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
                 *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword and self.keyword else [])]
 
     def build(self, cell, source, *more):
-        """Compiles a source and returns the board and the object's path. Link-time optimisation, if any, is already done."""
+        """Compiles a source and returns the board and the path of the object, which link-time optimisation, if any, has already
+        processed."""
         board, (command, flags) = Board(cell.board), COMPILERS[cell.compiler]
         name = self.folder / re.sub(r"\W+", "_", f"{cell} {source.stem} {' '.join(more)}")
         levels = cell.level.split()
@@ -221,7 +222,7 @@ def judge_stacks(results, complete):
     """
     most = collections.defaultdict(lambda: (0, 0))  # kind -> (largest stack used, step_stack_bytes of that model)
     for cell, (result, *_) in results.items():
-        if cell.level == "-Og":  # the compiler's macros do not distinguish it from -O1
+        if cell.level == "-Og":  # no macro of the compiler distinguishes -Og from -O1
             continue
         for model, used in result.stack.items():
             bound = result.bound[model]
@@ -264,13 +265,15 @@ def fpu_modes(bench, types, expected):
         (found,), _ = bench.run(cell, HERE / "matrix.cpp", f"-DMATRIX_FPU_MODES={values}", moved=False)
         for mode, value in FPU_MODES.items():
             same = found.bits[f"{value:08x}"] == expected[storage].bits["speaker"]
-            print(f"{cell.board} {storage}, FPU mode {mode}: {'the same bits' if same else 'other bits'}", flush=True)
+            verdict = "the same bits" if same else "not the same bits"
+            print(f"{cell.board} {storage}, FPU mode {mode}: {verdict}", flush=True)
             if same != (mode in KEEPS_BITS):
-                yield f"{cell}: FPU mode {mode}: found {'the same' if same else 'other'} bits, docs/firmware.md says otherwise"
+                yield f"{cell}: FPU mode {mode}: found {verdict}, docs/firmware.md says otherwise"
 
 
 def outcomes(runs):
-    """The cells' results as they come, with what is wrong; those of a cell that fails are None."""
+    """Yields (cell, results, faults) in the order in which the runs end. The results of a cell whose program does not build or
+    run are None."""
     for done, (cell, future) in enumerate(runs.items(), 1):
         try:
             found, wrong = future.result()
@@ -312,7 +315,7 @@ def main():
     options = parser.parse_args()
     whole = options.all or options.covering
     everything = {"boards": ",".join(WITH_FPU), "compilers": ",".join(COMPILERS), "levels": ";".join(LEVELS)}
-    complete = whole and not (options.compilers or options.levels)  # all that judge_stacks compares of a board
+    complete = whole and not (options.compilers or options.levels)  # all results that judge_stacks compares
     for name, value in (everything if whole else QUICK).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -343,7 +346,7 @@ def main():
             if not found:
                 continue
             results[cell] = found
-            # Without fused multiply-add the bits are other than the host's, and the same for every compiler and level.
+            # Without fused multiply-add, the bits differ from the host's, but are the same for every compiler and level.
             right = expected[cell.storage]
             if cell.board in WITHOUT_FMA:
                 right = next(results[other][0] for other in results if (other.board, other.storage) == (cell.board, cell.storage))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the speaker example as firmware on emulated boards, and checks the linked image's flash, RAM and symbols.
 
-The scores must have the host's bits on every core with fused multiply-add; on the others, the predictions must be the host's.
+On every core with fused multiply-add, the bits of the scores must equal the host's; on other cores, the predictions must equal
+the host's.
 
   speaker.py [--boards NAME,...] [--types TYPE,...] [--headers DIR] [--series N]
 """
@@ -17,10 +18,10 @@ from boards import BOARDS, ROOT, SKIPPED, Host, boards_here, run
 
 SOURCE = ROOT / "examples" / "firmware" / "speaker.cpp"
 EXAMPLE = ROOT / "examples" / "speaker"
-WITHOUT_FMA = {"mps2-an385": 40, "mps2-an385-m0plus": 40}  # and every how many series they hear: they are slow
+WITHOUT_FMA = {"mps2-an385": 40, "mps2-an385-m0plus": 40}  # board: runs every n-th series only, because the board is slow
 FLASH_LIMIT = {"f32": 56 * 1024, "int8": 28 * 1024}  # of Cortex-M4F, in bytes, without test series
 RAM_LIMIT = 6 * 1024
-TOLERANCE = {"f32": 1e-5, "int8": 1e-3}  # without fused multiply-add, of the largest score
+TOLERANCE = {"f32": 1e-5, "int8": 1e-3}  # on cores without fused multiply-add, relative to the largest score
 SPEAKERS = 9
 
 
@@ -80,7 +81,7 @@ def judge(board, storage, found, expected, every):
         yield f"{board.name} {storage}: hears other speakers than the host"
     if board.name not in WITHOUT_FMA:
         if found.scores != host_scores:
-            yield f"{board.name} {storage}: other bits than the host's"
+            yield f"{board.name} {storage}: not the same bits as on the host"
         said = "the same bits"
     else:
         error = max(max(abs(a - b) for a, b in zip(floats(mine), floats(hosts))) / max(map(abs, floats(hosts)))

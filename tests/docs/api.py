@@ -4,11 +4,12 @@
   api.py COMPILER CLANG
 
 A public name is a name of namespace krait, or of a namespace in it other than detail, check and a target's, that a header of
-include/krait.hpp or include/krait/*.hpp declares. api.md has a name if a heading has it in backticks, or the first cell of a
-row of a table whose first heading is "name". A macro is public if a heading or such a row has it; then a header must define it.
+include/krait.hpp or include/krait/*.hpp declares. api.md contains a name if the name is in backticks in a heading, or in the
+first cell of a row of a table whose first heading is "name". A macro is public if it is in such a heading or row; then a header
+must define the macro.
 
-The first cpp block of api.md is what its other examples start with. A block that includes a header is a file of its own,
-every other block is the body of a function. Blocks of files that the page names belong to guide.py.
+The first cpp block of api.md is what its other examples start with. A block that includes a header is compiled as a file; every
+other block is compiled as the body of a function. Blocks of files that the page names belong to guide.py.
 """
 import concurrent.futures
 import json
@@ -23,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "device"))
 from boards import Board  # noqa: E402
 
 API = ROOT / "docs" / "api.md"
-FIRMWARE = ROOT / "docs" / "firmware.md"  # its examples are compiled for a board
+FIRMWARE = ROOT / "docs" / "firmware.md"  # the examples of this page are compiled for a board
 PAGES = [API, FIRMWARE, ROOT / "docs" / "images.md"]
 BOARD = Board("mps2-an386")
 FLAGS = ["-std=c++20", "-fsyntax-only", "-DKRAIT_QUIET", f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests' / 'docs' / 'stubs'}"]
@@ -62,7 +63,7 @@ def public_names(clang):
 
 
 def documented_names(text):
-    """The names in headings and in the first cells of tables of names; without krait::."""
+    """Returns the names in headings and in the first cells of tables of names, without krait::."""
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     places = re.findall(r"^#+ (.*)$", prose, re.M)
     for table in re.findall(r"^\| name \|.*\n\|.*\n((?:\|.*\n)+)", prose, re.M):
@@ -83,12 +84,13 @@ def examples(path):
     text = path.read_text()
     for block in re.finditer(r"^```cpp\n(.*?)^```$", text, re.M | re.S):
         named = re.search(r"`[\w-]+/[\w.-]+`[^`\n]*:?\n+\Z", text[: block.start()])
-        if not named:  # a file of another test
+        if not named:  # the page names a file for the other blocks
             yield text.count("\n", 0, block.start(1)) + 1, block[1]
 
 
 def sources(path, first):
-    """Yields (place, program) of each translation unit to compile: one for each example with includes, one for the others."""
+    """Yields (place, program) of each translation unit to compile. A code block of the page that has an #include of its own is
+    a translation unit; all other code blocks together form one, each as a function."""
     files = {"krait.hpp", *map(str, TASKS)}
     bodies = "".join(f"#include <{file}>\n" for file in sorted(files)) + first
     count = 0

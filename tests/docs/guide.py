@@ -3,9 +3,10 @@
 
   guide.py PAGE.md
 
-A code block after a paragraph whose last line names `folder/file` and ends with ":" is that file. A block of sh is run in a
-temporary folder with links to the repository's folders. The next block of text is its output: * stands for any characters of
-a line, and a line of three dots for any lines. Blocks of console are for the reader alone.
+A code block after a paragraph whose last line names `folder/file` and ends with ":" is the content of that file. A code block
+of the language sh is run in a temporary folder with links to the repository's folders. The next code block of the language text
+is the expected output: * stands for any characters of a line, and a line of three dots for any lines. Code blocks of the
+language console are not run.
 """
 import os
 import pathlib

@@ -1,5 +1,5 @@
 // A lower limit of -A below 0.
-// expect: A_floor, the smallest -A, must not be negative
+// expect: A_floor, the lower bound of -A, must not be negative
 #include "given.hpp"
 
 #ifdef RIGHT

@@ -1,5 +1,5 @@
 // One argument too many.
-// expect: krait::prefill_streams takes (model, states, xs, ys), and then a scratch and an executor
+// expect: krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])
 // expect: got<7>
 #include "given.hpp"
 

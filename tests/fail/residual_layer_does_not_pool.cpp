@@ -1,5 +1,5 @@
 // A residual connection around a stack that gives one output for a whole sequence.
-// expect: krait::Residual<L>: L must take vectors of floats and give one output for each of them
+// expect: krait::Residual<L>: L must take vectors of floats and give one output for each vector
 #include "given.hpp"
 
 #ifdef RIGHT

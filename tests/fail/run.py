@@ -5,7 +5,7 @@
 
 A file also has the corrected call, after #ifdef RIGHT, which must compile without warnings. The wrong call must give exactly
 one error, in at most 20 lines of output, which contain the words of every `// expect:` line ("A|B": either, because compilers
-differ). Exit code 0: all do; 1: some do not; 77: no compiler is installed.
+differ). Exit code 0: every call does; 1: some do not; 77: no compiler is installed.
 """
 import argparse
 import concurrent.futures

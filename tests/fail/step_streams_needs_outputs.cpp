@@ -1,5 +1,5 @@
 // No argument for the outputs.
-// expect: krait::step_streams takes (model, states, xs, ys), and then a scratch and an executor
+// expect: krait::step_streams takes (model, states, xs, ys[, scratch[, executor]])
 // expect: got<3>
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // A block without outputs.
-// expect: krait::no_output saves time only with a language model or a stack that pools
+// expect: krait::no_output is accepted only with a language model or a stack that pools
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // A scratch, which Streams contains.
-// expect: krait::Streams::prefill takes (ids, xs, ys), and then an executor
+// expect: krait::Streams::prefill takes (ids, xs, ys[, executor])
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // No argument for the outputs.
-// expect: krait::Streams::step takes (ids, xs, ys), and then an executor
+// expect: krait::Streams::step takes (ids, xs, ys[, executor])
 #include "given.hpp"
 
 void use() {

@@ -3,8 +3,8 @@
 
   flags.py [COMPILER]...     default: g++ and clang++-16
 
-For such flags the compiler must print which flags to add, and the added flags must give AVX2; for other flags it must print
-nothing. Exit code 0: it does; 1: it does not; 77: no compiler, or another processor than x86-64.
+For such flags the compiler must print which flags to add, and with the added flags the target must be AVX2. For other flags the
+compiler must print nothing. Exit code 0: all is as it must be; 1: it is not; 77: no compiler, or another processor than x86-64.
 """
 import platform
 import sys

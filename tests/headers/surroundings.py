@@ -3,9 +3,10 @@
 
   surroundings.py --compiler COMMAND
 
-The headers must compile after the macros that board packages define, and without warnings after global variables with the
-names of their parameters. If they cannot be compiled (C++17, flags that change the results, a macro with the name of a
-function), the compiler must report exactly one error, which names the reason. Exit code 0: so it is; 1: not; 77: no compiler.
+The headers must compile after the macros that board packages define, and without warnings after global variables with the names
+of their parameters. If they cannot be compiled (C++17, flags that change the results, a macro with the name of a function), the
+compiler must report exactly one error, which names the reason. Exit code 0: all is as it must be; 1: it is not; 77: no
+compiler.
 """
 import argparse
 import re

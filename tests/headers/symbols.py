@@ -3,8 +3,8 @@
 
   symbols.py [TARGET]...    default: all targets
 
-Checks the object file for every target, and the linked image and its sections for two of them. Exit code 0: no such symbol; 1:
-some; 77: the machine has no compiler for any target.
+Checks the object file for every target, and the linked image and its sections for two of them. Exit code 0: no forbidden
+symbol; 1: forbidden symbols, which are printed; 77: no compiler for any target is installed.
 """
 import pathlib
 import re

@@ -4,8 +4,8 @@
   two_marches.py --compiler COMMAND [--levels=LEVEL,...]
 
 Links an AVX-512 and an AVX2 unit in every order and runs the AVX2 unit on an emulated processor without AVX-512. In the
-assembly, no function that the linker may merge (weak) may be the library's, or contain AVX instructions. Exit code 0: so it
-is; 1: not; 77: the compiler or QEMU is not installed.
+assembly, no function that the linker may merge (a weak symbol) may belong to the library or contain AVX instructions. Exit code
+0: all is as it must be; 1: it is not; 77: the compiler or QEMU is not installed.
 """
 import argparse
 import itertools

@@ -3,7 +3,7 @@
 
   units.py --compiler COMMAND
 
-Exit code 0: they do; 1: they do not; 77: the compiler is not installed.
+Exit code 0: the program links and the outputs are equal; 1: not; 77: the compiler is not installed.
 """
 import argparse
 import pathlib

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests how krait pack reads checkpoints: each is recognised as the right model, or rejected by name. Compiles nothing.
 
-Writes checkpoints in the forms in which people have them. Exit code 0: all checks pass; 1: some fail.
+Writes checkpoints as mamba-ssm, Hugging Face and training programs do. Exit code 0: all checks pass; 1: some fail.
 """
 
 import array
@@ -43,7 +43,7 @@ def mixer(prefix, d_model=4, d_inner=8, d_state=3, dt_rank=1):
 
 
 def mamba2(prefix, d_model=4, d_inner=8, heads=4, of_groups=12, norm=True, bias=False, D=None, mlp=0):
-    """A block of Mamba-2, where of_groups is ngroups d_state, and mlp the rows of an MLP in in_proj."""
+    """Returns the tensors of a Mamba-2 block. of_groups is ngroups d_state; mlp is the number of rows of an MLP in in_proj."""
     channels = d_inner + 2 * of_groups
     shapes = {
         "A_log": [heads],
@@ -143,7 +143,7 @@ class Test:
             self.wrong.append(sentence)
 
     def write(self, tensors, config=None, name="model.safetensors"):
-        """A folder with the checkpoint and its config.json."""
+        """Writes a checkpoint and its config.json to a new folder, and returns the folder."""
         self.count += 1
         folder = self.folder / str(self.count)
         folder.mkdir()
@@ -153,7 +153,7 @@ class Test:
         return folder
 
     def open(self, path, *options):
-        """The model of a checkpoint and "", or None and the message."""
+        """Runs krait pack up to the model. Returns the model of a checkpoint and "", or None and the error message."""
         sys.argv = ["krait", "pack", str(path), *options]
         message, model = io.StringIO(), None
 
@@ -168,7 +168,8 @@ class Test:
         return model, message.getvalue()
 
     def takes(self, what, tensors, *options, config=None, layers=None, notes=(), name="model.safetensors"):
-        """The checkpoint is recognised as the layers, with these words in the notes. Returns the model."""
+        """Checks that a checkpoint is recognised as a model of the layers `layers`, and that the notes contain the words
+        `notes`. Returns the model."""
         path = tensors if isinstance(tensors, pathlib.Path) else self.write(tensors, config, name)
         model, message = self.open(path, *options)
         if model is None:
@@ -181,7 +182,7 @@ class Test:
         return model
 
     def refuses(self, what, words, tensors, *options, config=None):
-        """The checkpoint is rejected with these words, and no traceback."""
+        """Checks that a checkpoint is rejected with a message that contains the words `words`."""
         path = tensors if isinstance(tensors, pathlib.Path) else self.write(tensors, config)
         model, message = self.open(path, *options)
         print(f"{what}: {message.strip()[:400]}")
@@ -191,7 +192,7 @@ class Test:
 
 
 def check_names(test):
-    """Names of language models, and prefixes."""
+    """Checks the names of language models' tensors, and prefixes of names."""
     for what, tensors in {
         "Hugging Face": language_model(),
         "mamba-ssm": language_model(embedding="embedding", head=""),
@@ -364,7 +365,8 @@ SSM_CONFIG = {
 
 def check_mamba2(test):
     def dims(what, tensors, *options, config=None, notes=(), layers="Mamba", **wanted):
-        """The checkpoint is taken, its blocks have the wanted dims, and the C++ declarations contain them."""
+        """Checks that a checkpoint is recognised, that its blocks have the dims `wanted`, and that the C++ declarations contain
+        these dims."""
         model = test.takes(what, tensors, *options, config=config, layers=layers, notes=notes)
         if model:
             found = next(layer.dims for layer in model.layers if "headdim" in layer.dims)
@@ -1120,7 +1122,7 @@ def check_batch_norm(test):
 
 
 def check_foreign(test):
-    """Models that Krait does not have."""
+    """Checks that models which Krait does not support are rejected."""
     for name in (
         "layers.0.mixer_bwd.A_log",
         "backward.A_log",

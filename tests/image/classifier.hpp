@@ -1,4 +1,5 @@
-// A classifier of odd sizes, in any storage type: the stack that the image tests write and view.
+// Stacks of odd sizes, in any storage type, which the image tests write and view: a classifier, and one with blocks of Mamba-2
+// and Mamba-3.
 #pragma once
 #include <array>
 
@@ -16,3 +17,16 @@ struct Parts {
 };
 template <krait::Storage storage>
 using Classifier = krait::Stack<Parts<storage>>;
+
+template <krait::Storage storage>
+struct HeadsParts {
+  static constexpr auto block2 = krait::resolve(krait::Mamba2BlockDims{.d_model = 9, .d_state = 3, .d_inner = 20, .headdim = 5,
+                                                                       .ngroups = 2, .storage = storage});
+  static constexpr auto block3 = krait::resolve(krait::Mamba3BlockDims{.d_model = 9, .d_state = 6, .d_inner = 20, .headdim = 5,
+                                                                       .mimo_rank = 2, .is_outproj_norm = true,
+                                                                       .storage = storage});
+  using Layers = std::array<krait::ResidualBlock<block3>, 2>;
+  KRAIT_PARAMS(HeadsParts, (krait::Residual<krait::Mamba2Block<block2>>, layer2), (Layers, layers3));
+};
+template <krait::Storage storage>
+using Heads = krait::Stack<HeadsParts<storage>>;

@@ -1,5 +1,6 @@
 // Images and snapshots: a written image is viewed in place and gives the same bits. A damaged or truncated one, or one of
 // another model, is rejected with an error that names the fault.
+#include <algorithm>
 #include <array>
 #include <boost/crc.hpp>
 #include <catch2/catch.hpp>
@@ -109,11 +110,16 @@ void for_each_storage() {
   F<Storage::f16>()();  // f16 tensors are followed by padding
 }
 
+// Blocks of Mamba-2 and Mamba-3 have only two storage types here, because each takes 2 s to compile.
+template <Storage storage>
+inline constexpr bool heads_too = storage == Storage::f16 || storage == Storage::int8;
+
 template <Storage storage>
 struct ViewsInPlace {
   void operator()() {
     views_in_place<krait::Mamba<dims<storage>>>();
     views_in_place<Classifier<storage>>();
+    if constexpr (heads_too<storage>) views_in_place<Heads<storage>>();
   }
 };
 template <Storage storage>
@@ -121,6 +127,7 @@ struct PaddingIsZero {
   void operator()() {
     padding_is_zero<krait::Mamba<dims<storage>>>();
     padding_is_zero<Classifier<storage>>();
+    if constexpr (heads_too<storage>) padding_is_zero<Heads<storage>>();
   }
 };
 
@@ -213,6 +220,44 @@ TEST_CASE("a model's structure text has the eps of the norms of dt, B and C, and
   CHECK(with.size() == without.size() + std::string(" dt, B, C eps 1000000e-12\n").size());
 }
 
+// Returns the part of the structure text that describes a block of Mamba-2 or Mamba-3 with changed dims.
+template <auto dims, class Change>
+std::string kind_with(Change) {
+  constexpr auto changed = [] {
+    auto copy = dims;
+    Change{}(copy);
+    return copy;
+  }();
+  return std::string(krait::detail::MixerOf<changed>::type::structure_kind);
+}
+
+TEST_CASE("the structure texts of blocks of Mamba-2 and Mamba-3 have the dims that shapes of parameters do not determine") {
+  constexpr krait::Mamba2BlockDims two{.d_model = 4, .d_state = 4, .d_inner = 16, .headdim = 4};
+  constexpr krait::Mamba3BlockDims three{.d_model = 4, .d_state = 8, .d_inner = 16, .headdim = 4};
+  CHECK_THAT(std::string(std::string_view(krait::structure<krait::Mamba2Block<two>>)),
+             Catch::StartsWith("model [4] to [4]\n mamba2 headdim 4 ngroups 1 mixer_norm_eps 925353388 dt_limit 0 2139095040\n"
+                               "in_proj.weight f32 [44, 4]"));
+  CHECK_THAT(std::string(std::string_view(krait::structure<krait::Mamba3Block<three>>)),
+             Catch::StartsWith("model [4] to [4]\n mamba3 headdim 4 ngroups 1 angles 2 A_floor 953267991 "
+                               "mixer_norm_eps 925353388\nin_proj.weight f32 [62, 4]"));
+  std::vector<std::string> texts{
+      kind_with<two>([](auto&) {}),
+      kind_with<two>([](auto& d) { d.headdim = 8; }),
+      kind_with<two>([](auto& d) { d.ngroups = 2; }),
+      kind_with<two>([](auto& d) { d.norm_before_gate = true; }),
+      kind_with<two>([](auto& d) { d.mixer_norm_eps = 1e-6; }),
+      kind_with<two>([](auto& d) { d.dt_limit[0] = 1e-3; }),
+      kind_with<two>([](auto& d) { d.dt_limit[1] = 0.5; }),
+      kind_with<three>([](auto&) {}),
+      kind_with<three>([](auto& d) { d.headdim = 8; }),
+      kind_with<three>([](auto& d) { d.ngroups = 2; }),
+      kind_with<three>([](auto& d) { d.rope_fraction = 1; }),
+      kind_with<three>([](auto& d) { d.A_floor = 1e-3; }),
+      kind_with<three>([](auto& d) { d.mixer_norm_eps = 1e-6; })};
+  std::sort(texts.begin(), texts.end());
+  CHECK(std::adjacent_find(texts.begin(), texts.end()) == texts.end());
+}
+
 TEST_CASE("view_image rejects an image if any single bit of its header or structure text is flipped") {
   Room<Small> room(image_of<Small>(1));
   const std::size_t before_model = sizeof(krait::Image<Small>) - sizeof(Small);
@@ -274,7 +319,7 @@ TEST_CASE("view_image rejects an image of another format version or byte order, 
   header.format.version = 1;
   CHECK(refusal<Small>(room.bytes) == "image: layout version differs from this library's: found 1, wanted 2");
   header.format.byte_order = 0x04030201;
-  CHECK(refusal<Small>(room.bytes) == "image: byte order differs from this machine's: found the opposite order, wanted this machine's");
+  CHECK(refusal<Small>(room.bytes) == "image: byte order differs from this machine's: found the opposite byte order, wanted this machine's");
   std::memcpy(header.format.magic.data(), "\x7F" "ELF\2\1\1", 8);
   CHECK(refusal<Small>(room.bytes) == "image: magic bytes are wrong: found ?ELF????, wanted KRAIT???");
 }
@@ -405,6 +450,7 @@ TEST_CASE("a state restored from a snapshot continues its sequence with the same
   continues_with_the_same_bits<Small>();
   continues_with_the_same_bits<krait::Mamba<dims<Storage::int8>>>();
   continues_with_the_same_bits<Classifier<Storage::f32>>();
+  continues_with_the_same_bits<Heads<Storage::f16>>();
   continues_with_the_same_bits<krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>>();  // no state
 }
 

@@ -208,7 +208,7 @@ def check_packed(test):
         done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True)
         test.expect(done.returncode == 0, done.stdout or f"the program ended with {done.returncode}")
 
-    # The report's figures are the compiler's.
+    # The figures in the report are those that the compiler computes.
     sizes = [f"sizeof(krait::Mamba<krait::with_storage(small::dims, krait::Storage::{storage})>)" for storage in STORAGES]
     shown = next(line for line in tables["small"].splitlines() if "all weights" in line).split()[2:]
     asserts = "".join(f"static_assert({size} == {figure.replace(',', '')});\n" for size, figure in zip(sizes, shown))
@@ -232,7 +232,8 @@ def check_packed(test):
 
 
 def check_section(test):
-    """--section places the weights, and only them, in a section; units that include the header share one copy."""
+    """Checks that --section places the weights, and nothing else, in a section, and that units that include the header share
+    one copy of the weights."""
     header = (test.folder / "placed.hpp").read_text()
     (test.folder / "placed_too.hpp").write_text(header.replace("KRAIT_PACKED_PLACED_HPP", "KRAIT_PACKED_TOO_HPP"))
     for unit, source in {"one": "const void* one() { return &placed::model(); }\n",

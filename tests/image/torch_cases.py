@@ -1,10 +1,10 @@
-"""Writes checkpoints with PyTorch, transformers, mamba3-jax and safetensors, and what they give.
+"""Writes checkpoints with PyTorch, transformers, mamba3-jax and safetensors, and the outputs of their models.
 
   torch_cases.py FOLDER
 
 Each case is a folder with the checkpoint and check.safetensors (inputs x and the library's float32 outputs y). cases.json has
-the arguments for krait pack, and the words of the message if the case is to be rejected. If a case has vector.safetensors, that
-is the model as a reference vector for tests/vectors/check.
+the arguments for krait pack, and the words of the message if the case is to be rejected. The file vector.safetensors of a case,
+if there is one, contains the model as a reference vector for tests/vectors/check.
 """
 
 import json
@@ -94,7 +94,9 @@ MEAN, LAST, MAX = Apply(lambda x: x.mean(1)), Apply(lambda x: x[:, -1]), Apply(l
 
 
 def model_of(**layers):
-    """A module that applies its members in order. Weights away from their initial values, so that each one counts."""
+    """Returns a module in evaluation mode that applies `layers` one after the other; a list counts as one layer that applies
+    its elements. Random numbers are added to all one-dimensional parameters, such as biases, because their initial zeros and
+    ones would hide parameters that krait pack exchanges or ignores."""
     model = nn.Sequential()
     for name, layer in layers.items():
         model.add_module(name, nn.Sequential(*layer) if isinstance(layer, list) else layer)
@@ -123,7 +125,7 @@ def folder_of(name):
 
 
 def case(name, model, *options, x=None, refused=None, state=None, change=lambda model: None):
-    """A plain PyTorch model in a safetensors file."""
+    """Writes a case: a plain PyTorch model in a safetensors file."""
     folder, x = folder_of(name), torch.randn(1, TOKENS, FEATURES) if x is None else x
     change(model)
     with torch.no_grad():
@@ -263,7 +265,7 @@ def language_models():
 
 
 def mamba2_models():
-    """Mamba-2 of transformers."""
+    """Writes cases of Mamba-2 of transformers."""
     shape = dict(vocab_size=IDS, hidden_size=WIDTH, state_size=8, num_hidden_layers=2, initializer_range=0.3)
     shape |= dict(num_heads=4, head_dim=8, n_groups=1)
     ids = torch.randint(0, IDS, (1, TOKENS))
@@ -317,7 +319,8 @@ def mamba2_models():
 
 
 def mamba3_models():
-    """Mamba-3 of mamba3-jax, whose weights have mamba-ssm's names and shapes in files."""
+    """Writes cases with random checkpoints of Mamba-3 under mamba-ssm's names, and the logits that the library mamba3-jax
+    computes with their weights."""
     ids = torch.randint(0, IDS, (1, TOKENS))
 
     def case_of(name, refused=None, options=("--A-formula", "heavy_tail"), rope_fraction=0.5, **how):
@@ -407,7 +410,7 @@ def classifiers():
     case("default_eps", small, "--order", order, "--norm-eps", "1.1920929e-07")
 
     def stronger(model):
-        """Larger weights, so that each activation bends."""
+        """Enlarges the weights, so that the inputs of activations reach their non-linear range."""
         for layer in model.head:
             if isinstance(layer, nn.Linear):
                 layer.weight.data *= 4
@@ -513,7 +516,7 @@ def classifiers():
     )
 
     class Positions(nn.Module):
-        """Learned positions for 250 tokens, added behind the first layer."""
+        """Adds learned positions for 250 tokens to the output of the first layer."""
 
         def __init__(self):
             super().__init__()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Packs checkpoints that PyTorch, transformers and mamba3-jax write, and compares their outputs: each is right within 1e-5, or
-rejected by name. Two of them are also compared by forward, prefill and step. Then runs the commands of docs/from-pytorch.md.
+"""Packs checkpoints that PyTorch, transformers and mamba3-jax write, and compares the packed models' outputs with theirs: the
+outputs of each checkpoint must be within 1e-5, or krait pack must reject the checkpoint with a message that names the reason.
+Two models are also compared by forward, prefill and step. Then runs the commands of docs/from-pytorch.md.
 
   torch_test.py --venv FOLDER
 
@@ -37,7 +38,7 @@ sys.exit(code)
 
 
 def installed(folder):
-    """The Python of the virtual environment, or None."""
+    """Returns the path of the virtual environment's Python, or None."""
     python = folder / "bin" / "python"
     ready = folder / "ready"
     if not ready.exists() or ready.read_text() != " ".join(PACKAGES):

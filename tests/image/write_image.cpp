@@ -1,4 +1,4 @@
-// Writes images of the same models on every machine to the file argv[1]: a language model and a stack, in every storage type.
+// Writes images of the same models on every machine to the file argv[1]: a language model and stacks, in every storage type.
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -32,7 +32,8 @@ template <krait::Storage storage>
 bool write_models(std::FILE* file) {
   constexpr auto odd = krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3,
                                         .tied = false, .storage = storage};
-  return write<krait::Mamba<krait::resolve(odd)>>(file) && write<Classifier<storage>>(file);
+  return write<krait::Mamba<krait::resolve(odd)>>(file) && write<Classifier<storage>>(file) &&
+         write<Heads<storage>>(file);
 }
 
 }  // namespace

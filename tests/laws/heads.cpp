@@ -58,8 +58,10 @@ std::vector<Subject> heads_stored_otherwise() {
   all.push_back(subject<krait::Mamba2<with_storage(mamba2_odd, Storage::int8)>, few_chunks>("Mamba2, int8", 3));
   all.push_back(subject<krait::Mamba3<with_storage(mamba3_odd, Storage::int8)>, few_chunks>("Mamba3, int8", 1));
 #ifndef LAWS_QUICK
+  all.push_back(subject<krait::Mamba2<with_storage(mamba2_odd, Storage::bf16)>, few_chunks>("Mamba2, bf16", 3));
   all.push_back(subject<krait::Mamba2<with_storage(mamba2_odd, Storage::f16)>, few_chunks>("Mamba2, f16", 3));
   all.push_back(subject<krait::Mamba3<with_storage(mamba3_odd, Storage::bf16)>, few_chunks>("Mamba3, bf16", 1));
+  all.push_back(subject<krait::Mamba3<with_storage(mamba3_odd, Storage::f16)>, few_chunks>("Mamba3, f16", 1));
 #endif
   return all;
 }

@@ -17,12 +17,17 @@ namespace {
 
 constexpr auto dims = krait::noxton({.vocab_size = 24, .d_model = 12, .n_layers = 2});
 using Model = krait::Mamba<dims>;
-
-TEST_CASE("Session gives the same bits as step; reset starts a new sequence, and restore continues a saved one") {
+using Model2 = krait::Mamba2<krait::resolve(krait::Mamba2Dims{.vocab_size = 24, .d_model = 12, .n_layers = 2, .d_state = 5,
+                                                              .headdim = 8})>;
+using Model3 = krait::Mamba3<krait::resolve(krait::Mamba3Dims{.vocab_size = 24, .d_model = 12, .n_layers = 2, .d_state = 6,
+                                                              .headdim = 8})>;
+TEMPLATE_TEST_CASE("Session gives the same bits as step; reset starts a new sequence, and restore continues a saved one", "",
+                   Model, Model2, Model3) {
+  using Model = TestType;
   const Model model = krait::init<Model>(krait::key(5));
   const std::vector<int> tokens{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 23};
   krait::State<Model> state{};
-  std::vector<krait::Tensor<float, dims.vocab_size>> logits(tokens.size());
+  std::vector<krait::Tensor<float, Model::d_out>> logits(tokens.size());
   for (std::size_t t = 0; t < tokens.size(); ++t) krait::step(model, state, tokens[t], logits[t]);
 
   krait::Session session{model};
@@ -36,8 +41,8 @@ TEST_CASE("Session gives the same bits as step; reset starts a new sequence, and
     CHECK(in_chunks.prefill(tokens) == logits.back());
     session.reset();
     in_chunks.reset();
-    CHECK(session.output() == decltype(logits)::value_type{});
-    CHECK(in_chunks.output() == decltype(logits)::value_type{});
+    CHECK(session.output() == krait::Tensor<float, Model::d_out>{});
+    CHECK(in_chunks.output() == krait::Tensor<float, Model::d_out>{});
     const krait::State<Model> fresh{};
     CHECK(std::memcmp(&session.state(), &fresh, sizeof(fresh)) == 0);
     CHECK(std::memcmp(&in_chunks.state(), &fresh, sizeof(fresh)) == 0);
@@ -78,6 +83,8 @@ TEST_CASE("StepByLayer, which runs one layer a call, gives the same logits and s
     CHECK(std::memcmp(&by_layer_state, &state, sizeof(state)) == 0);
   };
   compare(krait::init<Model>(krait::key(5)));
+  compare(krait::init<Model2>(krait::key(5)));
+  compare(krait::init<Model3>(krait::key(5)));
   const auto wide = krait::init<krait::Mamba<krait::with_storage(int8_dims, krait::Storage::f32)>>(krait::key(6));
   krait::Mamba<int8_dims> narrow;
   krait::convert(wide, narrow);
@@ -138,7 +145,10 @@ struct PoolingParts {
 };
 
 TEST_CASE("step and prefill with krait::no_output leave the same state, to the bit, as with an output") {
-  answers_left_out_change_nothing(krait::init<Model>(krait::key(6)), std::vector<int>{3, 1, 4, 1, 5, 9, 2, 6, 5, 3});
+  const std::vector<int> tokens{3, 1, 4, 1, 5, 9, 2, 6, 5, 3};
+  answers_left_out_change_nothing(krait::init<Model>(krait::key(6)), tokens);
+  answers_left_out_change_nothing(krait::init<Model2>(krait::key(6)), tokens);
+  answers_left_out_change_nothing(krait::init<Model3>(krait::key(6)), tokens);
   std::vector<krait::Tensor<float, 5>> rows(70);
   for (std::size_t i = 0; i < 350; ++i) rows[i / 5][i % 5] = krait::uniform(krait::key(7), i, -1.0f, 1.0f);
   const auto pooling = [&]<class Pool>(Pool) {
@@ -153,6 +163,8 @@ TEST_CASE("step and prefill with krait::no_output leave the same state, to the b
 
 TEST_CASE("step gives the same bits with a scratch for 4 or 64 tokens as with a scratch for one token") {
   any_scratch_serves_a_step(krait::init<Model>(krait::key(5)), 7);
+  any_scratch_serves_a_step(krait::init<Model2>(krait::key(5)), 7);
+  any_scratch_serves_a_step(krait::init<Model3>(krait::key(5)), 7);
   using Pooling = krait::Stack<PoolingParts<krait::MeanPool<12>>>;
   any_scratch_serves_a_step(krait::init<Pooling>(krait::key(8)), std::array<float, 5>{1.0f, -2.0f, 0.5f, 3.0f, -1.0f});
 }
@@ -171,6 +183,8 @@ void state_is_fresh() {
 TEST_CASE("default-initialising a state sets all of its bytes to zero, which is the state of a new sequence") {
   constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 12});
   state_is_fresh<Model>();
+  state_is_fresh<Model2>();
+  state_is_fresh<Model3>();
   state_is_fresh<krait::MambaBlock<block>>();
   state_is_fresh<krait::Conv1d<krait::Conv1dDims{.channels = 5}>>();
   state_is_fresh<krait::SelectiveStateSpace<krait::resolve(krait::SsmDims{.d_inner = 5, .d_model = 3})>>();

@@ -193,11 +193,26 @@ TEST_CASE("StridedConv1d gives the convolution of the frames, and zeros for the 
   check_convolution<krait::StridedConv1dDims{.channels = 2, .d_out = 4, .kernel = 3, .stride = 3}>(0);
 }
 
-// A convolution without padding as the first member of nested stacks, before layers that have state.
+// A layer defined by the user, which contains a convolution without padding and has its warm_up.
+using FrontConv = krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 7, .kernel = 8, .stride = 2}>;
+struct Front {
+  static constexpr std::size_t d_in = FrontConv::d_in, d_out = FrontConv::d_out, multiply_adds = FrontConv::multiply_adds;
+  static constexpr std::size_t warm_up = FrontConv::warm_up;
+  using State = krait::State<FrontConv>;
+  template <std::size_t tokens>
+  using Scratch = krait::Scratch<FrontConv, tokens>;
+  KRAIT_PARAMS(Front, (FrontConv, conv1d));
+};
+template <std::size_t tokens>
+std::size_t run(const Front& layer, krait::State<Front>& state, krait::Scratch<Front, tokens>& scratch,
+                krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n) {
+  return krait::run_layer<tokens>(layer.conv1d, state, scratch, in, out, n);
+}
+static_assert(krait::check_layer<Front>() && krait::check_layer<FrontConv>());
+
+// The user's layer as the first member of nested stacks, before layers that have state.
 struct FrontParts {
-  KRAIT_PARAMS(FrontParts,
-               (krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 7, .kernel = 8, .stride = 2}>, conv),
-               (krait::Silu<7>, silu), (Conv, depthwise));
+  KRAIT_PARAMS(FrontParts, (Front, front), (krait::Silu<7>, silu), (Conv, depthwise));
 };
 struct TokensParts {
   KRAIT_PARAMS(TokensParts, (krait::Stack<FrontParts>, front), (krait::Residual<krait::Stack<MixerParts>>, mixer));
@@ -207,14 +222,14 @@ struct PooledParts {
                (krait::Linear<LinearDims{.d_in = 7, .d_out = 3, .bias = true}>, last));
 };
 
-TEST_CASE("the members after a StridedConv1d process only tokens with an output; the stack's output is zeros until then") {
+TEST_CASE("after a layer with a warm_up, the members of a stack process only tokens with an output; others have zeros") {
   static krait::Stack<PooledParts> pooled;
   draw(pooled, 8);
   const auto xs = drawn_rows<4>(1.0f);
   const auto& tokens = pooled.front;
   const auto& front = tokens.front;
   STATIC_REQUIRE(krait::warm_up<krait::Stack<PooledParts>> == 3);
-  auto rows = through(front.conv, xs);
+  auto rows = through(front.front.conv1d, xs);
   rows.erase(rows.begin(), rows.begin() + 3);
   rows = through(tokens.mixer, through(front.depthwise, through(front.silu, rows)));
   auto means = through(pooled.last, through(pooled.pool, rows));

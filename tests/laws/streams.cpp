@@ -38,9 +38,15 @@ template <krait::Storage storage>
 struct Wide {
   static constexpr auto dims = krait::resolve(
       krait::BlockDims{.d_model = 72, .d_state = 3, .d_inner = 200, .dt_rank = 20, .storage = storage});
+  // Heads of 8 channels are padded to 16, the unit in which an executor divides the channels.
+  static constexpr auto dims2 = krait::resolve(
+      krait::Mamba2BlockDims{.d_model = 72, .d_state = 6, .d_inner = 120, .headdim = 8, .ngroups = 3, .storage = storage});
+  static constexpr auto dims3 = krait::resolve(krait::Mamba3BlockDims{
+      .d_model = 72, .d_state = 6, .d_inner = 120, .headdim = 8, .mimo_rank = 2, .storage = storage});
   struct Parts {
     KRAIT_PARAMS(Parts, (krait::Linear<krait::LinearDims{.d_in = d_in, .d_out = 72, .storage = storage}>, in),
-                 (std::array<krait::ResidualBlock<dims>, 2>, layers),
+                 (std::array<krait::ResidualBlock<dims>, 2>, layers), (krait::ResidualBlock<dims2>, layer2),
+                 (krait::ResidualBlock<dims3>, layer3),
                  (krait::Linear<krait::LinearDims{.d_in = 72, .d_out = d_out, .storage = storage}>, out));
   };
   using Model = krait::Stack<Parts>;
@@ -83,7 +89,7 @@ TEST_CASE("an executor of any number of threads gives the bits of one thread, wi
 #ifdef LAWS_QUICK
   const std::vector<std::size_t> numbers{1, 3};
 #else
-  const std::vector<std::size_t> numbers{1, 2, 3, 8};
+  const std::vector<std::size_t> numbers{1, 2, 3, 4, 5, 6, 7, 8};
 #endif
   for (const std::size_t threads : numbers) {
     check_threads<Wide<krait::Storage::f32>::Model>(threads);

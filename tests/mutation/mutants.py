@@ -10,19 +10,20 @@ class Mutant:
     suites: list  # the cheapest first
     old: str
     new: str
-    needs: str = ""  # a processor feature, as /proc/cpuinfo spells it
+    needs: str = ""  # a processor feature, by its name in /proc/cpuinfo
     by_compiler: bool = False  # a compile error should reveal it
     equivalent: str = ""  # the reason, if no test can detect it
     file: pathlib.Path = None  # where the text was found
 
 
 def group(suites, *changes, **facts):
-    """Adds mutants, (old text, new text) or (old text, new text, other fields), for suites separated by ` + `."""
+    """Adds a mutant for each tuple (old text, new text) or (old text, new text, other fields). `suites` names their suites,
+    separated by ` + `."""
     for old, new, *more in changes:
         MUTANTS.append(Mutant(suites.split(" + "), old, new, **facts, **(more[0] if more else {})))
 
 
-# core: dims, checks and the walk, most of it at compile time.
+# core: dims, checks and the visitors of parameters; most mutants change code that runs at compile time.
 group("unit/dims",
       (".dt_b_c_eps = m.dt_b_c_eps,", ""), (".dt_b_c_eps = b.dt_b_c_eps,", ""),
       ("return (a + b - 1) / b;", "return (a + b) / b;"),

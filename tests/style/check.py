@@ -6,7 +6,8 @@
 
 clang-format is not enforced: without a column limit, version 16 still re-breaks chains of ?: and inline assembly and moves
 columns of comments, in 1,241 lines of the present code, and with one it breaks nearly every line otherwise. .clang-format is
-for editors. long_lines.txt has how many lines of a file are longer than max_line_length; there may be fewer, but no more.
+for editors. long_lines.txt contains, for some files, the number of lines longer than max_line_length that the file may have;
+other files may have none.
 """
 import fnmatch
 import os

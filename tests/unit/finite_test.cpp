@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <limits>
-#include <limits>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -15,6 +14,8 @@ namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity(), not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 constexpr auto block_dims = krait::resolve(krait::BlockDims{.d_model = 6, .d_state = 3});
+using Block2 = krait::Mamba2Block<krait::resolve(krait::Mamba2BlockDims{.d_model = 6, .d_state = 3, .headdim = 4})>;
+using Block3 = krait::Mamba3Block<krait::resolve(krait::Mamba3BlockDims{.d_model = 6, .d_state = 4, .headdim = 4})>;
 struct Inner {
   KRAIT_PARAMS(Inner, (krait::Linear<krait::LinearDims{.d_in = 6, .d_out = 6}>, linear),
                       (krait::MambaBlock<block_dims>, mixer));
@@ -64,6 +65,16 @@ TEST_CASE("is_finite finds NaN and infinity in every part of a model's state") {
   notices(*state, places);
 }
 
+TEST_CASE("is_finite finds NaN and infinity in every part of the states of Mamba-2 and Mamba-3") {
+  krait::State<Block2> state2;
+  auto& window = state2.conv_state.window.values;
+  notices(state2, {&window.front(), &window.back(), &state2.h.values.front(), &state2.h.values.back()});
+  krait::State<Block3> state3;
+  state3.turns.fill(0xFFFFFFFFu);  // angles are whole numbers, here with NaN's bits
+  notices(state3, {&state3.h.values.front(), &state3.h.values.back(), &state3.k.values.front(), &state3.k.values.back(),
+                   &state3.x.values.front(), &state3.x.values.back()});
+}
+
 TEST_CASE("is_finite reads the floats in the states of nested stacks, and nothing else") {
   const auto state = std::make_unique<krait::State<krait::Stack<Parts>>>();
   std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // padding, and the count of the pool, in NaN's bits
@@ -102,8 +113,9 @@ TEST_CASE("is_finite accepts the -infinity of a fresh MaxPool state, and rejects
   CHECK(!after(std::numeric_limits<float>::quiet_NaN()));
 }
 
-TEST_CASE("a NaN stays in a block's state, until the state is set to a fresh one") {
-  using Block = krait::MambaBlock<block_dims>;
+TEMPLATE_TEST_CASE("a NaN stays in a block's state, until the state is set to a fresh one", "", krait::MambaBlock<block_dims>,
+                   Block2, Block3) {
+  using Block = TestType;
   const auto block = std::make_unique<Block>(krait::init<Block>(krait::key(1)));
   krait::State<Block> state{};
   krait::Tensor<float, 6> x{{1, -2, 3, 0.5f, 0, 1}}, y;

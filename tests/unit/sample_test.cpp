@@ -26,7 +26,7 @@ std::vector<std::size_t> counts(krait::FilteredSampler<6> sampler, std::size_t d
 using Filtered = krait::FilteredSampler<6>;
 }  // namespace
 
-TEST_CASE("sample with temperature 0 returns the token with the largest logit, the first of several") {
+TEST_CASE("sample with temperature 0 returns the first of all tokens whose logit is the largest") {
   CHECK(counts(krait::Sampler{.temperature = 0}, 5) == std::vector<std::size_t>{0, 5, 0, 0, 0, 0});
 }
 

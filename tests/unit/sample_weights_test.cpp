@@ -324,7 +324,7 @@ TEST_CASE("if any logit is +infinity, sample returns the first such token") {
     }
 }
 
-TEST_CASE("with a temperature of 0, below 0 or NaN, sample returns the first largest logit's token and sets its weight to 1") {
+TEST_CASE("with temperature 0, below 0 or NaN, sample sets the weight of the first largest logit to 1, and all others to 0") {
   for (const float temperature : {0.0f, -0.0f, -1.0f, -infinity, not_a_number}) {
     Row row{not_a_number, -1, 2, -infinity, 2, -3};
     CHECK(draw(row, {.temperature = temperature}, krait::key(0), word_of_ones) == 2);

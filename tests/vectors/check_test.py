@@ -101,7 +101,7 @@ NONSENSE = {
     "other_metadata": ("ssm_plain", metadata(d_state="8"), "metadata d_state = 8, by the tensors' shapes and names 16"),
     "bias_in_metadata": ("ssm_plain", metadata(x_bias="True"), "x_bias = True, by the tensors' shapes and names False"),
     "high_rank": ("ssm_plain", reshape("dt_proj.weight", [1, 32]), "found dt_rank 32, wanted at most d_inner, 16"),
-    "no_layer_1": ("mamba_tied", rename_layer, "found layers 0, 7, wanted them numbered from 0 on"),
+    "no_layer_1": ("mamba_tied", rename_layer, "found layers 0, 7, wanted layers numbered from 0 on"),
     "foreign_token": ("mamba_tied", foreign_token, "tokens[2] is 64, wanted a whole number from 0 to 63"),
     "nan_weight": ("ssm_plain", not_a_number, "D: value is not finite: found element [1] is NaN"),
 }
@@ -144,13 +144,17 @@ def main():
         files += [changed(stack, folder / "other_order.safetensors", order),
                   changed(stack, folder / "no_order.safetensors",
                           lambda header, data: header["__metadata__"].pop("order") and None)]
+        padding = metadata(order="conv1d(conv,stride=4,padding=2),layer_norm(norm),residual(relu),head")
+        files += [changed(HERE / "odd" / "conv_padding.safetensors", folder / "other_padding.safetensors", padding),
+                  changed(HERE / "odd" / "conv_padding.safetensors", folder / "no_residual.safetensors",
+                          metadata(order="conv1d(conv,stride=4,padding=3),layer_norm(norm),relu,head"))]
         files += [changed(REFERENCE / f"{source}.safetensors", folder / f"{name}.safetensors", change)
                   for name, (source, change, _) in NONSENSE.items()]
         code, lines = check(options.compiler, files)
         if code != 2:
             fail(f"nonsense among good files: exit code {code}, wanted 2")
         wanted = {path.stem: "ok" for path in odd}
-        wanted |= {"other_order": "FAIL", "no_order": "order is missing"}
+        wanted |= {"other_order": "FAIL", "other_padding": "FAIL", "no_residual": "FAIL", "no_order": "order is missing"}
         wanted |= {"damaged": "FAIL", "absent": "cannot be read: No such file or directory"}
         wanted |= {name: said for name, (_, _, said) in NONSENSE.items()}
         for name, said in wanted.items():

@@ -8,6 +8,7 @@ The files in odd/ are the cases listed in SMALL with seed 1. numpy 1.24 and 2.4 
 import argparse
 import functools
 import json
+import math
 import pathlib
 import struct
 import sys
@@ -18,6 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "data" / "reference"))
 import heads_reference as heads
 import mamba_reference as reference
+from stack_reference import stack
 
 # Name -> (model type, number of tokens, sizes, options). The options:
 #   bias      the layers that have a bias
@@ -28,7 +30,8 @@ import mamba_reference as reference
 #   norm      rms_norm (default) or layer_norm
 #   settings  of blocks of Mamba-2 and Mamba-3: ngroups, dt_limit, norm_before_gate, rope_fraction
 #   without   parameters that the blocks of Mamba-2 or Mamba-3 do not have: norm; D_has_hdim: D has an element for each channel
-#   order     of a Stack: krait pack's --order. Its sizes are the shapes of its layers' weights
+#   order     of a Stack: krait pack's --order. Its sizes are the shapes of its layers' weights, or a block's type and sizes
+#   d_in      of a Stack; default: that of the layer `into`
 #   metadata  False: the file has no metadata
 CASES = {
     "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),
@@ -122,13 +125,35 @@ CASES = {
              order="into,layer_norm(norm),positional(positions),gelu,a,gelu_tanh,b,tanh,c,silu,d,sigmoid,e,relu,head")),
     "stack_max": ("Stack", 25, dict(into=(20, 7), norm=(20,), norm_f=(20,), head=(4, 20)),
         dict(bias="into head", order="into,rms_norm(norm),max,layer_norm(norm_f),relu,head")),
+    "stack_residuals": ("Stack", 33,
+        {"into": (19, 5), "taps": (19, 1, 3), "norm": (19,), "ff.a": (35, 19), "ff.b": (35, 35), "ff.c": (19, 35),
+         "positions": (7, 19), "head": (4, 19)},
+        dict(bias="into taps norm ff.a ff.c",
+             order="into,residual(taps),residual(tanh),residual(positional(positions)),"
+                   "residual(layer_norm(norm),ff.a,residual(gelu,residual(ff.b),relu),ff.c),head")),
+    "stack_residual_blocks": ("Stack", 40,
+        dict(one=("MambaBlock", dict(d_model=12, d_inner=20, d_state=3, dt_rank=2, d_conv=3)), norm=(12,),
+             two=("Mamba2Block", dict(d_model=12, heads=2, headdim=9, d_state=5, d_conv=4)),
+             three=("Mamba3Block", dict(d_model=12, heads=3, headdim=5, d_state=8, mimo_rank=1, angles=2)), last=(12,)),
+        dict(bias="conv1d dt_proj", d_in=12, without="norm",
+             order="residual(one),residual(rms_norm(norm),residual(two),silu,residual(three)),rms_norm(last)")),
+    "conv_padding": ("Stack", 21, dict(conv=(18, 3, 7), norm=(18,), head=(5, 18)),
+        dict(bias="conv norm", d_in=12, order="conv1d(conv,stride=4,padding=3),layer_norm(norm),residual(relu),head")),
+    "conv_warm_up": ("Stack", 20, dict(conv=(17, 2, 11), one=("MambaBlock", dict(d_model=17, d_inner=18, d_state=2, dt_rank=1,
+                                                                                 d_conv=2)), head=(3, 17)),
+        dict(bias="head", d_in=6, order="conv1d(conv,stride=3,padding=1),residual(one),head")),
+    "conv_pool": ("Stack", 15, dict(conv=(9, 1, 4), head=(2, 9)),
+        dict(bias="conv", d_in=2, order="conv1d(conv,channels=1,stride=2),relu,mean,head")),
+    "conv_newest_taps": ("Stack", 12, dict(conv=(5, 3, 2)), dict(bias="conv", d_in=3, order="conv1d(conv,padding=3)")),
+    "conv_short": ("Stack", 2, dict(conv=(5, 3, 9)), dict(d_in=3, order="conv1d(conv,padding=6)")),
     "stack_mean": ("Stack", 25, dict(into=(6, 7), positions=(40, 6), norm=(6,), head=(4, 6)),
         dict(bias="into norm", order="into,positional(positions),mean,layer_norm(norm),head")),
 }
-SMALL = ["mamba2_odd", "mamba2_limits", "mamba2_no_norm", "mamba2_residual", "mamba2_model", "mamba3_ones", "mamba3_odd",
-         "mamba3_mimo", "mamba3_mimo_norm", "mamba3_residual", "mamba3_model", "stack_every_token", "stack_max",
-         "block_dt_b_c_norms", "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps", "block_narrow",
-         "residual_all_biases", "residual_eps", "residual_layer_norm", "mamba_layer_norm", "mamba_own_head", "mamba_bf16"]
+SMALL = ["stack_residuals", "stack_residual_blocks", "conv_padding", "conv_warm_up", "conv_newest_taps", "mamba2_odd",
+         "mamba2_limits", "mamba2_no_norm", "mamba2_residual", "mamba2_model", "mamba3_ones", "mamba3_odd", "mamba3_mimo",
+         "mamba3_mimo_norm", "mamba3_residual", "mamba3_model", "stack_every_token", "stack_max", "block_dt_b_c_norms",
+         "mamba_dt_b_c_norms", "ssm_ones", "sss_odd", "block_long_taps", "block_narrow", "residual_all_biases",
+         "residual_eps", "residual_layer_norm", "mamba_layer_norm", "mamba_own_head", "mamba_bf16"]
 
 
 def mixer_weights(component, sizes, biased, draw):
@@ -207,10 +232,16 @@ def model_weights(sizes, biased, draw, options):
     return weights
 
 
-def stack_weights(sizes, biased, draw):
-    weights = {}
+def stack_weights(sizes, options, draw):
+    weights, biased = {}, options.get("bias", "").split()
     for name, shape in sizes.items():
-        weights[f"{name}.weight"] = 1 + draw(shape, 0.3) if len(shape) == 1 else draw(shape, 2 * shape[1] ** -0.5)
+        if isinstance(shape[0], str):
+            component, inner = shape
+            block = heads_weights(component, inner, options, draw) if "heads" in inner else \
+                mixer_weights(component, inner, biased, draw)
+            weights |= {f"{name}.{rest}": value for rest, value in block.items()}
+            continue
+        weights[f"{name}.weight"] = 1 + draw(shape, 0.3) if len(shape) == 1 else draw(shape, 2 * math.prod(shape[1:]) ** -0.5)
         if name in biased:
             weights[f"{name}.bias"] = draw(shape[:1], 0.3)
     return weights
@@ -248,7 +279,7 @@ def make(path, seed, component, steps, sizes, options):
     if component == "Mamba":
         weights = model_weights(sizes, biased, draw, options)
     elif component == "Stack":
-        weights = stack_weights(sizes, biased, draw)
+        weights = stack_weights(sizes, options, draw)
     elif "heads" in sizes and component != "ResidualBlock":
         weights = heads_weights(component, sizes, options, draw)
     elif component == "ResidualBlock":
@@ -271,14 +302,14 @@ def make(path, seed, component, steps, sizes, options):
             results = {"logits": reference.mamba(tokens, exact, eps, dt_b_c_eps, norm)}
     else:
         name = "d_inner" if component.startswith("Selective") else "d_model"
-        d_in = sizes["into"][1] if component == "Stack" else sizes[name]
+        d_in = options.get("d_in") or (sizes["into"][1] if component == "Stack" else sizes[name])
         content, x = encode(draw((steps, d_in), 1.0), "F32")
         tensors["input"] = ("F32", x.shape, content)
         if component == "SelectiveStateSpaceModel":
             y, state = reference.selective_state_space_model(x, exact, dt_b_c_eps=dt_b_c_eps)
             results = {"output": y, "final_state": state}
         elif component == "Stack":
-            results = {"output": reference.stack(x, exact, options["order"], eps)}
+            results = {"output": stack(x, exact, options["order"], eps)}
         elif component == "Mamba2Block":
             results = dict(zip(("output", "final_state"), mixer(x, exact)))
         elif component == "Mamba3Block":

@@ -6,7 +6,8 @@
 For every model in CASES, the stored weights must equal quantised.py's to the bit, and the outputs must be within TOLERANCES of
 the float64 reference with these weights. Rounding to 16 bits is tested with every bf16 and f16 number, every tie between two
 neighbours, the floats next to these, and every kind of NaN. Outputs of int8 layers must be equal to the bit, also with ties in
-weights and inputs and with inputs around 2^-100. Exit code 0: all agree; 1: not all; 77: numpy or the compiler is missing.
+weights and inputs and with inputs around 2^-100. Exit code 0: all weights and outputs agree; 1: some do not; 77: numpy or the
+compiler is missing.
 """
 import argparse
 import pathlib
@@ -33,8 +34,9 @@ from vector_file import File, component_of, dims_of  # noqa: E402
 CASES = {"block_odd_all_biases": None, "block_conv2_no_bias": None, "ssm_odd_biases": None, "mamba_tied": None,
          "mamba_untied_odd": 0.25}
 # Largest errors, relative to the largest output. With int8, float32 and float64 may round an input near the middle of two
-# integers differently, which changes it by 1 / 32639 of the largest input of its token. The tolerance is three such
-# differences. Measured: 1.0e-5 for mamba_tied (300 tokens), and at most 2.5e-7 if no input is so close to the middle.
+# integers differently, and the rounded inputs then differ by 1 / 32639 of the largest input of the token. The tolerance is
+# three such differences. Measured: 1.0e-5 for mamba_tied (300 tokens), and at most 2.5e-7 if no input is so close to the
+# middle.
 TOLERANCES = {"bf16": 1e-5, "f16": 1e-5, "int8": 1e-4}
 # The int8 layers: d_in, d_out, bias. The inputs have odd sizes; the outputs fill narrow panels and several panels.
 LINEARS = [(3, 20, False), (8, 16, True), (77, 150, True), (601, 33, False)]
@@ -98,8 +100,8 @@ def check_stored(path, weight, storage, name):
 
 
 def hostile_floats():
-    """Returns, as float32, every bf16 and f16 number, the middles between neighbouring numbers, the floats next to them, and
-    NaNs."""
+    """Returns, as float32, every bf16 and f16 number, the middles between neighbouring numbers, the floats next to these
+    middles, and NaNs."""
     halves = np.arange(1 << 15, dtype=np.uint32)
     numbers = []
     with np.errstate(all="ignore"):

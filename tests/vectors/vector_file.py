@@ -21,7 +21,7 @@ class File(Group):
         super().__init__("", tensors)
 
     def is_tied(self, embedding):
-        """Returns whether a file has no output head, or a copy of the embedding as the output head."""
+        """Returns whether the head is tied: the file contains no output head, or a copy of the embedding as the output head."""
         head, embedding = self.tensors.get("lm_head.weight"), self.tensors[embedding]
         return head is None or (head.dtype == embedding.dtype and head.data == embedding.data)
 
@@ -31,7 +31,8 @@ class File(Group):
 
 
 def component_of(file):
-    """Returns the model type: the metadata's `component`, or else the type whose parameter names the file has."""
+    """Returns the model type: the metadata's `component` or, without metadata, the type whose parameter names are in the
+    file."""
     if "component" in file.metadata:
         if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Mamba3", "Stack"):
             raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, "
@@ -67,7 +68,7 @@ def dims_of(file, component, prefix=""):
         layers = {name.split(".")[2] for name in file.tensors if re.match(r"backbone\.layers\.\d+\.", name)}
         dims["n_layers"] = max(len(layers), 1)
         if layers - set(map(str, range(len(layers)))):
-            raise Problem(f"found layers {', '.join(sorted(layers))}, wanted them numbered from 0 on")
+            raise Problem(f"found layers {', '.join(sorted(layers))}, wanted layers numbered from 0 on")
     blocks = file if mixer == "" else file.sub(mixer[:-1])
     if is_mamba2(blocks) or is_mamba3(blocks):
         if block is None:  # a block alone, beside the input and the outputs

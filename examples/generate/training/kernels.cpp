@@ -116,46 +116,46 @@ void rms_norm_backward(long rows, long d, const float* x, const float* weight, c
 
 // Input of tap k at token t: from the window carried in before token 0.
 template <class T>
-inline vec tap(const T* x, const float* window, long t, long k, long d, long c) {
+inline vec tap(const T* x, long stride, const float* window, long t, long k, long d, long c) {
   const long s = t - (d_conv - 1) + k;
-  return s < 0 ? load(window + (s + d_conv - 1) * d + c) : load(x + s * 2 * d + c);
+  return s < 0 ? load(window + (s + d_conv - 1) * d + c) : load(x + s * stride + c);
 }
 
-// u = SiLU(bias + sum_k weight[k] x[t - 3 + k]); x is the first half of xz's rows; window [n, d_conv - 1, d].
+// u = SiLU(bias + sum_k weight[k] x[t - 3 + k]); x [n, length, stride], of which the first d columns are read; window
+// [n, d_conv - 1, d].
 template <class T>
-void conv1d(long n, long length, long d, const T* xz, const float* window, const float* weight, const float* bias,
-            T* u) {
-  for (long b = 0; b < n; ++b, xz += length * 2 * d, u += length * d, window += (d_conv - 1) * d)
+void conv1d(long n, long length, long d, long stride, const T* x, const float* window, const float* weight,
+            const float* bias, T* u) {
+  for (long b = 0; b < n; ++b, x += length * stride, u += length * d, window += (d_conv - 1) * d)
     for (long t = 0; t < length; ++t)
       for (long c = 0; c < d; c += lanes) {
         vec v = load(bias + c);
-        for (long k = 0; k < d_conv; ++k) v += load(weight + k * d + c) * tap(xz, window, t, k, d, c);
+        for (long k = 0; k < d_conv; ++k) v += load(weight + k * d + c) * tap(x, stride, window, t, k, d, c);
         store(u + t * d + c, v * sigmoid(v));
       }
 }
 
 template <class T>
-void conv1d_backward(long n, long length, long d, const T* xz, const float* window, const float* weight,
-                     const float* bias, const T* du, T* dxz, float* dweight, float* dbias) {
-  for (long b = 0; b < n;
-       ++b, xz += length * 2 * d, dxz += length * 2 * d, du += length * d, window += (d_conv - 1) * d)
+void conv1d_backward(long n, long length, long d, long stride, const T* x, const float* window, const float* weight,
+                     const float* bias, const T* du, T* dx, float* dweight, float* dbias) {
+  for (long b = 0; b < n; ++b, x += length * stride, dx += length * stride, du += length * d, window += (d_conv - 1) * d)
     for (long c = 0; c < d; c += lanes) {
       vec later[d_conv] = {}, dw[d_conv] = {}, db{};  // later[j]: gradient before SiLU at token t + j
       for (long t = length - 1; t >= 0; --t) {
-        vec v = load(bias + c), x[d_conv];
+        vec v = load(bias + c), taps[d_conv];
         for (long k = 0; k < d_conv; ++k) {
-          x[k] = tap(xz, window, t, k, d, c);
-          v += load(weight + k * d + c) * x[k];
+          taps[k] = tap(x, stride, window, t, k, d, c);
+          v += load(weight + k * d + c) * taps[k];
         }
         for (long j = d_conv - 1; j > 0; --j) later[j] = later[j - 1];
         later[0] = load(du + t * d + c) * silu_slope(v, sigmoid(v));
         db += later[0];
-        vec dx{};
+        vec sum_dx{};
         for (long k = 0; k < d_conv; ++k) {
-          dw[k] += later[0] * x[k];
-          dx += load(weight + k * d + c) * later[d_conv - 1 - k];
+          dw[k] += later[0] * taps[k];
+          sum_dx += load(weight + k * d + c) * later[d_conv - 1 - k];
         }
-        store(dxz + t * 2 * d + c, dx);
+        store(dx + t * stride + c, sum_dx);
       }
       add(dbias + c, db);
       for (long k = 0; k < d_conv; ++k) add(dweight + k * d + c, dw[k]);
@@ -280,6 +280,123 @@ void scan_backward(long n, long length, long d, const T* xz, const T* u, const f
   }
 }
 
+// Mamba-2, one group. A row of xBC is x [d], B [states], C [states]; delta and decay [n, length, heads] are
+// softplus(dt + dt_bias) and exp(delta A), so a head is d / heads channels, a multiple of 16.
+// h_t = decay_t h_{t-1} + B_t delta_t x_t;  y_t = C_t . h_t + D x_t;  out = y SiLU(z)
+// h [n, d / 16, states, 16] goes from the state before to the state after.
+template <class T>
+void head_scan(long n, long length, long d, long states, long heads, const T* z, const T* xBC, const float* delta,
+               const float* decay, const float* D, float* h, T* out) {
+  const long width = d + 2 * states, headdim = d / heads;
+  for (long b = 0; b < n; ++b, h += d * states)
+    for (long c = 0; c < d; c += lanes) {
+      const long head = c / headdim;
+      float* block = h + c * states;
+      for (long row = b * length; row < (b + 1) * length; ++row) {
+        const vec x = load(xBC + row * width + c), gate = load(z + row * d + c);
+        const vec a = splat(decay[row * heads + head]), dx = delta[row * heads + head] * x;
+        const T *B = xBC + row * width + d, *C = B + states;
+        vec y = D[head] * x;
+        for (long i = 0; i < states; i += lanes) {
+          const vec Bs = load(B + i), Cs = load(C + i);
+#pragma GCC unroll 16
+          for (long j = 0; j < lanes; ++j) {
+            const vec state = a * load(block + (i + j) * lanes) + Bs[j] * dx;
+            store(block + (i + j) * lanes, state);
+            y += Cs[j] * state;
+          }
+        }
+        store(out + row * d + c, y * gate * sigmoid(gate));
+      }
+    }
+}
+
+// Gradients of head_scan from the state h before the first token. dz, dxBC, ddelta (by way of delta x) and dy_y (per
+// head, the sum of dy times C . h) are written, dD is added to. h is overwritten.
+template <class T>
+void head_scan_backward(long n, long length, long d, long states, long heads, const T* z, const T* xBC,
+                        const float* delta, const float* decay, const float* D, float* h, const T* dout, T* dz, T* dxBC,
+                        float* ddelta, float* dy_y, float* dD) {
+  const long width = d + 2 * states, headdim = d / heads, chunk = 8;  // tokens whose sums over channels fit in a cache
+  std::vector<float> sums(chunk * states * lanes), carry(d * states), dy_of(length * d);
+  std::fill(ddelta, ddelta + n * length * heads, 0.0f);
+  std::fill(dy_y, dy_y + n * length * heads, 0.0f);
+  const auto write_sums = [&](long row, long count, long column) {
+    for (long t = 0; t < count; ++t)
+      for (long i = 0; i < states; i += lanes) {
+        vec total;
+        for (long j = 0; j < lanes; ++j) total[j] = sum(load(sums.data() + (t * states + i + j) * lanes));
+        store(dxBC + (row + t) * width + column + i, total);
+      }
+  };
+  for (long b = 0; b < n; ++b, h += d * states) {
+    for (long start = 0; start < length; start += chunk) {  // the states again, for the gradients of C and z
+      const long count = std::min(chunk, length - start);
+      std::fill(sums.begin(), sums.end(), 0.0f);
+      for (long c = 0; c < d; c += lanes) {
+        const long head = c / headdim;
+        float* block = h + c * states;
+        vec gD{};
+        for (long t = 0; t < count; ++t) {
+          const long row = b * length + start + t;
+          const vec x = load(xBC + row * width + c), gate = load(z + row * d + c), go = load(dout + row * d + c);
+          const vec a = splat(decay[row * heads + head]), dx = delta[row * heads + head] * x;
+          const vec s = sigmoid(gate), dy = go * gate * s;
+          const T *B = xBC + row * width + d, *C = B + states;
+          float* dC = sums.data() + t * states * lanes;
+          vec y{};
+          for (long i = 0; i < states; i += lanes) {
+            const vec Bs = load(B + i), Cs = load(C + i);
+#pragma GCC unroll 16
+            for (long j = 0; j < lanes; ++j) {
+              const vec state = a * load(block + (i + j) * lanes) + Bs[j] * dx;
+              store(block + (i + j) * lanes, state);
+              y += Cs[j] * state;
+              add(dC + (i + j) * lanes, dy * state);
+            }
+          }
+          dy_y[row * heads + head] += sum(dy * y);
+          gD += dy * x;
+          store(dy_of.data() + (start + t) * d + c, dy);
+          store(dz + row * d + c, go * (y + D[head] * x) * silu_slope(gate, s));
+        }
+        dD[head] += sum(gD);
+      }
+      write_sums(b * length + start, count, d + states);
+    }
+    std::fill(carry.begin(), carry.end(), 0.0f);  // decay_{t+1} dL/dh_{t+1}
+    for (long start = (length - 1) / chunk * chunk; start >= 0; start -= chunk) {
+      const long count = std::min(chunk, length - start);
+      std::fill(sums.begin(), sums.end(), 0.0f);
+      for (long c = 0; c < d; c += lanes) {
+        const long head = c / headdim;
+        float* block = carry.data() + c * states;
+        for (long t = count - 1; t >= 0; --t) {
+          const long row = b * length + start + t;
+          const vec x = load(xBC + row * width + c), dy = load(dy_of.data() + (start + t) * d + c);
+          const vec a = splat(decay[row * heads + head]), dx = delta[row * heads + head] * x;
+          const T *B = xBC + row * width + d, *C = B + states;
+          float* dB = sums.data() + t * states * lanes;
+          vec gdx{};
+          for (long i = 0; i < states; i += lanes) {
+            const vec Bs = load(B + i), Cs = load(C + i);
+#pragma GCC unroll 16
+            for (long j = 0; j < lanes; ++j) {
+              const vec g = load(block + (i + j) * lanes) + Cs[j] * dy;
+              store(block + (i + j) * lanes, a * g);
+              gdx += Bs[j] * g;
+              add(dB + (i + j) * lanes, g * dx);
+            }
+          }
+          ddelta[row * heads + head] += sum(gdx * x);
+          store(dxBC + row * width + c, gdx * delta[row * heads + head] + D[head] * dy);
+        }
+      }
+      write_sums(b * length + start, count, d);
+    }
+  }
+}
+
 // Mean cross-entropy in nats; logits become their own gradient.
 template <class T>
 void cross_entropy(long rows, long d, T* logits, const std::int64_t* target, float* loss) {
@@ -318,4 +435,6 @@ EXPORT(conv1d)
 EXPORT(conv1d_backward)
 EXPORT(scan)
 EXPORT(scan_backward)
+EXPORT(head_scan)
+EXPORT(head_scan_backward)
 EXPORT(cross_entropy)

@@ -1,10 +1,10 @@
-"""Train the speaker model of this example, or judge a recipe by cross-validation.
+"""Trains the speaker model of this example, or evaluates settings by cross-validation.
 
     pip download --no-deps aeon==1.6.0
     python train.py --wheel aeon-1.6.0-py3-none-any.whl --cross-validate
     python train.py --wheel aeon-1.6.0-py3-none-any.whl --out speaker.safetensors
 
-The 270 training series are all that is read here: no choice can look at the test series.
+The script reads only the 270 training series, so that no choice of settings depends on the test series.
 """
 import argparse, math, sys, time
 from pathlib import Path
@@ -41,7 +41,7 @@ def rms_norm(x, weight):
 
 
 def forward(p, x, lengths, dropout=0.0):
-    """x [B, L, channels], standardised, to the logits of each whole series [B, speakers]."""
+    """Maps standardised series x [batch, frames, channels] to the logits of each whole series [batch, speakers]."""
     mixer = lambda name: p[MIXER + name]
     drop = lambda v: F.dropout(v, dropout) if dropout > 0 else v
     steps = x.shape[1]
@@ -66,7 +66,8 @@ def forward(p, x, lengths, dropout=0.0):
 
 
 def augment(x, lengths, generator):
-    """Each series cropped and warped in time, shifted and stretched by channel (another microphone), and noised."""
+    """Returns each series cropped and stretched in time, with channels shifted and scaled, as by another microphone, and
+    with noise, and the new lengths."""
     rand = lambda *shape: torch.rand(*shape, generator=generator)
     randn = lambda *shape: torch.randn(*shape, generator=generator)
     n = len(x)
@@ -82,7 +83,7 @@ def augment(x, lengths, generator):
 
 
 def fit(x, lengths, labels, seed, show=False):
-    """The weights, averaged over the last steps of training."""
+    """Trains the model and returns the weights, averaged over the last steps of training."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     p = init(generator)
@@ -113,7 +114,7 @@ def fit(x, lengths, labels, seed, show=False):
 
 
 def folds_of(labels, count):
-    """Each speaker's series in `count` runs of neighbours in the file, so that takes alike are judged together."""
+    """Returns the fold of each series. Neighbours in the file are in the same fold, because their recordings are similar."""
     fold = torch.empty_like(labels)
     for speaker in range(SPEAKERS):
         of = (labels == speaker).nonzero()[:, 0]

@@ -1,4 +1,4 @@
-"""The series of JapaneseVowels, out of the wheel of aeon. As a program it makes this example's test data again:
+"""Reads the series of JapaneseVowels from the wheel of aeon. As a program, it writes this example's test data:
 
     python vowels.py aeon-1.6.0-py3-none-any.whl ../test_series.safetensors
 """
@@ -13,7 +13,7 @@ CREDIT = "Japanese Vowels, by M. Kudo, J. Toyama and M. Shimbo, doi 10.24432/C5N
 
 
 def read_wheel(wheel, part):
-    """part TRAIN or TEST: the series, float32 [frames, 12] each, and their speakers, 0 to 8."""
+    """Returns the series of a part, TRAIN or TEST, each float32 [frames, 12], and their speakers, 0 to 8."""
     text = zipfile.ZipFile(wheel).read(f"aeon/datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts").decode()
     series, speakers = [], []
     for line in text.partition("@data")[2].split():

@@ -67,8 +67,8 @@ concept VectorSequence = detail::Contiguous<T> && FloatVector<detail::element<T>
 
 namespace detail {
 
-// An argument of type T refers to memory that exists after the call: T is an lvalue reference, because the argument is not a
-// temporary, or the argument is a std::span.
+// True if the memory that an argument T&& refers to exists after the call: the argument is not a temporary (T is an lvalue
+// reference), or it is a std::span.
 template <class T>
 inline constexpr bool exists_after_the_call = std::is_lvalue_reference_v<T> ||
                                               std::ranges::enable_borrowed_range<std::remove_cvref_t<T>>;

@@ -130,13 +130,14 @@ consteval bool output_exists() {
 
 // Checks the argument y of step or, if `several` is true, ys of prefill. A vector of d_out floats is accepted unless it is a
 // temporary (a temporary std::span is accepted, because it refers to memory that exists after the call). krait::no_output is
-// accepted only for models that summarise. prefill also accepts a sequence of vectors, and requires one for other models.
+// accepted only for a Summarising model, that is, a language model or a stack that pools. prefill also accepts a sequence of
+// vectors, and requires a sequence for other models.
 template <class Model, class Out, bool several = false>
 consteval bool output() {
   using Found = std::remove_reference_t<Out>;
   if constexpr (detail::is_no_output<Found>) {
     static_assert(argument<Model>::computes_something_for_its_output_alone,
-                  "krait::no_output saves time only with a language model or a stack that pools: pass a vector for the output of other layers");
+                  "krait::no_output is accepted only with a language model or a stack that pools: pass a vector for the output of other layers");
     return Summarising<Model>;
   } else if constexpr (detail::Contiguous<Found> && !detail::exists_after_the_call<Out>) {
     return output_exists<Out>();

@@ -41,6 +41,20 @@ struct scratch_type {
   static constexpr bool holds_one_token = sizeof(One) <= sizeof(Four) && alignof(One) <= alignof(Four);
 };
 
+// run_result<T> makes the type T that the function `run` of a layer returns appear in error messages.
+template <class T>
+struct run_result {
+  static constexpr bool is_a_count = std::is_same_v<T, std::size_t>;
+};
+
+// Checks that `run` returns a number of tokens if the layer L has a warm_up. T is the type that `run` returns.
+template <class L, class T>
+consteval void layer_run_result() {
+  if constexpr (warm_up<L> > 0)
+    static_assert(run_result<T>::is_a_count, "krait::check_layer: the function run of a layer with a warm_up must return a "
+                                             "std::size_t, the number of leading tokens of the call that have no output");
+}
+
 // Checks a layer's Scratch, and that the layer is an aggregate that names its members. Called by layer_type.
 template <class L>
 consteval bool layer_scratch_and_weights() {

@@ -14,10 +14,11 @@ namespace detail {
 // The type of the states in a contiguous range of states, or of pointers to states. It may be const.
 template <class T>
 using state_in = std::remove_pointer_t<element<T>>;
-// A contiguous range of the model's states, or of pointers to them.
+// A contiguous range of states of the model, or of pointers to such states.
 template <class T, class Model>
 concept StateSequence = Contiguous<T> && std::is_same_v<std::remove_const_t<state_in<T>>, State<Model>>;
-// The states of an argument of type S exist after the call.
+// True if the states that an argument S&& refers to exist after the call: the argument is not a temporary, is a std::span, or
+// contains pointers to states.
 template <class S>
 inline constexpr bool states_exist_after_the_call = exists_after_the_call<S> || std::is_pointer_v<element<S>>;
 }  // namespace detail
@@ -163,8 +164,8 @@ consteval bool stream_ids() {
   }
 }
 
-// step_streams and prefill_streams check all arguments of a call in order. The scratch and the executor have defaults for calls
-// without them.
+// step_streams and prefill_streams check all arguments of a call in order. Calls without a scratch or an executor are checked
+// with the default types.
 template <class Model, class S, class In, class Out, class Borrowed = StreamScratch<Model, 1>, class Threads = OneThread>
 consteval bool step_streams() {
   if constexpr (!model<Model>()) return false;

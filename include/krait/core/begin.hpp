@@ -1,8 +1,8 @@
 // Saves and undefines macros that board packages and C libraries define under names that the library, Highway, Boost or the
 // standard library use, such as Arduino's `min`, `F` and `B1`. Also disables warnings about parameters that have the name of a
-// global variable of the user. core/end.hpp restores both. Every public header includes this file first and end.hpp last; its
-// content is between the two, and is skipped if KRAIT_REFUSED is defined. This file has no include guard, because public
-// headers include each other.
+// global variable of the user. core/end.hpp restores both. Every public header includes this file first and end.hpp last. The
+// content of the header is between the two includes, and is skipped if KRAIT_REFUSED is defined. This file has no include
+// guard, because public headers include each other.
 #include "krait/core/platform.hpp"
 
 #ifdef __GNUC__

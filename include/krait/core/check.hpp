@@ -1,6 +1,6 @@
-// Defines what compile-time checks share. The template got<48>::wants<64> makes compilers print both numbers in an error.
-// Checks are functions, because after a failed assertion in a class clang reports errors in other classes as well. A layer with
-// wrong dims is then defined with repaired dims, so that one mistake causes one error.
+// Defines templates and functions that all compile-time checks use. The template got<48>::wants<64> makes compilers print both
+// numbers in an error. Checks are functions, because after a failed assertion in a class clang reports errors in other classes
+// as well. A layer with wrong dims is then defined with repaired dims, so that one mistake causes one error.
 #ifndef KRAIT_CORE_CHECK_HPP
 #define KRAIT_CORE_CHECK_HPP
 
@@ -111,7 +111,7 @@ consteval bool check_dims() {
                   "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
   } else if constexpr (requires { dims.A_floor; requires !(0.0f <= dims.A_floor); }) {
     constexpr bool is_a_limit = 0.0f <= dims.A_floor;
-    static_assert(is_a_limit, "krait: A_floor, the smallest -A, must not be negative");
+    static_assert(is_a_limit, "krait: A_floor, the lower bound of -A, must not be negative");
   } else if constexpr (requires { dims.rope_fraction; }) {
     constexpr bool is_a_part = dims.rope_fraction <= 1.0f;
     static_assert(is_a_part, "krait: rope_fraction must not exceed 1");

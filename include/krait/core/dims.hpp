@@ -40,8 +40,8 @@ struct Real {
 //   int8  integers within +-127, with one float32 scale for each output; a layer's inputs are rounded to 16-bit integers
 enum class Storage : unsigned char { f32, bf16, f16, int8 };
 
-// ActivationFunction is the function that an Activation layer applies to each channel. PyTorch's names; erf and tanh are the
-// exact and the approximate form of GELU, x Phi(x), where Phi is the normal distribution.
+// ActivationFunction is the function that an Activation layer applies to each channel. The names are PyTorch's. gelu_erf is
+// GELU, x Phi(x), where Phi is the normal distribution; gelu_tanh is its approximation by tanh.
 //   relu       max(x, 0)                  gelu_erf    x (1 + erf(x / sqrt(2))) / 2
 //   silu       x / (1 + e^-x)             gelu_tanh   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 //   sigmoid    1 / (1 + e^-x)             tanh        tanh(x)
@@ -123,7 +123,7 @@ struct SsmDims {
 struct BlockDims {
   std::size_t d_model = 0;
   KRAIT_BLOCK_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const BlockDims&) const = default;
 };
@@ -135,7 +135,7 @@ struct ModelDims {
   std::size_t n_layers = 4;
   KRAIT_BLOCK_DIMS
   bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of every norm of the model, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of every norm of the model: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const ModelDims&) const = default;
 };

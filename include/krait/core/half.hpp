@@ -1,6 +1,6 @@
-// Converts between float32 and the two 16-bit formats, bf16 and IEEE half precision (f16), which are passed as bits.
-// Conversions to float32 are exact; conversions from float32 round to nearest, ties to even. Also tests float32 bits for NaN
-// and infinity.
+// Converts between float32 and the two 16-bit formats, bf16 and IEEE half precision (f16), which are passed as their bits in a
+// std::uint16_t. Conversions to float32 are exact; conversions from float32 round to nearest, ties to even. Also tests float32
+// bits for NaN and infinity.
 #ifndef KRAIT_CORE_HALF_HPP
 #define KRAIT_CORE_HALF_HPP
 
@@ -11,8 +11,8 @@
 namespace krait::inline KRAIT_BUILD {
 
 // bits_are_nan and bits_are_infinite return whether the bits of a float32 are a NaN or an infinity. With -ffast-math, a
-// compiler may assume that no float is NaN or infinite, and removes std::isnan(x) and x != x. It assumes nothing about
-// integers, so bits should be tested with these functions before they are converted to a float.
+// compiler may assume that no float is NaN or infinite, and removes std::isnan(x) and x != x. It does not assume this about
+// integers, so test bits with these functions before they are converted to a float.
 constexpr bool bits_are_nan(std::uint32_t bits) { return (bits & 0x7FFFFFFFu) > 0x7F800000u; }
 constexpr bool bits_are_infinite(std::uint32_t bits) { return (bits & 0x7FFFFFFFu) == 0x7F800000u; }
 

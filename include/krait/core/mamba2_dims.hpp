@@ -8,8 +8,9 @@
 
 namespace krait {
 
-// KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Names and defaults are those of
-// mamba-ssm. Infinity is written as its bits, because clang 19 warns of numeric_limits' with -ffast-math.
+// KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Members that mamba-ssm's Mamba2
+// also has have its names and defaults. Infinity is written as its bits, because clang 19 with -ffast-math warns about
+// std::numeric_limits<float>::infinity().
 #define KRAIT_MAMBA2_DIMS                                                                                             \
   std::size_t d_state = 128;  /* states of each channel */                                                            \
   std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
@@ -22,8 +23,8 @@ namespace krait {
   bool out_bias = false;                                                                                              \
   bool norm_bias = false;                                                                                             \
   bool D_has_hdim = false;    /* D has an element for each channel, not for each head */                              \
-  bool rmsnorm = true;        /* there is a norm before out_proj, over the channels of each group */                  \
-  bool norm_before_gate = false; /* that norm is applied before the gate, not after it */                             \
+  bool rmsnorm = true;        /* an RMSNorm before out_proj, over the channels of each group */                       \
+  bool norm_before_gate = false; /* true: norm(y) * SiLU(z); false: norm(y * SiLU(z)) */                              \
   std::array<Real, 2> dt_limit{0, Real::from_bits(0x7F800000)}; /* limits of delta; the bits are infinity */           \
   Real mixer_norm_eps = 1e-5; /* eps of the norm before out_proj */                                                   \
   NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
@@ -32,7 +33,7 @@ namespace krait {
 struct Mamba2BlockDims {
   std::size_t d_model = 0;
   KRAIT_MAMBA2_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const Mamba2BlockDims&) const = default;
 };

@@ -6,8 +6,8 @@
 
 namespace krait {
 
-// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Names and defaults are those of
-// mamba-ssm.
+// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Members that mamba-ssm's Mamba3
+// also has have its names and defaults, except mimo_rank: mamba-ssm's is_mimo = False is mimo_rank 1 here.
 #define KRAIT_MAMBA3_DIMS                                                                                             \
   std::size_t d_state = 128;  /* states of each channel */                                                            \
   std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
@@ -15,20 +15,20 @@ namespace krait {
   std::size_t headdim = 64;   /* channels of a head; divides d_inner */                                               \
   std::size_t ngroups = 1;    /* groups of heads that share B and C; divides the number of heads */                   \
   std::size_t mimo_rank = 1;  /* inputs and outputs of a channel; with 1 (SISO) there are no mimo_x, mimo_z, mimo_o */ \
-  Real rope_fraction = 0.5;   /* the part of the states that is rotated */                                            \
+  Real rope_fraction = 0.5;   /* fraction of the d_state elements of B and C that is rotated */                       \
   bool in_bias = false;       /* biases of in_proj, out_proj and of the norms around the blocks */                    \
   bool out_bias = false;                                                                                              \
   bool norm_bias = false;                                                                                             \
-  bool is_outproj_norm = false; /* there is a norm before the gate, over the channels of each head */                 \
-  Real A_floor = 1e-4;        /* the smallest -A */                                                                   \
-  Real mixer_norm_eps = 1e-5; /* eps of the norms within the block */                                                 \
+  bool is_outproj_norm = false; /* an RMSNorm before the gate, over the channels of each head */                      \
+  Real A_floor = 1e-4;        /* lower bound of -A, where A is computed from the input */                             \
+  Real mixer_norm_eps = 1e-5; /* eps of the RMSNorms within the block */                                              \
   NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
 
 // Mamba3BlockDims are the dims of Mamba3Block and of ResidualBlock, which consists of a norm and a Mamba3Block.
 struct Mamba3BlockDims {
   std::size_t d_model = 0;
   KRAIT_MAMBA3_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm, which is added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const Mamba3BlockDims&) const = default;
 };
@@ -63,9 +63,9 @@ constexpr Mamba3BlockDims block_dims(const Dims& m) {
           .mixer_norm_eps = m.mixer_norm_eps, .norm = m.norm, .norm_eps = m.norm_eps, .storage = m.storage};
 }
 
-// Returns the number of angles of a head: half of d_state * rope_fraction, rounded down. The small summand compensates for the
-// rounding of rope_fraction to float32. A rope_fraction outside [0, 1], which checks reject, counts as the nearest of them, and
-// NaN as 0.
+// Returns the number of angles of a head: half of d_state * rope_fraction, rounded down. Adding 1e-4 compensates for the
+// rounding of rope_fraction to float32. A rope_fraction below 0 counts as 0, above 1 as 1, and NaN as 0; the compile-time
+// checks reject these values.
 constexpr std::size_t angles_of(const auto& dims) {
   const double fraction = static_cast<double>(float{dims.rope_fraction});
   const double rotated = static_cast<double>(dims.d_state) * (fraction > 0 ? fraction < 1 ? fraction : 1 : 0) + 1e-4;

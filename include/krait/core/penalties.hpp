@@ -1,4 +1,4 @@
-// Defines Penalties and apply_penalties, which make tokens that a text already contains less likely.
+// Defines Penalties and apply_penalties, which lower the logits of tokens that are already in a text.
 #ifndef KRAIT_CORE_PENALTIES_HPP
 #define KRAIT_CORE_PENALTIES_HPP
 
@@ -12,8 +12,9 @@
 
 namespace krait {
 
+// Penalties are the settings of apply_penalties, which lowers the logits of the tokens in `recent`.
 struct Penalties {
-  float repetition = 1.0f;  // divides positive and multiplies other logits; 1 has no effect (Keskar et al. 2019, "CTRL", 4.1)
+  float repetition = 1.0f;  // divides positive logits, multiplies others; 1: no effect (Keskar et al. 2019, "CTRL", 4.1)
   float frequency = 0.0f;   // is subtracted from a logit for each occurrence of its token in `recent`
   float presence = 0.0f;    // is subtracted once from the logit of each token in `recent`
 };

@@ -29,8 +29,8 @@
 // tests/headers/two_marches.py checks that no function violates these rules.
 #define KRAIT_INLINE inline __attribute__((always_inline))
 
-// KRAIT_BUILD is the name of the unit's instruction set, for example for_avx2_fma_bmi2_f16. KRAIT_JOIN joins its parts, each of
-// which is expanded first.
+// KRAIT_BUILD is the name of the unit's instruction set, for example for_avx2_fma_bmi2_f16. KRAIT_JOIN expands the macros of
+// the parts and joins them.
 #define KRAIT_JOIN_EXPANDED(a, b, c, d, e, f) a##b##c##d##e##f
 #define KRAIT_JOIN(a, b, c, d, e, f) KRAIT_JOIN_EXPANDED(a, b, c, d, e, f)
 #if defined(__AVX512F__)

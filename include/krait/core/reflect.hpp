@@ -30,7 +30,8 @@
 
 namespace krait {
 
-// Parameter is satisfied by tensors of weights: types with a checkpoint's shape, and with the numbers of rows and columns.
+// Parameter is satisfied by the types of weight tensors, which have constants for their shape in checkpoints and their numbers
+// of rows and columns.
 template <class T>
 concept Parameter = requires { T::shape; T::rows; T::cols; };
 
@@ -46,8 +47,8 @@ using ParamName = Text<longest_param_name>;
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Flat is satisfied by layers with the constant no_segment = true. The name of such a member does not appear in the names of
-// its parameters, because it does not appear in checkpoints.
+// Flat is satisfied by layers with the constant no_segment = true. The parameter names of a model do not contain the member
+// name of such a layer, because checkpoints do not contain it.
 template <class T>
 concept Flat = requires { requires T::no_segment; };
 
@@ -76,9 +77,9 @@ constexpr auto member_names() {
   });
 }
 
-// NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. A visitor extends the path with
-// member(), element() or array() on its way to a parameter. NoPath records nothing, NamePath the parameter's name, and
-// LengthPath the length of the longest name.
+// NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. These functions call member(),
+// element() or array() for each struct or array on the way to a parameter. NoPath records nothing, NamePath records the
+// parameter's name, and LengthPath the length of the longest name.
 struct NoPath {
   constexpr NoPath member(std::string_view) const { return {}; }
   constexpr NoPath element(std::size_t) const { return {}; }

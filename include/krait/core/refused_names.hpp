@@ -1,5 +1,5 @@
 // Reports a macro that has the name of a function or a type of the public API. core/begin.hpp cannot undefine such a macro,
-// because users write the name after the header, where core/end.hpp has restored the macro. The first such macro causes an
+// because programs use the name after the include, where core/end.hpp has restored the macro. The first such macro causes an
 // error that names it and defines KRAIT_REFUSED, so that nothing else of the library is compiled. This file has no include
 // guard, because a macro may be defined between two headers.
 #ifndef KRAIT_REFUSED

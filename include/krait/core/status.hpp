@@ -1,4 +1,4 @@
-// Defines Status, the result of functions that read files and other untrusted bytes. It needs no heap.
+// Defines Status, the result of functions that read files and other untrusted bytes. A Status needs no heap.
 #ifndef KRAIT_CORE_STATUS_HPP
 #define KRAIT_CORE_STATUS_HPP
 
@@ -10,8 +10,8 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Returns the number of bytes of the UTF-8 code point at the start of `text`, or 1 if it is not valid UTF-8. `text` must not be
-// empty.
+// Returns the number of bytes of the UTF-8 code point at the start of `text`, or 1 if `text` does not start with valid UTF-8.
+// `text` must not be empty.
 constexpr std::size_t code_point_bytes(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(text[i])}; };
   const std::size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC0 ? 2 : 1;
@@ -31,8 +31,8 @@ enum class Problem {
   none,
   cannot_read,       // a file that is missing, unreadable or a folder
   cannot_write,
-  truncated,         // fewer bytes than the header says
-  other_format,      // a file of another format, named by its first bytes
+  truncated,         // fewer bytes than the header requires
+  other_format,      // another format that the first bytes identify, such as a PyTorch pickle
   header_too_large,
   header_not_json,
   header_form,       // JSON, but not the objects and arrays that the format requires
@@ -44,8 +44,8 @@ enum class Problem {
   hole,              // bytes that belong to no tensor
   missing,           // the file lacks a parameter of the model
   unknown,           // the file has a tensor that is not a parameter of the model
-  not_finite,        // NaN, or infinity where it has no meaning
-  head_not_tied,     // the file's head differs from its embedding, and the model has one tensor for both
+  not_finite,        // NaN, or an infinity in a parameter that must be finite
+  head_not_tied,     // the file's head and embedding differ, but the model has one tensor for both
   misaligned,        // the address of an image is not a multiple of 64
   not_an_image,      // wrong magic bytes at the start of an image or snapshot
   bad_byte_order,
@@ -66,7 +66,7 @@ struct [[nodiscard]] Status {
   [[nodiscard]] constexpr bool ok() const noexcept { return problem == Problem::none; }
   constexpr explicit operator bool() const noexcept { return ok(); }
 
-  // Printable ASCII only: a '?' replaces each control character, each other code point outside ASCII and each byte that is
+  // Returns printable ASCII: a '?' replaces each control character, each other code point outside ASCII and each byte that is
   // not valid UTF-8.
   [[nodiscard]] constexpr Text<320> message() const noexcept {
     Text<320> text;

@@ -13,9 +13,9 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Text<capacity> contains at most `capacity` bytes of UTF-8 and a terminating zero. Appending more text than fits truncates it
-// after a complete code point. Text that is not UTF-8 loses at most three bytes more than necessary, because a code point has
-// at most three continuation bytes.
+// Text<capacity> contains at most `capacity` bytes of UTF-8 and a terminating zero. Appending more text than fits truncates the
+// appended text after a complete code point. To find the end of a code point, up to three bytes that would fit are dropped,
+// because a code point has at most three continuation bytes; this limit also holds for text that is not UTF-8.
 template <std::size_t capacity>
 struct Text {
   static constexpr std::size_t max_size = capacity;
@@ -29,11 +29,11 @@ struct Text {
   }
 
   constexpr operator std::string_view() const noexcept { return {characters.data(), size}; }
-  // Returns the text, zero-terminated. Points into this object.
+  // Returns a pointer to the zero-terminated text, which is stored in this object.
   constexpr const char* c_str() const noexcept { return characters.data(); }
   // Makes the text empty.
   constexpr void clear() noexcept { *this = {}; }
-  // Appends text, and truncates it if it exceeds the capacity.
+  // Appends text, which is truncated if the capacity is exceeded.
   constexpr Text& operator+=(std::string_view more) noexcept {
     std::size_t fits = more.size() < capacity - size ? more.size() : capacity - size;
     if (fits < more.size())

@@ -26,7 +26,7 @@ struct FormatHeader {
   std::uint32_t version;
   KRAIT_INLINE bool operator==(const FormatHeader&) const = default;
 };
-// The value of byte_order as written by the machine that made the file; bytes of the opposite order read as 0x04030201.
+// The value of byte_order in an image or snapshot. A machine of the opposite byte order reads it as 0x04030201.
 inline constexpr std::uint32_t native_order = 0x01020304;
 
 // ImageHeader is the first 64 bytes of an image. The text of the model's structure and the model follow.
@@ -36,7 +36,7 @@ struct ImageHeader {
 
   FormatHeader format;
   std::uint32_t model_bytes;
-  std::uint32_t structure_bytes;  // length of the structure's text, which zeros pad to a multiple of 64
+  std::uint32_t structure_bytes;  // length of the structure's text, without the zeros that pad it
   std::uint32_t fingerprint;      // CRC-32 of the structure's text followed by the model
   std::array<std::uint32_t, 8> zeros;
   std::uint32_t checksum;  // CRC-32 of the members above followed by the structure's padded text
@@ -56,7 +56,7 @@ inline std::uint32_t header_checksum(const ImageHeader& header, std::span<const 
   return crc32(text, crc32(bytes.first(offsetof(ImageHeader, checksum))));
 }
 
-// Removes the part of `text` up to the first character `end`, and returns it without that character.
+// Returns the part of `text` before the first character `end`, and removes this part and the character from `text`.
 inline std::string_view take_until(char end, std::string_view& text) {
   const std::size_t size = std::min(text.find(end), text.size());
   const std::string_view taken(text.data(), size);
@@ -64,7 +64,8 @@ inline std::string_view take_until(char end, std::string_view& text) {
   return taken;
 }
 
-// Returns a Status with the first line in which the structures of two models differ, ok if they are equal.
+// Returns a Status that contains the first line in which the structures of two models differ. The Status is ok if they are
+// equal.
 inline Status compare_structure(std::string_view found, std::string_view wanted) {
   while (!found.empty() || !wanted.empty()) {
     const std::string_view line = take_until('\n', found), wanted_line = take_until('\n', wanted);
@@ -80,13 +81,13 @@ inline Status compare_structure(std::string_view found, std::string_view wanted)
 // Returns a number as text, followed by `unit`, such as "64 bytes".
 inline Text<80> count(std::size_t number, std::string_view unit) { return (Text<80>() += number) += unit; }
 
-// Checks magic bytes, byte order and version of an image or snapshot; `where` is its name in the Status.
+// Checks magic bytes, byte order and version of an image or snapshot. The Status names it by `where`.
 inline Status check_format(std::string_view where, const FormatHeader& found, const FormatHeader& wanted) {
   const auto text = [](const FormatHeader& format) { return std::string_view(format.magic.data(), format.magic.size()); };
   if (found.magic != wanted.magic) return {Problem::not_an_image, where, text(found), text(wanted)};
   if (found.byte_order != wanted.byte_order)
-    return {Problem::bad_byte_order, where, found.byte_order == 0x04030201 ? "the opposite order" : "an invalid byte order",
-            "this machine's"};
+    return {Problem::bad_byte_order, where,
+            found.byte_order == 0x04030201 ? "the opposite byte order" : "an invalid byte order", "this machine's"};
   if (found.version != wanted.version)
     return {Problem::bad_version, where, count(found.version, ""), count(wanted.version, "")};
   return {};

@@ -38,8 +38,9 @@ constexpr void describe_tensor(StructureLine& line) {
   describe_order(line, tensor);
 }
 
-// Appends the name of what a layer computes, such as " gelu_tanh", if the layer has one: its structure_kind, which layers have
-// whose parameters, state and eps do not distinguish them from others. A Residual appends " residual" and its layer's name.
+// Appends the layer's constant structure_kind, the name of the function that the layer computes, such as " gelu_tanh". Layers
+// define this constant if their parameters, state and eps do not distinguish them from other layers. For a Residual, appends "
+// residual" and the structure_kind of its layer.
 template <class Part>
 constexpr void describe_kind(StructureLine& line) {
   if constexpr (is_residual<Part>) {
@@ -50,7 +51,7 @@ constexpr void describe_kind(StructureLine& line) {
     if constexpr (warm_up<Part> > 0) (line += " with a warm_up of ") += warm_up<Part>;
   }
 }
-// Returns the eps of a layer's norms of dt, B and C, or 0 if it has none.
+// Returns the eps of a layer's norms of dt, B and C, or 0 if the layer does not norm them.
 template <class Part>
 constexpr float dt_b_c_eps_of() {
   if constexpr (requires { Part::dt_b_c_eps; }) return Part::dt_b_c_eps;
@@ -86,7 +87,7 @@ constexpr void describe_model(Sink& sink) {
   visit_types<Model>(NamePath{}, 1, describe);
 }
 
-// TextLength is a sink that counts characters.
+// TextLength takes the place of a Text in describe_model, and counts the characters that are appended.
 struct TextLength {
   std::size_t size = 0;
   constexpr void operator+=(std::string_view more) { size += more.size(); }

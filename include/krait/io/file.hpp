@@ -23,7 +23,7 @@
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// AlignedAllocator is an allocator for containers whose memory is to be aligned to `alignment` bytes.
+// AlignedAllocator is an allocator that gives containers memory aligned to `alignment` bytes.
 template <class T, std::size_t alignment>
 struct AlignedAllocator {
   using value_type = T;

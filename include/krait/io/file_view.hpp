@@ -38,7 +38,7 @@ class FileView {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   }
 
-  // Maps a file. Requires that the view has no file yet.
+  // Maps a file. No file may be open in this view yet.
   Status open(const std::filesystem::path& path) {
     std::size_t size = 0;
     if (Status status = file_size(path, size); !status) return status;

@@ -50,7 +50,7 @@ inline constexpr OtherFormat other_formats[] = {
     {"\x89HDF\r\n\x1A\n", "an HDF5 file", "a safetensors file"}};
 
 // Entry is a tensor of a safetensors file. `data` refers to the bytes that were parsed; it is little-endian, row-major and
-// unaligned. `dtype` may be a string that is not in `dtypes`, because newer versions of the format may add some; the size of
+// unaligned. `dtype` may be a string that is not in `dtypes`, because newer versions of the format may add dtypes; the size of
 // `data` is then unchecked.
 struct Entry {
   std::string name;
@@ -75,7 +75,7 @@ struct File {
 
 // The largest header, in bytes, that the reference implementation of safetensors accepts.
 inline constexpr std::uint64_t header_limit = 100'000'000;
-// The largest number of extents in a shape, the same as PyTorch's. It limits the memory that a header can take.
+// The largest number of extents in a shape, the same as PyTorch's. This limits the memory that parsing a header takes.
 inline constexpr std::size_t rank_limit = 64;
 
 // Returns the unsigned integer that up to eight bytes represent in little-endian order.
@@ -221,7 +221,7 @@ inline bool size_in_bits(std::span<const std::uint64_t> shape, std::uint64_t bit
 }
 
 // Checks that the offsets of an entry are within the file and match its shape and dtype, and sets entry.data. The size is not
-// checked for dtypes that are not in the table.
+// checked if the dtype is not in `dtypes`.
 inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
   const auto* dtype =
       std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& known) { return known.name == entry.dtype; });
@@ -314,7 +314,7 @@ inline std::uint32_t element_bits(const Entry& entry, std::size_t i) {
 }
 inline float element(const Entry& entry, std::size_t i) { return __builtin_bit_cast(float, element_bits(entry, i)); }
 
-// Returns whether the dtype of an entry is one that element() reads.
+// Returns true if element() can read the dtype of an entry.
 inline bool holds_floats(const Entry& entry) {
   return entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16";
 }

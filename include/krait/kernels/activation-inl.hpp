@@ -58,8 +58,8 @@ HWY_INLINE A exp_within_limit(const A& x) {
 //   e^x                1.9e-7                      1.3e-38
 //   SiLU               2.4e-7                      1.1e-36
 //   softplus           2.8e-7                      1.3e-38
-// On targets without FMA, relative errors are up to 3e-6. Results are denormal only if x is. SiLU and softplus propagate NaN
-// and infinity.
+// On targets without FMA, relative errors are up to 3e-6. Results are denormal only if x is denormal. SiLU and softplus
+// propagate NaN and infinity.
 
 // Returns e^x for x <= 0. An x below -87.3 counts as -87.3. Callers must not rely on the result for NaN.
 template <class A>
@@ -109,7 +109,7 @@ HWY_INLINE A sigmoid(const A& x) {
   const auto limit = constant<A>(-exp_limit);
   const auto one = constant<A>(1.0f);
   const A minus_x = clamp_below(limit, neg(clamp_below(limit, x)));  // -x, limited to +-87.3
-  // The product with 0 is NaN if x is, because exp_within_limit may not propagate NaN.
+  // exp_within_limit may not propagate NaN. The product 0 * minus_x does: it is NaN if x is NaN, and otherwise adds nothing.
   return div(one, mul_add(minus_x, opaque(constant<A>(0.0f)), add(exp_within_limit(minus_x), one)));
 }
 
@@ -137,9 +137,10 @@ HWY_INLINE A tanh(const A& x) {
   return div(t, add(t, constant<A>(2.0f)));
 }
 
-// Returns GELU(x) = x Phi(x) = max(x, 0) - a Phi(-a), where a = |x| and Phi is the normal distribution; no term cancels the
-// other. Phi(-a) = e^(-a^2 / 2) t P(t), where t = 1 / (1 + 0.35 a) and P is a minimax polynomial of degree 8, highest power
-// first, with an error of 3.3e-8. The exponent's a^2 is the sum of two floats. An a above 13.14 counts as 13.14.
+// Returns GELU(x) = x Phi(x) = max(x, 0) - a Phi(-a), where a = |x| and Phi is the normal distribution; the two terms do not
+// cancel each other. Phi(-a) = e^(-a^2 / 2) t P(t), where t = 1 / (1 + 0.35 a) and P is a minimax polynomial of degree 8,
+// highest power first, with an error of 3.3e-8. In the exponent, a^2 is computed as the sum of two floats. An a above 13.14
+// counts as 13.14.
 inline constexpr float gelu_limit = 13.14f, gelu_slope = 0.35f;
 inline constexpr float gelu_c[9] = {-0.029110174626111984f, 0.1437939703464508f,  -0.2553384602069855f,
                                     0.15873394906520844f,   -0.022798340767621994f, 0.10537213832139969f,
@@ -217,7 +218,8 @@ inline constexpr auto softplus_table = [] {
 #endif
 #endif
 
-// Computes x = softplus(x) in place for one token's channels, a multiple of 16. It turns dt into delta, the scan's step size.
+// Computes x = softplus(x) in place for one token's channels, a multiple of 16. The recurrences turn dt into delta, their step
+// size, with this function.
 HWY_INLINE void softplus_row(float* row, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU
   softplus_in_fours(softplus_table.data(), row, channels);

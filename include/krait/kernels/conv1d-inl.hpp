@@ -30,7 +30,8 @@ struct Silu {
 // so that the stack frame does not grow with d_conv.
 inline constexpr std::size_t most_taps_held = 8;
 
-// Computes the causal depthwise convolution of n tokens in place, and updates the window of past inputs. For each channel:
+// Computes the causal depthwise convolution of n tokens in place, and updates the window of past inputs. For each channel, with
+// the activation function `after`:
 //   y[t] = after(bias + weight[0] x[t - d_conv + 1] + ... + weight[d_conv - 1] x[t])     oldest input first
 //   x       [n, channels], overwritten with y; channels is a multiple of 16
 //   weight  [channels / 16][d_conv][16]

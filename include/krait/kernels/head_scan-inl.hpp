@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 #ifdef KRAIT_CORTEX_M_FPU
-// Computes update_states for four channels and one token in assembly.
+// Computes update_states for four channels and one token by the assembly loop of arm/cortex_m_heads-inl.hpp.
 template <std::size_t terms>
 HWY_INLINE void update_four_channels(V decay, const V (&v)[terms][4], const float* const (&k)[terms], V (&y)[4], const float* q,
                                      float* h, std::size_t d_state) {
@@ -26,11 +26,13 @@ HWY_INLINE void update_four_channels(V decay, const V (&v)[terms][4], const floa
 }
 #endif
 
-// Updates the states h [d_state][16] of m vectors of channels of one head, and computes their outputs, for `count` tokens one
-// after the other and each n in ascending order. Every sum is one chain of multiply-adds.
-//   h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] + ...      v [terms]: factors of the channels; k [terms][d_state]
-//   y[r] = y[r] + q[r][0] h[0] + q[r][1] h[1] + ...            q [outputs][d_state]
-// Every element of the state is loaded and stored once for all tokens. The arguments are arrays, and not members of a struct,
+// Updates the states h of m vectors of channels of one head, and computes their outputs y. For each of `count` tokens, one
+// after the other, and n in ascending order:
+//   h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] + ...      one chain of multiply-adds, after decay h[n] is rounded
+//   y[r] = y[r] + q[r][0] h[0] + q[r][1] h[1] + ...            one chain of multiply-adds
+// k is [terms][d_state] and q [outputs][d_state], for all channels; v [terms] and y [outputs] have an element for each channel.
+// For Mamba-2, v[0] is delta x, k[0] is B, and q[0] is C. h is [d_state][16] for each 16 channels. Each element of h is loaded
+// once before the first token and stored once after the last token. The arguments are arrays, and not members of a struct,
 // because compilers for aarch64 do not inline the struct's constructor.
 template <std::size_t terms, std::size_t outputs, std::size_t m, std::size_t count>
 HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms][m], const float* const (&k)[count][terms],
@@ -40,7 +42,8 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
   if constexpr (terms <= 2 && outputs == 1 && m == 4 && count == 1)
     return update_four_channels(decay[0], v[0], k[0], y[0][0], q[0][0], h, d_state);
 #endif
-  // Returns the offset of vector i of channels from the first one, in an array [channels / 16][d_state][16].
+  // Returns the distance in floats from h of the first vector of channels to h of vector i, for the same n. h is an array
+  // [channels / 16][d_state][16].
   const auto offset = [d_state](std::size_t i) {
     return i * lanes / strip_width * strip_width * d_state + i * lanes % strip_width;
   };
@@ -70,8 +73,8 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
   }
 }
 
-// Replaces dt of one token by delta = softplus(dt + dt_bias), limited to [least, most], and computes decay = 2^(delta A2).
-// All arrays are [heads], padded to a multiple of 16. With no_limit, `least` and `most` are not used.
+// Replaces one token's dt by delta = softplus(dt + dt_bias), limited to [least, most] unless no_limit is true, and computes
+// decay = e^(delta A) = 2^(delta A2), with A2 = A log2(e). All arrays are [heads], padded to a multiple of 16.
 template <bool no_limit>
 HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2, float least, float most, float* decay,
                                std::size_t heads) {
@@ -88,18 +91,19 @@ HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2,
   }
 }
 
-// The arguments of head_scan: pointers to the weight, the state, the inputs and the outputs of a run of tokens.
+// The arguments of head_scan: pointers to the weight D, the state, the inputs and the outputs of a run of tokens.
 struct HeadScan {
   const float* D;                       // weight of the skip connection, [heads], or [d_inner] if D_has_hdim
   float* h;                             // state, [heads][headdim / 16, rounded up][d_state][16]; the scan updates it
-  TokenSpan<const float> decay, delta;  // for each token: [heads]
+  TokenSpan<const float> decay, delta;  // for each token: [heads], from step_sizes_row
   TokenSpan<const float> B, C;          // for each token: [ngroups][d_state]
   TokenSpan<float> x;                   // for each token: [heads][headdim], overwritten by y
   std::size_t headdim, heads_per_group, d_state, tokens;
 };
 
-// A part of a HeadScan: m vectors of neighbouring channels of one head, from token first_token on. h is the state of the first
-// channel, D its weight, and x its input.
+// The work of one call of head_scan_tile: neighbouring channels of head number `head`, from token first_token on. h and x point
+// to the state and the input of the first of these channels, and x starts with token first_token. D points to the weight of
+// this channel or, if a head has only one weight, of the head.
 struct HeadScanTile {
   std::size_t first_token, head;
   const float* D;
@@ -107,7 +111,8 @@ struct HeadScanTile {
   TokenSpan<float> x;
 };
 
-// Computes m vectors of channels for `count` tokens.
+// Computes the recurrence of head_scan for `count` tokens and m vectors of channels, from the tile's first token and channel
+// on.
 template <bool D_has_hdim, std::size_t m, std::size_t count>
 HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
   const std::size_t of_group = tile.head / s.heads_per_group * s.d_state;
@@ -135,11 +140,14 @@ HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
   }
 }
 
-// The number of tokens and of vectors that a tile has. A scalar target has too few registers for several tokens.
+// A tile consists of at most head_scan_tokens tokens and head_scan_vectors vectors of channels. Scalar targets have too few
+// registers for two tokens.
 inline constexpr std::size_t head_scan_tokens = lanes == 1 ? 1 : 2;
 inline constexpr std::size_t head_scan_vectors = few_registers || lanes == strip_width ? 2 : 4;
 
-// Computes `count` tokens for k vectors of the channels c, c + 1, ... of one head, of which only the first `left` exist.
+// Calls head_scan_tile for `count` tokens and k vectors of channels. `left` is the number of channels from the tile's first
+// channel to the end of the head. If the head ends within the tile, head_scan_tile works on copies of x and D that are padded
+// with zeros, so that it neither reads nor writes channels of the next head.
 template <bool D_has_hdim, std::size_t k, std::size_t count>
 HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::size_t left) {
   if (s.headdim % strip_width == 0 || left >= k * lanes) return head_scan_tile<D_has_hdim, k, count>(s, tile);
@@ -155,12 +163,12 @@ HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::si
   for (std::size_t i = 0; i < count; ++i) copy_floats(tile.x[i], outer[i], left);
 }
 
-// Computes the recurrence of Mamba-2 for a run of tokens and updates the state h. For each token, each head j and each of its
-// channels c, with n ascending:
+// Computes the recurrence of Mamba-2 for a run of tokens, updates the state h and overwrites x with y. For each token, each
+// head j and each channel c of this head, with n ascending:
 //   h[c][n] = decay[j] h[c][n] + (delta[j] x[c]) B[n]        the first product is rounded
-//   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds
-// Computes the channels `part` of an array in which the channels of each head are padded to a multiple of 16; its bounds are
-// multiples of 16.
+//   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds; D is D[j], or D[c] if D_has_hdim
+// B and C are those of the head's group. Computes only the channels in `part`, whose bounds are multiples of 16. They number
+// the channels of all heads one after the other, with each head padded to a multiple of 16 channels.
 template <bool D_has_hdim>
 HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   const std::size_t of_head = padded(s.headdim);
@@ -183,7 +191,7 @@ HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   constexpr std::size_t wide = head_scan_vectors * lanes;
   for (std::size_t at = part.begin; at < part.end;) {
     const std::size_t head = at / of_head, c = at % of_head;
-    if (c >= s.headdim) {  // only padding is left of the head; a strip is computed in several steps on some targets
+    if (c >= s.headdim) {  // the rest of this strip of 16 channels is padding of the head
       at = at / strip_width * strip_width + strip_width;
     } else if (wide <= strip_width || (c + wide <= of_head && at + wide <= part.end)) {
       all_tokens(std::integral_constant<std::size_t, head_scan_vectors>{}, head, c);

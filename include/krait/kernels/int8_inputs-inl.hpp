@@ -26,8 +26,9 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 #endif
 
 // Weights<Storage::int8> points to the int8 weights of an even output and of the outputs after it in a panel, and to their
-// scales. Weights are stored as 16-bit pairs [K / 8][width / 2][8]: a pair contains the weights of two neighbouring outputs for
-// one column, and eight columns form a group. Each output has one float32 scale.
+// scales. A panel that is `width` outputs wide is an array [K / 8][width / 2][8] of 16-bit integers. Each integer contains the
+// weights of two neighbouring outputs in one column (int8_pair); eight neighbouring columns form a group. Each output has one
+// float32 scale.
 template <>
 struct Weights<Storage::int8> {
   static constexpr std::size_t accumulators = lanes == 1 ? 1 : 4;
@@ -41,9 +42,10 @@ struct Weights<Storage::int8> {
   const float* scales;
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, int8_group); }
   static constexpr std::size_t padded_cols(std::size_t K) { return rounds(K) * int8_group; }
-  // Returns the distance, in 16-bit pairs, from one group of eight columns to the next in a panel that is `width` outputs wide.
+  // Returns the distance from one group of eight columns to the next in a panel that is `width` outputs wide, counted in 16-bit
+  // integers.
   static constexpr std::size_t group_stride(std::size_t width) { return width / 2 * int8_group; }
-  // Returns the weights of the panel that starts at `output`, which must be even.
+  // Returns the weights of the panel that starts at `output`, which must be even. K is the number of columns.
   Weights panel(std::size_t output, std::size_t K) const {
     return {values + output / 2 * padded_cols(K), scales + output};
   }
@@ -61,9 +63,9 @@ struct Quantised {
   Quantised from(std::size_t t) const { return {inputs.from(t), scales + t}; }
 };
 
-// Returns the largest magnitude of a quantised input for a layer with K inputs. At most 127 * 256 + 127, so that the upper and
-// the lower byte are signed numbers; at most (2^31 - 1) / (127 K), so that a sum of K products with int8 weights fits in 32
-// bits.
+// Returns the largest magnitude of a quantised input for a layer with K inputs. It is at most 127 * 256 + 127, so that the
+// upper and the lower byte are signed numbers; at most (2^31 - 1) / (127 K), so that a sum of K products with int8 weights fits
+// in 32 bits.
 constexpr std::int32_t largest_input(std::size_t K) {
   const auto fits = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / (127 * K);
   return static_cast<std::int32_t>(std::min<std::size_t>(fits, 127 * 256 + 127));
@@ -77,7 +79,8 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
   const Tag tag;
   const hn::RebindToSigned<Tag> int_tag;
   [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
-  // The bits of non-negative floats, compared as integers, have the floats' order, and NaN is above infinity.
+  // The largest magnitude is found by integer comparisons: the bits of non-negative floats, compared as integers, have the
+  // floats' order, and NaN is above infinity, so that NaN is not lost.
   auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
   std::size_t done = 0;
 #ifdef KRAIT_CORTEX_M_FPU
@@ -99,8 +102,8 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
     const std::size_t i = done + from;
     const V whole = round_shifted(mul(load(x + i), inverse));
 #ifdef KRAIT_AVX512_VNNI
-    // A quantised input is number = 256 * upper + lower, where both bytes are signed. Stores the lower bytes of all inputs,
-    // then the upper bytes.
+    // A quantised input is number = 256 * upper + lower, where both bytes are signed. The array q gets the lower bytes of all
+    // inputs, then the upper bytes.
     const hn::Rebind<std::int8_t, Tag> byte_tag;
     const auto number = hn::Sub(hn::BitCast(int_tag, whole), shift);
     const auto low = hn::ShiftRight<24>(hn::ShiftLeft<24>(number));

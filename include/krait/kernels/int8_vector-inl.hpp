@@ -50,7 +50,8 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       }
     }
   }
-  // Returns the sums of neighbouring lanes: those of `low` in the lower half of the result, those of `high` in the upper half.
+  // Returns the sums of neighbouring lanes: the sums of lanes of `low` in the lower half of the result, of `high` in the upper
+  // half.
   const auto halve = [int_tag](Sum low, Sum high) KRAIT_LAMBDA {
     return hn::Add(hn::ConcatEven(int_tag, high, low), hn::ConcatOdd(int_tag, high, low));
   };

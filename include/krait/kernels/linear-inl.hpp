@@ -30,22 +30,22 @@ inline float stored_column(std::uint32_t pair, std::size_t column) {
   return from_bf16(static_cast<std::uint16_t>(pair >> 16 * column));
 }
 
-// Weights<storage> points to the weights of an output and of the outputs after it in a panel, stored as [K / columns][width].
-// It does not contain the panel's width, which callers pass along.
+// Weights<storage> points to the weights of an output and of the following outputs of the same panel, stored as [K /
+// columns][width]. It does not contain the panel's width, which callers pass along.
 template <Storage storage>
 struct Weights {
   using Stored = std::conditional_t<storage == Storage::f32, float,
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // columns (inputs) in one stored element
   static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations of a tile's loop over K
-  // The number of columns whose weights, in a panel `width` outputs wide, take 12 KiB: two such blocks fit in a first-level
-  // cache.
+  // The number of columns in a block of linear_panel. The weights of a block, in a panel `width` outputs wide, take 12 KiB, so
+  // that two blocks fit in a first-level cache.
   static constexpr std::size_t columns_of_block(std::size_t width) {
     return std::size_t{12} * 1024 / (width * sizeof(Stored)) * columns;
   }
   static constexpr std::size_t accumulators = 1;  // accumulator registers that one vector of outputs requires
-  // The largest number of tokens in a tile. With 16 registers, bf16 tiles have two tokens, because they broadcast two inputs of
-  // each token at a time.
+  // The largest number of tokens in a tile. On targets with 16 SIMD registers, a bf16 tile has two tokens, because it
+  // broadcasts two inputs of each token at a time.
   static constexpr std::size_t most_tokens = columns > 1 && few_registers ? 2 : tile_tokens;
   const Stored* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * rounds(K)}; }
@@ -88,10 +88,10 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
   use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
 }
 
-// Prefetches the next panel of weights, `step` bytes further on at each call of fetch(). Tiles of several tokens call it once
-// in each iteration over K, because the first tile of the next panel would otherwise wait for memory. Tiles of one token do not
-// use it: they only read weights, and run faster without. It is compiled for x86 only, because it has been measured
-// on x86 only.
+// Prefetches the next panel of weights, `step` bytes further on at each call of fetch(). Tiles of several tokens call fetch()
+// once in each iteration over K, because the first tile of the next panel would otherwise wait for memory. Tiles of one token
+// read weights all the time, and run faster without a Prefetcher. On targets other than x86, where prefetching has not been
+// measured, fetch() does nothing.
 struct Prefetcher {
   const char* at;    // the address to prefetch next
   std::size_t step;  // bytes by which each call of fetch() advances
@@ -110,8 +110,8 @@ inline constexpr float no_bias[strip_width] = {};
 
 // Computes one register tile of a linear layer: `tokens` tokens x `vectors` vectors of neighbouring outputs.
 //   y[t][o] = bias[o] + x[t][0] w[0][o] + x[t][1] w[1][o] + ...     one chain of multiply-adds
-// The outputs may span `panels` whole panels. A null bias means zero. If `resume` is true, the sums start from y instead of the
-// bias: they continue those of the columns before. If tokens > 1, prefetcher must not be null.
+// The outputs may span `panels` whole panels. A null bias means zero. If `resume` is true, the sums start from y, which
+// contains the sums over the preceding columns, instead of from the bias. If tokens > 1, prefetcher must not be null.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
                             TokenSpan<const float> x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr,
@@ -166,8 +166,9 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   }
 }
 
-// Returns how many vectors of outputs a tile covers, which divides the panel's `width` evenly. A tile of one token may use
-// nearly all registers as accumulators; a tile of several tokens leaves registers for the weights and the broadcast inputs.
+// Returns the number of vectors of outputs in a tile: the largest number that divides the panel's `width` evenly and whose
+// accumulators fit in the registers. A tile of one token may use nearly all registers as accumulators; a tile of several tokens
+// leaves registers for the weights and the broadcast inputs.
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width, std::size_t accumulators) {
   const std::size_t most_of_few = tokens == 1 ? 8 : tokens == 2 ? 5 : 4;
   const std::size_t most = (few_registers ? most_of_few : tokens == 1 ? 16 : 24 / tokens) / accumulators;
@@ -176,8 +177,8 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// Returns a Prefetcher for the weights that follow the K columns of the panel w. Each of the `tiles` tiles that read these
-// columns prefetches an equal share of as many weights.
+// Returns a Prefetcher for the weights that are stored after the K columns of w, and take as many bytes as these columns. Each
+// of the `tiles` tiles that multiply by w prefetches an equal share.
 template <class W>
 HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
@@ -185,16 +186,17 @@ HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K,
   return {next, ceil_div(static_cast<std::size_t>(next - from), std::max<std::size_t>(tiles * W::rounds(K), 1))};
 }
 
-// Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. The few sums of
-// a one-vector tile wait for the latency of FMA: with it, a prefill with d_model 128 takes 1.03 times as long on AVX2, because
-// x_proj has five vectors of outputs. int8 tiles have enough sums at any width.
+// Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. A tile of one
+// vector has too few independent sums to hide the latency of FMA. For example, x_proj has five vectors of outputs on AVX2 if
+// d_model is 128; with one-vector tiles, a prefill takes 1.03 times as long. int8 tiles, which have several accumulators for
+// each vector, have enough sums at any width.
 inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t outputs, std::size_t accumulators) {
   const bool wider_with_fewer = most > 2 && tile_vectors(most, outputs, 1) == 1 && tile_vectors(most - 1, outputs, 1) > 1;
   return accumulators == 1 && wider_with_fewer ? most - 1 : most;
 }
 
 // Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
-// `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first, smaller ones process the
+// `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first; smaller tiles process the
 // remaining tokens. `resume` is passed to linear_tile.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X, class... Resume>
 HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n,
@@ -213,9 +215,10 @@ HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float*
   }
 }
 
-// Computes the same outputs as linear_tiles. Tokens of several tiles read the same weights: then the columns are processed in
-// blocks whose weights stay in the first-level cache for all tiles, and the sums are kept in y from one block to the next. On a
-// Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without blocks.
+// Computes the same outputs as linear_tiles. If one tile cannot process all tokens, the columns are divided into blocks: every
+// tile multiplies by one block, whose weights stay in the first-level cache, before the next block starts. Between blocks, the
+// sums are kept in y. On a Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without
+// blocks.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   if constexpr (most_tokens > 1 && requires { W::columns_of_block(width); }) {
@@ -230,7 +233,8 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
   linear_tiles<most_tokens, outputs>(w, width, K, bias, x, y, n);
 }
 
-// Computes y[t] = W x[t] + bias for n tokens and all outputs of the last panel, which is 16, 32, 48 or 64 outputs wide.
+// Computes y[t] = W x[t] + bias for n tokens and the last panel of W, which has `width` rows (outputs): 16, 32, 48 or 64. The
+// switch makes the width a template argument.
 template <std::size_t tokens, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
@@ -243,9 +247,9 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
   }
 }
 
-// Computes the first `here` outputs of a panel for n tokens on scalar targets: in tiles of 16 outputs, then of 4. The last
-// tile may be partial: it is computed in a local array and copied. The template argument `outputs` is the caller's total number
-// of outputs, and tiles that it cannot require are not instantiated.
+// Computes y[t] = W x[t] + bias on scalar targets, for n tokens and the first `here` outputs that w points to: in tiles of 16
+// outputs, then of 4. If fewer than 4 outputs remain, their tile is computed in a local array and copied. The template argument
+// `outputs` is the caller's total number of outputs; tiles that this number cannot require are not instantiated.
 template <std::size_t outputs, class W, class X>
 HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                     std::size_t here, std::size_t n) {
@@ -269,20 +273,21 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
   }
 }
 
-// True if a step with weights W computes two panels of outputs at once: bf16 or f16 weights, and at most four vectors in a
-// panel. The four accumulators of one panel do not hide the latency of the multiply-adds and of the conversion to float32,
-// eight do. On a Zen 4, in_proj of d_model 128 with bf16 is 1.12 times as fast, and a step with f16 1.03 times.
+// True if a step with weights of type W computes two panels of outputs at once. It does so for bf16 and f16 weights if a panel
+// consists of at most four vectors, because four accumulators do not hide the latency of the multiply-adds and of the
+// conversion to float32; eight accumulators do. On a Zen 4, in_proj of d_model 128 with bf16 is 1.12 times as fast, and a step
+// with f16 1.03 times.
 template <class W>
 inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> || std::is_same_v<W, Weights<Storage::f16>>) &&
                                    panel_width / lanes <= 4;
-// The largest number of columns K for which two panels are computed at once. Models with longer panels are read from main
-// memory, where one sequential stream of weights is faster than two (1.07 times for a step of mamba-130m).
+// The largest number of columns K for which two panels are computed at once. Models with more columns are usually read from
+// main memory, where one sequential stream of weights is faster than two (1.07 times for a step of mamba-130m).
 inline constexpr std::size_t longest_of_two_panels = 256;
 
-// Computes y[t] = W x[t] + bias for n tokens and the outputs [first, first + outputs) of a weight matrix [N, K]. N includes the
-// padding, so N and `first` are multiples of 16. `outputs` is a multiple of 16 as well, except that the last outputs may leave
-// out up to 15 padding outputs, which are then not written to y. x and y must not overlap. Of these outputs, only those in
-// `part` are computed, which counts from `first`; its bounds are multiples of 16 or `outputs`.
+// Computes y[t] = W x[t] + bias for n tokens and some outputs of W [N, K]: for each i in `part`, writes output first + i to
+// y[t][i]. x and y must not overlap. `outputs` is the total number of outputs that the caller requires from `first` on. N
+// includes padding. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If
+// `outputs` leaves out padding at the end of W, up to 15 rows, this padding is not written to y.
 template <std::size_t tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n, Range part) {
@@ -326,8 +331,8 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
   }
 }
 
-// Copies one row of a weight matrix [N, K] that is stored in panels to out [K], as float32. An embedding whose weights are tied
-// to the output head reads a token's vector with it.
+// Copies row `row` of a weight matrix [N, K], which is stored in panels, to out [K] as float32. Embedding reads the vector of a
+// token with this function.
 template <class W>
 HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, float* HWY_RESTRICT out) {
   const std::size_t panel = row / panel_width * panel_width;
@@ -336,7 +341,7 @@ HWY_INLINE void gather_row(W w, std::size_t N, std::size_t K, std::size_t row, f
   for (std::size_t k = 0; k < K; ++k) out[k] = from.get(row - panel, k, width);
 }
 
-// Computes y = x + one row of a weight matrix [N, K] that is stored in panels of `width` rows, for K floats. y may be x.
+// Computes y = x + row `row` of a weight matrix that is stored in panels of `width` rows, for K floats. y may be x.
 template <std::size_t width, class W>
 HWY_INLINE void add_stored_row(W w, std::size_t K, std::size_t row, const float* x, float* y) {
   const W from = w.panel(row / width * width, K);

@@ -32,9 +32,9 @@ HWY_INLINE float square_root(float x) {
 #endif
 }
 
-// Returns a sum over n floats, to which accumulate(sum, x[i]) adds the term of x[i]. The order of accumulation is the same for
-// every vector width: partial sum p, for p = 0 to 15, accumulates the terms of x[p], x[p + 16], x[p + 32], ...; then partial
-// sums p and p + 8 are added, then p and p + 4, p and p + 2, p and p + 1.
+// Returns the sum of one term for each of n floats. accumulate(sum, x[i]) returns sum plus the term of x[i], for example plus
+// x[i]^2. The order of accumulation is the same for every vector width: partial sum p, for p = 0 to 15, accumulates the terms
+// of x[p], x[p + 16], x[p + 32], ...; then partial sums p and p + 8 are added, then p and p + 4, p and p + 2, p and p + 1.
 template <class Accumulate>
 HWY_INLINE float sum_in_strips(const float* x, std::size_t n, Accumulate accumulate) {
   constexpr std::size_t vectors = strip_width / lanes;
@@ -73,7 +73,8 @@ HWY_INLINE float inverse_rms(const float* x, float eps, std::size_t n) {
   return div(1.0f, square_root(opaque(mean + eps)));
 }
 
-// Returns v * weight + bias for the vector of channels from i on, which `load` loads. A null bias means no bias.
+// Returns v * weight + bias for one vector of channels, the first of which is channel i. `load` loads weights and biases. A
+// null bias means no bias.
 template <class Load>
 HWY_INLINE V weighted(V v, const float* weight, const float* bias, std::size_t i, Load load) {
   const V w = load(weight + i);
@@ -123,13 +124,14 @@ HWY_INLINE void norm_row(const float* x, const float* HWY_RESTRICT weight, const
   else layer_norm_row(x, weight, bias, eps, y, n);
 }
 
-// Exchanges a value and its stored form in the state of MaxPool, where the bits of a float are exclusive-ored with those of
-// -infinity.
+// Encodes a maximum for the state of MaxPool, or decodes it: exclusive-ors the bits of a float with those of -infinity. A state
+// of zeros therefore stands for maxima of -infinity.
 HWY_INLINE V max_stored(V v) {
   return hn::Xor(v, hn::BitCast(Tag{}, hn::Set(hn::RebindToUnsigned<Tag>{}, 0xFF800000u)));
 }
 
-// Computes largest = max(largest, x) for n channels. `largest` contains stored forms. The result is NaN if either value is.
+// Computes largest = max(largest, x) for n channels. `largest` is the state of MaxPool, encoded by max_stored. The maximum is
+// NaN if either value is NaN.
 HWY_INLINE void max_row(const float* x, float* largest, std::size_t n) {
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V old = max_stored(load(largest + i));
@@ -138,7 +140,7 @@ HWY_INLINE void max_row(const float* x, float* largest, std::size_t n) {
   });
 }
 
-// Writes the values of n channels, whose stored forms `largest` contains, to y.
+// Writes the maxima of n channels to y. `largest` is the state of MaxPool, encoded by max_stored.
 HWY_INLINE void max_values(const float* largest, float* y, std::size_t n) {
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(max_stored(load(largest + i)), y + i); });
 }

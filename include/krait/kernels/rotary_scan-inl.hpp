@@ -19,20 +19,22 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 using IntTag = hn::RebindToSigned<Tag>;
 using IntV = hn::Vec<IntTag>;
 
-// Returns the integers that v contains once its lanes, which are within +-2^31, are truncated.
+// Truncates the lanes of v, which must be within +-2^31, to integers.
 HWY_INLINE IntV to_integers(V v) {
 #if HWY_TARGET == HWY_SCALAR
-  return IntV(static_cast<std::int32_t>(v.raw));  // Highway compares with the limits of integers, in double precision
+  return IntV(static_cast<std::int32_t>(v.raw));  // Highway's ConvertTo would compare v with integer limits in double precision
 #else
   return hn::ConvertTo(IntTag{}, v);
 #endif
 }
 
-// Returns t turns, for |t| < 2^21, as an integer multiple of 2^-32 turns modulo 1, rounded to nearest. NaN counts as 0.
+// Converts an angle of t turns, for |t| < 2^21, to units of 2^-32 turns, modulo one turn and rounded to nearest. NaN counts as
+// 0.
 HWY_INLINE IntV whole_turns(V t) {
-  const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // in [-1/2, 1/2]
+  const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // t minus its nearest integer
   const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
-  // The conversion to integers truncates. The limit is the largest float below 2^31.
+  // Adds 1/2 before to_integers, which truncates, so that the result is rounded to nearest. The limit is the largest float
+  // below 2^31.
   const V nearest = add(units, hn::CopySign(constant<V>(0.5f), units));
   return to_integers(neg(clamp_below(constant<V>(-2147483520.0f), neg(nearest))));
 }
@@ -56,7 +58,8 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   KRAIT_UNROLL
   for (std::size_t i = 1; i < 5; ++i) c = mul_add(c, square, constant<V>(cosine_c[i]));
   s = mul(s, x);
-  // After an odd number of quarters, sine and cosine exchange their roles. Their signs are those of the quarters.
+  // A rotation by an odd number of quarter turns exchanges sine and cosine. The result of sine is negated for 2 and 3 quarters,
+  // that of cosine for 1 and 2 quarters.
   const auto two = hn::Set(word_tag, 2u);
   const auto one = hn::Set(word_tag, 1u);
   const auto is_odd = hn::RebindMask(Tag{}, hn::Eq(hn::And(quarter, one), one));
@@ -66,9 +69,9 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   cosine = hn::Xor(hn::IfThenElse(is_odd, s, c), minus_cosine);
 }
 
-// Returns softplus(x), as `softplus` does, by polynomials of higher degrees: an angle is a sum of thousands of products with
-// delta, in which a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and log(1 + u)
-// is u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the
+// Returns softplus(x) with a smaller error than `softplus`, by polynomials of higher degrees. An angle is a sum of thousands of
+// products with delta, so that a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and
+// log(1 + u) is u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the
 // coefficients, highest power first.
 inline constexpr float delta_exp2_c[8] = {1.5196156709862407e-05f, 0.00015466756303794682f, 0.0013333935057744384f,
                                           0.009618038311600685f,   0.055504102259874344f,   0.24022650718688965f,
@@ -92,20 +95,21 @@ HWY_INLINE V precise_softplus(V x) {
   return mul_add(p, u, clamp_below(constant<V>(0.0f), x));
 }
 
-// Replaces dt of one token by delta = softplus(dt + dt_bias), and computes the factors of the recurrence, with A =
-// -max(heavy_tail(a), A_floor):
-//   alpha = e^(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
-// All arrays but `a` and `trap`, which may be unaligned, are padded to a multiple of 16.
+// The factors of one token's recurrence, which head_factors_row computes. Each is [heads], padded to a multiple of 16.
 struct HeadFactors {
   float *alpha, *beta, *gamma;
 };
+// Replaces one token's dt by delta = softplus(dt + dt_bias), and computes the factors of its recurrence from dt, a and trap,
+// which are outputs of in_proj, [heads] each. With A = -max(heavy_tail(a), A_floor):
+//   alpha = e^(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
+// dt_bias and the factors are padded to a multiple of 16. dt, a and trap may be unaligned.
 HWY_INLINE void head_factors_row(float* dt, const float* a, const float* trap, const float* dt_bias, float A_floor,
                                  const HeadFactors& out, std::size_t heads) {
   const V one = constant<V>(1.0f);
   for_each_vector(heads, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     const V delta = precise_softplus(add(load(dt + i), load_vector(dt_bias + i)));
     const V rate = load(a + i);
-    // heavy_tail(a) = 1 + a for a >= 0, and 1 / (1 - a) below; the other of the two is 1 there.
+    // heavy_tail(a) is 1 + a for a >= 0, and 1 / (1 - a) for a < 0. It is computed as (1 + max(0, a)) / (1 + max(0, -a)).
     const V zero = hn::Zero(Tag{});
     const V above = add(one, clamp_below(zero, rate));
     const V heavy_tail = div(above, add(one, clamp_below(zero, neg(rate))));
@@ -119,22 +123,26 @@ HWY_INLINE void head_factors_row(float* dt, const float* a, const float* trap, c
   });
 }
 
-// The arguments of rotary_scan. Arrays [heads][rank][width] have each vector of `width` floats padded to a multiple of 16.
+// The arguments of rotary_scan: pointers to the weights, the state, the inputs and the outputs of a run of tokens. "Padded"
+// means that each vector, the last axis of a shape, is padded to a multiple of 16 floats. rank is mimo_rank. The state contains
+// k and x of the token before the run, because two tokens enter each update of h.
 struct RotaryScan {
   const float* D;                                // weight of the skip connection, [heads]
-  const float *B_bias, *C_bias;                  // [heads][rank][d_state]
-  const float *mimo_x, *mimo_z, *mimo_o, *norm;  // [heads][rank][headdim], and [heads][headdim], unpadded; null if absent
+  const float *B_bias, *C_bias;                  // [heads][rank][d_state], padded
+  const float *mimo_x, *mimo_z, *mimo_o, *norm;  // [heads][rank][headdim], padded; norm [heads][headdim]; null if absent
   float* h;                                      // state, [heads][headdim / 16, rounded up][d_state][16]
-  float *k, *last_x;                             // state, [heads][rank][d_state] and [heads][headdim], each vector padded
-  std::uint32_t* turns;                          // state, [heads][angles]
-  TokenSpan<const float> factors, delta, angle;  // for each token: alpha, beta and gamma, [3][heads, padded]; [heads]; [angles]
-  TokenSpan<const float> B, C, z;                // for each token: [rank][ngroups][d_state], normed; [heads][headdim]
-  TokenSpan<float> x;                            // for each token: [heads][headdim], overwritten by the gated y
+  float *k, *last_x;                             // state: k [heads][rank][d_state] and x [heads][headdim], padded
+  std::uint32_t* turns;                          // state: the angles phi in units of 2^-32 turns, [heads][angles]
+  // For each token: alpha, beta and gamma [3][heads], padded; delta [heads]; tanh(angle) [angles].
+  TokenSpan<const float> factors, delta, angle;
+  TokenSpan<const float> B, C, z;  // for each token: B and C after their norms, [rank][ngroups][d_state]; z [heads][headdim]
+  TokenSpan<float> x;              // for each token: [heads][headdim]; rotary_scan overwrites it with its outputs
   std::size_t heads, headdim, ngroups, d_state, angles, tokens;
   float eps;
 };
 
-// Advances the angles of one head by pi tanh(angle) delta, and computes their sines and cosines. tanh_angle is unaligned.
+// Advances the angles of one head by pi tanh(angle) delta, and computes their sines and cosines. `turns` contains the angles in
+// units of 2^-32 turns, and tanh_angle, which may be unaligned, the values tanh(angle).
 HWY_INLINE void advance_angles(std::uint32_t* turns, const float* tanh_angle, float delta, float* sine, float* cosine,
                                std::size_t angles) {
   const hn::RebindToUnsigned<Tag> word_tag;
@@ -154,13 +162,15 @@ HWY_INLINE void advance_angles(std::uint32_t* turns, const float* tanh_angle, fl
   });
 }
 
-// Computes out = rotate(v + bias) for one head and rank: the pairs of states (2i, 2i + 1) if pairwise, otherwise (i, i +
-// d_state / 2), are turned by the angles i < angles. v may be unaligned; bias and out are padded to a multiple of 16.
+// Computes out = rotate(v + bias) for one head and rank, where v is B or C [d_state]. For each i < angles, rotates two elements
+// of v + bias by angle i: elements 2i and 2i + 1 if `pairwise` is true (SISO), otherwise elements i and i + d_state / 2 (MIMO).
+// v may be unaligned; bias and out are padded to a multiple of 16.
 template <bool pairwise>
 HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine, const float* cosine, float* out,
                            std::size_t d_state, std::size_t angles) {
   for_each_vector(d_state, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
-    store_vector(add(load(v + i), load_vector(bias + i)), out + i);  // the padding of v and bias is 0
+    // The padding of out becomes 0, because `load` returns 0 for lanes beyond v[d_state - 1], and the padding of bias is 0.
+    store_vector(add(load(v + i), load_vector(bias + i)), out + i);
   });
   for (std::size_t i = 0; i < angles; ++i) {
     const OneTag one;
@@ -172,8 +182,11 @@ HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine,
   }
 }
 
-// The channels of one head at one token: x and the last token's x, the vectors k, the last token's k and q [rank][d_state], the
-// state h, and the outputs y [rank][headdim]. y may be x. All vectors are padded to a multiple of 16.
+// Pointers to the data of one head for one token, where "last" means the token before:
+//   x, last_x      inputs [headdim] of this token and of the last token
+//   k, last_k, q   k = rotate(B + B_bias) of this token and of the last token, and q = rotate(C + C_bias); [rank][d_state]
+//   h, y           the state, and the outputs [rank][headdim]; y may be x
+// All vectors are padded to a multiple of 16.
 struct HeadToken {
   const float* x;
   float* last_x;
@@ -181,10 +194,12 @@ struct HeadToken {
   float *h, *y;
 };
 
-// Updates the state of m vectors of channels of one head for one token, computes their outputs as update_states does, and
-// replaces last_x by x:
+// Processes one token of m vectors of channels of one head, from channel c on: updates h, writes y and replaces last_x by x.
+// The sums are computed by update_states, in this order:
 //   h[n] = alpha h[n] + (beta v'[0]) k'[0][n] + (beta v'[1]) k'[1][n] + ... + (gamma v[0]) k[0][n] + ...
 //   y[r] = D v[r] + q[r][0] h[0] + q[r][1] h[1] + ...
+// alpha, beta and gamma are the head's `factors`; v[r] is x mimo_x[r], or x in a SISO block; v' and k' are the last token's v
+// and k (last_k).
 template <std::size_t rank, std::size_t m>
 HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const float* factors, const HeadToken& at,
                                  std::size_t c) {
@@ -224,7 +239,8 @@ HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const fl
   }
 }
 
-// Computes the output of one head of a MIMO block for one token: the sum over r of y[r] SiLU(z mimo_z[r]) mimo_o[r].
+// Combines the outputs y [rank][headdim] of one head of a MIMO block for one token into `out` [headdim]: the sum over r of y[r]
+// SiLU(z mimo_z[r]) mimo_o[r].
 template <std::size_t rank>
 HWY_INLINE void gate_head(const RotaryScan& s, std::size_t head, const float* z, const float* y, float* out) {
   const std::size_t wide = padded(s.headdim);
@@ -241,14 +257,17 @@ HWY_INLINE void gate_head(const RotaryScan& s, std::size_t head, const float* z,
   });
 }
 
-// Computes the recurrence of Mamba-3 for a run of tokens and the heads `part`, updates their state, and replaces x by the
-// outputs: in a MIMO block the gated outputs; in a SISO block y, after the norm, if there is one. `scratch` is working memory
-// for one head.
+// Computes the recurrence of Mamba-3 for a run of tokens and the heads `part`, and updates the state of these heads. norm is
+// the identity if s.norm is null, and y[r] is computed as in rotary_scan_tile. Overwrites x:
+//   in a SISO block (rank 1)   with norm(y); the caller then multiplies it by the gate SiLU(z)
+//   in a MIMO block            with the gated output, the sum over r of norm(y[r]) SiLU(z mimo_z[r]) mimo_o[r]
+// `scratch` is working memory for one head; the heads use it one after the other.
 template <std::size_t rank, class HeadScratch>
 HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   constexpr std::size_t vectors = head_scan_vectors;
-  const bool aligned = s.headdim % strip_width == 0;  // then the tiles read x, and in a SISO block write y, in place
+  // If true, tiles read x in place and, in a SISO block, write y over x. Otherwise they work on a copy of x with padding.
+  const bool aligned = s.headdim % strip_width == 0;
   for (std::size_t head = part.begin; head < part.end; ++head) {
     float* last_k = s.k + head * rank * states;
     for (std::size_t t = 0; t < s.tokens; ++t) {

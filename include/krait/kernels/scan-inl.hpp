@@ -52,7 +52,8 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
     const auto delta = load<k>(s.delta[t] + c);
     const auto delta_x = mul(delta, x);
     auto y = mul(load<k>(s.D + c), x);
-    // Recurrence: h[n] = 2^(delta A2[n]) h[n] + (delta x) B[n], and y = D x + C[0] h[0] + C[1] h[1] + ..., with n ascending.
+    // Recurrence with A2 = A log2(e), so that 2^(delta A2) is e^(delta A), and with n ascending:
+    //   h[n] = 2^(delta A2[n]) h[n] + (delta x) B[n];   y = D x + C[0] h[0] + C[1] h[1] + ...
     for (std::size_t n = 0; n < d_state; ++n) {
       const auto decay = exp2_decay(mul(delta, load_state(A2, n)));
       const auto matrix = [&](const float* row) KRAIT_LAMBDA {

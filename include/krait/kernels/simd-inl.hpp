@@ -21,7 +21,7 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Several<Vec, k> contains k vectors, to which every arithmetic function applies the same operation. Polynomials on Several
 // become k interleaved chains of instructions, which hides the latency of multiply-adds; k chains one after the other make the
-// scan 1.14 times as slow. The arithmetic functions take vectors or Several, and use a single vector with each vector of
+// scan 1.14 times as slow. The arithmetic functions take vectors or Several; a single vector is combined with each vector of a
 // Several.
 template <class Vec, std::size_t k>
 struct Several {
@@ -70,7 +70,8 @@ HWY_INLINE auto each(F f, const Args&... args) {
   return several<std::max({count_of<Args>...})>([&](std::size_t i) KRAIT_LAMBDA { return f(nth(args, i)...); });
 }
 
-// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is the type of that vector, or Several of them.
+// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is a vector type V, or Several<V, k>;
+// both give one vector.
 template <class T>
 HWY_INLINE auto constant(float value) {
   return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);
@@ -198,7 +199,7 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
 // round_shifted(t) rounds t to the nearest integer n (ties to even) and returns n + 1.5 * 2^23, for |t| < 2^21. The low bits of
 // the returned float are n as an integer. One addition rounds, and one subtraction of whole_shift gives n; Highway's Round
 // takes a dozen instructions with branches on a Cortex-M4.
-inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23, whose addition rounds a small float to an integer
+inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23; adding it rounds a small float to an integer
 template <class A>
 HWY_INLINE A round_shifted(const A& t) {
   return add(t, constant<A>(whole_shift));

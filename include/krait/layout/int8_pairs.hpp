@@ -1,4 +1,5 @@
-// Defines how int8 weights are stored: one 16-bit integer contains the weights of two neighbouring rows of a matrix.
+// Defines how int8 weights are stored: in pairs. A pair is a 16-bit integer that contains the weights of two neighbouring rows
+// of a matrix, in one column.
 #ifndef KRAIT_LAYOUT_INT8_PAIRS_HPP
 #define KRAIT_LAYOUT_INT8_PAIRS_HPP
 
@@ -9,12 +10,12 @@
 
 namespace krait {
 
-// The number of columns in a group of int8 weights: the pairs of two neighbouring rows are stored side by side for eight
-// columns.
+// The number of columns in a group of int8 weights. The eight pairs that two neighbouring rows have in a group are stored one
+// after the other.
 inline constexpr std::size_t int8_group = 8;
 
-// Returns the pair 256 * second + first of two int8 weights within +-127. A processor with 16-bit multiply-accumulates adds the
-// products of both weights with one instruction.
+// Returns the pair 256 * second + first, for two int8 weights within +-127. The product of an input and a pair contains the
+// products of the input and both weights, so one 16-bit multiply-accumulate adds both.
 KRAIT_INLINE constexpr std::int16_t int8_pair(int first, int second) {
   return static_cast<std::int16_t>(256 * second + first);
 }
@@ -23,16 +24,16 @@ KRAIT_INLINE constexpr std::int16_t int8_pair(int first, int second) {
 KRAIT_INLINE constexpr int first_of_pair(std::int16_t pair) { return static_cast<std::int8_t>(pair); }
 KRAIT_INLINE constexpr int second_of_pair(std::int16_t pair) { return (pair + 128) >> 8; }
 
-// Returns the int8 weight of the row stored at `place` from the pair that contains it: the first weight if place is even, the
-// second if it is odd.
+// Returns the int8 weight of one row from a pair. `place` is the row's number in the order in which rows are stored; the row's
+// weight is the first of the pair if place is even, and the second if place is odd.
 KRAIT_INLINE constexpr int element_of_pair(std::int16_t pair, std::size_t place) {
   return place % 2 == 0 ? first_of_pair(pair) : second_of_pair(pair);
 }
 
-// The scale of one token's quantised inputs: 16-bit integers q that stand for q * step.
+// The scale of one token's quantised inputs: input k is about q[k] * step, where q[k] is a 16-bit integer.
 struct InputScale {
   float step;
-  std::int32_t sum;  // the sum of the token's integers q with AVX-512 VNNI, whose kernel requires it; 0 on other targets
+  std::int32_t sum;  // the sum of the token's q[k], which only the kernel for AVX-512 VNNI requires; 0 on other targets
 };
 
 }  // namespace krait

@@ -14,7 +14,7 @@
 
 namespace krait {
 
-// PanelLayout computes where the element of a row and a column of a matrix is stored: [rows / width][cols /
+// PanelLayout computes where the element of a row and a column of a matrix is stored in an array [rows / width][cols /
 // group][width][group]. Rows are padded to a multiple of 16, columns to a multiple of `group`; the last panel contains only the
 // rows that remain. Kernels read the elements sequentially: a SIMD vector covers neighbouring rows (outputs or channels) of one
 // group of columns.
@@ -58,7 +58,7 @@ struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns
   KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const {
     return from_bf16(static_cast<std::uint16_t>(values[offset(row, col) / 2] >> 16 * (col % 2)));
   }
-  // Stores the bf16 that is nearest to `value`, which is an infinity beyond the range of bf16.
+  // Stores the bf16 that is nearest to `value`, or an infinity if `value` is beyond the range of bf16.
   KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) {
     std::uint32_t& word = values[offset(row, col) / 2];
     const std::size_t shift = 16 * (col % 2);
@@ -67,25 +67,26 @@ struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns
   KRAIT_INLINE constexpr const std::uint32_t* data() const { return values.data(); }
 };
 
-// Panels<order, columns, width, Storage::f16> is a matrix of IEEE half-precision numbers in panels.
+// Panels<order, columns, width, Storage::f16> is an f16 matrix in panels: every element is an IEEE half-precision number.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns, width> {
   using PanelLayout<order, columns, width>::offset;
   alignas(64) std::array<std::uint16_t, order.padded_rows() * columns> values;
 
   KRAIT_INLINE constexpr float get(std::size_t row, std::size_t col = 0) const { return from_f16(values[offset(row, col)]); }
-  // Stores the f16 that is nearest to `value`, which is an infinity from +-65520 on.
+  // Stores the f16 that is nearest to `value`, or an infinity if the magnitude of `value` is 65520 or more.
   KRAIT_INLINE constexpr void set(std::size_t row, std::size_t col, float value) { values[offset(row, col)] = to_f16(value); }
   KRAIT_INLINE constexpr const std::uint16_t* data() const { return values.data(); }
 };
 
 // Panels<order, columns, width, Storage::int8> is an int8 matrix in panels, with one float32 scale for each row: element [row,
-// col] is the int8 weight times the row's scale. Two neighbouring rows are stored as one 16-bit pair.
+// col] is the int8 weight times the row's scale. A 16-bit integer, called a pair, contains the int8 weights of two neighbouring
+// rows in one column.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
   using Layout = PanelLayout<order, columns, width, int8_group>;
   alignas(64) std::array<std::int16_t, order.padded_rows() / 2 * Layout::padded_cols> values;
-  alignas(64) std::array<float, order.padded_rows()> scales;  // scale of each row, in the order in which rows are stored
+  alignas(64) std::array<float, order.padded_rows()> scales;  // one for each row, in the order in which rows are stored
 
   // Returns the index in `values` of the pair that contains the weight of a row and a column.
   KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {

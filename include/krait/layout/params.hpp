@@ -1,5 +1,5 @@
-// Defines the kinds of weight tensors: Matrix, RowMatrix, Vector, Taps and DecayRates. Each has the shape that checkpoints give
-// it, and a layout in memory of its own.
+// Defines the kinds of weight tensors: Matrix, RowMatrix, Vector, Taps and DecayRates. Each kind has the shape that the tensor
+// has in checkpoints, and its own layout in memory.
 #ifndef KRAIT_LAYOUT_PARAMS_HPP
 #define KRAIT_LAYOUT_PARAMS_HPP
 
@@ -13,14 +13,15 @@
 
 namespace krait {
 
-// Matrix is the weight [d_out, d_in] of a linear layer, which is stored in panels of 64 outputs.
+// Matrix is the weight [d_out, d_in] of a linear layer, stored in panels of 64 outputs.
 template <RowLayout order, std::size_t d_in, Storage storage = Storage::f32>
 struct Matrix : Panels<order, d_in, panel_width, storage> {
   static constexpr std::array shape{order.rows(), d_in};
 };
 
-// RowMatrix is a weight [rows, columns] of which a token needs a single row. Rows are stored one after the other; two
-// neighbouring int8 rows are stored together, as pairs. The number of rows is padded to a multiple of 16.
+// RowMatrix is a weight [rows, columns] for layers that need only one row for each token, such as PositionalEmbedding. Rows are
+// stored one after the other; two neighbouring int8 rows are stored together, as pairs. The number of rows is padded to a
+// multiple of 16.
 template <std::size_t row_count, std::size_t columns, Storage storage = Storage::f32>
 struct RowMatrix : Panels<plain(row_count), columns, (storage == Storage::int8 ? 2 : 1), storage> {
   static constexpr std::array shape{row_count, columns};
@@ -41,7 +42,7 @@ struct Taps : Strips<channels, d_conv> {
 };
 
 // DecayRates is the parameter A_log [d_inner, d_state]. It stores A log2(e) = -exp(A_log) log2(e), because a step multiplies
-// delta with this number. set() takes A_log; get() returns an A_log for which set() stores the same bits again. If A log2(e)
+// delta by this product. set() takes A_log; get() returns an A_log for which set() stores the same bits again. If A log2(e)
 // exceeds the range of float32, the stored number saturates: at -FLT_MAX for A_log above 88, including infinity (the state is
 // forgotten after each token), and at -0 for A_log below -104 (the state never decays).
 template <std::size_t d_inner, std::size_t d_state>
@@ -56,8 +57,7 @@ struct DecayRates : Strips<d_inner, d_state> {
     constexpr double largest = static_cast<double>(FLT_MAX);
     return rate < largest ? -static_cast<float>(rate) : rate >= largest ? -FLT_MAX : nan;
   }
-  // Returns an A_log with stored(A_log) == rate. The logarithm is rounded, so the neighbouring floats of its result are tried
-  // too.
+  // Returns an A_log with stored(A_log) == rate. The logarithm is rounded, so the floats next to the result are tried as well.
   KRAIT_INLINE static float recovered(float rate) {
     const float guess = static_cast<float>(__builtin_log(-static_cast<double>(rate) / std::numbers::log2e));
     float below = guess, above = guess;

@@ -8,11 +8,11 @@
 
 namespace krait {
 
-// The number of channels in a strip: the lanes of the widest supported vector (AVX-512). Channels are padded to a multiple of
-// it on every target, so that all targets read the same image.
+// The number of channels in a strip: the number of lanes of the widest supported vector (AVX-512). Channels are padded to a
+// multiple of strip_width on every target, so that all targets read the same image.
 inline constexpr std::size_t strip_width = 16;
 
-// The number of outputs in a panel of weights: four vectors of 16 lanes, the accumulators of a matrix-vector product.
+// The number of outputs in a panel of weights: four vectors of 16 lanes, which a matrix-vector product accumulates together.
 inline constexpr std::size_t panel_width = 4 * strip_width;
 
 // Returns a number of channels, rounded up to a multiple of 16.
@@ -55,7 +55,7 @@ struct RowLayout {
   KRAIT_INLINE bool operator==(const RowLayout&) const = default;
 };
 
-// Returns the layout of a matrix whose rows are stored in their own order.
+// Returns the layout of a matrix whose rows are stored in ascending order.
 KRAIT_INLINE constexpr RowLayout plain(std::size_t rows) { return {.lead = rows}; }
 
 }  // namespace krait

@@ -1,4 +1,4 @@
-// Defines what the layers without weights have in common: each output channel is computed from the same input channel.
+// Defines the common base of layers without weights, where each output channel depends on the input channel of the same number.
 #ifndef KRAIT_NN_ELEMENTWISE_HPP
 #define KRAIT_NN_ELEMENTWISE_HPP
 

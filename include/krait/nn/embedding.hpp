@@ -16,10 +16,10 @@ consteval bool check_embedding() {
 }
 }  // namespace detail
 
-// Embedding maps a token id to d_model floats: the row of its weight that has the token's number. A token id outside
+// Embedding maps a token id to d_model floats, the row of its weight whose index is the token id. A token id outside
 // [0, vocab_size) gives zeros.
-// The weight is stored in panels, as the weight of a linear layer is, and a row is gathered from them with a stride. Therefore
-// a tied output head multiplies by the same copy of the weight.
+// The weight is stored in panels, as in a linear layer, so that a tied output head can multiply by the same copy of the weight.
+// The elements of a row are therefore not adjacent.
 template <std::size_t vocab_size, std::size_t d_model, Storage storage = Storage::f32>
 struct Embedding {
   static_assert(detail::check_embedding<vocab_size, d_model>());

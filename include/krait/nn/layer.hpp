@@ -8,7 +8,7 @@
 //   State                  a trivially copyable type: the data kept from one token to the next; krait::NoState if there is
 //                          none. State{} is the state before the first token. The type should have no padding bytes, so that
 //                          equal states have equal bytes: krait::Strips<n> stores n floats in this way. krait::is_finite
-//                          calls its member function bool is_finite() const
+//                          calls State's member function bool is_finite() const
 //   Scratch<tokens>        a trivial type: the memory that `run` needs for `tokens` tokens; krait::NoScratch<tokens> if it
 //                          needs none. It has a constant `chunk` = tokens. Its content before and after a call is unspecified
 // and these bool constants, each false if absent:
@@ -181,8 +181,8 @@ inline constexpr std::size_t scratch_bytes =
 template <class Model>
 inline constexpr std::size_t multiply_adds_per_step = Model::multiply_adds;
 
-// Returns the number of tokens that prefill processes at a time if the caller passes no scratch: the largest of 64, 16, 4 and 1
-// whose scratch, which is then on the stack, takes at most 256 KiB.
+// Returns the number of tokens that prefill processes at a time if the caller passes no scratch. It is the largest of 64, 16, 4
+// and 1 for which the scratch, which prefill then places on the call stack, takes at most 256 KiB.
 template <class Model>
 KRAIT_INLINE constexpr std::size_t default_chunk() {
   if constexpr (scratch_bytes<Model, 64> <= 256 * 1024) return 64;

@@ -53,9 +53,9 @@ struct ModelFacts {
 }  // namespace detail
 
 // Mamba is a language model: an embedding, n_layers ResidualBlocks, a final norm and an output head. The type of the dims
-// selects the kind of the blocks: ModelDims, Mamba2Dims or Mamba3Dims. It maps token ids [L] to logits [L, vocab_size]. Its
-// members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because it uses the weight of the
-// embedding. tests/data/reference has the same computation in numpy (function mamba).
+// selects the kind of the blocks: ModelDims, Mamba2Dims or Mamba3Dims. The model maps token ids [L] to logits [L, vocab_size].
+// Its members have the names of mamba-ssm's checkpoints. A tied head has no member of its own, because it uses the weight of
+// the embedding. tests/data/reference has the same computation in numpy (function mamba).
 template <detail::DimsOfModel auto dims>
 struct Mamba : detail::ModelFacts<dims> {
   using typename detail::ModelFacts<dims>::Backbone;

@@ -34,13 +34,14 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   static constexpr std::size_t multiply_adds = InProj::multiply_adds + Conv::multiply_adds +
                                                3 * dims.d_inner * dims.d_state + 2 * dims.d_inner +
                                                (dims.rmsnorm ? dims.d_inner : 0) + OutProj::multiply_adds;
-  // A step computes z in parts of this number of channels: two panels, or one if there are only two.
+  // A step computes z in parts of z_part channels, so that its scratch needs memory for only one part: two panels, or one panel
+  // if d_inner has at most two.
   static constexpr std::size_t z_part = dims.d_inner > 2 * panel_width ? 2 * panel_width : panel_width;
   static constexpr auto kind_text = [] {
     Text<160> text("mamba2 headdim ");
     ((text += dims.headdim) += " ngroups ") += dims.ngroups;
     if (dims.rmsnorm && dims.norm_before_gate) text += " norm_before_gate";
-    // The limits and eps are printed as the bits of a float32, in decimal.
+    // The limits and eps are appended as the bits of a float32, in decimal, because Text appends only integers.
     if (dims.rmsnorm) (text += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     (((text += " dt_limit ") += dims.dt_limit[0].bits) += " ") += dims.dt_limit[1].bits;
     return text;
@@ -67,7 +68,7 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
 
 // Mamba2Block is the mixer of Mamba-2 (arXiv 2405.21060), without the norm and the residual connection around it. The d_inner
 // channels of x form heads of headdim channels. Each head j has a delta, A, and, unless dims.D_has_hdim is true, a D of its
-// own; the heads of a group share B and C [d_state]. It maps an input u [d_model] to an output [d_model]:
+// own; the heads of a group share B and C [d_state]. The block maps an input u [d_model] to an output [d_model]:
 //   z, xBC, dt = in_proj(u);  x, B, C = SiLU(conv1d(xBC))
 //   delta = softplus(dt + dt_bias), limited to dt_limit;  A = -exp(A_log)
 //   h = exp(delta A) h + delta x B;  y = C . h + D x

@@ -39,7 +39,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   static constexpr auto kind_text = [] {
     Text<160> text("mamba3 headdim ");
     ((((text += dims.headdim) += " ngroups ") += dims.ngroups) += " angles ") += angles;
-    // The numbers are printed as the bits of a float32, in decimal.
+    // A_floor and eps are appended as the bits of a float32, in decimal, because Text appends only integers.
     (((text += " A_floor ") += dims.A_floor.bits) += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     return text;
   }();
@@ -48,9 +48,10 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   struct State {
     static constexpr std::size_t angles = Mamba3Facts::angles;
     HeadStates<heads, dims.headdim, dims.d_state> h{};  // the state of the recurrence, shape [heads, headdim, d_state]
-    OfStates k{};    // B of the last token, with its bias and rotated, shape [heads, mimo_rank, d_state]
-    HeadMatrix<heads, 1, dims.headdim> x{};  // x of the last token, shape [heads, headdim]
-    // The angles [heads, angles] by which B and C are rotated, in units of 2^-32 turns: whole numbers do not drift.
+    OfStates k{};    // B of the latest token: normed, plus B_bias, rotated; shape [heads, mimo_rank, d_state]
+    HeadMatrix<heads, 1, dims.headdim> x{};  // x of the latest token, shape [heads, headdim]
+    // The angles [heads, angles] by which B and C are rotated, in units of 2^-32 turns. Integers are added without rounding, so
+    // the angles do not drift.
     alignas(64) std::array<std::uint32_t, padded(heads * angles)> turns{};
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept {
@@ -69,7 +70,8 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, in_order.padded_rows()> proj;  // the output of in_proj; x is overwritten by y
     TokenBuffer<tokens, 3 * padded(heads)> factors;    // alpha, beta and gamma
-    // One head is computed after the other; with an executor, each of its threads computes heads.
+    // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. With more tokens, the
+    // threads of an executor may compute heads at the same time, so each head has its own.
     std::array<HeadScratch, tokens == 1 ? 1 : heads> head;
     [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_model, dims.d_inner), dims.storage> linear;
   };
@@ -79,18 +81,20 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
 
 // Mamba3Block is the mixer of Mamba-3 (arXiv 2603.15569), without the norm and the residual connection around it. The d_inner
 // channels of x form heads of headdim channels, and the heads of a group share B and C [mimo_rank, d_state] before their
-// biases. It maps an input u [d_model] to an output [d_model]:
-//   z, x, B, C, dt, a, trap, angle = in_proj(u);  delta = softplus(dt + dt_bias)
+// biases. The block maps an input u [d_model] to an output [d_model]:
+//   z, x, B, C, dt, a, trap, angle = in_proj(u);  delta = softplus(dt + dt_bias)     delta, a and trap are [heads]
 //   A = -max(heavy_tail(a), A_floor), where heavy_tail(a) is 1 + a for a >= 0, and 1 / (1 - a) for a < 0
-//   phi = phi + pi tanh(angle) delta
+//   phi = phi + pi tanh(angle) delta     angle is [angles], phi [heads, angles]
 //   k = rotate(B_norm(B) + B_bias, phi);  q = rotate(C_norm(C) + C_bias, phi);  v = x mimo_x
 //   alpha = exp(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
-//   h = alpha h + beta v' k' + gamma v k, where v' and k' are those of the token before;  y = q . h + D v
+//   h = alpha h + beta v' k' + gamma v k, where v' and k' are the previous token's;  y = q . h + D v
 //   output = out_proj(sum over mimo_rank of norm(y) * SiLU(z mimo_z) * mimo_o)
-// rotate turns pairs of states by the angles phi [angles]: states 2i and 2i + 1 in a SISO block, states i and i + d_state / 2
-// in a MIMO block, for i < angles; other states stay as they are. The norm is an RMSNorm over the channels of each head;
-// without dims.is_outproj_norm there is none. A block with mimo_rank 1 (SISO) has no mimo_x, mimo_z and mimo_o.
-// tests/data/reference has the same computation in numpy (function mamba3_block).
+// A block is SISO (single input, single output) if mimo_rank is 1, otherwise MIMO (multiple input, multiple output). A SISO
+// block has no mimo_x, mimo_z and mimo_o; v is x there. In the update of h, beta v' k' + gamma v k is summed over the ranks.
+// rotate turns two elements of a vector [d_state] by angle i of phi, for each i < angles: elements 2i and 2i + 1 in a SISO
+// block, elements i and i + d_state / 2 in a MIMO block; it does not change other elements. The norm is an RMSNorm over the
+// channels of each head; without dims.is_outproj_norm there is none. tests/data/reference has the same computation in numpy
+// (function mamba3_block).
 template <Mamba3BlockDims dims>
 struct Mamba3Block : detail::Mamba3Facts<dims> {
   using Facts = detail::Mamba3Facts<dims>;

@@ -23,13 +23,13 @@ inline constexpr bool branch_fits = [] {
   if constexpr (!Layer<L>) return false;
   else return branch<L>::gives_every_row && L::d_in == L::d_out;
 }();
-// Returns true. If L does not fit, causes a compile error.
+// Returns true. If L cannot be the layer of a Residual, causes a compile error.
 template <class L>
 consteval bool check_branch() {
   static_assert(branch<L>::is_layer, "krait::Residual<L>: L must be a layer or a Stack");
   if constexpr (Layer<L>) {
     static_assert(branch<L>::gives_every_row,
-                  "krait::Residual<L>: L must take vectors of floats and give one output for each of them, unlike an Embedding, a Mamba, layers that pool and layers with a warm_up");
+                  "krait::Residual<L>: L must take vectors of floats and give one output for each vector; an Embedding and a Mamba take token ids, and layers that pool or have a warm_up give fewer outputs");
     if constexpr (branch<L>::gives_every_row)
       static_assert(check::got<L::d_out>::template wants<L::d_in>,
                     "krait::Residual<L>: d_out of L must equal d_in of L, because the output is x + L(x)");

@@ -10,14 +10,14 @@
 
 namespace krait {
 
-// Segment is the part of a call's tokens that belongs to one sequence: the address of the sequence's state, and the number of
-// its tokens. The tokens of a call are those of its segments, one segment after the other.
+// Segment describes the tokens of one sequence in a call: the address of the model's state for this sequence, and the number of
+// tokens. The tokens of segment 0 come first in the call, then the tokens of segment 1, and so on.
 struct Segment {
   std::byte* state;
   std::size_t tokens;
 };
 
-// Task is one of the functions that an executor calls: task(i) computes part i of a layer's outputs.
+// Task is the function object that an executor calls: task(i) computes part i of a layer's outputs.
 struct Task {
   const void* work;
   void (*call)(const void* work, std::size_t part);
@@ -26,7 +26,7 @@ struct Task {
 
 // An executor runs the parts of a layer on several threads. executor.size() is the number of threads, and executor(n, task)
 // calls task(0), task(1), ..., task(n - 1), each exactly once, on any threads, and returns after all calls have returned.
-// OneThread is the executor of calls without one: all parts are computed by the caller.
+// OneThread is the default executor, which runs all parts on the caller's thread.
 template <class T>
 concept Executor = requires(T& executor, Task task) {
   { executor.size() } -> std::convertible_to<std::size_t>;
@@ -39,8 +39,9 @@ struct OneThread {
   }
 };
 
-// Sequences<S> takes the place of the state S in a call of `run` that processes the tokens of several sequences: the state S of
-// a sequence is stored `offset` bytes after the address in its segment.
+// Sequences<S> takes the place of the state S in a call of `run` that processes the tokens of several sequences. S is the state
+// of the layer that runs, a part of the model's state: for sequence i, S is stored `offset` bytes after segments[i].state, the
+// address of the model's state.
 template <class S, class Threads = OneThread>
 struct Sequences {
   const Segment* segments;
@@ -55,7 +56,8 @@ inline constexpr bool is_sequences = false;
 template <class S, class Threads>
 inline constexpr bool is_sequences<Sequences<S, Threads>> = true;
 
-// The type of a layer's state, or of the states of several sequences.
+// StatesOf<T, L> is satisfied by the types that `run` of the layer L accepts as its state: State<L>, or the Sequences of
+// several sequences.
 template <class T, class L>
 concept StatesOf = std::same_as<T, State<L>> || (is_sequences<T> && std::is_empty_v<State<L>>) || requires(T& all) {
   requires is_sequences<T>;

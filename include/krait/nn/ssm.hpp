@@ -32,7 +32,7 @@ struct SsmFacts {
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(h.values); }
   };
-  // The scratch of the recurrence within a MambaBlock, which provides the memory for x and y.
+  // The scratch of the recurrence within a MambaBlock. The memory for x and y belongs to the scratch of the block.
   template <std::size_t tokens>
   struct InnerScratch {
     TokenBuffer<tokens, x_order.padded_rows()> x_dbl;  // the output of x_proj: dt, B and C

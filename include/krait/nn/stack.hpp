@@ -20,9 +20,9 @@ namespace krait {
 
 namespace detail {
 
-// Slot<i, T, Owner> holds member i of the Slots type Owner, an object of type T, unless T is empty. An empty object beside
-// objects that are aligned to 64 bytes would take 64 bytes. Owner makes the empty slots of nested stacks different types,
-// because two empty objects of one type take different addresses.
+// Slot<i, T, Owner> is the base class of the Slots type Owner that contains object i, of type T. If T is empty, Slot contains
+// no object, because an empty object beside objects that are aligned to 64 bytes would take 64 bytes. Owner makes the empty
+// slots of nested stacks different types, because two empty objects of one type take different addresses.
 template <std::size_t i, class T, class Owner>
 struct Slot {
   T object{};
@@ -56,8 +56,8 @@ struct AnyOf {
   KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
 };
 
-// MemberFacts<T> has the constants and types of a stack's member T: those of the layer T, or, if T is an array of layers, those
-// of one layer that consists of the array's layers in their order.
+// MemberFacts<T> defines the constants and types of a stack's member T. They are those of the layer T or, if T is an array of
+// layers, of one layer that consists of the array's layers in their order.
 template <class T>
 struct MemberFacts : T {};
 template <class T, std::size_t n>
@@ -66,7 +66,7 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  static constexpr std::size_t members = members_of<T>;  // the layers run one after the other in the same stack memory
+  static constexpr std::size_t members = members_of<T>;  // of one layer, because the layers use the same call stack in turn
   static constexpr std::size_t levels = levels_of<T>;
   using State = std::conditional_t<std::is_empty_v<typename T::State>, NoState, std::array<typename T::State, n>>;
   template <std::size_t tokens>
@@ -158,7 +158,7 @@ consteval bool check_member() {
   }
   return member_fits<T>;
 }
-// Seam<here, Members...> tells whether member number `here` accepts the output of the member before it.
+// Seam<here, Members...>::fits is true if member number `here` accepts the output of the member before it.
 template <std::size_t here, class... Members>
 struct Seam {
   using Before = std::tuple_element_t<here == 0 ? 0 : here - 1, std::tuple<Members...>>;
@@ -182,11 +182,11 @@ consteval bool check_seam() {
   static_assert(Seam::rows_suffice,
                 "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
   static_assert(Seam::has_no_warm_up,
-                "krait::Stack<Parts>: only the first member may have a warm_up, as a StridedConv1d whose padding is less than kernel - stride");
+                "krait::Stack<Parts>: only the first member may have a warm_up; a StridedConv1d has one if its padding is less than kernel - stride");
   return Seam::fits;
 }
 
-// MemberList has the types of the members of Parts. It is empty if Parts was rejected.
+// MemberList lists the types of the members of Parts. The list is empty if Parts was rejected.
 template <class Indices, class Members>
 struct MemberList {};
 template <class Parts>

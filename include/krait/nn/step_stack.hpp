@@ -16,8 +16,9 @@ struct StepStack {
   std::size_t base, member, level;
 };
 
-// The constants are upper bounds of the stack use that tests/device/matrix.py measures with -O1, -Os, -O2 and -O3, which no
-// macro distinguishes. The size of stack frames depends on the target and the compiler, but not on the dims of a model.
+// The constants are upper bounds of the stack use that tests/device/matrix.py measures. One constant covers -O1, -Os, -O2 and
+// -O3, because no macro distinguishes them. The size of stack frames depends on the target and the compiler, but not on the
+// dims of a model.
 inline constexpr StepStack step_stack =
 #if defined(__unix__) || defined(__APPLE__) || defined(_WIN32)
 #ifdef __OPTIMIZE__
@@ -49,8 +50,8 @@ inline constexpr StepStack step_stack =
 
 // step_stack_bytes<Model> is an upper bound of the bytes of call stack that `step` needs if the caller passes a scratch. It
 // holds for code compiled with -O1, -Os, -O2 or -O3, or without optimisation. It does not include interrupts, the caller's
-// frame or layers defined by the user. Code compiled with -Og needs more, and no macro distinguishes -Og from -O1: see
-// docs/firmware.md.
+// stack frame or layers defined by the user. Code compiled with -Og needs more stack (docs/firmware.md), but no macro
+// distinguishes -Og from -O1.
 template <class Model>
 inline constexpr std::size_t step_stack_bytes =
     detail::step_stack.base + (detail::levels_of<Model> > 0 ? detail::members_of<Model> * detail::step_stack.member +

@@ -12,8 +12,8 @@
 namespace krait {
 
 namespace detail {
-// The type of `tokens` vectors of `width` floats in a StreamScratch, or, if `present` is false, the empty type Absent<number>,
-// whose number differs for the members of a struct, so that they take no space.
+// The type of a member of StreamScratch with `tokens` vectors of `width` floats. If `present` is false, it is the empty type
+// Absent<number>; `number` differs between members, because two empty members of one type would take space.
 template <int number>
 struct Absent {};
 template <bool present, std::size_t tokens, std::size_t width, int number>
@@ -28,7 +28,7 @@ template <class Model, std::size_t tokens>
 struct StreamScratch {
   static constexpr std::size_t chunk = tokens;
   using StreamModel = Model;
-  // The sequence that segment i belongs to: its number in the call, and the position of the segment's first token.
+  // The number of the sequence that segment i belongs to, and the position of the segment's first token in this sequence.
   struct Position {
     std::size_t stream, first;
   };

@@ -37,17 +37,18 @@ consteval bool check_strided_conv1d() {
     static_assert(check::got<dims.kernel>::template at_least<1>, "krait::StridedConv1d<dims>: kernel must be at least 1");
   else if constexpr (dims.kernel % dims.stride != 0)
     static_assert(check::got<dims.kernel>::template multiple_of<dims.stride>,
-                  "krait::StridedConv1d<dims>: kernel must be a multiple of stride: add taps of zeros for the newest frames");
+                  "krait::StridedConv1d<dims>: kernel must be a multiple of stride: add taps of zeros for the newest frames, as the last columns of the weight");
   else if constexpr (dims.padding % dims.stride != 0)
     static_assert(check::got<dims.padding>::template multiple_of<dims.stride>,
-                  "krait::StridedConv1d<dims>: padding must be a multiple of stride: add as many taps of zeros for the oldest frames");
+                  "krait::StridedConv1d<dims>: padding must be a multiple of stride: increase padding, and add the same number of taps of zeros for the oldest frames, as the first columns of the weight");
   else
     static_assert(check::got<dims.padding>::template at_most<dims.kernel - dims.stride>,
-                  "krait::StridedConv1d<dims>: padding must be at most kernel - stride: add taps of zeros for the newest frames");
+                  "krait::StridedConv1d<dims>: padding must be at most kernel - stride: add taps of zeros for the newest frames, as the last columns of the weight");
   return true;
 }
 
-// The number of tokens of a sequence that have no output yet, up to `warm_up`. It has no members if warm_up is 0.
+// WarmUpCount<true> counts the tokens of a sequence that have no output: `seen` increases from 0 to warm_up.
+// WarmUpCount<false>, for layers without a warm_up, has no members.
 template <bool counts>
 struct WarmUpCount {
   std::uint32_t seen = 0;
@@ -63,13 +64,13 @@ struct StridedConv1dFacts {
   static constexpr StridedConv1dDims dims = repaired(given);
   static constexpr std::size_t d_in = dims.stride * dims.channels;
   static constexpr std::size_t d_out = dims.d_out;
-  static constexpr std::size_t window = dims.kernel * dims.channels;  // the inputs of an output
-  static constexpr std::size_t kept = window - d_in;                  // those of earlier tokens
+  static constexpr std::size_t window = dims.kernel * dims.channels;  // floats that an output reads
+  static constexpr std::size_t kept = window - d_in;                  // of these, floats of earlier tokens
   static constexpr std::size_t warm_up = (dims.kernel - dims.padding) / dims.stride - 1;
   static constexpr bool has_bias = dims.bias;
   static constexpr std::size_t multiply_adds = window * dims.d_out;
   static constexpr std::string_view structure_kind = "strided_conv1d";
-  // The last kernel / stride - 1 tokens, oldest first, and the number of tokens so far, up to warm_up.
+  // The frames of the last kernel / stride - 1 tokens, oldest first, and the number of tokens so far, up to warm_up.
   struct WindowState : WarmUpCount<(warm_up > 0)> {
     Strips<(kept > 0 ? kept : 1)> tokens{};
     KRAIT_INLINE constexpr WindowState() = default;
@@ -79,7 +80,7 @@ struct StridedConv1dFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    alignas(64) std::array<float, padded(kept + tokens * d_in)> frames;  // the tokens of the state, and those of the call
+    alignas(64) std::array<float, padded(kept + tokens * d_in)> frames;  // the state's frames, then those of the call's tokens
     [[no_unique_address]] LinearScratch<tokens, window, dims.storage> linear;
   };
 };
@@ -88,9 +89,9 @@ struct StridedConv1dFacts {
 // StridedConv1d is a convolution over time, in which each output combines `kernel` frames of `channels` floats:
 //   y[t] = bias + sum over j = 0 ... kernel - 1 and c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
 // where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first.
-// The output of a token is y of which the token has the newest frames. The first `warm_up` tokens of a sequence have no output,
-// because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The arithmetic is that of a Linear layer
-// with the inputs in the order of the weight's columns.
+// Each y[t] is the output of the token that contains the newest frames that y[t] reads. The first `warm_up` tokens of a
+// sequence have no output, because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The arithmetic
+// is that of a Linear layer with the inputs in the order of the weight's columns.
 template <StridedConv1dDims dims>
 struct StridedConv1d : detail::StridedConv1dFacts<dims> {
   KRAIT_PARAMS(StridedConv1d,

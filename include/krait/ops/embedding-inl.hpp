@@ -20,7 +20,8 @@ HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoStat
                     TokenSpan<float> out, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) {
     using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;
-    // A negative token id becomes a large number. A char is a byte of text, 0 to 255, also where char is signed.
+    // A negative token id becomes a large number, so that it is outside the vocabulary. A char is a byte of text, 0 to 255,
+    // also where char is signed.
     const auto token = static_cast<Unsigned>(static_cast<ByteIfChar<Token>>(in[t]));
     if (token < vocab_size) gather_row(weights_of(layer.weight), padded(vocab_size), d_model, token, out[t]);
     else std::memset(out[t], 0, d_model * sizeof(float));

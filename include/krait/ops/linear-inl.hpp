@@ -21,15 +21,15 @@ HWY_INLINE const float* bias_of(const L& layer) {
   else return nullptr;
 }
 
-// Returns a weight tensor in the form that the kernels take: a pointer to its elements and, for int8, one to its scales.
+// Returns a weight tensor in the form that the kernels take: a pointer to the weights and, for int8, a pointer to the scales.
 template <RowLayout order, std::size_t d_in, std::size_t width, Storage storage>
 HWY_INLINE Weights<storage> weights_of(const Panels<order, d_in, width, storage>& weight) {
   if constexpr (storage == Storage::int8) return {weight.data(), weight.scales.data()};
   else return {weight.data()};
 }
 
-// Returns the inputs x of n tokens in the form in which the kernels multiply them by `weight`: quantised, in the memory of the
-// scratch, if the weights are int8. The scratch may belong to a layer with more inputs.
+// Returns the inputs x of n tokens in the form that the kernels take: if the weights are int8, quantised and stored in
+// `scratch`; otherwise x itself. The scratch may belong to a layer with more inputs.
 template <RowLayout order, std::size_t d_in, Storage storage, class Borrowed>
 HWY_INLINE auto inputs_for(const Matrix<order, d_in, storage>&, [[maybe_unused]] Borrowed& scratch, TokenSpan<const float> x,
                            [[maybe_unused]] std::size_t n) {
@@ -42,9 +42,9 @@ HWY_INLINE auto inputs_for(const Matrix<order, d_in, storage>&, [[maybe_unused]]
   }
 }
 
-// Computes y = weight x + bias for n tokens, whose inputs inputs_for has prepared. Of the `outputs` outputs that start with
-// number `first`, writes those in `part`, which counts from `first`. They may include padding of the weight's rows if `y` has
-// room for it. A null bias means zero.
+// Computes y = weight x + bias for n tokens, where x is a result of inputs_for. y[t][0] is output number `first`. Writes
+// y[t][i] for each i in `part`; part.end is at most `outputs`. The outputs may include the padding of the weight's rows if y
+// has memory for it. A null bias means zero.
 template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class X>
 HWY_INLINE void multiply(const Matrix<order, d_in, storage>& weight, const float* bias, X x, TokenSpan<float> y, std::size_t n,
                          Range part, std::size_t first = 0) {
@@ -52,8 +52,8 @@ HWY_INLINE void multiply(const Matrix<order, d_in, storage>& weight, const float
   linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias, x, y, first, n, part);
 }
 
-// Computes the first `outputs` outputs of y = weight x + bias for n tokens. `state` is the state or the Sequences of the layer
-// that owns the weight: an executor divides the outputs among its threads.
+// Computes the first `outputs` outputs of y = weight x + bias for n tokens. `state` is the State or the Sequences of the layer
+// that owns the weight. Sequences may refer to an executor, which then divides the outputs among its threads.
 template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States,
           class Borrowed>
 HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, const States& state,

@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Applies the final norm to n tokens x in place, and writes their logits to `out`. On boards this function is not inlined, so
-// that its stack frame and that of a block are not in use at the same time.
+// that its stack frame and the stack frame of a block are not in use at the same time.
 template <std::size_t tokens, class Model, class States>
 KRAIT_OWN_FRAME void run_head(const Model& model, const States& state, Scratch<Model, tokens>& scratch, TokenSpan<float> x,
                               TokenSpan<float> out, std::size_t n) {
@@ -42,9 +42,10 @@ HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mam
   }
 }
 
-// Runs the model on n tokens. Writes the logits of no token, of the last token or of every token, as `emit` says.
-template <std::size_t tokens, auto dims, class Token>
-HWY_INLINE void run(const Mamba<dims>& model, typename Mamba<dims>::State& state,
+// Runs the model on n tokens of one sequence. `emit` selects the logits that are written: of no token, of the last token or of
+// every token.
+template <std::size_t tokens, auto dims, StatesOf<Mamba<dims>> States, class Token>
+HWY_INLINE void run(const Mamba<dims>& model, States& state,
                     typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,
                     std::size_t n, Emit emit) {
   run_layers<tokens>(model, state, scratch, in, n);

@@ -21,7 +21,8 @@ HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
   using Block = MambaBlock<dims>;
   const TokenSpan<float> x = scratch.x.span(), z = scratch.ssm.delta.span();
   constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);
-  // Computes the half of in_proj's outputs that starts with number `first`, and then `after`, for a part of the channels.
+  // Computes half of in_proj's outputs, x or z, from output number `first` on. An executor may divide them into parts;
+  // after(part) processes the outputs of each part once they are computed.
   const auto project_in = [&](TokenSpan<float> to, std::size_t first, auto after) KRAIT_LAMBDA {
     const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
     split(state, channels, n * channels * dims.d_model, [&](Range part) KRAIT_LAMBDA {

@@ -23,8 +23,8 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 
-// rank(x) maps floats to integers in the same order. It is equal for -0 and 0, and NaN has rank 0, below that of -infinity.
-// Unlike comparisons of floats, comparisons of ranks are not affected by -ffinite-math-only.
+// rank(x) maps floats to integers in the same order. -0 and 0 have the same rank, and NaN has rank 0, below the rank of
+// -infinity. Unlike comparisons of floats, comparisons of ranks are not affected by -ffinite-math-only.
 inline constexpr std::uint32_t infinity_bits = 0x7F800000u, rank_of_zero = 0x80000000u;
 HWY_INLINE std::uint32_t rank(float x) {
   const auto bits = __builtin_bit_cast(std::uint32_t, x), magnitude = bits & 0x7FFFFFFFu;
@@ -32,7 +32,8 @@ HWY_INLINE std::uint32_t rank(float x) {
   return bits == magnitude ? rank_of_zero + magnitude : rank_of_zero - magnitude;
 }
 
-// Returns the index of the largest float, and of the first one if several are equal. Returns 0 if all are -infinity or NaN.
+// Returns the index of the largest float; if several floats are the largest, of the first of them. Returns 0 if all floats are
+// -infinity or NaN.
 HWY_INLINE std::size_t largest(std::span<const float> row) {
   std::size_t best = 0, i = 0;
   float most = __builtin_bit_cast(float, infinity_bits | 0x80000000u);
@@ -52,7 +53,8 @@ HWY_INLINE std::size_t largest(std::span<const float> row) {
   return best;
 }
 
-// Rounds a weight in [0, 1] to a multiple of 2^-31 and returns the multiple. Integers add up exactly and in any order.
+// Returns a weight in [0, 1] as an integer in units of 2^-31, rounded to nearest; `one` is the weight 1. A sum of such integers
+// is exact in any order.
 inline constexpr std::uint32_t one = 0x80000000u;
 HWY_INLINE std::uint32_t whole(float weight) {
   const auto bits = __builtin_bit_cast(std::uint32_t, weight), mantissa = (bits << 8) | one;
@@ -66,14 +68,16 @@ HWY_INLINE std::uint64_t share_of(std::uint64_t total, std::uint32_t share) {
   return (total >> 32) * share + ((total & 0xFFFFFFFFu) * share >> 32);
 }
 
-// Keeps the smallest number of the largest elements whose measures sum to at least `wanted`, and sets all others to `dropped`.
-// Of equal elements, the first are kept. order(x) gives integers in the elements' order, and measure(x) their measures. The
-// function is a radix select that examines 4 bits of order(x) at a time, so it needs neither a sort nor a copy.
+// Keeps the smallest number of the largest elements whose measures sum to at least `wanted`, and sets all other elements to
+// `dropped`. Of equal elements, the first are kept. order(x) maps elements to integers in the same order, and measure(x)
+// returns the measure of an element. The function is a radix select that examines 4 bits of order(x), a digit, at a time, so it
+// needs neither a sort nor a copy.
 template <class Order, class Measure>
 HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float dropped, Order order, Measure measure) {
   std::uint32_t cut = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    std::array<std::uint64_t, 16> sums{};  // by the next digit, for elements whose higher digits equal cut's
+    // sums[digit] is the sum of the measures of the elements that have this digit at `shift`, and the higher digits of `cut`.
+    std::array<std::uint64_t, 16> sums{};
     for (const float x : row)
       if (const std::uint32_t digit = (order(x) ^ cut) >> shift; digit < 16) sums[digit] += measure(x);
     std::uint32_t digit = 15;
@@ -89,8 +93,8 @@ HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float d
   }
 }
 
-// Softmax maps a logit to its weight e^((logit - most) / temperature), where `most` is the largest logit and finite. -infinity
-// and NaN have weight 0.
+// Softmax maps a logit to its weight e^((logit - most) / temperature), where `most` is the largest logit, which must be finite.
+// Logits of -infinity and NaN have weight 0.
 class Softmax {
  public:
   // Scales very large and very small temperatures, so that neither logit - most nor 1 / temperature overflows.
@@ -121,7 +125,7 @@ HWY_INLINE void weigh(std::span<const float> logits, const Softmax& softmax, flo
 }
 
 // Returns whole() of each lane. The result is exact, because a float of at least 2^23 is an integer, and the fraction of a
-// smaller one is exact.
+// smaller float is exact.
 HWY_INLINE auto whole_vector(V weight) {
   const hn::RebindToSigned<Tag> int_tag;
   const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float that an int holds, 2^31 - 128
@@ -149,8 +153,8 @@ HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
   return {best, most, none, none || rank(most) == rank(infinity) || rank(temperature) <= rank_of_zero};
 }
 
-// Computes the softmax weights of all tokens, in multiples of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time,
-// where `begin` is the first of them, until f returns false.
+// Computes the softmax weights of all tokens, in units of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time, where
+// `begin` is the first of them, until f returns false.
 template <class F>
 HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
   const Softmax softmax(peak.logit, temperature);
@@ -199,7 +203,8 @@ struct Filters {
   float top_p, min_p;
 };
 
-// Draws one of the tokens that top_k, top_p and min_p keep. Overwrites `logits` with the weights of these tokens, 0 for others.
+// Draws one of the tokens that top_k, top_p and min_p keep. Overwrites `logits` with the weights of these tokens, and with 0
+// for other tokens.
 inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, std::uint32_t bits) {
   if (logits.empty()) return 0;
   const Peak peak = find_peak(logits, how.temperature);
@@ -236,7 +241,7 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   return token;
 }
 
-// Returns a weight in [0, 1] as a multiple of 2^-40, rounded down. The sum of such integers is exact in any order.
+// Returns a weight in [0, 1] as an integer in units of 2^-40, rounded down. The sum of such integers is exact in any order.
 HWY_INLINE std::uint64_t fixed_point(float weight) {
   const auto bits = __builtin_bit_cast(std::uint32_t, weight);
   const std::uint64_t mantissa = (bits & 0x7FFFFFu) | 0x800000u;
@@ -289,7 +294,8 @@ std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
 // log_probability(logits, token) returns the natural logarithm of a token's probability, which is the log-softmax of `logits`.
 // The absolute error is below 1e-6 times the larger of 1 and the range of the logits. A NaN logit counts as -infinity. If a
 // logit is +infinity, the first such token has probability 1. The result is -infinity for a token outside the vocabulary. The
-// negated sum over the tokens of a text, divided by ln 2, is the length of the text in bits. Allocates nothing, throws nothing.
+// negated sum of the results for all tokens of a text, divided by ln 2, is the length in bits to which the model compresses the
+// text. Allocates nothing, throws nothing.
 template <class Logits>
 float log_probability(const Logits& logits, std::size_t token) noexcept {
   return detail::log_probability(std::span<const float>(logits), token);

@@ -36,7 +36,7 @@ HWY_INLINE std::size_t sequences_in(const S& state) {
   else return 1;
 }
 
-// Returns a part of a state, `project(state)`, or of the states of all sequences.
+// Returns project(state), a part of a state. For Sequences, returns the Sequences of this part of every state.
 template <class S, class Project>
 HWY_INLINE decltype(auto) part_of(S& state, Project project) {
   if constexpr (is_sequences<S>) {
@@ -50,18 +50,19 @@ HWY_INLINE decltype(auto) part_of(S& state, Project project) {
   }
 }
 
-// Returns the state that is passed to a layer whose state type `Own` is empty: an Own, or the Sequences of the layer that
-// contains the layer.
+// Returns the state to pass to a layer whose state type `Own` is empty: an Own, or, if several sequences are processed, the
+// Sequences of the enclosing layer.
 template <class Own, class S>
 HWY_INLINE decltype(auto) no_state(S& state) {
   if constexpr (is_sequences<S>) return (state);
   else return Own{};
 }
 
-// The number of multiply-adds from which an executor divides the work. Less work takes less time than starting threads.
+// The smallest number of multiply-adds that an executor divides. Fewer multiply-adds take less time than starting threads.
 inline constexpr std::size_t least_to_divide = std::size_t{1} << 17;
 
-// Calls the function object `work` of type F, which is passed to an executor by its address.
+// Calls (*work)(part), where work is the address of a function object of type F. An executor calls this function through a
+// Task.
 template <class F>
 void run_part(const void* work, std::size_t part) {
   (*static_cast<const F*>(work))(part);

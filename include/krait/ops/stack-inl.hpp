@@ -16,7 +16,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The type that `run` returns for the layer L: void, or, if L has a warm_up, the number of tokens without output.
+// The type that `run` returns for the layer L: void, or, if L has a warm_up, std::size_t for the number of tokens without
+// output.
 template <class L>
 using RunResult = std::conditional_t<(warm_up<L> > 0), std::size_t, void>;
 // The type of the states that `run` accepts for a Stack. A stack with a warm_up processes one sequence at a time, because each
@@ -84,12 +85,13 @@ KRAIT_OWN_FRAME RunResult<Member> run_member(const Member& member, State& state,
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
                            TokenSpan<float> out, std::size_t n) {
-  run<tokens>(layers, states, scratch, in, out, n);  // a layer of the array is not inlined
+  // KRAIT_OWN_FRAME is not needed, because `run` of the layers, ResidualBlocks or Residuals, is not inlined.
+  run<tokens>(layers, states, scratch, in, out, n);
 }
 
-// Runs member number i of a Stack. The first member reads the caller's input, every other one the buffer that member i - 1
-// wrote. The last member writes `out`. After a pooling member, n is the number of sequences. Returns false if the members after
-// it need not run.
+// Runs member number i of a Stack. The first member reads the caller's input, and every other member reads the buffer that
+// member i - 1 wrote. The last member writes `out`. If member i pools, n becomes the number of sequences, because each sequence
+// has one output. Returns false if the members after member i need not run.
 template <std::size_t tokens, std::size_t i, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float> out,
                                std::size_t& n, Emit emit) {
@@ -120,9 +122,10 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
   }
 }
 
-// Runs the first member of a Stack, if the member has a warm_up. Writes zeros to the outputs of tokens without output, and
-// removes these tokens from those that the other members process: subtracts their number from n, moves the other outputs of the
-// member to the first tokens of its buffer, and advances `out`, unless the stack pools. Returns their number.
+// Runs the first member of a Stack, if the member has a warm_up, and returns the number of tokens for which the member has no
+// output. The stack's outputs for these tokens are zeros; a stack that pools writes one vector of zeros while no token has an
+// output. The other members do not process them: their number is subtracted from n, the other outputs of the first member are
+// moved to the start of its buffer, and, unless the stack pools, `out` is advanced.
 template <std::size_t tokens, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float>& out,
                                    std::size_t& n, Emit emit) {
@@ -145,7 +148,7 @@ HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, Stac
 template <std::size_t tokens, class Parts, StatesOfStack<Parts> States, class In>
 HWY_INLINE RunResult<Stack<Parts>> run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                                        TokenSpan<float> out, std::size_t n, Emit emit) {
-  constexpr std::size_t first = warm_up<Stack<Parts>> > 0 ? 1 : 0;  // of the members that run_ith_member runs
+  constexpr std::size_t first = warm_up<Stack<Parts>> > 0 ? 1 : 0;  // the first member that run_ith_member runs
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
   const auto run_others = [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
     (run_ith_member<tokens, first + i, Stack<Parts>>(std::get<first + i>(members), state, scratch, in, out, n, emit) && ...);

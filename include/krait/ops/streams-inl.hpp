@@ -34,7 +34,7 @@ struct StreamRunner {
   std::size_t segments = 0;  // the number of sequences that have been added since the last call of run_model
   std::size_t n = 0;         // the number of tokens that have been added
 
-  // Adds `count` tokens of the sequence with number `stream` in the call, starting with its token `first`.
+  // Adds `count` tokens of sequence number `stream` of the call, starting with token number `first` of this sequence.
   HWY_INLINE void add(std::byte* state, std::size_t stream, std::size_t first, std::size_t count) {
     scratch.segments[segments] = {state, count};
     scratch.positions[segments] = {stream, first};
@@ -44,8 +44,8 @@ struct StreamRunner {
   HWY_INLINE auto sequences() const {
     return Sequences<State<Model>, Threads>{scratch.segments.data(), segments, 0, &threads};
   }
-  // Runs the model on the added tokens. A language model runs without its output head; other models write outputs as `emit`
-  // says.
+  // Runs the model on the added tokens. A language model runs without its output head. For other models, `emit` selects the
+  // outputs that are written.
   template <class In>
   HWY_NOINLINE void run_model(In in, TokenSpan<float> out, Emit emit) {
     auto all = sequences();
@@ -53,7 +53,7 @@ struct StreamRunner {
     else if constexpr (Summarising<Model>) run_each<tokens>(model, all, scratch.model, in, out, n, emit);
     else run_each<tokens>(model, all, scratch.model, in, out, n);
   }
-  // Writes the logits of `count` of a language model's tokens, starting with token `first` of those that were added.
+  // Writes a language model's logits for `count` of the added tokens, starting with added token number `first`.
   HWY_NOINLINE void write_logits(std::size_t first, std::size_t count, TokenSpan<float> out) {
     run_head<tokens>(model, sequences(), scratch.model, scratch.model.x.span().from(first), out, count);
   }
@@ -91,8 +91,8 @@ HWY_INLINE std::size_t step_streams_checked(const Model& model, States& states, 
   return n;
 }
 
-// Processes the tokens that were added to the runner, and writes those of their outputs that the caller of prefill_streams
-// wants: of all tokens if ys has a sequence of vectors for each stream, of a stream's last token if ys has one vector for it.
+// Processes the tokens that were added to the runner, and writes outputs to ys: of all tokens if ys has a sequence of vectors
+// for each stream, only of each stream's last token if ys has one vector for each stream.
 template <class Model, std::size_t tokens, class Threads, class In, class Inputs, class Out>
 HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const Inputs& xs, [[maybe_unused]] Out& ys) {
   auto& scratch = runner.scratch;
@@ -102,8 +102,8 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   runner.run_model(in, out, none ? Emit::nothing : Emit::last);
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
-    std::size_t first = 0;      // the number of the segment's first token
-    std::size_t collected = 0;  // the number of last tokens, for language models
+    std::size_t first = 0;      // the index of segment i's first token among the added tokens
+    std::size_t collected = 0;  // language models: the last tokens' vectors that have been moved to the front of x
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];
       const std::size_t count = scratch.segments[i].tokens;
@@ -124,7 +124,8 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
       }
     }
     if constexpr (LanguageModel<Model> && last) {
-      // The logits of streams with consecutive numbers are computed together. A stream without tokens has none.
+      // The logits of streams with consecutive numbers are computed together. Numbers may be missing, because a stream whose
+      // last token is not among the added tokens has no logits yet.
       for (std::size_t i = 0, end; i < collected; i = end) {
         const std::size_t stream = scratch.positions[i].stream;
         for (end = i + 1; end < collected && scratch.positions[end].stream == stream + (end - i);) ++end;
@@ -170,7 +171,8 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 // model: token i of xs belongs to the sequence whose state is states[i]. Outputs and states equal those of a call of step for
 // each sequence, bit for bit. The model's weights are read once for all sequences of a chunk, so that many streams take less
 // time together than alone.
-//   states    an array, vector or span of krait::State<Model>, or of pointers to them. Different elements are different states
+//   states    an array, vector or span of krait::State<Model>, or of pointers to them. A state that occurs several times takes
+//             its tokens one after the other
 //   xs        one token id, or one vector of d_in floats, for each stream
 //   ys        receives a vector of d_out floats for each stream. If it has fewer elements than xs, only the first streams get
 //             outputs. For a language model or a stack that pools, it may be krait::no_output
@@ -209,7 +211,7 @@ template <class... Arguments>
   requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 6)
 check::Rejected step_streams(const Arguments&...) noexcept {
   static_assert(check::got<sizeof...(Arguments)>::template between<4, 6>,
-                "krait::step_streams takes (model, states, xs, ys), and then a scratch and an executor");
+                "krait::step_streams takes (model, states, xs, ys[, scratch[, executor]])");
   return {};
 }
 
@@ -219,9 +221,9 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 //   xs        one sequence of token ids, or of vectors of d_in floats, for each stream; they may have different lengths
 //   ys        for a language model or a stack that pools, receives a vector of d_out floats for each stream, the output of its
 //             last token; or krait::no_output. For a language model and for layers that give one output for each token, it may
-//             have one sequence of vectors for each stream instead, for the outputs of all tokens; of a stream whose sequence
-//             in ys is shorter, as many tokens are processed. If ys has fewer elements than xs, only the first streams get
-//             outputs
+//             have one sequence of vectors for each stream instead, for the outputs of all tokens; if a stream's
+//             sequence in ys is shorter than in xs, only as many tokens of the stream are processed. If ys has fewer elements
+//             than xs, only the first streams get outputs
 // states, scratch and executor are those of step_streams. Tokens are processed n at a time, for the n of the scratch. Allocates
 // nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
@@ -255,7 +257,7 @@ template <class... Arguments>
   requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 6)
 check::Rejected prefill_streams(const Arguments&...) noexcept {
   static_assert(check::got<sizeof...(Arguments)>::template between<4, 6>,
-                "krait::prefill_streams takes (model, states, xs, ys), and then a scratch and an executor");
+                "krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])");
   return {};
 }
 

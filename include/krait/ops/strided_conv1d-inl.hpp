@@ -30,7 +30,7 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
     state.seen += static_cast<std::uint32_t>(skipped);
     for (std::size_t t = 0; t < skipped; ++t) std::memset(out[t], 0, L::d_out * sizeof(float));
   }
-  // The windows of neighbouring tokens overlap.
+  // The inputs of token t start d_in floats after those of token t - 1, so neighbouring windows overlap.
   const TokenSpan<const float> windows{frames, L::d_in};
   if (skipped < n)
     apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped),

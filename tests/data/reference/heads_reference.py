@@ -10,7 +10,7 @@ from mamba_reference import causal_conv1d, linear, normalised, rms_norm, sigmoid
 
 
 def of_heads(groups, heads):
-    """Returns an array (G, ...) as (H, ...): each group's entry for each of its heads."""
+    """Returns an array (G, ...) as (H, ...): repeats the entry of each group for each head of the group."""
     return np.repeat(groups, heads // len(groups), axis=0)
 
 
@@ -44,7 +44,8 @@ def mamba2_block(u, p, headdim, ngroups=1, dt_limit=(0.0, np.inf), norm_before_g
 
 
 def rotate(v, phi, pairwise):
-    """Turns pairs of the last axis of v by the angles phi (H, S): states 2i and 2i + 1 if pairwise, else i and i + N / 2."""
+    """Rotates pairs of elements in the last axis of v by the angles phi (H, S): elements 2i and 2i + 1 if pairwise, otherwise
+    elements i and i + N / 2."""
     S, half = phi.shape[-1], v.shape[-1] // 2
     a, b = (slice(0, 2 * S, 2), slice(1, 2 * S, 2)) if pairwise else (slice(0, S), slice(half, half + S))
     turned = np.array(v)
@@ -94,7 +95,7 @@ def mamba3_block(u, p, headdim, ngroups=1, A_floor=1e-4, norm_eps=1e-5):
 
 
 def residual_block(x, p, mixer, eps=1e-5, norm=rms_norm):
-    """y = x + mixer(norm(x)); mixer(u, p) returns the outputs and the last state of one of the blocks above."""
+    """Returns y = x + mixer(norm(x)). mixer(u, p) is one of the blocks above, which return their outputs and last state."""
     return x + mixer(norm(x, p["norm.weight"], p.get("norm.bias"), eps), sub(p, "mixer."))[0]
 
 

@@ -1,4 +1,4 @@
-// In the place of a header made by krait pack.
+// Replaces a header that krait pack writes.
 #pragma once
 #include <cstdint>
 

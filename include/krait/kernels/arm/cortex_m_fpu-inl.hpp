@@ -80,9 +80,9 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
 
 // Computes y = SiLU(x), or y = y * SiLU(x) if times_y is true, for a number of channels that is a multiple of 4. y may be x.
 // Here n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For x >= 88, n saturates at
-// 127, and for x >= 2^24, f is arbitrary; but the computed e^-x is below 2^-24, or 0 if p(f) is negative, so that 1 + e^-x is 1
-// as it should be. `table` contains the first coefficient of exp2_polynomial, -87.3, log2(e) as the sum of two floats, and the
-// other coefficients twice each.
+// 127, and for x >= 2^24, rounding may move f out of [-1/2, 1/2], where p(f) is not 2^f. The result is right all the same,
+// because 2^-n p(f) is then below 2^-24, or negative and replaced by 0: 1 + e^-x is 1 in either case. `table` contains the
+// first coefficient of exp2_polynomial, -87.3, log2(e) as the sum of two floats, and the other coefficients twice each.
 template <bool times_y>
 HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
   std::uint32_t r0, r1, r2, r3;

@@ -15,8 +15,8 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 // Zeros that multiply_int8 loads into its six core registers for sums.
 inline constexpr float six_zeros[6] = {};
 
-// The arguments of multiply_int8, which computes 4 * quads neighbouring outputs of one token. The assembly loads the members in
-// the order of their declaration.
+// The arguments of multiply_int8, which computes 4 * quads neighbouring outputs of one token. `start` points to the biases of
+// these outputs, or to zeros. The assembly loads the members in the order of their declaration.
 struct Int8Tile {
   // Begin selects how many columns the first iteration of multiply_int8's loop processes: two groups of eight columns, as all
   // other iterations do, one group, or half a group.
@@ -33,8 +33,8 @@ struct Int8Tile {
 
   // Constructs the arguments from int8 weights w, stored as in Weights<Storage::int8>, and one token's K quantised inputs q. An
   // iteration processes two groups of eight columns; if the number of groups is odd, the first iteration processes one. If K <=
-  // 4, the only iteration processes the second half of a group; its weights are read four numbers after w, so w is moved back
-  // by four.
+  // 4, the only iteration executes the code for the second half of a group. That code reads weights from w + 4 on, so w is
+  // moved back by four.
   Int8Tile(const std::int16_t* w, std::size_t group_stride, std::size_t K, const std::int16_t* q, float step,
            const float* scales, const float* start, float* y, std::size_t quads)
       : q(q), w(K <= 4 ? w - 4 : w), scales(scales), start(start), y(y), quads(quads), zeros(six_zeros),
@@ -42,15 +42,17 @@ struct Int8Tile {
         step(step), stride(group_stride * sizeof(*w)), q_end(q + (K <= 4 ? 4 : (K + 7) / 8 * 8)) {}
 };
 
-// Computes y[o] = (q[0] w[o][0] + q[1] w[o][1] + ...) * (scale[o] * step) + start[o] for the outputs of a tile. Weights are
-// stored as pairs 256 * second + first, of two neighbouring outputs. SMLALD accumulates the products of whole pairs in 64 bits;
-// SXTB16 and SMLAD accumulate the products of the first weights in 32 bits. The difference of the two sums is 256 times the sum
-// for the second output. This takes three instructions for four products, where widening every weight takes four.
+// Computes y[o] = (q[0] w[o][0] + q[1] w[o][1] + ...) * (scale[o] * step) + start[o] for the outputs of a tile. The 16-bit
+// integers of w are pairs 256 * second + first of the weights of two neighbouring outputs. For two columns at a time, SMLALD
+// adds the products of inputs and whole pairs to a 64-bit sum, SXTB16 extracts the first weights, and SMLAD adds the products
+// of inputs and first weights to a 32-bit sum, which is the sum of the first output. The difference of the two sums is 256
+// times the sum of the second output. This takes three instructions for four products, where widening every weight takes four.
 HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
-  // The loop uses all core registers: r0, r1, r2 hold the sums of one pair of outputs (r0 and r1 the 64-bit sum of both
-  // outputs, r2 the sum of the first), r3, r4, r5 those of another pair; r6 and r8 inputs; r9 and r10 weights; r11 q; r12 w; r7
-  // the stride; lr the end of q. s12 to s18 hold members of the tile, s19 the address where the first iteration starts, s20 the
-  // step, and s21 saves r7, which may be the frame pointer.
+  // The loop uses all core registers. For outputs 0 and 1, r0 (low) and r1 (high) hold the 64-bit sum of the products of whole
+  // pairs, and r2 holds the sum of output 0. r3, r4 and r5 hold the same sums for outputs 2 and 3. r6 and r8 hold inputs; r9
+  // and r10 weights; r11 the pointer q; r12 the pointer w; r7 the stride; lr the end of q. s12 to s18 hold members of the tile;
+  // s19 the address of the code where the first iteration starts; s20 the step. s21 preserves r7, which may be the frame
+  // pointer.
 #define KRAIT_PAIR(low, high, first)                                                                       \
   "smlald " low ", " high ", r9, r6\n sxtb16 r9, r9\n smlad " first ", r9, r6, " first "\n"                \
   "smlald " low ", " high ", r10, r8\n sxtb16 r10, r10\n smlad " first ", r10, r8, " first "\n"

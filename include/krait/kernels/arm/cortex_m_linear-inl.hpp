@@ -66,8 +66,8 @@ HWY_NOINLINE inline void multiply_add(std::integral_constant<std::size_t, 4>, co
 
 // Computes the causal convolution of one token for four neighbouring channels in place, and shifts the window by one token:
 //   y = start + taps[0] window[0] + ... + taps[past - 1] window[past - 1] + taps[past] x     oldest input first
-// `past` is d_conv - 1; taps is [past + 1][16] and window [past][16], of which four neighbouring floats of each 16 are used. x
-// [4] is overwritten with y.
+// `past` is d_conv - 1. taps and window point to the first of the four channels in arrays [past + 1][16] and [past][16]. x [4]
+// is overwritten with y.
 HWY_INLINE void convolve_four(const float* taps, const float* start, float* window, float* x, std::size_t past) {
   float* next;
   asm volatile(".syntax unified\n"
@@ -132,9 +132,8 @@ HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift,
 }
 
 // The arguments of scan_four_channels, which computes the recurrence of one token for four neighbouring channels. A2 and h
-// point to [d_state][16], of which four neighbouring floats of each 16 are used; B and C are [d_state]; `table` contains the
-// coefficients of exp2_polynomial. delta, x, D and y are [4]; scan_four_channels advances these four pointers to the next four
-// channels.
+// point to the first of the four channels in arrays [d_state][16]; B and C are [d_state]; `table` contains the coefficients of
+// exp2_polynomial. delta, x, D and y are [4]; scan_four_channels advances these four pointers to the next four channels.
 struct ScanOfFour {
   const float* A2;
   float* h;

@@ -18,8 +18,9 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 // Helium's float instructions flush denormal numbers to 0, so vector instructions compute only the decay 2^t, which flushing
 // does not change: 2^f is 1 for a denormal f, and all other intermediate results are normal. Scalar FPU instructions compute
 // the rest. The decay is computed with u = -t >= 0, n = round(u), f = n - u and the integer bits(p(f)) - n * 2^23, where p is
-// exp2_polynomial. Negative integers become 0. For NaN, n is 0 and the integer is positive, so NaN is propagated. For u >=
-// 2^31, where the conversion to an integer saturates, f is far below 0 and p(f) negative, so the decay is 0.
+// exp2_polynomial. A negative integer, for which 2^t must be 0, is replaced by 0. For NaN, n is 0 and the integer is positive,
+// so NaN is propagated. For u >= 2^31, where the conversion to an integer saturates, f is far below 0 and p(f) negative, so the
+// decay is 0.
 HWY_INLINE void scan_four_channels(ScanOfFour& four) {
   ScanOfFour* pointers = &four;
   // Registers: q0 holds u, then f, then the new h; q1 n; q2 n as a float, then the old h; q3 the decay; q4 -delta; q5 delta x;
@@ -55,9 +56,11 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
 }
 
 // Computes y = SiLU(x), or y = y * SiLU(x) if times_y is true, for a number of channels that is a multiple of 4. y may be x.
-// Vector instructions compute e^-x only, because they flush denormal numbers to 0; e^-x is 1 for a denormal x all the same.
-// Here n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For a large x, f is arbitrary,
-// but the computed e^-x is below 2^-24, or 0 if p(f) is negative, so that 1 + e^-x is 1 as it should be.
+// Vector instructions flush denormal numbers to 0. They compute only 1 + e^-x, which is 2 for a denormal x and for 0. Scalar
+// FPU instructions, which do not flush, compute the quotient x / (1 + e^-x) and the product with y.
+// Here n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For a large x, rounding may
+// move f out of [-1/2, 1/2], where p(f) is not 2^f. The result is right all the same, because 2^-n p(f) is then below 2^-24, or
+// negative and replaced by 0: 1 + e^-x is 1 in either case.
 // `table` contains -87.3, log2(e) as the sum of two floats, and the coefficients of exp2_polynomial.
 template <bool times_y>
 HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {

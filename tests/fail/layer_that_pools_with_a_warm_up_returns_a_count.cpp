@@ -1,0 +1,28 @@
+// A pooling layer with a warm_up whose run returns an int.
+// expect: krait::check_layer: the function run of a layer with a warm_up must return a std::size_t
+// expect: run_result<int>
+#include "given.hpp"
+
+namespace mine {
+#ifdef RIGHT
+using Count = std::size_t;
+#else
+using Count = int;
+#endif
+struct Newest {
+  static constexpr std::size_t d_in = 4;
+  static constexpr std::size_t d_out = 4;
+  static constexpr std::size_t multiply_adds = 0;
+  static constexpr std::size_t warm_up = 1;
+  static constexpr bool pools = true;
+  using State = krait::Strips<1>;
+  template <std::size_t tokens>
+  using Scratch = krait::NoScratch<tokens>;
+};
+template <std::size_t tokens>
+Count run(const Newest&, krait::State<Newest>&, krait::Scratch<Newest, tokens>&, krait::TokenSpan<const float>,
+          krait::TokenSpan<float>, std::size_t, krait::Emit) {
+  return 0;
+}
+static_assert(krait::check_layer<Newest>());
+}  // namespace mine
