@@ -40,7 +40,8 @@ def layer():
     made = mixer_weights("MambaBlock", SIZES, ["conv1d", "dt_proj"], weights_of.draw)
     made["dt_proj.bias"] = weights_of.inverse_softplus_of_delta(SIZES["d_inner"])
     made["A_log"] = np.log(np.arange(1.0, SIZES["d_state"] + 1)) + weights_of.draw(made["A_log"].shape, 0.1)
-    return {"norm.weight": 1 + weights_of.draw((SIZES["d_model"],), 0.1), **{f"mixer.{name}": one for name, one in made.items()}}
+    norm = 1 + weights_of.draw((SIZES["d_model"],), 0.1)
+    return {"norm.weight": norm, **{f"mixer.{name}": one for name, one in made.items()}}
 
 
 def scores(samples, weights):
