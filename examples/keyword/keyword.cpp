@@ -1,6 +1,7 @@
 // Computes the scores of ten spoken words from 100 frames of 40 features, one frame at a time. The model has the shape of
 // MambaLite-Micro's: one Mamba block between two linear layers, and the mean over time. Prints the scores of two recordings,
-// the ticks of each inference, and the memory. tests/device/keyword_example.py packs the weights and runs the program.
+// the ticks of each inference, and the memory. tests/device/keyword_example.py packs the weights and runs the program, and
+// tests/device/baby_mamba.py runs it with a model of a motion sensor.
 #include "../firmware/firmware.hpp"
 
 #ifndef KEYWORD_WEIGHTS
@@ -9,12 +10,12 @@
 #include <krait.hpp>
 
 #include KEYWORD_WEIGHTS
-#include "recordings.hpp"  // two recordings [100, 40], and the number of frames to process of each
+#include "recordings.hpp"  // two recordings [frames, d_in], and the number of frames to process of each
 
 namespace {
 
 using keyword::Model;
-using Scores = krait::Tensor<float, 10>;
+using Scores = krait::Tensor<float, Model::d_out>;
 
 constinit krait::State<Model> state{};
 constinit krait::Scratch<Model> scratch{};

@@ -74,21 +74,23 @@ def evaluating(module):
             one.training = mode
 
 
-def read(reader, trace, example):
-    """Returns the layers of a trace. The axes of an input of floats may be [tokens, channels] or [channels, tokens]."""
+def read(make_reader, trace, example):
+    """Returns a reader with the layers of a trace. The axes of an input of floats may be [tokens, channels] or [channels,
+    tokens]. If neither fits, raises the problem of the reader that reads more."""
     shapes = {True: {2: ["TC", "CT"], 3: ["BTC", "BCT"]}, False: {1: ["T"], 2: ["BT"]}}[example.is_floating_point()]
     if example.dim() not in shapes:
         raise Problem(f"example: found shape {list(example.shape)}, wanted [batch, tokens, channels], or ids [batch, tokens]")
-    first = None
+    problems = [(-1, Problem(f"example: found shape {list(example.shape)}, wanted at least two tokens"))]
     for axes in shapes[example.dim()]:
         if example.shape[axes.index("T")] < 2:
-            first = first or Problem(f"example: found shape {list(example.shape)}, wanted at least two tokens")
             continue
+        reader = make_reader(trace, tuple(axes))
         try:
-            return reader(trace, tuple(axes))
+            reader.read_all()
+            return reader
         except Problem as problem:
-            first = first or problem
-    raise first
+            problems.append((len(reader.steps), problem))
+    raise max(problems, key=lambda one: one[0])[1]
 
 
 def other_examples(module, example, wanted):
@@ -308,8 +310,8 @@ def difference(found, wanted):
 def error_text(error, found, wanted):
     largest, at = error
     return (
-        f"found {found[at]:.9g} at {[int(one) for one in at]}, where the module has {wanted[at]:.9g}, an error of {largest:.2g} "
-        "of the largest number"
+        f"found {found[at]:.9g} at {[int(one) for one in at]}, where the module has {wanted[at]:.9g}, an error of "
+        f"{largest:.2g} of the largest number"
     )
 
 

@@ -80,14 +80,18 @@ class Reader:
     def __init__(self, trace, axes):
         self.trace, self.axes, self.steps = trace, {trace.input: axes}, {}
         self.rms = {node: match for node in trace.nodes if (match := match_rms_norm(node))}
-        for node in trace.nodes:
-            if node is not trace.input and node in self.needed():
+        self._needed = None
+        self.items = []
+
+    def read_all(self):
+        for node in self.trace.nodes:
+            if node is not self.trace.input and node in self.needed():
                 self.read(node)
-        self.items = self.chain(trace.output, trace.input)
+        self.items = self.chain(self.trace.output, self.trace.input)
 
     def needed(self):
         """Returns the nodes that the output depends on. The functions of which a norm consists are left out."""
-        if not hasattr(self, "_needed"):
+        if self._needed is None:
             self._needed, left = set(), [self.trace.output]
             while left:
                 node = left.pop()

@@ -39,6 +39,8 @@ PER_TICK = {"mps2-an386": 40.0, "mps2-an500": 40.0, "mps2-an505": 50.0, "mps3-an
 class Checkpoint:
     """A checkpoint of the keyword model, and the folder for the headers that are packed from it."""
 
+    order = "linear_in,mixer,mean,classifier"
+
     def __init__(self, path, headers):
         self.path, self.headers, self.tensors = path, headers, arrays.read_tensors(path)
 
@@ -67,7 +69,7 @@ class Program:
             run([sys.executable, str(ROOT / "tools" / "krait"), "pack", str(checkpoint.path), "--type", storage, "--name", "keyword",
                  *(word for name in checkpoint.tensors if name.startswith(tuple(NOT_WEIGHTS)) for word in ("--ignore", name)),
                  *(("--A-formula", "heavy_tail") if "mixer.B_bias" in checkpoint.tensors else ()),
-                 "--order", "linear_in,mixer,mean,classifier", "--header", str(self.weights)])
+                 "--order", checkpoint.order, "--header", str(self.weights)])
         self.flags = ["-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", f"-I{checkpoint.headers}",
                       f'-DKEYWORD_WEIGHTS="keyword_{storage}.hpp"', *shlex.split(flags)]
 
@@ -75,9 +77,10 @@ class Program:
         name = self.folder / f"{self.board.name}_{self.storage}_{frames}"
         data = self.folder / f"{frames}_{inferences}"
         data.mkdir(exist_ok=True)
+        (tokens, width), _ = self.tensors["input"]
         (data / "recordings.hpp").write_text(f"""#include <krait.hpp>
 namespace recordings {{
-using Recording = krait::Tensor<float, 100, 40>;
+using Recording = krait::Tensor<float, {tokens}, {width}>;
 inline constexpr std::size_t inferences = {inferences};
 inline const volatile std::size_t frames = {frames};  // volatile, so that the code is the same for any number
 inline constexpr Recording all[2]{{
@@ -110,8 +113,9 @@ class Answer:
                    for a, b in zip(found, target))
 
 
-def judge(board, storage, answer, host, tensors, mixer="mamba"):
-    """Prints the results of one program and yields its faults in errors, instruction counts, RAM, bits and symbols."""
+def judge(board, storage, answer, host, tensors, limits, ram_limit):
+    """Prints the results of one program and yields its faults in errors, instruction counts, RAM, bits and symbols. `limits`
+    has the most million instructions by board and storage type."""
     error = answer.error(tensors)
     ram = answer.state + answer.scratch + answer.stack
     line = f"{board.name} {storage}: error {error:.1e}, {answer.inferences} inferences alike"
@@ -122,11 +126,11 @@ def judge(board, storage, answer, host, tensors, mixer="mamba"):
                  f" = {ram}; weights {answer.weights}")
         if abs(per_tick / PER_TICK[board.name] - 1) > 1e-3:
             yield f"{board.name}: a tick is {per_tick:.3f} instructions, wanted {PER_TICK[board.name]}"
-        limit = (LIMITS if mixer == "mamba" else HEADS_LIMITS).get((board.name, storage), 1e9)
+        limit = limits.get((board.name, storage), 1e9)
         if millions > limit:
             yield f"{board.name} {storage}: {millions:.3f} M instructions, wanted at most {limit}"
-        if ram > RAM_LIMITS[mixer]:
-            yield f"{board.name} {storage}: RAM {ram}, wanted at most {RAM_LIMITS[mixer]}"
+        if ram > ram_limit:
+            yield f"{board.name} {storage}: RAM {ram}, wanted at most {ram_limit}"
         if answer.bits != host.bits:
             yield f"{board.name} {storage}: not the same bits as on the host"
         yield from images.complaints(board, answer.image)
@@ -161,6 +165,7 @@ def main():
     if options.checkpoint and not options.checkpoint.is_file():
         parser.error(f"--checkpoint: found no file {options.checkpoint}")
     wrong, done = [], 0
+    limits = (LIMITS if options.mixer == "mamba" else HEADS_LIMITS), RAM_LIMITS[options.mixer]
     with tempfile.TemporaryDirectory(prefix="krait_keyword_") as folder:
         folder = pathlib.Path(folder)
         checkpoints = [Checkpoint.seeded(options.headers or folder, options.mixer)]
@@ -173,12 +178,12 @@ def main():
             print(f"{checkpoint.path.name}, {storage}:")
             host = Program(Host(), storage, checkpoint, options.flags, folder)
             expected = Answer(host.board, host.image(100, 1000))
-            wrong += judge(host.board, storage, expected, expected, checkpoint.tensors, options.mixer)
+            wrong += judge(host.board, storage, expected, expected, checkpoint.tensors, *limits)
             for board in boards_here(options.boards):
                 done += 1
                 program = Program(board, storage, checkpoint, options.flags, folder)
                 answer = Answer(board, program.image(100, 4))
-                wrong += judge(board, storage, answer, expected, checkpoint.tensors, options.mixer)
+                wrong += judge(board, storage, answer, expected, checkpoint.tensors, *limits)
                 if options.profile or options.loops:
                     print_profile(program, options.loops)
     print(*wrong, sep="\n", end="\n" if wrong else "")

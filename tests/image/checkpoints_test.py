@@ -1056,8 +1056,8 @@ def check_metadata(test):
         text = "" if right is None else f",right_padding={right}"
         model = test.takes("right_padding", stated(conv, order=f"conv1d(conv,stride=1,padding=2{text}),max,linear(head)"))
         convolution = model.layers[0].convolution
-        test.expect((convolution.outputs(22), convolution.trailing_tokens()) == (outputs, trailing),
-                    f"right_padding {right}: {convolution.outputs(22)} outputs, {convolution.trailing_tokens()} more tokens")  # fmt: skip
+        found = (convolution.outputs(22), convolution.trailing_tokens())
+        test.expect(found == (outputs, trailing), f"right_padding {right}: found outputs and more tokens {found}")
     test.refuses("right_padding", "wanted right_padding=N", test.write(conv), "--order", "conv1d(conv,right_padding=x),head")
 
 

@@ -550,7 +550,8 @@ def different_groups():
     """2 (Mamba2Mixer): found ngroups 1, wanted 2"""
 
     def mixer(groups):
-        return Mamba2Mixer(transformers.Mamba2Config(hidden_size=WIDTH, state_size=8, num_heads=4, head_dim=8, n_groups=groups), 0)
+        shape = dict(hidden_size=WIDTH, state_size=8, num_heads=4, head_dim=8)
+        return Mamba2Mixer(transformers.Mamba2Config(**shape, n_groups=groups), 0)
 
     return nn.Sequential(proj(), mixer(2), mixer(1), head()), features()
 

@@ -49,7 +49,8 @@ def main():
         subprocess.run([options.compiler, *flags, f"-I{package}", "-x", "c++-header", package / "pack.hpp", "-o",
                         folder / "bin" / "pack.hpp.gch"], check=True)  # fmt: skip
         environment = {**os.environ, "KRAIT_CACHE": str(folder / "cache")}
-        return subprocess.run([python, HERE / "export_cases.py", folder / "models", compiler, options.only], env=environment).returncode
+        command = [python, HERE / "export_cases.py", folder / "models", compiler, options.only]
+        return subprocess.run(command, env=environment).returncode
 
 
 if __name__ == "__main__":
