@@ -289,9 +289,9 @@ def is_mixer(group):
 
 
 def mamba_layer(group, settings=None):
-    """Returns a MambaBlock, a Mamba2Block, a Mamba3Block, or a selective state space without the projections of a block.
-    `settings` are the dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and the
-    settings in heads.py."""
+    """Returns the Layer that a group of tensors makes: a MambaBlock, a Mamba2Block, a Mamba3Block, a SelectiveStateSpace, or a
+    SelectiveStateSpaceModel. `settings` has the dims that shapes do not determine: dt_b_c_eps (the eps of FalconMamba's norms
+    of dt, B and C), and the settings of Mamba-2 and Mamba-3 that heads.py lists."""
     settings = settings or {}
     if is_mamba2(group):
         return Layer(group.path, "Mamba2Block", mamba2_dims(group, settings), group.tensors)

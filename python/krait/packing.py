@@ -42,7 +42,8 @@ int main(int, char** argv) {{
 
 
 def build_image(model, expected, image, folder, options):
-    """Compiles and runs the program, which writes the image and, for --check, outputs. Returns the sizes that it prints."""
+    """Compiles and runs the C++ program that packs the model: it writes the image and, if `expected` is given (--check), the
+    outputs to compare. Returns the sizes that the program prints, as sizes_in() parses them."""
     source, binary, tensors = folder / "pack.cpp", folder / "pack", folder / "model.safetensors"
     source.write_text(program(model, options.type, expected is not None))
     safetensors_file.write(tensors, model.tensors)
@@ -58,8 +59,8 @@ def build_image(model, expected, image, folder, options):
 
 
 def sizes_in(text):
-    """Parses the output of the program: returns {"fingerprint": ..., storage type: {"flash": bytes, ..., "params": [...]},
-    ...}."""
+    """Parses the text that the packing program prints. Returns {"fingerprint": number, storage type: sizes, ...}, in which the
+    sizes of a storage type are {"flash": bytes, ..., "params": [...]}."""
     sizes = {}
     for kind, *words in map(str.split, text.splitlines()):
         if kind == "param":

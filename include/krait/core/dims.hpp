@@ -88,11 +88,11 @@ struct NormDims {
   KRAIT_INLINE bool operator==(const NormDims&) const = default;
 };
 
-// SsmDims are the dims of SelectiveStateSpaceModel, where d_model stays 0, and of SelectiveStateSpace, where d_model is the
-// number of outputs.
+// SsmDims are the dims of two layers, SelectiveStateSpaceModel and SelectiveStateSpace. Only SelectiveStateSpace has a d_model,
+// its number of outputs.
 struct SsmDims {
   std::size_t d_inner = 0;
-  std::size_t d_model = 0;   // outputs of SelectiveStateSpace, where 0 resolves to d_inner; 0 in SelectiveStateSpaceModel
+  std::size_t d_model = 0;   // outputs of SelectiveStateSpace; 0 resolves to d_inner
   std::size_t d_state = 16;
   std::size_t dt_rank = 0;   // inputs of dt_proj; 0 resolves to ceil(d_inner / 16)
   bool x_bias = false;

@@ -25,7 +25,7 @@ HWY_INLINE std::byte* state_address(States& states, std::size_t i) {
   else return reinterpret_cast<std::byte*>(&state);
 }
 
-// Processes the tokens of several sequences, which are added one sequence after the other.
+// StreamRunner collects tokens of several sequences with `add`, and runs the model on all collected tokens with `run_model`.
 template <class Model, std::size_t tokens, class Threads>
 struct StreamRunner {
   const Model& model;

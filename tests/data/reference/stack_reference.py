@@ -57,7 +57,8 @@ def convolution(x, p, name, options):
 
 
 def named(x, weights):
-    """The layer whose weights these are: a block, a causal depthwise Conv1d or a Linear."""
+    """Returns the outputs for the inputs x of the layer that has these weights: a Mamba block, a causal depthwise Conv1d or a
+    Linear."""
     if "B_bias" in weights:
         return mamba3_block(x, weights, weights["out_proj.weight"].shape[1] // len(weights["D"]))[0]
     if "dt_bias" in weights:
