@@ -18,7 +18,7 @@ STORAGES = ["f32", "bf16", "f16", "int8"]
 
 
 def packed_template(model):
-    """Returns the C++ template Packed, which declares a model by the storage type of its weights."""
+    """Returns the C++ code of the template Packed, whose member Model is the model with weights of a given storage type."""
     lines = "\n".join(model.declarations("static constexpr", "storage")).replace("\n", "\n  ")
     return f"""template <krait::Storage storage>
 struct Packed {{
@@ -77,7 +77,8 @@ def sizes_in(text):
 
 
 def write_all(files):
-    """Writes the contents to temporary files beside the paths, and renames the files when all are complete."""
+    """Writes each file of {path: content}: first under a temporary name beside the path, and renames the files when all are
+    complete. If writing fails, removes the temporary files and raises Problem."""
     written = []
     try:
         for path, content in files.items():
@@ -93,7 +94,7 @@ def write_all(files):
 
 
 def open_model(options):
-    """Reads the checkpoint and determines its model."""
+    """Reads options.checkpoint, and returns the Model that its tensors and the options determine."""
     checkpoint = open_checkpoint(options.checkpoint, options)
     for pattern in options.ignore:
         if not fnmatch.filter(checkpoint.tensors, pattern):
