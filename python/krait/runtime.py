@@ -60,8 +60,9 @@ def aligned(size):
 
 
 def floats(array, name, shape):
-    """Returns an array as float32 in row-major order. Raises TypeError for dtypes other than numbers, and ValueError for
-    another shape than `shape`, in which None stands for any length. Messages name the array `name`."""
+    """Returns an array as float32 in row-major order. Raises TypeError for a dtype that is neither a float nor
+    an integer of at most 32 bits, and ValueError for another shape than `shape`, in which None stands for any length. Messages
+    name the array `name`."""
     array = np.asarray(array)
     if array.dtype.kind not in "fiu" or (array.dtype.kind != "f" and array.dtype.itemsize > 4):
         raise TypeError(f"{name}: found dtype {array.dtype}, wanted float32")

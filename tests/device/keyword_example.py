@@ -50,7 +50,8 @@ class Checkpoint:
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
-        """Yields the tensors of the keyword example that are missing in a checkpoint, or have another shape there."""
+        """Yields a message for each tensor of `seeded`, the example's own checkpoint, that this checkpoint lacks or has with
+        another shape."""
         for name, (wanted, _) in seeded.tensors.items():
             found = self.tensors[name][0] if name in self.tensors else "no such tensor"
             if found != wanted:
@@ -104,14 +105,16 @@ class Answer:
         self.state, self.scratch, self.weights = (int(words[4][i]) for i in (1, 3, 5))
 
     def error(self, tensors):
-        """Returns the largest error of a score, relative to the largest score."""
+        """Returns the largest error of the scores, relative to the reference's largest score. `tensors` has the reference's
+        scores."""
         wanted = [tensors[name][1] for name in ("logits", "logits_unit")]
         return max(abs(a - b) / max(map(abs, target)) for found, target in zip(self.scores, wanted)
                    for a, b in zip(found, target))
 
 
 def judge(board, storage, answer, host, tensors, mixer="mamba"):
-    """Prints the results of one program and yields its faults in errors, instruction counts, RAM, bits and symbols."""
+    """Prints the results of one program. Yields a message for each fault: a large error, too many instructions, too much RAM,
+    or other bits than the host's."""
     error = answer.error(tensors)
     ram = answer.state + answer.scratch + answer.stack
     line = f"{board.name} {storage}: error {error:.1e}, {answer.inferences} inferences alike"

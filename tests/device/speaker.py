@@ -47,7 +47,7 @@ inline constexpr krait::Tensor<float, {len(frames) // 12}, 12> frames{arrays.row
 
 
 class Run:
-    """Compiles and runs the speaker example on a board, and parses its output."""
+    """A run of the speaker example on a board: compiles and runs it, and parses its output."""
 
     def __init__(self, board, storage, every, headers, folder):
         path = folder / f"series_{every}.hpp"
@@ -75,7 +75,8 @@ def floats(words):
 
 
 def judge(board, storage, found, expected, every):
-    """Prints a board's results and yields its faults. `expected` has the host's results for all series."""
+    """Prints the results `found` of a board, and yields a message for each fault. `expected` has the host's results for all
+    series."""
     host_scores, host_heard = expected.scores[::every], expected.heard[::every]
     if found.heard != host_heard:
         yield f"{board.name} {storage}: hears other speakers than the host"
@@ -98,7 +99,8 @@ def judge(board, storage, found, expected, every):
 
 
 def judge_size(board, storage, headers, folder):
-    """Builds the firmware image without test series, as a product would ship it, prints its size and yields its faults."""
+    """Builds the firmware image without test series, as a product would ship it. Prints its size, and yields a message for each
+    forbidden symbol and for a size above the limit."""
     image = build(board, storage, headers, folder)
     board.execute(image)
     flash = images.flash(board, image)
