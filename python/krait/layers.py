@@ -171,7 +171,7 @@ class Layer:
     def __init__(self, path, component, dims, params=None, word=None, parts=()):
         self.path, self.component, self.dims, self.params, self.word = path, component, dims, params or {}, word
         self.parts, self.count, self.member = list(parts), None, ""
-        self.convolution = None  # of a StridedConv1d
+        self.convolution = None  # the Convolution with the sizes, if the layer is a StridedConv1d
         width = dims.get("channels", dims.get("d_model", dims.get("d_inner")))
         self.d_in = dims.get("d_in", dims["d_inner"] if component.startswith("Selective") else width)
         self.d_out = dims.get("d_out", dims["d_inner"] if component == "SelectiveStateSpaceModel" else width)
@@ -180,7 +180,7 @@ class Layer:
             self.d_in = dims["stride"] * dims["channels"]
             self.warm_up = (dims["kernel"] - dims["padding"]) // dims["stride"] - 1
         if component in ("Embedding", "Mamba"):
-            self.d_in, self.d_out = None, dims["vocab_size" if component == "Mamba" else "d_model"]  # from token ids
+            self.d_in, self.d_out = None, dims["vocab_size" if component == "Mamba" else "d_model"]  # the inputs are token ids
         self.has_state = component not in STATELESS
         self.pools = component in POOLS.values()
 

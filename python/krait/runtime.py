@@ -15,7 +15,7 @@ from .check import TOLERANCES
 from .compiler import compiled_library
 from .safetensors_file import Problem
 
-ALIGNMENT = 64  # of models and states; at least alignof of both
+ALIGNMENT = 64  # the alignment in bytes of the memory for models and states, at least alignof of their C++ types
 MESSAGE_ROOM = 512
 
 

@@ -32,7 +32,7 @@ RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # bytes of S
 # The most instructions that an inference may take, in millions.
 LIMITS = {("mps2-an386", "f32"): 9.4, ("mps2-an386", "int8"): 9.5,
           ("mps3-an547", "f32"): 6.65, ("mps3-an547", "int8"): 5.45}
-HEADS_LIMITS = {("mps2-an386", "f32"): 6.5, ("mps2-an386", "int8"): 6.5, ("mps3-an547", "int8"): 4.3}  # of Mamba-2 and Mamba-3
+HEADS_LIMITS = {("mps2-an386", "f32"): 6.5, ("mps2-an386", "int8"): 6.5, ("mps3-an547", "int8"): 4.3}  # Mamba-2, Mamba-3
 PER_TICK = {"mps2-an386": 40.0, "mps2-an500": 40.0, "mps2-an505": 50.0, "mps3-an547": 31.25, "qemu-virt-rv32": 1.0}
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "bench" / "compare"))
 import compare
 
 README = ROOT / "README.md"
-MOST_WORDS, MOST_ROWS = 900, 12  # of README
+MOST_WORDS, MOST_ROWS = 900, 12  # the most words in README, and the most rows in a table of README
 
 
 def code_blocks(text):

@@ -310,7 +310,7 @@ def check_config(test):
         "attn_cfg": [],
         "rms_norm": 1,
     }.items():
-        test.open(test.write(language_model(embedding="embedding"), {**ssm, key: value}))  # no traceback
+        test.open(test.write(language_model(embedding="embedding"), {**ssm, key: value}))  # raises no exception
     with_bias = {**blocks("backbone.layers.", bias=True), "backbone.norm_f.bias": floats(4)}
     layer_norms = {**language_model(embedding="embedding"), **with_bias}
     test.refuses("biases of a language model's norms", ["--norm layer_norm", "--norm rms_norm"], layer_norms)

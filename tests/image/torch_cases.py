@@ -275,7 +275,7 @@ def mamba2_models():
         folder, model = folder_of(name), kind(kind.config_class(**{**shape, **config})).eval()
         with torch.no_grad():
             for key, parameter in model.named_parameters():
-                if parameter.dim() == 1 and "A_log" not in key:  # away from the initial values
+                if parameter.dim() == 1 and "A_log" not in key:  # moves the parameters away from their initial values
                     parameter += 0.3 * torch.randn_like(parameter)
         if dtype is not None:
             model = model.to(dtype)

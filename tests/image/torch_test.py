@@ -87,7 +87,7 @@ def main():
                 continue
             checkpoint = folder / "cases" / name
             expected = checkpoint / "check.safetensors"
-            expected = expected.rename(folder / f"{name}.safetensors")  # away from the files of the checkpoint
+            expected = expected.rename(folder / f"{name}.safetensors")  # so that it is not in the checkpoint's folder
             if (checkpoint / "vector.safetensors").exists():
                 vector = (checkpoint / "vector.safetensors").rename(folder / f"{name}_vector.safetensors")
                 done = subprocess.run([sys.executable, CHECK, "--compiler", options.compiler, "--tolerance", TOLERANCE, vector])

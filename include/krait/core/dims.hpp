@@ -98,7 +98,7 @@ struct SsmDims {
   bool x_bias = false;
   bool dt_bias = false;
   bool out_bias = false;     // whether out_proj has a bias; only SelectiveStateSpace has an out_proj
-  Real dt_b_c_eps = 0;       // as in BlockDims; 0 in SelectiveStateSpace
+  Real dt_b_c_eps = 0;       // eps of norms of dt, B and C, as in BlockDims; SelectiveStateSpace has no such norms, so 0
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };

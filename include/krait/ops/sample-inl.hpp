@@ -219,9 +219,8 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   if (how.top_k > 0 && how.top_k < logits.size())
     keep_largest(logits, how.top_k, -__builtin_bit_cast(float, infinity_bits), rank, [](float) { return 1u; });
   weigh(logits, Softmax(peak.logit, how.temperature), logits.data());
-  // Every filter keeps the most likely token. Its weight, 1, is counted in `total` and in `wanted` without its element, which
-  // is 0 here so that it is not counted twice.
-  logits[best] = 0.0f;
+  // Every filter keeps the most likely token, so the code below adds its weight, the constant `one`, to each sum of weights.
+  logits[best] = 0.0f;  // avoids that the loops count this weight a second time
   if (how.top_p < 1.0f) {
     std::uint64_t total = one;
     for (const float w : logits) total += whole(w);
