@@ -54,8 +54,8 @@ def tokens(length, model):
 
 
 def stream_tokens(position, n, model):
-    """Returns the tokens of n sequences at a position. Sequence 0 is the sequence of token(); the other sequences start at
-    later positions of it."""
+    """Returns the tokens at a position of n sequences, one for each. Sequence 0 is the sequence that token() returns; each
+    other sequence is the part of sequence 0 from a later position on."""
     return [token(position + 1000 * stream, model) for stream in range(n)]
 
 
@@ -110,7 +110,8 @@ def write_weights(model, file):
 
 
 def serve(make):
-    """Runs a worker: answers the protocol's lines with the object that make(model, file, *options) returns. Its members:
+    """Runs a worker: answers the protocol's lines by calls of the object that make(model, file, *options) returns. The object's
+    members:
 
     version                    the program's version, as text
     reset()                    starts a new sequence

@@ -37,7 +37,8 @@ TASKS = sorted(path.relative_to(ROOT / "include") for path in (ROOT / "include" 
 
 
 def public_names(clang):
-    """Returns the names in clang's syntax tree of a translation unit that includes every public header."""
+    """Returns the library's public names: those that clang's syntax tree of a translation unit with every public header
+    declares."""
     source = "".join(f"#include <{header}>\n" for header in ["krait.hpp", *TASKS])
     command = [clang, *FLAGS, "-Xclang", "-ast-dump=json", "-Xclang", "-ast-dump-filter=krait", "-x", "c++", "-"]
     text = subprocess.run(command, input=source, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -64,7 +65,7 @@ def public_names(clang):
 
 
 def documented_names(text):
-    """Returns the names in headings and in the first cells of tables of names, without krait::."""
+    """Returns the names that a page documents, in headings and in the first cells of tables of names, without krait::."""
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     places = re.findall(r"^#+ (.*)$", prose, re.M)
     for table in re.findall(r"^\| name \|.*\n\|.*\n((?:\|.*\n)+)", prose, re.M):
@@ -135,7 +136,7 @@ def compile_error(command, source):
 
 
 def not_noticed(public):
-    """Tests this script: returns the known faults that its checks do not detect."""
+    """Tests this script with faulty examples: returns a message for each fault that its checks do not detect."""
     text = API.read_text()
     one = sorted(public & documented_names(text))[0]
     checks = {"a name that is not documented": wrong_names(public | {"no_such_name"}, documented_names(text), ""),

@@ -41,7 +41,8 @@ sys.exit(code)
 
 
 def installed(folder):
-    """Returns the path of the virtual environment's Python, or None. Several tests may ask for it at the same time."""
+    """Makes the virtual environment in `folder`, with PACKAGES, if it does not exist. Returns the path of its Python, or None
+    if the packages cannot be installed. Several tests may call this at the same time."""
     python = folder / "bin" / "python"
     ready = folder / "ready"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ def main():
                 continue
             checkpoint = folder / "cases" / name
             expected = checkpoint / "check.safetensors"
-            expected = expected.rename(folder / f"{name}.safetensors")  # away from the files of the checkpoint
+            expected = expected.rename(folder / f"{name}.safetensors")  # so that it is not in the checkpoint's folder
             if (checkpoint / "vector.safetensors").exists():
                 vector = (checkpoint / "vector.safetensors").rename(folder / f"{name}_vector.safetensors")
                 done = subprocess.run([sys.executable, CHECK, "--compiler", options.compiler, "--tolerance", TOLERANCE, vector])

@@ -36,6 +36,7 @@ def sections(text):
 
 
 def rules_of(path, config):
+    """Returns the properties that the sections of an .editorconfig file, `config`, give the file `path`."""
     rules = {}
     for patterns, properties in config:
         if any(fnmatch.fnmatch(path if "/" in pattern else path.rsplit("/", 1)[-1], pattern) for pattern in patterns):
@@ -55,7 +56,7 @@ def text_files():
 
 
 def problems(name, content, rules, longer):
-    """Yields a message for each rule that a file breaks."""
+    """Yields a message for each of `rules` that a file breaks. `longer` is the number of long lines that the file may have."""
     try:
         text = content.decode(rules.get("charset", "utf-8"))
     except UnicodeDecodeError as error:

@@ -23,7 +23,7 @@ DIMS2 = dict(vocab_size=256, d_model=128, n_layers=4, d_state=48, d_conv=4, d_in
 V, M, LAYERS, S, W, E, R = DIMS.values()
 S2, HEADDIM = DIMS2["d_state"], DIMS2["headdim"]
 HEADS, E2 = E // HEADDIM, E + 2 * S2  # E2: channels of Mamba-2's convolution, x, B and C
-CHUNK = 16  # of kernels.cpp
+CHUNK = 16  # the constant `chunk` of kernels.cpp
 MIXER = ["norm.weight"] + ["mixer." + k for k in (
     "in_proj.weight", "conv1d.weight", "conv1d.bias", "x_proj.weight", "dt_proj.weight", "dt_proj.bias", "A_log", "D",
     "out_proj.weight")]

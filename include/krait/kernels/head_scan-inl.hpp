@@ -95,7 +95,7 @@ HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2,
 struct HeadScan {
   const float* D;                       // weight of the skip connection, [heads], or [d_inner] if D_has_hdim
   float* h;                             // state, [heads][headdim / 16, rounded up][d_state][16]; the scan updates it
-  TokenSpan<const float> decay, delta;  // for each token: [heads], from step_sizes_row
+  TokenSpan<const float> decay, delta;  // for each token: [heads], the results of step_sizes_row
   TokenSpan<const float> B, C;          // for each token: [ngroups][d_state]
   TokenSpan<float> x;                   // for each token: [heads][headdim], overwritten by y
   std::size_t headdim, heads_per_group, d_state, tokens;

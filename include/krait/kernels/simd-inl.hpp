@@ -41,7 +41,7 @@ template <class Vec, std::size_t k>
 HWY_INLINE const Vec& nth(const Several<Vec, k>& all, std::size_t i) {
   return all.v[i];
 }
-// OneOfMany<T>::type is the type of one vector of T, which is Several or a single vector.
+// OneOfMany<T>::type is Vec if T is Several<Vec, k>, and T itself if T is the type of a single vector.
 template <class T>
 struct OneOfMany {
   using type = T;

@@ -65,7 +65,7 @@ struct StridedConv1dFacts {
   static constexpr std::size_t d_in = dims.stride * dims.channels;
   static constexpr std::size_t d_out = dims.d_out;
   static constexpr std::size_t window = dims.kernel * dims.channels;  // floats that an output reads
-  static constexpr std::size_t kept = window - d_in;                  // of these, floats of earlier tokens
+  static constexpr std::size_t kept = window - d_in;                  // floats of a window that belong to earlier tokens
   static constexpr std::size_t warm_up = (dims.kernel - dims.padding) / dims.stride - 1;
   static constexpr bool has_bias = dims.bias;
   static constexpr std::size_t multiply_adds = window * dims.d_out;
@@ -80,7 +80,7 @@ struct StridedConv1dFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    alignas(64) std::array<float, padded(kept + tokens * d_in)> frames;  // the state's frames, then those of the call's tokens
+    alignas(64) std::array<float, padded(kept + tokens * d_in)> frames;  // frames of the state, then of the call's tokens
     [[no_unique_address]] LinearScratch<tokens, window, dims.storage> linear;
   };
 };

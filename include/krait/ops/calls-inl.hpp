@@ -93,7 +93,7 @@ template <std::size_t tokens, Emit wanted, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
                              TokenSpan<float> out, std::size_t n) {
   constexpr bool every_output = wanted == Emit::all;
-  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a stack that pools writes one output in each call of run
+  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // such a model writes one output in each call of `run`
   while (n > 0) {
     const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
     run_chunk<tokens>(model, state, scratch, in, out, now, wanted == Emit::last && now < n ? Emit::nothing : wanted);
