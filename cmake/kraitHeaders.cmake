@@ -47,8 +47,8 @@ package ${package} ${version}. Set ${variable} to the folder that contains ${hea
 endfunction()
 
 # Sets `result` to the include directories of Highway and Boost.Hana, or `problem` to a message that names the missing header.
-# If the project has a target Boost::hana, krait links this target instead, because it has dependencies of its own. Programs that
-# choose their target at run time link hwy::hwy themselves.
+# If the project has a target Boost::hana, krait links this target instead, because it has dependencies of its own. Programs
+# that choose their target at run time link hwy::hwy themselves.
 function(krait_dependencies result problem)
   set(folders "")
   set(missing "")
