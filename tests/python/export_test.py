@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT / "tests" / "image"), str(ROOT / "python")]
 from krait.compiler import machine_flags  # noqa: E402
 from torch_test import PACKAGES, installed  # noqa: E402
 
-# A compiler that takes the headers precompiled, without optimisation: a quarter of the time, with the same bits.
+# A compiler that uses precompiled headers and does not optimise, which takes a quarter of the time and gives the same bits.
 QUICK = """#!/usr/bin/env python3
 import os, pathlib, sys
 words = ["-O0" if word == "-O2" else word for word in sys.argv[1:]]
@@ -49,7 +49,8 @@ def main():
         subprocess.run([options.compiler, *flags, f"-I{package}", "-x", "c++-header", package / "pack.hpp", "-o",
                         folder / "bin" / "pack.hpp.gch"], check=True)  # fmt: skip
         environment = {**os.environ, "KRAIT_CACHE": str(folder / "cache")}
-        return subprocess.run([python, HERE / "export_cases.py", folder / "models", compiler, options.only], env=environment).returncode
+        command = [python, HERE / "export_cases.py", folder / "models", compiler, options.only]
+        return subprocess.run(command, env=environment).returncode
 
 
 if __name__ == "__main__":
