@@ -42,7 +42,7 @@ PEERS = {
 # The logits of programs with rounded weights differ more. Q4_K_M rounds random weights coarsely.
 TOLERANCES = {"Krait bf16": 0.1, "Krait int8": 0.1, "llama.cpp Q8_0": 0.1, "llama.cpp Q4_K_M": 1.0}
 
-# Every program uses one thread, and malloc uses huge pages in all of them, because the weights of M exceed the reach of the TLB
+# The environment of every worker: one thread, and huge pages for malloc, because the weights of M exceed the reach of the TLB
 # with 4 KB pages.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

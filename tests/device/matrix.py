@@ -35,7 +35,7 @@ COMPILERS = {"g++": ("g++", []), "g++ EMU128": ("g++", ["-DHWY_BROKEN_EMU128=0"]
              "clang++-16": ("clang++-16", []), "clang++-19": ("clang++-19", [])}
 LEVELS = ["-O0", "-O1", "-Og", "-Os", "-O2", "-O3", "-Os -flto"]
 COUNTED = ["-Os", "-O2"]  # levels whose instructions are compared
-# Levels that --covering tests with every storage type: those of COUNTED, and -O1, whose stacks are the largest with g++.
+# Levels that --covering tests with every storage type: the levels of COUNTED, and -O1, whose stacks are the largest with g++.
 WITH_ALL_TYPES = ["-O1", *COUNTED]
 WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
 WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]

@@ -23,11 +23,12 @@ import venv
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KRAIT, CHECK = ROOT / "tools" / "krait", ROOT / "tests" / "vectors" / "check"
-PYTHON = ROOT / "python" / "krait"  # the folder of pack_check.hpp
+PYTHON = ROOT / "python" / "krait"  # the folder that contains pack_check.hpp
 PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax", "mambapy"]
 TOLERANCE, FEWEST = "1e-5", 80
 # A compiler that keeps its outputs, because many cases have the same program, and does not optimise, which takes half of the
-# time and gives the same bits. Arguments: those of the compiler.
+# time and gives the same bits. Its arguments are the arguments of
+# the compiler.
 KEEP = """#!/usr/bin/env python3
 import hashlib, pathlib, shutil, subprocess, sys
 source, output = (pathlib.Path(sys.argv[i]) for i in (-3, -1))

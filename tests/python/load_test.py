@@ -92,7 +92,7 @@ def check_bits(test, program, name, storages):
         test.expect(state.save() == snapshot, f"{name} {storage}: the snapshot after prefill differs")
         same(model.forward(xs, last=True), wanted[-1], "the last output")
         same(model.prefill(model.state(), xs[:20], last=True), wanted[19], "the last output of a prefix")
-        # 20 streams, each a token behind the one before it.
+        # 20 streams: stream i starts at call i, so each stream is one token behind the stream before it.
         states, outputs = [model.state() for _ in range(20)], []
         for t in range(40):
             here = [i for i in range(20) if i <= t]

@@ -201,7 +201,8 @@ void scan(long n, long length, long d, const T* xz, const T* u, const float* dtB
     }
 }
 
-// Gradients of scan; du, the z half of dxz and ddtBC are written, those of the parameters are added to.
+// Computes the gradients of scan: writes du, ddtBC and the half of dxz that belongs to z, and adds the gradients of the
+// parameters to their earlier values.
 template <class T>
 void scan_backward(long n, long length, long d, const T* xz, const T* u, const float* dtBC, const float* A,
                    const float* D, const float* dt_weight, const float* dt_bias, const float* marks, const T* dout,

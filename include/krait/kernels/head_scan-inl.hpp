@@ -167,8 +167,8 @@ HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::si
 // head j and each channel c of this head, with n ascending:
 //   h[c][n] = decay[j] h[c][n] + (delta[j] x[c]) B[n]        the first product is rounded
 //   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds; D is D[j], or D[c] if D_has_hdim
-// B and C are those of the head's group. Computes only the channels in `part`, whose bounds are multiples of 16. They number
-// the channels of all heads one after the other, with each head padded to a multiple of 16 channels.
+// The heads of a group share the group's B and C. Computes only the channels in `part`, whose bounds are multiples of 16. The
+// bounds count the channels of all heads one after the other, with each head padded to a multiple of 16 channels.
 template <bool D_has_hdim>
 HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   const std::size_t of_head = padded(s.headdim);

@@ -70,8 +70,8 @@ HWY_INLINE auto each(F f, const Args&... args) {
   return several<std::max({count_of<Args>...})>([&](std::size_t i) KRAIT_LAMBDA { return f(nth(args, i)...); });
 }
 
-// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is a vector type V, or Several<V, k>;
-// both give one vector.
+// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is a vector type V or
+// Several<V, k>; the result is a single V for either T.
 template <class T>
 HWY_INLINE auto constant(float value) {
   return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);

@@ -90,8 +90,8 @@ struct StridedConv1dFacts {
 //   y[t] = bias + sum over j = 0 ... kernel - 1 and c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
 // where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first.
 // Each y[t] is the output of the token that contains the newest frames that y[t] reads. The first `warm_up` tokens of a
-// sequence have no output, because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The arithmetic
-// is that of a Linear layer with the inputs in the order of the weight's columns.
+// sequence have no output, because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The results
+// have the bits of a Linear layer whose inputs are in the order of the weight's columns.
 template <StridedConv1dDims dims>
 struct StridedConv1d : detail::StridedConv1dFacts<dims> {
   KRAIT_PARAMS(StridedConv1d,

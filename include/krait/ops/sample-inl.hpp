@@ -155,7 +155,7 @@ HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
 }
 
 // Computes the softmax weights of all tokens, in units of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time, where
-// `begin` is the first of them, until f returns false.
+// `begin` is the first of these tokens, until f returns false.
 template <class F>
 HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
   const Softmax softmax(peak.logit, temperature);

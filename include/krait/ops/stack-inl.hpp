@@ -33,7 +33,8 @@ template <std::size_t tokens, class L, StatesOf<Residual<L>> States>
 HWY_NOINLINE void run(const Residual<L>& residual, States& state, Scratch<Residual<L>, tokens>& scratch,
                       TokenSpan<const float> in, TokenSpan<float> out, std::size_t n);
 
-// Runs an array of layers one after the other. The first layer reads `in` and writes `out`; the others work in place on `out`.
+// Runs an array of layers one after the other. The first layer reads `in` and writes `out`; later layers work in place on
+// `out`.
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
