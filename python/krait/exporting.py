@@ -76,8 +76,8 @@ def evaluating(module):
 
 
 def read(make_reader, trace, example):
-    """Returns make_reader(trace, axes) for the first axes of the example, such as (B, T, C) or (B, C, T), for which it raises
-    no Problem. If it raises for all, raises the Problem of the reader that read the most layers."""
+    """Returns make_reader(trace, axes), after it has read all layers, for the first axes of the example, such as (B, T, C) or
+    (B, C, T), for which it raises no Problem. If there are none, raises the Problem of the reader that read the most layers."""
     shapes = {True: {2: ["TC", "CT"], 3: ["BTC", "BCT"]}, False: {1: ["T"], 2: ["BT"]}}[example.is_floating_point()]
     if example.dim() not in shapes:
         raise Problem(f"example: found shape {list(example.shape)}, wanted [batch, tokens, channels], or ids [batch, tokens]")
