@@ -144,6 +144,9 @@ def serve(make):
         try:
             start = time.perf_counter_ns()
             if verb == "decode":
+                if streams > 0:  # the peer's state is that of several sequences
+                    peer.reset()
+                    position, streams, start = 0, 0, time.perf_counter_ns()
                 for position in range(position, position + int(words[0])):
                     logits = peer.step(token(position, model))
                 position += 1
@@ -166,7 +169,8 @@ def serve(make):
             else:
                 text = tokens(int(words[1]), model)
                 write_logits(peer, text, words[0], words[2], model)
-                position, streams = len(text), 0
+                peer.reset()
+                position = streams = 0
             answer(time.perf_counter_ns() - start)
         except NotImplementedError as error:
             answer(f"no: {error}")
