@@ -220,7 +220,8 @@ HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float*
 // sums are kept in y. On a Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without
 // blocks.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X>
-HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
+HWY_INLINE void linear_blocks(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
+                              std::size_t n) {
   if constexpr (most_tokens > 1 && requires { W::columns_of_block(width); }) {
     if (n > most_tokens) {
       const std::size_t block = W::columns_of_block(width);
@@ -232,18 +233,34 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
   }
   linear_tiles<most_tokens, outputs>(w, width, K, bias, x, y, n);
 }
+template <std::size_t most_tokens, std::size_t outputs, class W, class X>
+HWY_NOINLINE void linear_blocks_once(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
+                                     std::size_t n) {
+  linear_blocks<most_tokens, outputs>(w, width, K, bias, x, y, n);
+}
+
+// Computes the same outputs as linear_blocks. A panel of several tokens is computed by a function that all layers share, so
+// that programs are smaller (0.87 times, with two thirds of the compile time). int8 panels are inlined, which makes them 1.13
+// times as fast, unless the outputs are divided among threads: then the caller has several kinds of panels, and g++ would keep
+// the sums of all in memory.
+template <std::size_t most_tokens, std::size_t outputs, bool divided, class W, class X>
+HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
+  constexpr bool shared = most_tokens > 1 && (divided || !std::is_same_v<W, Weights<Storage::int8>>);
+  if constexpr (shared) linear_blocks_once<most_tokens, outputs>(w, width, K, bias, x, y, n);
+  else linear_blocks<most_tokens, outputs>(w, width, K, bias, x, y, n);
+}
 
 // Computes y[t] = W x[t] + bias for n tokens and the last panel of W, which has `width` rows (outputs): 16, 32, 48 or 64. The
 // switch makes the width a template argument.
-template <std::size_t tokens, class W, class X>
+template <std::size_t tokens, bool divided, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
   static_assert(panel_width == 4 * strip_width, "krait: the kernels handle only panels of one to four strips of 16 outputs");
   switch (width / strip_width) {
-    case 1: return linear_panel<tokens, 1 * strip_width>(w, 1 * strip_width, K, bias, x, y, n);
-    case 2: return linear_panel<tokens, 2 * strip_width>(w, 2 * strip_width, K, bias, x, y, n);
-    case 3: return linear_panel<tokens, 3 * strip_width>(w, 3 * strip_width, K, bias, x, y, n);
-    default: return linear_panel<tokens, 4 * strip_width>(w, 4 * strip_width, K, bias, x, y, n);
+    case 1: return linear_panel<tokens, 1 * strip_width, divided>(w, 1 * strip_width, K, bias, x, y, n);
+    case 2: return linear_panel<tokens, 2 * strip_width, divided>(w, 2 * strip_width, K, bias, x, y, n);
+    case 3: return linear_panel<tokens, 3 * strip_width, divided>(w, 3 * strip_width, K, bias, x, y, n);
+    default: return linear_panel<tokens, 4 * strip_width, divided>(w, 4 * strip_width, K, bias, x, y, n);
   }
 }
 
@@ -287,8 +304,9 @@ inline constexpr std::size_t longest_of_two_panels = 256;
 // Computes y[t] = W x[t] + bias for n tokens and some outputs of W [N, K]: for each i in `part`, writes output first + i to
 // y[t][i]. x and y must not overlap. `outputs` is the total number of outputs that the caller requires from `first` on. N
 // includes padding. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If
-// `outputs` leaves out padding at the end of W, up to 15 rows, this padding is not written to y.
-template <std::size_t tokens, std::size_t outputs, class W, class X>
+// `outputs` leaves out padding at the end of W, up to 15 rows, this padding is not written to y. `divided` is true if
+// threads may compute parts.
+template <std::size_t tokens, std::size_t outputs, bool divided, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n, Range part) {
   const std::size_t end = first + outputs, stop = first + part.end;
@@ -304,7 +322,8 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
     }
   } else {
     const auto strips_until = [&](std::size_t last) KRAIT_LAMBDA {
-      for (; o < last; o += strip_width) linear_panel<tokens, strip_width>(from(), width(), K, bias_here(), x, y_here(), n);
+      for (; o < last; o += strip_width)
+        linear_panel<tokens, strip_width, divided>(from(), width(), K, bias_here(), x, y_here(), n);
     };
     if (o % panel_width != 0) strips_until(std::min(ceil_div(o, panel_width) * panel_width, stop));
     if constexpr (tokens == 1 && two_panels<W>) {
@@ -313,18 +332,18 @@ HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias
           linear_tile<1, 2 * panel_width / lanes, 2>(from(), panel_width, K, bias_here(), x.from(t), y_here().from(t));
     }
     for (; o + panel_width <= stop; o += panel_width)
-      linear_panel<tokens, panel_width>(from(), panel_width, K, bias_here(), x, y_here(), n);
+      linear_panel<tokens, panel_width, divided>(from(), panel_width, K, bias_here(), x, y_here(), n);
     if (o == stop) return;
     if (stop < end) return strips_until(stop);
-    if (end == N) return linear_last_panel<tokens>(from(), N - o, K, bias_here(), x, y_here(), n);
+    if (end == N) return linear_last_panel<tokens, divided>(from(), N - o, K, bias_here(), x, y_here(), n);
     if constexpr (outputs % strip_width == 0) {
       strips_until(end);
     } else if constexpr (outputs % lanes == 0) {
-      linear_panel<tokens, outputs % panel_width>(from(), width(), K, bias_here(), x, y_here(), n);
+      linear_panel<tokens, outputs % panel_width, divided>(from(), width(), K, bias_here(), x, y_here(), n);
     } else {
       alignas(64) float padded_row[panel_width];
       for (std::size_t t = 0; t < n; ++t) {
-        linear_last_panel<1>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);
+        linear_last_panel<1, divided>(from(), N - o, K, bias_here(), x.from(t), {padded_row, 0}, 1);
         copy_floats(padded_row, y_here()[t], end - o);
       }
     }

@@ -44,12 +44,12 @@ HWY_INLINE auto inputs_for(const Matrix<order, d_in, storage>&, [[maybe_unused]]
 
 // Computes y = weight x + bias for n tokens, where x is a result of inputs_for. y[t][0] is output number `first`. Writes
 // y[t][i] for each i in `part`; part.end is at most `outputs`. `outputs` may also count the weight's padding rows, if y has
-// memory for their outputs. A null bias means zero.
-template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class X>
-HWY_INLINE void multiply(const Matrix<order, d_in, storage>& weight, const float* bias, X x, TokenSpan<float> y, std::size_t n,
-                         Range part, std::size_t first = 0) {
+// memory for their outputs. A null bias means zero. `part` comes from a call of `split` with a state of type States.
+template <std::size_t tokens, std::size_t outputs, class States, RowLayout order, std::size_t d_in, Storage storage, class X>
+HWY_INLINE void multiply(const States&, const Matrix<order, d_in, storage>& weight, const float* bias, X x, TokenSpan<float> y,
+                         std::size_t n, Range part, std::size_t first = 0) {
   constexpr std::size_t tile = tokens < tile_tokens ? 1 : std::min(tile_tokens, Weights<storage>::most_tokens);
-  linear_rows<tile, outputs>(weights_of(weight), order.padded_rows(), d_in, bias, x, y, first, n, part);
+  linear_rows<tile, outputs, has_executor<States>>(weights_of(weight), order.padded_rows(), d_in, bias, x, y, first, n, part);
 }
 
 // Computes the first `outputs` outputs of y = weight x + bias for n tokens. `state` is the State or the Sequences of the layer
@@ -60,7 +60,7 @@ HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const f
                              Borrowed& scratch, TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   const auto x = inputs_for(weight, scratch, in, n);
   split(state, outputs, n * d_in * outputs, [&](Range part) KRAIT_LAMBDA {
-    multiply<tokens, outputs>(weight, bias, x, out, n, part);
+    multiply<tokens, outputs>(state, weight, bias, x, out, n, part);
   });
 }
 template <std::size_t tokens, std::size_t outputs, LinearDims dims, RowLayout order, class States, class Borrowed>

@@ -30,7 +30,7 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   const auto project_in = [&]<std::size_t outputs>(std::integral_constant<std::size_t, outputs>, TokenSpan<float> to,
                                                    std::size_t first, auto after) KRAIT_LAMBDA {
     split(state, outputs, n * outputs * dims.d_model, [&](Range part) KRAIT_LAMBDA {
-      multiply<tokens, outputs>(block.in_proj.weight, bias, u, to, n, part, first);
+      multiply<tokens, outputs>(state, block.in_proj.weight, bias, u, to, n, part, first);
       after(part);
     });
   };
@@ -75,7 +75,7 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   if constexpr (tokens == 1) {
     for (std::size_t c = 0; c < channels; c += Block::z_part) {
       const Range part{0, std::min(channels - c, Block::z_part)};
-      multiply<1, Block::z_part>(block.in_proj.weight, bias, u, z, n, part, c);
+      multiply<1, Block::z_part>(state, block.in_proj.weight, bias, u, z, n, part, c);
       gate_row(xBC[0] + c, z[0], part.size());
     }
   } else {

@@ -26,7 +26,7 @@ HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
   const auto project_in = [&](TokenSpan<float> to, std::size_t first, auto after) KRAIT_LAMBDA {
     const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
     split(state, channels, n * channels * dims.d_model, [&](Range part) KRAIT_LAMBDA {
-      multiply<tokens, channels>(block.in_proj.weight, bias_of(block.in_proj), u, to, n, part, first);
+      multiply<tokens, channels>(state, block.in_proj.weight, bias_of(block.in_proj), u, to, n, part, first);
       after(part);
     });
   };

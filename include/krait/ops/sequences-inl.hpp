@@ -58,6 +58,12 @@ HWY_INLINE decltype(auto) no_state(S& state) {
   else return Own{};
 }
 
+// True if the type S of a state refers to an executor, which may divide the work among threads.
+template <class S>
+inline constexpr bool has_executor = requires(S& state) {
+  requires is_sequences<S> && !std::is_same_v<decltype(state.threads), OneThread*>;
+};
+
 // The smallest number of multiply-adds that an executor divides. Fewer multiply-adds take less time than starting threads.
 inline constexpr std::size_t least_to_divide = std::size_t{1} << 17;
 
@@ -73,7 +79,7 @@ void run_part(const void* work, std::size_t part) {
 // bounds are multiples of 16, except the last one. Every channel is computed in the same way in every range.
 template <class S, class F>
 HWY_INLINE void split(const S& state, std::size_t channels, [[maybe_unused]] std::size_t work, F f) {
-  if constexpr (requires { requires is_sequences<S> && !std::is_same_v<decltype(state.threads), OneThread*>; }) {
+  if constexpr (has_executor<S>) {
     const std::size_t threads = state.threads->size();
     const std::size_t unit = channels >= 2 * threads * panel_width ? panel_width : strip_width;
     const std::size_t units = ceil_div(channels, unit), parts = std::min(threads, units);

@@ -35,7 +35,7 @@ HWY_INLINE void apply_ssm(const Ssm& layer, States& states,
   }
   const auto dt = inputs_for(layer.dt_proj.weight, linear_scratch, x_dbl.as_const(), n);
   split(states, channels, n * channels * (Ssm::dt_rank + 8 * Ssm::d_state), [&](Range part) KRAIT_LAMBDA {
-    multiply<tokens, channels>(layer.dt_proj.weight, bias_of(layer.dt_proj), dt, delta, n, part);
+    multiply<tokens, channels>(states, layer.dt_proj.weight, bias_of(layer.dt_proj), dt, delta, n, part);
     for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t] + part.begin, part.size());
     each_sequence(states, n, [&](auto& state, std::size_t first, std::size_t count) KRAIT_LAMBDA {
       const std::size_t first_state = part.begin * Ssm::d_state, B_C = Ssm::per_channel ? first_state : 0;
