@@ -86,11 +86,36 @@ struct ResidualParts {
     (std::array<krait::Residual<krait::Stack<WideParts<storage>>>, 2>, layers), (krait::LastPool<21>, pool));
 };
 
+// Blocks of Mamba-2 and Mamba-3: heads of whole vectors of channels, heads of 5 channels, and MIMO blocks.
+template <Storage storage>
+inline constexpr auto mamba2_block = krait::resolve(krait::Mamba2BlockDims{.d_model = 10, .d_state = 6, .d_inner = 64,
+                                                                           .headdim = 32, .storage = storage});
+template <Storage storage>
+inline constexpr auto odd_mamba2_block = krait::resolve(krait::Mamba2BlockDims{
+    .d_model = 10, .d_state = 3, .d_conv = 3, .d_inner = 20, .headdim = 5, .ngroups = 2, .in_bias = true, .out_bias = true,
+    .D_has_hdim = true, .norm_before_gate = true, .dt_limit = {0.01, 0.5}, .storage = storage});
+template <Storage storage>
+inline constexpr auto mamba3_block = krait::resolve(krait::Mamba3BlockDims{.d_model = 10, .d_state = 16, .d_inner = 64,
+                                                                           .headdim = 32, .storage = storage});
+template <Storage storage>
+inline constexpr auto odd_mamba3_block = krait::resolve(krait::Mamba3BlockDims{
+    .d_model = 10, .d_state = 6, .d_inner = 20, .headdim = 5, .ngroups = 2, .mimo_rank = 4, .is_outproj_norm = true,
+    .storage = storage});
+template <Storage storage>
+struct HeadsParts {
+  KRAIT_PARAMS(HeadsParts,
+    (krait::ResidualBlock<mamba2_block<storage>>, a), (krait::ResidualBlock<odd_mamba2_block<storage>>, b),
+    (krait::ResidualBlock<mamba3_block<storage>>, c), (krait::Residual<krait::Mamba3Block<odd_mamba3_block<storage>>>, d));
+};
+
 // Calls f(name, std::type_identity<Model>) for each model.
 template <Storage storage>
 void for_each(auto f) {
   f("language", std::type_identity<krait::Mamba<krait::resolve(krait::ModelDims{.vocab_size = 50, .d_model = 32, .n_layers = 2,
                                                                                 .storage = storage})>>{});
+  f("heads", std::type_identity<krait::Stack<HeadsParts<storage>>>{});
+  f("mamba2", std::type_identity<krait::Mamba2Block<odd_mamba2_block<storage>>>{});
+  f("mamba3", std::type_identity<krait::Mamba3Block<odd_mamba3_block<storage>>>{});
   f("nested", std::type_identity<krait::Stack<NestedParts<storage>>>{});
   f("residual", std::type_identity<krait::Residual<krait::SelectiveStateSpaceModel<odd_ssm<storage>>>>{});
   f("residuals", std::type_identity<krait::Stack<ResidualParts<storage>>>{});

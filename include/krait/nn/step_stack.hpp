@@ -23,8 +23,10 @@ inline constexpr StepStack step_stack =
 #if defined(__unix__) || defined(__APPLE__) || defined(_WIN32)
 #ifdef __OPTIMIZE__
     {3072, 32, 256};
+#elif defined(__AVX512F__)  // unoptimised code keeps every vector on the stack
+    {17408, 384, 1024};
 #else
-    {8192, 384, 1024};
+    {10752, 384, 1024};
 #endif
 #elif !defined(__OPTIMIZE__)
 #ifdef __clang__
@@ -32,8 +34,12 @@ inline constexpr StepStack step_stack =
 #else
     {2860, 130, 384};
 #endif
-#elif defined(__clang__)
+#elif defined(__clang__) && defined(__riscv)
     {632, 8, 100};
+#elif defined(__clang__) && defined(__ARM_FEATURE_FMA)
+    {720, 8, 100};
+#elif defined(__clang__)  // Cortex-M without an FPU
+    {1048, 8, 100};
 #elif defined(__ARM_FEATURE_MVE)  // Cortex-M with Helium
     {912, 8, 140};
 #elif defined(__ARM_FEATURE_FMA)  // Cortex-M with an FPU
@@ -41,9 +47,9 @@ inline constexpr StepStack step_stack =
 #elif defined(__riscv)
     {760, 8, 140};
 #elif defined(__thumb2__)  // Cortex-M3 and others without an FPU
-    {840, 8, 140};
+    {864, 8, 140};
 #else  // Cortex-M0 and M0+
-    {1000, 8, 140};
+    {1040, 8, 140};
 #endif
 
 }  // namespace detail
