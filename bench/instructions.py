@@ -46,7 +46,8 @@ int main(int argc, char** argv) {{
 
 
 def instructions(emulator, program, *arguments):
-    """Runs a program and returns the number of instructions it executes. The emulator prints a line for each instruction."""
+    """Runs a program in the emulator `emulator`, and returns the number of instructions that the program executes. The emulator
+    prints a line for each instruction."""
     with subprocess.Popen([emulator, "-singlestep", "-d", "nochain,exec", program, *arguments], stderr=subprocess.PIPE) as running:
         return sum(block.count(b"\nTrace ") for block in iter(lambda: running.stderr.read(1 << 20), b""))
 

@@ -73,7 +73,7 @@ inline constexpr std::size_t chains = 12, rounds_of_peak = 4096;
 inline void multiply_adds(std::size_t rounds) {
   V sum[chains];
   KRAIT_UNROLL
-  for (auto& s : sum) benchmark::DoNotOptimize(s = hn::Zero(Tag{}));  // otherwise the compiler merges equal chains
+  for (auto& s : sum) benchmark::DoNotOptimize(s = hn::Zero(Tag{}));  // prevents that the compiler merges equal chains
   const V factor = hn::Set(Tag{}, 0.999f);
   for (std::size_t i = 0; i < rounds; ++i) {
     KRAIT_UNROLL

@@ -41,7 +41,8 @@ def results(machine, name):
 
 
 def record(source, kept_in):
-    """Writes the minimum and median time of each benchmark, without the machine's host name and paths. Times are CPU times,
+    """Writes the minimum and median time of each benchmark in `source`, a JSON file of Google Benchmark, to the file `kept_in`,
+    without the machine's host name and paths. Times are CPU times,
     except for bench/streams, whose times are elapsed times because it uses several threads."""
     run = json.loads(pathlib.Path(source).read_text())
     times, counters = {}, {}
@@ -64,7 +65,7 @@ def record(source, kept_in):
 
 
 def plain(axis):
-    """Labels a logarithmic axis with numbers such as 10 or 1,000, not with powers."""
+    """Labels a logarithmic axis with numbers such as 10 or 1,000 instead of powers of ten."""
     axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,.10g}"))
 
 

@@ -7,8 +7,8 @@ SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 class Recorded:
-    """The rows of a results file. A measured count may be at most `most_growth` times the recorded count; every row must be
-    recorded.
+    """The recorded rows of a file of bench/results, to compare measured rows with. A measured count may be at most
+    `most_growth` times the recorded count. Every measured row must be recorded.
 
     If `record` is true, nothing is compared, and the measured figures replace the recorded ones.
     """
@@ -19,8 +19,9 @@ class Recorded:
         self.wrong, self.judged = [], 0
 
     def judge(self, row, found, counts):
-        """Compares a row with the recorded row. `found` contains all measured figures by name; `counts` lists the names of the
-        figures to compare."""
+        """Compares the measured figures of the row named `row` with the recorded ones, and appends a message to self.wrong for
+        each count that grew too much. `found` contains all measured figures by name; `counts` lists the names of those to
+        compare."""
         self.judged += 1
         if self.record:
             self.rows[row] = found

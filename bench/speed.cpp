@@ -36,7 +36,7 @@ struct Work {
 
 // Measures the bytes read per second from a working set of bench.range(0) KB.
 void read_bandwidth(benchmark::State& bench) {
-  static OnHugePages<std::array<std::byte, std::size_t{512} << 20>> memory;  // never written, so all zeros
+  static OnHugePages<std::array<std::byte, std::size_t{512} << 20>> memory;  // all zeros, because nothing is written to it
   const auto size = static_cast<std::size_t>(bench.range(0)) << 10;
   for (auto _ : bench) benchmark::DoNotOptimize(sum_of(memory.object, size));
   bench.counters["per second"] = {static_cast<double>(size), benchmark::Counter::kIsIterationInvariantRate};

@@ -30,8 +30,9 @@ function(krait_find_headers result problem variable header package version)
 package ${package} ${version}. Set ${variable} to the folder that contains ${header}." PARENT_SCOPE)
     endif()
   endif()
-  # A cross compiler must not search the host's /usr/include, which has another C library. Where a folder holds a C library
-  # that is not the compiler's own, a folder of the build tree with a link to the one library takes its place.
+  # A cross compiler must not search the host's /usr/include, which contains the host's C library. If a folder contains a C
+  # library that is not the compiler's own, the compiler searches a new folder in the build tree instead, which contains only a
+  # link to the headers of Highway or Boost.
   string(REGEX REPLACE "/.*" "" library ${header})
   foreach(folder IN LISTS found)
     if(EXISTS "${folder}/stdio.h" AND NOT folder IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
@@ -45,9 +46,9 @@ package ${package} ${version}. Set ${variable} to the folder that contains ${hea
   set(${result} "${${result}}" PARENT_SCOPE)
 endfunction()
 
-# Sets `result` to the include directories of both, or `problem` to what is missing. If the project has a target Boost::hana,
-# krait links it instead, because that target has dependencies of its own. Programs that choose their target at run time link
-# hwy::hwy themselves.
+# Sets `result` to the include directories of Highway and Boost.Hana, or `problem` to a message that names the missing header.
+# If the project has a target Boost::hana, krait links this target instead, because it has dependencies of its own. Programs
+# that choose their target at run time link hwy::hwy themselves.
 function(krait_dependencies result problem)
   set(folders "")
   set(missing "")

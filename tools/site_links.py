@@ -13,7 +13,8 @@ LINK = re.compile(r"\]\(\.\./([\w./-]+)((?:#[\w-]+)?)\)")
 
 
 def linked_file(name):
-    """Returns the file that a link to a folder leads to on the site: the folder's README.md, or its first file."""
+    """Returns the file that a link to `name` leads to on the site: `name` itself if it is a file, the README.md or meson.build
+    of a folder, or None."""
     path = ROOT / name
     if not path.is_dir():
         return name if path.is_file() else None
@@ -22,7 +23,7 @@ def linked_file(name):
 
 
 def site_path(name):
-    """Returns the name of a text file on the site, with an ending that browsers display."""
+    """Returns the path on the site of the repository's text file `name`, with an ending that browsers display."""
     return f"{FOLDER}/{name}" + ("" if name.endswith(".svg") else ".txt")
 
 

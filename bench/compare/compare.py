@@ -42,7 +42,7 @@ PEERS = {
 # The logits of programs with rounded weights differ more. Q4_K_M rounds random weights coarsely.
 TOLERANCES = {"Krait bf16": 0.1, "Krait int8": 0.1, "llama.cpp Q8_0": 0.1, "llama.cpp Q4_K_M": 1.0}
 
-# Every program uses one thread, and malloc uses huge pages in all of them, because the weights of M exceed the reach of the TLB
+# The environment of every worker: one thread, and huge pages for malloc, because the weights of M exceed the reach of the TLB
 # with 4 KB pages.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -55,7 +55,8 @@ ENVIRONMENT = {
 
 
 class Worker:
-    """The worker process of one program. `missing` is the reason if it could not be started, and otherwise empty."""
+    """The process that runs one program of the comparison. `missing` is empty, or the reason why the process could not be
+    started."""
 
     def __init__(self, name, command, core, hint=""):
         self.name, self.missing, self.version = name, "", ""
@@ -90,8 +91,8 @@ class Measure:
     line: str  # the line to send to the worker; {n} is the number of repetitions
 
     def repeats(self, worker, window_ns):
-        """Returns how often a worker must repeat the operation so that one measurement takes about window_ns, or None if the
-        worker lacks the operation. The trial runs also warm up the worker."""
+        """Returns how often a worker must repeat this operation so that one measurement takes about window_ns, or None if the
+        worker's program lacks the operation. The trial runs also warm up the worker."""
         if worker.ask(self.line.format(n=1)) is None:
             return None
         repeats = 1
@@ -126,8 +127,8 @@ def logits(worker, way, model):
 
 
 def agreement(workers, model):
-    """Compares the logits of each program, in each way of logits(), with those of Krait's steps. Differences are relative to
-    the largest logit."""
+    """Compares the logits of each program, in each way of logits(), with the logits of Krait's steps. Returns a list of
+    {"program", "way", "difference", "agrees"}, where the largest difference is relative to the largest logit."""
     import numpy
 
     wanted = logits(workers[0], "decode", model)
@@ -145,7 +146,8 @@ def agreement(workers, model):
 
 
 def start(name, weights, options, report):
-    """Starts the workers of Krait and the other programs. Writes into the report why a program is absent."""
+    """Returns the started workers of Krait (the first) and of the other programs. Writes into the report why a program is
+    absent."""
     krait = [str(options.build / "bench" / "compare_krait"), name, str(weights)]
     workers = [Worker("Krait", [*krait, "f32"], options.core)]
     if workers[0].missing:
@@ -211,7 +213,7 @@ def show_ratio(ratio):
 
 
 def rows_of(report):
-    """Returns {(model, measure): {program: result}} in the order of measurement."""
+    """Returns a report's results as {(model, measure): {program: result}}, in the order in which they were measured."""
     rows = {}
     for result in report["results"]:
         rows.setdefault((result["model"], result["measure"]), {})[result["program"]] = result
@@ -219,7 +221,7 @@ def rows_of(report):
 
 
 def table(report):
-    """Returns the lines of a Markdown table with one row for each program and measure."""
+    """Returns the lines of a Markdown table of a report's times, with one row for each model, measure and program."""
     lines = ["| model | measured | program | min | median | min / Krait's | median / Krait's |",
              "|---|---|---|---:|---:|---:|---:|"]
     for (model, measure), programs in rows_of(report).items():
@@ -232,8 +234,8 @@ def table(report):
 
 
 def summary(report):
-    """Returns a Markdown table, a row for each measure: Krait's best time, and the best times of other programs as multiples of
-    Krait's."""
+    """Returns the lines of a Markdown table with a row for each model and measure: Krait's best time, and the best times of
+    other programs as multiples of Krait's."""
     seen = {result["program"] for result in report["results"]}
     programs = ["Krait", *(peer for peer in PEERS if peer in seen)]
     lines = [f"| model, measurement | {' | '.join(programs)} |", "|---|" + "---:|" * len(programs)]
@@ -261,7 +263,7 @@ def show(report):
 
 
 def write(report, options):
-    """Writes the report to the JSON file. Keeps the file's earlier results of models that this run did not measure."""
+    """Writes the report to the file options.json. Keeps the results in that file of models that this run did not measure."""
     if options.json.exists():
         earlier = json.loads(options.json.read_text())
         for part in ("results", "agreement"):

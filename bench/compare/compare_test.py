@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests compare.py with Krait alone: its worker answers every line of the protocol and gives the reference's logits.
+"""Tests compare.py with Krait alone: Krait's worker answers every line of the protocol and gives the reference's logits.
 
   compare_test.py KRAIT_WORKER
 

@@ -39,7 +39,8 @@ class Jax:
                 for _ in range(m.n_layers)]
 
     def run(self, weights, tokens, state, every):
-        """Maps tokens [L] and the state of all layers to logits [L or 1, vocab_size] and the new state."""
+        """Processes tokens [L] after `state`, the state of all layers. Returns the logits ([L, vocab_size] if `every`,
+        otherwise [1, vocab_size] of the last token) and the new state."""
         jnp = self.jnp
         embedding, head, norm_f, layers = weights
         x = embedding[tokens]

@@ -21,7 +21,8 @@ namespace {
 constexpr auto S = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 constexpr auto M = krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24});
 
-// A model with its state and scratch, and the operations of the protocol. token() is that of protocol.py.
+// A model with its state and scratch, and the operations of the protocol. The member token() returns the same
+// tokens as the function token() of protocol.py.
 template <krait::ModelDims dims>
 class Worker {
  public:

@@ -85,7 +85,8 @@ class LlamaCpp:
         return count
 
     def decode(self, rows):
-        """Processes tokens, (token, position, sequence, whether its logits are computed), and returns the number of logits."""
+        """Processes one token for each row (token id, position, sequence number, whether its logits are wanted). Returns the
+        number of rows whose logits are wanted."""
         batch = self.batch
         batch.n_tokens = len(rows)
         for i, (token, position, sequence, wanted) in enumerate(rows):

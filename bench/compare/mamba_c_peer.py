@@ -18,7 +18,8 @@ class MambaC:
 
     @staticmethod
     def convert(model, file):
-        """Writes the weights in mamba.c's format: a header, then each parameter of all layers. Returns the file's path."""
+        """Writes the weights of the safetensors file `file` in mamba.c's format: a header, then each parameter of all layers.
+        Returns the path of the written file."""
         import numpy
         from safetensors.numpy import load_file
 

@@ -1,4 +1,5 @@
-"""Worker for noxton: its own Mamba, jitted. noxton has no step, and its scan gives wrong results beyond 128 tokens.
+"""Worker for noxton, a JAX library: its Mamba layers, jitted. noxton has no step, and its scan gives wrong results beyond 128
+tokens.
 
 Unchanged, noxton's Mamba raises an exception on every input, because its scan requires B and C for each channel. This worker
 therefore broadcasts B and C to all channels.

@@ -54,8 +54,8 @@ def tokens(length, model):
 
 
 def stream_tokens(position, n, model):
-    """Returns the tokens of n sequences at a position. Sequence 0 is the sequence of token(); the other sequences start at
-    later positions of it."""
+    """Returns the tokens at a position of n sequences, one for each. Sequence 0 is the sequence that token() returns; each
+    other sequence is the part of sequence 0 from a later position on."""
     return [token(position + 1000 * stream, model) for stream in range(n)]
 
 
@@ -110,7 +110,8 @@ def write_weights(model, file):
 
 
 def serve(make):
-    """Runs a worker: answers the protocol's lines with the object that make(model, file, *options) returns. Its members:
+    """Runs a worker: answers the protocol's lines by calls of the object that make(model, file, *options) returns. The object's
+    members:
 
     version                    the program's version, as text
     reset()                    starts a new sequence
@@ -143,6 +144,9 @@ def serve(make):
         try:
             start = time.perf_counter_ns()
             if verb == "decode":
+                if streams > 0:  # the peer's state is that of several sequences
+                    peer.reset()
+                    position, streams, start = 0, 0, time.perf_counter_ns()
                 for position in range(position, position + int(words[0])):
                     logits = peer.step(token(position, model))
                 position += 1
@@ -165,7 +169,8 @@ def serve(make):
             else:
                 text = tokens(int(words[1]), model)
                 write_logits(peer, text, words[0], words[2], model)
-                position, streams = len(text), 0
+                peer.reset()
+                position = streams = 0
             answer(time.perf_counter_ns() - start)
         except NotImplementedError as error:
             answer(f"no: {error}")

@@ -21,7 +21,7 @@ class Torch:
         self.version = f"PyTorch {torch.__version__}, transformers {transformers.__version__}"
         self.run = self.model
         if mode == "compiled":
-            # torch.compile makes one program for each shape: that of a step and that of each prefill length.
+            # torch.compile compiles the model once for each input shape: once for a step, and once for each prefill length.
             torch._dynamo.config.cache_size_limit = 64
             self.run = torch.compile(self.model, dynamic=False)
 

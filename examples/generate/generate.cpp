@@ -55,7 +55,7 @@ std::vector<double> bits_per_byte(const Model& model, std::span<const Bytes> tex
   std::vector<std::array<Logits, chunk>> logits(texts.size());
   std::vector<double> bits(texts.size());
   for (std::size_t at = 0;; at += chunk) {
-    std::vector<Bytes> pieces(texts.size());  // empty after the end of a text; nothing then changes for it
+    std::vector<Bytes> pieces(texts.size());  // empty for a text that has ended, so that its sequence gets no token
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const Bytes read = texts[i].first(texts[i].size() - 1);  // the last byte is predicted but not read

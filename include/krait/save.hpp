@@ -41,7 +41,8 @@ std::vector<std::byte> save(const Model& model, const std::map<std::string, std:
   nlohmann::ordered_json header = nlohmann::ordered_json::object();  // keeps the order in which keys are added
   if (!metadata.empty()) {
     const auto utf8 = nlohmann::json(metadata).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    header["__metadata__"] = nlohmann::json::parse(utf8);  // keeps one of the keys that dump has made equal
+    // Keys that differ only in invalid bytes are equal after dump has replaced these bytes; parse keeps one of them.
+    header["__metadata__"] = nlohmann::json::parse(utf8);
   }
   std::uint64_t data_bytes = 0;
   for_each_param(model, [&]<class T>(std::string_view name, const T&) {

@@ -32,7 +32,7 @@ struct SnapshotHeader {
   FormatHeader format;
   std::uint32_t fingerprint;  // the model's fingerprint, a result of krait::fingerprint
   std::uint32_t state_bytes;
-  std::uint32_t checksum;  // CRC-32 of the members above followed by the state
+  std::uint32_t checksum;  // CRC-32 of the header's members above, followed by the bytes of the state
 };
 
 // Snapshot<State> is a saved state with its header.

@@ -23,7 +23,7 @@ def get_include():
 
 
 def pack(checkpoint, **options):
-    """Packs a checkpoint as `krait pack CHECKPOINT` does, with its options as keyword arguments, for example type="int8",
+    """Packs a checkpoint as `krait pack CHECKPOINT` does. The command's options are keyword arguments, for example type="int8",
     header="weights.hpp", order="proj,layers,mean,head", check="expected.safetensors".
 
     Returns (sizes, text): sizes[storage type] contains the bytes of flash, state and scratch, the parameters and the

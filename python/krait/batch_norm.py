@@ -18,8 +18,8 @@ def scale_and_shift(norm):
 
 
 def fold(norm, linear, norm_first):
-    """Returns one layer that computes the same as a BatchNorm in evaluation mode and a neighbouring layer: a Linear before or
-    after the BatchNorm, or a StridedConv1d before the BatchNorm."""
+    """Returns one layer that computes the same as the BatchNorm `norm`, in evaluation mode, and the neighbouring layer `linear`
+    together. `linear` is a Linear before or (if `norm_first`) after the BatchNorm, or a StridedConv1d before it."""
     scale, shift = scale_and_shift(norm)
     d_out, d_in = linear.params["weight"].shape
     weight = linear.params["weight"].numbers(f"{linear.path}.weight")
@@ -41,7 +41,8 @@ def fold(norm, linear, norm_first):
 
 
 def fold_batch_norms(layers, notes):
-    """Replaces each BatchNorm and a neighbouring Linear or StridedConv1d by one layer."""
+    """Returns the layers with each BatchNorm folded into a neighbouring Linear or StridedConv1d. Raises Problem if a BatchNorm
+    has no such neighbour. Appends a note for each BatchNorm to `notes`."""
     layers = list(layers)
     while norm := next((layer for layer in layers if layer.component == "BatchNorm"), None):
         at = layers.index(norm)

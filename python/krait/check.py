@@ -12,9 +12,9 @@ TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "f16": 1e-2, "int8": 5e-2}
 
 
 class Expected:
-    """The inputs x and outputs y of a model for --check. x has the shape [tokens, d_in], or [tokens] for token ids, and may
-    have a batch axis before these axes. If the first layer is a StridedConv1d, x may also have the shape [frames, channels],
-    and y contains PyTorch's outputs; the last outputs may be missing."""
+    """The inputs x of a model and PyTorch's outputs y for them, as --check reads them from a file. x has the shape [tokens,
+    d_in], or [tokens] for token ids, and may have a batch axis before these axes. If the first layer is a StridedConv1d, x may
+    also have the shape [frames, channels], and y may lack the last outputs."""
 
     def __init__(self, path, model):
         try:
@@ -49,7 +49,7 @@ class Expected:
                 outputs = min(outputs, y.shape[-2])
             if outputs == 0:
                 raise Problem(f"--check {path}: x: found {frames} frames, wanted enough for an output")
-            used = (outputs + self.warm_up) * first.d_in  # floats of a sequence; zeros after its end
+            used = (outputs + self.warm_up) * first.d_in  # the floats of a sequence that are read; zeros follow a shorter x
             values = list(numbers)
             parts = [values[i * frames * channels : (i + 1) * frames * channels] for i in range(sequences)]
             numbers = [one for part in parts for one in (part + [0.0] * used)[:used]]
@@ -73,12 +73,14 @@ class Expected:
             )
 
     def write_inputs(self, inputs, outputs):
-        """Writes the inputs x to a file for the program, and returns the program's arguments."""
+        """Writes the inputs x to the file `inputs`. Returns the arguments with which the packing program reads them and writes
+        its outputs to the file `outputs`."""
         inputs.write_bytes(self.inputs)
         return [inputs, str(self.length), outputs]
 
     def compare(self, outputs, storage, tolerance, say):
-        """Passes the largest errors of the outputs to `say`, and rejects the model if an error is above its tolerance."""
+        """Reads the outputs that the packing program computed, with f32 weights and with the packed weights, and compares them
+        with y. Calls `say` with a line for each largest error. Raises Problem if an error is above its tolerance."""
         for kind, name in {"f32": "f32", storage: "f32" if storage == "f32" else "packed"}.items():
             limit = TOLERANCES[kind] if tolerance is None or kind != storage else tolerance
             found = array.array("f", outputs.with_suffix("." + name).read_bytes())

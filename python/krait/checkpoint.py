@@ -19,12 +19,12 @@ WRAPPERS = {
     "_fsdp_wrapped_module": "FSDP",
     "_checkpoint_wrapped_module": "activation checkpointing",
 }
-# A model that also reads its sequence from the end: names of the layers and parameters for that direction.
+# Matches names of layers and parameters that process a sequence from its end to its start, as bidirectional models do.
 BACKWARD = re.compile(
     r"(?:^|[._])(?:bwd|backward|reverse|reversed|rev|bidirectional|bimamba)(?=[._\d]|$)"
     r"|(?:^|\.)(?:A_b_log|D_b|conv1d_b|x_proj_b|dt_proj_b)(?=\.|$)"
 )
-# A language model's tensors, under any prefix: mamba-ssm, Hugging Face, mamba.py, mamba-minimal.
+# The names of a language model's tensors after any prefix, in mamba-ssm, Hugging Face, mamba.py and mamba-minimal.
 LANGUAGE_MODEL = {
     "embedding": r"embeddings?\.(?P<rest>weight)",
     "layers": r"layers\.(?P<rest>\d+\.(?:norm|mixer)\..+)",
@@ -62,7 +62,7 @@ def read_json(path):
 
 
 def open_checkpoint(path, options):
-    """Reads the file or folder `path` and its config.json."""
+    """Reads the file or folder `path`, and the config.json beside the tensors if there is one. Returns a Checkpoint."""
     notes = []
     if path.is_dir():
         path = file_in(path, notes)
@@ -81,7 +81,8 @@ def open_checkpoint(path, options):
 
 
 def file_in(folder, notes):
-    """Returns the path of the checkpoint in a folder, which is model.safetensors, an index, or the only file of its kind."""
+    """Returns the path of the file in a folder that is the checkpoint: model.safetensors, an index, or the only file of its
+    kind."""
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
     indices = [name for name in names if name.endswith(INDEX_SUFFIX)]
     for kind, suffixes in (("safetensors", (".safetensors",)), ("torch.save", TORCH_SUFFIXES)):
@@ -111,7 +112,8 @@ def file_in(folder, notes):
 
 
 def read_shards(index, notes, options):
-    """Reads the shards that an index lists. Index and shards must agree on every tensor."""
+    """Reads the shards that an index file lists, and returns (their tensors, their metadata). Raises Problem if the index and
+    the shards do not agree on every tensor. Notes name the files of the folder that the index does not list."""
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(name, str) for name in weight_map.values()):
         raise Problem(f"{index.name}: found no weight_map of file names, wanted one")
@@ -144,7 +146,8 @@ def read_file(path, options):
 
 
 def read_torch(path, options):
-    """Reads a file of torch.save with weights_only, which executes no code of the file."""
+    """Returns the tensors {name: Tensor} of a file of torch.save. Reads the file with weights_only=True, so that no code in it
+    is executed."""
     if not os.access(path, os.R_OK):
         raise Problem("cannot be read: no such file, or no permission")
     try:
@@ -169,7 +172,8 @@ def read_torch(path, options):
 
 
 def state_dict(content, torch, key):
-    """Returns the state dict in a checkpoint of a training program, which is the object itself or is stored under a key."""
+    """Returns the state dict {name: torch.Tensor} in `content`, the object in a file of torch.save. The state dict is `content`
+    itself or, as training programs save it, the value of a key of `content`; `key` (--key) selects one of several."""
 
     def is_state(value):
         return (
@@ -215,7 +219,7 @@ def tensor_of(name, tensor, torch):
 
 
 def round_doubles(checkpoint):
-    """Rounds F64 tensors to F32, because Krait computes in float32."""
+    """Rounds the F64 tensors of a checkpoint to F32, because Krait computes in float32."""
     doubles = [name for name, tensor in checkpoint.tensors.items() if tensor.dtype == "F64"]
     for name in doubles:
         tensor = checkpoint.tensors[name]
@@ -225,7 +229,8 @@ def round_doubles(checkpoint):
 
 
 def strip_names(checkpoint, prefix):
-    """Removes the prefix of --prefix, the segments that wrappers add, and the prefix that all names have in common."""
+    """Shortens the names of a checkpoint's tensors: removes the prefix of --prefix, the segments that wrappers such as FSDP
+    add, and the prefix that all names have in common. Tensors without the prefix of --prefix are ignored."""
     names = list(checkpoint.tensors)
     if prefix is not None:
         prefix = prefix.rstrip(".") + "."
@@ -269,7 +274,8 @@ def shorten(names):
 
 
 def language_model_parts(names):
-    """Returns {part: {prefix: {name: rest}}} if every tensor belongs to a language model, otherwise None."""
+    """Returns {part: {prefix: {name: rest}}}, with the parts of LANGUAGE_MODEL, if every name is the name of a language model's
+    tensor. Otherwise returns None."""
     parts = {}
     for name in names:
         for part, pattern in LANGUAGE_MODEL.items():

@@ -199,7 +199,8 @@ def check_model_options(options):
 
 
 def options_of(add_options, checkpoint, given):
-    """Returns the options of a parser that `add_options` fills, for a checkpoint and the keyword arguments `given`."""
+    """Returns the options of a command as its parser would: those in `given` have the given values, and all others have their
+    defaults. add_options(parser) defines the options."""
     parser = Parser()
     add_options(parser)
     options = parser.parse_args([""])

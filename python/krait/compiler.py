@@ -39,7 +39,8 @@ def machine_flags():
 
 @contextlib.contextmanager
 def progress(task):
-    """Shows `task` and the seconds that it takes on a terminal or in a notebook, if it takes over two seconds."""
+    """Shows the text `task` and the seconds that the body of the with statement has taken, if they are more than PATIENCE.
+    Shows them only on a terminal or in a notebook."""
     if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         yield
         return
@@ -63,7 +64,8 @@ def progress(task):
 
 
 def compile_program(compiler, include, flags, source, output):
-    """Compiles a source file. Raises the first errors of the compiler."""
+    """Compiles the C++ file `source` to the program or library `output`. If this fails, raises Problem with the first
+    errors."""
     command = [*shlex.split(compiler), "-std=c++20", *flags, "-I", include, "-I", HERE, source, "-o", output]
     with progress("compiling the program for this model"):
         done = subprocess.run(
@@ -75,7 +77,7 @@ def compile_program(compiler, include, flags, source, output):
 
 
 def cache_folder():
-    """Returns the folder of compiled libraries, which $KRAIT_CACHE names, or else krait in the user's cache folder."""
+    """Returns the folder in which compiled libraries are kept: $KRAIT_CACHE, or else krait in the user's cache folder."""
     named = os.environ.get("KRAIT_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     folder = pathlib.Path(named) if named else pathlib.Path(base) / "krait"
@@ -87,7 +89,8 @@ def cache_folder():
 
 
 def digest(*parts):
-    """Returns a SHA-256 of texts or bytes and of their lengths."""
+    """Returns the SHA-256 of several texts or bytes in turn. Each is preceded by its length, so that ("a", "bc") and ("ab",
+    "c") differ."""
     total = hashlib.sha256()
     for part in parts:
         part = part if isinstance(part, bytes) else str(part).encode()
@@ -115,10 +118,10 @@ def identity(compiler):
 
 
 def compiled_library(source, compiler, include):
-    """Compiles a shared library from a C++ source, or takes it from the cache, and loads it.
+    """Returns the loaded shared library (ctypes.CDLL) of a C++ source: takes it from the cache, or compiles it.
 
     The cache contains a record for each source, compiler, processor and set of flags. The record has the digests of the library
-    and of every header that was read. The library is used only if all of them are unchanged."""
+    and of every header that was read. The library is used only if all of these digests are unchanged."""
     flags = ["-O2", *machine_flags(), "-shared", "-fPIC", "-fvisibility=hidden"]
     folder, key = cache_folder(), digest(source, identity(compiler), *flags, include)
     record = folder / f"{key}.json"

@@ -18,11 +18,11 @@ RESERVED = set(
 
 
 class Declarations:
-    """Writes C++ declarations of the dims and types of layers to `lines`."""
+    """Appends C++ declarations of the dims and types of layers to the list `lines`."""
 
     def __init__(self, constant, storage, lines):
         self.constant, self.storage, self.lines = constant, storage, lines
-        self.parts = {}  # the structs of parts, by the layers that they declare
+        self.parts = {}  # name of each declared struct, by the layers that are its members
 
     def members(self, name, layers):
         """Declares a struct with the layers as members, unless an equal struct exists, and returns the struct's name."""
@@ -35,7 +35,8 @@ class Declarations:
         return self.parts[kinds]
 
     def type(self, name, layer):
-        """Returns the type of a member of a stack. Declarations that the type needs have names that start with `name`."""
+        """Returns the C++ type of a layer that is a member of a stack. Appends the declarations that the type needs; their
+        names start with `name`."""
         if layer.component == "Residual":
             if is_alone(layer.parts):
                 inner = self.type(name, layer.parts[0])
@@ -55,8 +56,9 @@ def is_alone(parts):
 
 
 def name_members(layers, root=""):
-    """Returns the members of a stack, and the tensors of their weights by name. Gives the members C++ names, which are their
-    paths within `root`. Equal residual blocks, or equal Residuals, side by side become an array."""
+    """Returns the layers that are the members of a stack, and {C++ name: tensor} of all parameters. The C++ name of a member is
+    the path of its layer within `root`. Neighbouring residual blocks that are equal, or Residuals, become one member: an
+    array."""
     for layer in layers:
         if layer.component == "Residual":
             layer.parts, layer.params = name_members(layer.parts, layer.path)

@@ -43,7 +43,7 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
         raise TypeError(f"found {type(module).__name__}, wanted an nn.Module or a dict of arrays")
     if not isinstance(example, torch.Tensor):
         example = torch.as_tensor(example)
-    module = getattr(module, "_orig_mod", module)  # of torch.compile
+    module = getattr(module, "_orig_mod", module)  # the module within a wrapper of torch.compile
     wide = any(one.is_floating_point() and one.dtype != torch.float32 for one in module.state_dict().values())
     if wide:
         module, example = copy.deepcopy(module).float(), example.float() if example.is_floating_point() else example
@@ -64,7 +64,8 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
 
 @contextlib.contextmanager
 def evaluating(module):
-    """Sets a module and its parts to evaluation mode, and afterwards to the modes that they had."""
+    """Sets a module and its parts to evaluation mode for the body of the with statement, and afterwards to their earlier
+    modes."""
     modes = [(one, one.training) for one in module.modules()]
     module.eval()
     try:
@@ -75,8 +76,8 @@ def evaluating(module):
 
 
 def read(make_reader, trace, example):
-    """Returns a reader with the layers of a trace. The axes of an input of floats may be [tokens, channels] or [channels,
-    tokens]. If neither fits, raises the problem of the reader that reads more."""
+    """Returns make_reader(trace, axes), after it has read all layers, for the first axes of the example, such as (B, T, C) or
+    (B, C, T), for which it raises no Problem. If there are none, raises the Problem of the reader that read the most layers."""
     shapes = {True: {2: ["TC", "CT"], 3: ["BTC", "BCT"]}, False: {1: ["T"], 2: ["BT"]}}[example.is_floating_point()]
     if example.dim() not in shapes:
         raise Problem(f"example: found shape {list(example.shape)}, wanted [batch, tokens, channels], or ids [batch, tokens]")
@@ -94,7 +95,8 @@ def read(make_reader, trace, example):
 
 
 def other_examples(module, example):
-    """Yields other inputs and the module's outputs: other numbers of the same shape, and fewer tokens."""
+    """Yields (other input, output of the module for it): first other numbers in the shape of the example, then only the first
+    half of the example's tokens."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -110,7 +112,7 @@ def other_examples(module, example):
         half = example.narrow(axis, 0, (example.shape[axis] + 1) // 2)
         try:
             y = output_tensor(module(half))
-        except Exception:  # the axis is that of channels, or the module takes one length only
+        except Exception:  # this axis is the axis of channels, or the module accepts only one length
             continue
         yield half, y
 
@@ -260,7 +262,8 @@ class Exported:
             self.compare(found, wanted, tolerance, where, at, options)
 
     def as_rows(self, y, found):
-        """Returns the module's outputs on the axes of Krait's."""
+        """Returns the module's outputs y with the axes of `found`, Krait's outputs: tokens before channels, and the same
+        shape."""
         axes = self.reader.axes[self.reader.trace.output]
         if axes[-2:] == ("C", "T"):
             y = np.swapaxes(y, -1, -2)
@@ -304,7 +307,7 @@ class Exported:
 
 
 def difference(found, wanted):
-    """Returns the largest error relative to the largest number, and its index."""
+    """Returns (the largest error relative to the largest wanted number, the index of this error)."""
     errors = np.nan_to_num(np.abs(found - wanted), nan=np.inf)
     at = np.unravel_index(np.argmax(errors), errors.shape)
     return errors[at] / np.abs(wanted).max(), at
@@ -319,7 +322,7 @@ def error_text(error, found, wanted):
 
 
 def every(items):
-    """Yields layers, and the layers within residual connections."""
+    """Yields the layers in `items`; in the place of a residual connection, yields the layers within it."""
     for item in items:
         if item.parts:
             yield from every(item.parts)
@@ -336,7 +339,8 @@ def setting_text(value):
 
 
 def settings_of(item):
-    """Returns the settings of a mixer that the shapes of its parameters do not determine, from its attributes."""
+    """Returns {name: value} of the settings that the shapes of a mixer's parameters do not determine, from the attributes of
+    its module."""
     module, arrays, found = item.numbers["module"], item.arrays, {}
 
     def attribute(*names):
@@ -371,8 +375,8 @@ def norm_eps(norm):
 
 
 def combine(items, first=False, pooled=False):
-    """Returns layers as Krait has them: padding and cuts become parts of the convolution beside them, scales and shifts are
-    folded into a neighbour or become a Conv1d of one tap, and a convolution of one tap becomes a Linear."""
+    """Returns a module's items as Krait's layers: paddings and cuts become part of the neighbouring convolution, scales and
+    shifts are folded into a neighbour or become a Conv1d of one tap, and a convolution of one tap becomes a Linear."""
     found = []
     for item in items:
         if item.kind == "residual":
@@ -399,7 +403,7 @@ def combine(items, first=False, pooled=False):
 
 
 def times_affine(item, factor):
-    """Returns the scale by which the sum over all tokens differs from their mean."""
+    """Returns an item that multiplies the output of `item`, the mean over all tokens, by `factor`, which gives their sum."""
     made, width = copy.copy(item), item.node.value.shape[-1]
     made.kind, made.numbers, made.input = "affine", {}, item.output
     made.arrays = {"scale": np.full(width, factor), "shift": np.zeros(width)}
@@ -407,7 +411,8 @@ def times_affine(item, factor):
 
 
 def cut(item, found):
-    """Takes the last tokens from the convolution that gives more outputs than there are tokens."""
+    """Makes a cut of the last tokens part of the convolution in `found` that gives more outputs than there are tokens: reduces
+    its padding after the tokens."""
     for before in reversed(found):
         if before.kind == "conv1d":
             before.numbers["right"] -= item.numbers["count"] * before.numbers["stride"]
@@ -438,7 +443,7 @@ def with_padding(items):
 
 
 def as_linear(item):
-    """A convolution of one tap is a Linear."""
+    """Returns the item, as a Linear if it is a convolution of one tap."""
     if item.kind == "conv1d" and item.arrays["weight"].shape[2] == 1 and not item.numbers["depthwise"]:
         if (item.numbers["stride"], item.numbers["left"], item.numbers["right"]) == (1, 0, 0):
             item.kind, item.arrays["weight"] = "linear", item.arrays["weight"][..., 0]
@@ -446,7 +451,8 @@ def as_linear(item):
 
 
 def check_convolution(item, is_first):
-    """Rejects a convolution that Krait cannot compute, and makes a depthwise one dense if only that helps."""
+    """Raises Problem for a convolution that Krait cannot compute. Makes a depthwise convolution dense if Krait can compute it
+    only as a StridedConv1d, which has no groups."""
     numbers, kernel = item.numbers, item.arrays["weight"].shape[2]
     is_causal = (numbers["stride"], numbers["left"], numbers["right"]) == (1, kernel - 1, 0)
     if numbers["depthwise"] and not is_causal and is_first:
@@ -465,7 +471,7 @@ def check_convolution(item, is_first):
 
 
 def fold_affines(items):
-    """Folds scales and shifts into the layers beside them."""
+    """Returns the items with each scale and shift folded into a neighbouring layer, if possible."""
     items, at = list(items), 0
     while at < len(items):
         item = items[at]
@@ -506,12 +512,13 @@ def fold_affines(items):
 
 
 def is_foldable(item, shift):
-    """Returns whether a shift before a convolution may be folded into it: zeros that pad the tokens are not shifted."""
+    """Returns whether a shift before the convolution `item` may be folded into it. It may not if zeros pad the tokens, because
+    these zeros are not shifted."""
     return not (shift != 0).any() or (item.numbers["left"] <= 0 and item.numbers["right"] <= 0)
 
 
 def fold_before(item, scale, shift):
-    """Folds a scale and shift of the inputs of a Linear or Conv1d into it."""
+    """Folds a scale and shift of the inputs of `item`, a Linear or Conv1d, into its weight and bias."""
     weight = item.arrays["weight"]
     axes = [1, len(scale)] + [1] * (weight.ndim - 2)
     if item.kind == "conv1d" and item.numbers["depthwise"]:
@@ -528,7 +535,7 @@ def fold_before(item, scale, shift):
 
 
 def export_arrays(arrays, example, path, outputs, order, tolerance, options):
-    """Writes named arrays, with Flax's names and shapes as PyTorch's, and compares Krait's outputs with the given ones."""
+    """Writes named arrays, with Flax's names and shapes as PyTorch's, and compares Krait's outputs with `outputs`."""
     from . import command
     from .runtime import load
 

@@ -17,7 +17,7 @@ def with_defaults(settings, defaults):
 
 
 def settings_of_metadata(metadata):
-    """Returns the settings that the metadata of a checkpoint gives."""
+    """Returns the settings of blocks of Mamba-2 and Mamba-3 that the metadata of a checkpoint gives."""
     settings = {}
     try:
         if "ngroups" in metadata:
@@ -36,7 +36,8 @@ def settings_of_metadata(metadata):
 
 
 def check_settings(settings, where):
-    """Rejects settings with impossible values. None is accepted as a value. The message starts with `where`."""
+    """Raises Problem if a setting of blocks of Mamba-2 or Mamba-3 has an impossible value; the message starts with `where`. The
+    value None means that the setting is not given."""
     limit, ngroups = settings.get("dt_limit"), settings.get("ngroups")
     if limit is not None and not (len(limit) == 2 and 0 <= limit[0] <= limit[1]):
         raise Problem(f"{where}dt_limit: found {limit}, wanted two numbers, least and most, with 0 <= least <= most")
@@ -66,14 +67,16 @@ def possible_ngroups(dims):
 
 
 def divide(where, what, number, by_what, by):
-    """Returns number / by, which must be an integer. `where` is the tensor that the message names."""
+    """Returns number / by. Raises Problem if this is no integer; the message names the tensor `where`, and calls the two
+    numbers `what` and `by_what`."""
     if by < 1 or number % by:
         raise Problem(f"{where}: found {what} {number} and {by_what} {by}, wanted {what} to be a multiple of {by_what}")
     return number // by
 
 
 def check_names(group, kind, needed, optional):
-    """Rejects a group of tensors that lacks a tensor of its kind of block, or that contains another tensor."""
+    """Raises Problem if a group of tensors lacks one of the tensors `needed` by this kind of block, or contains a tensor that
+    is neither in `needed` nor in `optional`."""
     for name, tensor in group.tensors.items():
         if name not in needed and name not in optional:
             wanted = ", ".join([*needed, *optional])

@@ -151,8 +151,8 @@ class Group:
         return {name.split(".")[0] for name in self.tensors}
 
     def shape(self, rest, *axes):
-        """Returns the shape of a tensor. Rejects a missing tensor, and one whose number of axes differs from that of the
-        names."""
+        """Returns the shape of the layer's tensor `rest`, such as "conv1d.weight". Raises Problem if the tensor is missing or
+        empty, or does not have one axis for each of the names `axes`."""
         if rest not in self.tensors:
             raise Problem(f"{self.name(rest)} is missing: wanted a tensor [{', '.join(axes)}]")
         shape = self.tensors[rest].shape
@@ -171,7 +171,7 @@ class Layer:
     def __init__(self, path, component, dims, params=None, word=None, parts=()):
         self.path, self.component, self.dims, self.params, self.word = path, component, dims, params or {}, word
         self.parts, self.count, self.member = list(parts), None, ""
-        self.convolution = None  # of a StridedConv1d
+        self.convolution = None  # the Convolution with the sizes, if the layer is a StridedConv1d
         width = dims.get("channels", dims.get("d_model", dims.get("d_inner")))
         self.d_in = dims.get("d_in", dims["d_inner"] if component.startswith("Selective") else width)
         self.d_out = dims.get("d_out", dims["d_inner"] if component == "SelectiveStateSpaceModel" else width)
@@ -180,16 +180,16 @@ class Layer:
             self.d_in = dims["stride"] * dims["channels"]
             self.warm_up = (dims["kernel"] - dims["padding"]) // dims["stride"] - 1
         if component in ("Embedding", "Mamba"):
-            self.d_in, self.d_out = None, dims["vocab_size" if component == "Mamba" else "d_model"]  # from token ids
+            self.d_in, self.d_out = None, dims["vocab_size" if component == "Mamba" else "d_model"]  # the inputs are token ids
         self.has_state = component not in STATELESS
         self.pools = component in POOLS.values()
 
     def all(self):
-        """Returns the layer and the layers within it."""
+        """Returns a list of the layer itself and all layers within it."""
         return [self, *(layer for part in self.parts for layer in part.all())]
 
     def kind(self):
-        """Returns a value that is equal for layers of the same C++ type."""
+        """Returns a value that is equal for two layers exactly if they have the same C++ type."""
         return self.component, repr(self.dims), self.word, self.count, [(part.member, part.kind()) for part in self.parts]
 
     def type(self, dims_name, storage):
@@ -214,7 +214,7 @@ class Layer:
 
 
 def block_of(component, dims):
-    """Returns the component of the Mamba blocks that a layer is or contains, or None if there are none."""
+    """Returns which of BLOCKS a layer is or contains, or None for a layer without Mamba blocks."""
     if component in BLOCKS:
         return component
     if component not in ("ResidualBlock", "Mamba"):
@@ -289,9 +289,9 @@ def is_mixer(group):
 
 
 def mamba_layer(group, settings=None):
-    """Returns a MambaBlock, a Mamba2Block, a Mamba3Block, or a selective state space without the projections of a block.
-    `settings` are the dims that shapes do not determine: dt_b_c_eps, the eps of FalconMamba's norms of dt, B and C, and the
-    settings in heads.py."""
+    """Returns the Layer that a group of tensors makes: a MambaBlock, a Mamba2Block, a Mamba3Block, a SelectiveStateSpace, or a
+    SelectiveStateSpaceModel. `settings` has the dims that shapes do not determine: dt_b_c_eps (the eps of FalconMamba's norms
+    of dt, B and C), and the settings of Mamba-2 and Mamba-3 that heads.py lists."""
     settings = settings or {}
     if is_mamba2(group):
         return Layer(group.path, "Mamba2Block", mamba2_dims(group, settings), group.tensors)
@@ -315,7 +315,8 @@ def position_shape(shape):
 
 
 def positional_embedding(group):
-    """Returns the PositionalEmbedding whose weight is the tensor of a group, an nn.Parameter or an nn.Embedding."""
+    """Returns the PositionalEmbedding of a group that contains one tensor, the weight: an nn.Parameter, or the weight of an
+    nn.Embedding."""
     name = next(iter(group.tensors)) if len(group.tensors) == 1 else None
     shape = position_shape(group.tensors[name].shape) if name in ("", "weight") else None
     if shape is None:
@@ -403,7 +404,8 @@ def residual_block(path, norm, mixer):
 
 
 def refuse_foreign(names):
-    """Rejects a tensor of a layer that Krait lacks, with an error that names the layer."""
+    """Raises Problem if a name in `names` is that of a tensor of a layer that Krait does not have; the message names the
+    layer."""
     for name in names:
         for pattern, layer in FOREIGN:
             if re.fullmatch(pattern, name):

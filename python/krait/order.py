@@ -36,8 +36,8 @@ def starred(path):
 
 
 def check_numbers(path, numbers):
-    """Rejects numbered names with a gap: the missing numbers belong to layers without tensors, such as activations, which
-    --order must name."""
+    """Raises Problem if the numbers in the names of layers are not 0, 1, 2, ...: a missing number belongs to a layer without
+    tensors, such as an activation, which --order must name."""
     numbers = sorted(numbers, key=int)
     if numbers != list(map(str, range(len(numbers)))):
         raise Problem(
@@ -47,7 +47,7 @@ def check_numbers(path, numbers):
 
 
 class Order:
-    """Makes the layers of a model from tensors, in the order that the option --order gives."""
+    """Makes the layers of a model from the checkpoint's tensors and the nodes of the option --order."""
 
     def __init__(self, tensors, eps, block_settings, norm_kind, notes):
         self.tensors, self.eps, self.block_settings, self.norm_kind, self.notes = tensors, eps, block_settings, norm_kind, notes
@@ -68,8 +68,8 @@ class Order:
         return list(dict.fromkeys(name.split(".")[0] for name in self.tensors))
 
     def layers(self, nodes, in_residual=False, before=None):
-        """Returns the layers of nodes, which are applied one after the other, with each BatchNorm folded into a Linear.
-        `before` is the layer before the first of these layers."""
+        """Returns the layers that the nodes name, in their order, with each BatchNorm folded into a neighbouring layer.
+        `before` is the layer before the first of these layers, or None."""
         found, plain = [], set()  # plain: the layers for which --order states that they have a residual, or none
         for one, other in zip(nodes, nodes[1:]):
             if one.star() is not None and one.star() == other.star():
@@ -153,8 +153,8 @@ class Order:
             )
 
     def leaf(self, group, kind=None, numbers=None):
-        """Returns the layer that a group of tensors belongs to, if the layer contains no other layers. `numbers` are those
-        among the layer's options."""
+        """Returns the layer that a group of tensors forms, if the layer contains no other layers; otherwise raises Problem.
+        `kind` is the word of --order that names the kind of layer, and `numbers` are the values of the layer's options."""
         first, tensors = group.first(), group.tensors
         self.used.update(map(group.name, tensors))
         if kind == "positional":
@@ -196,7 +196,7 @@ class Order:
         raise Problem(f"--order: found {kind}({group.path}), but its weight is {tensors['weight'].shape}")
 
     def conv1d(self, group, numbers):
-        """Returns the layer of conv1d(NAME, stride=S, padding=P, channels=1), where `numbers` are those among the options."""
+        """Returns the layer of conv1d(NAME, stride=S, padding=P, channels=1), where `numbers` is {option: number}."""
         shape = group.tensors["weight"].shape if "weight" in group.tensors else []
         if not group.first() <= {"weight", "bias"} or len(shape) != 3:
             return self.leaf(group, "conv1d")  # leaf() rejects the weight
@@ -295,8 +295,8 @@ class Order:
         return made
 
     def check_neighbours(self, layers, plain):
-        """Rejects neighbouring layers whose widths differ, or which a model's forward() is unlikely to apply one after the
-        other."""
+        """Raises Problem if neighbouring layers have different widths, or if a model's forward() is unlikely to apply them one
+        after the other. `plain` has the ids of the layers for which --order states where the residual is."""
         for before, here in zip(layers, layers[1:]):
             names = [layer.path or layer.word or "residual(...)" for layer in (before, here)]
             if getattr(before, "may_embed", False) and before is layers[0]:

@@ -8,14 +8,14 @@ COUNT, EPS, NO_EFFECT = "a whole number", "a number between 0 and 1", None
 
 
 class Has:
-    """An argument that is True if the layer has a tensor."""
+    """The kind of an option that must be True if the layer has the tensor `tensor`, and otherwise False."""
 
     def __init__(self, tensor):
         self.tensor = tensor
 
 
 class Only:
-    """An argument of which Krait has one value. `remedy` is what to do for others."""
+    """The kind of an option of which Krait supports one value. For other values, the message ends with the advice `remedy`."""
 
     def __init__(self, value, remedy):
         self.value, self.remedy = value, remedy
@@ -59,8 +59,8 @@ def is_option(node):
 
 
 def read_options(word, name, nodes, tensors):
-    """Returns the numbers {option: number} among the options `nodes` of word(name, ...). Rejects options that contradict the
-    layer's tensors, and values that Krait lacks."""
+    """Reads the options `nodes` of word(name, ...), and returns {option: number} of those whose value is a number. Raises
+    Problem for options that contradict the layer's tensors, and for values that Krait lacks."""
     numbers, given, known = {}, set(), OPTIONS.get(word, {})
     for node in nodes:
         option, _, value = node.word.partition("=")
@@ -93,7 +93,7 @@ def read_options(word, name, nodes, tensors):
 
 
 def to_number(text):
-    """Returns the number, or 0 if the text is none."""
+    """Returns the number that a text is, or 0 if the text is not a number."""
     try:
         return float(text)
     except ValueError:

@@ -6,7 +6,8 @@ from .safetensors_file import Problem
 
 
 class Node:
-    """A word of the option --order, and the list of nodes within its parentheses, or None without parentheses."""
+    """A word of the option --order. `inner` is the list of nodes within the parentheses after the word, or None if there are no
+    parentheses."""
 
     def __init__(self, word, inner=None):
         self.word, self.inner = word, inner
@@ -18,7 +19,7 @@ class Node:
         return self.word if self.inner is None else f"{self.word}({','.join(node.text() for node in self.inner)})"
 
     def star(self):
-        """Returns the beginning of the first name with *, up to the *, or None."""
+        """Returns the first name that contains a *, up to and including the *, or None if no name contains one."""
         return next((word[: word.index("*") + 1] for word in self.words() if "*" in word), None)
 
     def with_index(self, index):
@@ -26,7 +27,7 @@ class Node:
 
 
 def parse(text):
-    """Parses the value of --order, such as a,residual(b,c),mean, into nodes."""
+    """Returns the nodes of a value of --order such as a,residual(b,c),mean."""
     tokens = re.findall(r"[^\s,()]+|[(),]", text)
 
     def nodes(closing):

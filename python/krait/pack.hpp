@@ -1,5 +1,5 @@
 // The functions of the program that krait pack generates: read a checkpoint, write its model as an image, print its sizes.
-// pack_check.hpp has those of --check.
+// The functions for --check are in pack_check.hpp.
 #ifndef KRAIT_PYTHON_PACK_HPP
 #define KRAIT_PYTHON_PACK_HPP
 

@@ -50,9 +50,9 @@ bool write_outputs(const Model& model, std::span<const std::byte> inputs, std::s
   return done(krait::write_file(std::as_bytes(std::span(outputs)), path));
 }
 
-// Arguments: INPUTS LENGTH OUTPUTS. Writes the outputs for the numbers of the file INPUTS, sequences of LENGTH tokens: to
-// OUTPUTS.f32 with all weights in f32, and to OUTPUTS.packed those of `model`, if its storage type is another one. Returns
-// false after an error, which it prints.
+// Runs the model on the file INPUTS, which contains sequences of LENGTH tokens; argv is INPUTS LENGTH OUTPUTS. Writes the
+// outputs with all weights in f32 to OUTPUTS.f32 and, if the storage type of `model` is not f32, the outputs of `model` to
+// OUTPUTS.packed. Prints an error and returns false if this fails.
 template <template <krait::Storage> class Packed, krait::Storage storage>
 bool check(const Checkpoint& checkpoint, const typename Packed<storage>::Model& model, char** argv) {
   std::vector<std::byte> inputs;

@@ -18,7 +18,7 @@ STORAGES = ["f32", "bf16", "f16", "int8"]
 
 
 def packed_template(model):
-    """Returns the C++ template Packed, which declares a model by the storage type of its weights."""
+    """Returns the C++ code of the template Packed, whose member Model is the model with weights of a given storage type."""
     lines = "\n".join(model.declarations("static constexpr", "storage")).replace("\n", "\n  ")
     return f"""template <krait::Storage storage>
 struct Packed {{
@@ -42,7 +42,8 @@ int main(int, char** argv) {{
 
 
 def build_image(model, expected, image, folder, options):
-    """Compiles and runs the program, which writes the image and, for --check, outputs. Returns the sizes that it prints."""
+    """Compiles and runs the C++ program that packs the model: it writes the image and, if `expected` is given (--check), the
+    outputs to compare. Returns the sizes that the program prints, as sizes_in() parses them."""
     source, binary, tensors = folder / "pack.cpp", folder / "pack", folder / "model.safetensors"
     source.write_text(program(model, options.type, expected is not None))
     safetensors_file.write(tensors, model.tensors)
@@ -58,8 +59,8 @@ def build_image(model, expected, image, folder, options):
 
 
 def sizes_in(text):
-    """Parses the output of the program: returns {"fingerprint": ..., storage type: {"flash": bytes, ..., "params": [...]},
-    ...}."""
+    """Parses the text that the packing program prints. Returns {"fingerprint": number, storage type: sizes, ...}, in which the
+    sizes of a storage type are {"flash": bytes, ..., "params": [...]}."""
     sizes = {}
     for kind, *words in map(str.split, text.splitlines()):
         if kind == "param":
@@ -76,7 +77,8 @@ def sizes_in(text):
 
 
 def write_all(files):
-    """Writes the contents to temporary files beside the paths, and renames the files when all are complete."""
+    """Writes each file of {path: content}: first under a temporary name beside the path, and renames the files when all are
+    complete. If writing fails, removes the temporary files and raises Problem."""
     written = []
     try:
         for path, content in files.items():
@@ -92,7 +94,7 @@ def write_all(files):
 
 
 def open_model(options):
-    """Reads the checkpoint and determines its model."""
+    """Reads options.checkpoint, and returns the Model that its tensors and the options determine."""
     checkpoint = open_checkpoint(options.checkpoint, options)
     for pattern in options.ignore:
         if not fnmatch.filter(checkpoint.tensors, pattern):

@@ -9,8 +9,8 @@ MOST_STEPS = 20_000
 
 
 class Unit:
-    """A layer, or several layers that belong together, in a proposed order: alternative texts for --order, and the input and
-    output widths."""
+    """A layer of a proposed order, or several layers that belong together. `texts` are alternative texts for --order; d_in and
+    d_out are the widths of the input and output, None for token ids."""
 
     def __init__(self, texts, d_in, d_out, has_state=False, is_norm=False, is_bare=False, is_position=False):
         self.texts, self.d_in, self.d_out = texts, d_in, d_out
@@ -18,7 +18,7 @@ class Unit:
 
 
 def units_of(group):
-    """Returns the units of a proposed order that a group of tensors forms."""
+    """Returns the list of Units that a group of tensors forms, in the order of their names."""
     first, tensors = group.first(), group.tensors
     if first == {""}:
         _, d_model = position_shape(tensors[""].shape) or (None, None)
@@ -60,7 +60,8 @@ def units_of(group):
 
 
 def numbered_units(group, children, found):
-    """Returns the units of a ModuleList or Sequential: one unit if all children are alike, otherwise one for each child."""
+    """Returns the list of Units of a ModuleList or Sequential: one Unit if all children are alike, otherwise one for each
+    child."""
     names = [
         [text.replace(child.path + ".", group.path + ".*.") for unit in units for text in unit.texts]
         for child, units in zip(children, found)

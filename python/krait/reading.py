@@ -27,8 +27,9 @@ RESHAPES = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "
 
 
 class Item:
-    """A layer of Krait's model: what it is, its path in the module, its arrays, its numbers, and the node that it computes.
-    `parts` are the layers of a residual connection. `input` and `output` are the nodes whose numbers it reads and computes."""
+    """A layer of Krait's model: its kind, its path in the module, its weights (`arrays`), its sizes and settings (`numbers`),
+    and the node of the trace that it computes. `parts` are the layers of a residual connection. The layer reads the node
+    `input` and computes the node `output`."""
 
     def __init__(self, kind, node, arrays=None, parts=(), **numbers):
         self.kind, self.node, self.path, self.arrays, self.parts = kind, node, node.path, arrays or {}, list(parts)
@@ -75,7 +76,7 @@ def is_leaf(module):
 
 class Reader:
     """Reads a trace. Each node has axes, a tuple of labels: B (batch), T (tokens or frames), C (channels), 1 (one element).
-    `axes` are those of the input."""
+    `axes` are the axes of the module's input."""
 
     def __init__(self, trace, axes):
         self.trace, self.axes, self.steps = trace, {trace.input: axes}, {}
@@ -114,14 +115,14 @@ class Reader:
         self.steps[node], self.axes[node] = ("item", before, made), axes or self.axes[before]
 
     def before(self, node):
-        """Returns the node that a layer or function of one tensor reads."""
+        """Returns the only node that the layer or function of `node` reads. Raises Problem if it reads several."""
         parents = list(dict.fromkeys(node.parents()))
         if len(parents) != 1:
             self.reject(node, f"{len(parents)} tensors that depend on the input", "one")
         return parents[0]
 
     def at(self, node, dim):
-        """Returns the label of an axis of a node."""
+        """Returns the label of the axis `dim` of a node, or None if the node has no such axis."""
         axes = self.axes[node]
         return axes[dim] if -len(axes) <= dim < len(axes) else None
 
@@ -328,7 +329,8 @@ class Reader:
         self.same(node, before, tuple(axes[one] for one in count))
 
     def reshape(self, node, before):
-        """An axis of one element may appear or disappear, and nothing else may change."""
+        """Reads a function that changes the shape. Only axes of one element may appear or disappear; raises Problem for any
+        other change."""
         axes, old, new = self.axes[before], list(before.value.shape), list(node.value.shape)
         long = [(label, extent) for label, extent in zip(axes, old) if extent != 1]
         if [extent for _, extent in long] != [extent for extent in new if extent != 1]:
@@ -439,7 +441,8 @@ class Reader:
         self.affine(node, before, *affine_of(node.op, number, operands[0] is before))
 
     def with_tensor(self, node, before, constant):
-        """x + constant or x * constant: learned positions if the constant has an axis of tokens, or else a scale or shift."""
+        """Reads x + constant or x * constant: learned positions if the constant has an axis of tokens, otherwise a scale or a
+        shift."""
         axes, whole = self.axes[before], array(constant.expand(before.value.shape))
         if "B" in axes:
             at = axes.index("B")
@@ -562,7 +565,8 @@ def affine_of(op, number, node_first):
 
 
 def dense(weight, groups):
-    """Returns the weight of a convolution with groups as that of one without: zeros between the groups."""
+    """Returns the weight of a convolution without groups that computes the same as `weight` with `groups` groups: zeros connect
+    different groups."""
     d_out, width, kernel = weight.shape
     whole = np.zeros((d_out, width * groups, kernel))
     for group in range(groups):

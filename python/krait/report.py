@@ -53,7 +53,8 @@ def table(title, sizes):
 
 
 def picture(title, sizes):
-    """Returns the bytes of an SVG file that shows the table as stacked bars. Flash and RAM have different scales."""
+    """Returns the bytes of an SVG file that shows the sizes of a model as stacked bars: a bar of flash and a bar of RAM for
+    each storage type, on different scales."""
     parts = parts_in_order(next(iter(sizes.values())))
     bars = [("flash", storage, [(part, flash_parts(size)[part]) for part in parts]) for storage, size in sizes.items()]
     bars += [("RAM", storage, [(kind, size[kind]) for kind in RAM]) for storage, size in sizes.items()]

@@ -15,7 +15,7 @@ from .check import TOLERANCES
 from .compiler import compiled_library
 from .safetensors_file import Problem
 
-ALIGNMENT = 64  # of models and states; at least alignof of both
+ALIGNMENT = 64  # the alignment in bytes of the memory for models and states, at least alignof of their C++ types
 MESSAGE_ROOM = 512
 
 
@@ -33,7 +33,7 @@ def load(path, storage="f32", **options):
 
 
 class Sizes(ctypes.Structure):
-    """The numbers of runtime.hpp's Sizes."""
+    """The C++ struct Sizes of runtime.hpp: the model's dims, sizes in bytes, and properties."""
 
     _fields_ = [
         (name, ctypes.c_uint64)
@@ -42,7 +42,7 @@ class Sizes(ctypes.Structure):
 
 
 def source_of(structure, storage):
-    """Returns the C++ source of a model's library."""
+    """Returns the C++ source of the shared library that runs a model with weights of the given storage type."""
     return f"""#include "pack.hpp"
 
 {packing.packed_template(structure)}
@@ -60,7 +60,9 @@ def aligned(size):
 
 
 def floats(array, name, shape):
-    """Returns an array of float32 in row-major order. Rejects other dtypes and shapes. None in `shape` is any length."""
+    """Returns an array as float32 in row-major order. Raises TypeError for a dtype that is neither a float nor
+    an integer of at most 32 bits, and ValueError for another shape than `shape`, in which None stands for any length. Messages
+    name the array `name`."""
     array = np.asarray(array)
     if array.dtype.kind not in "fiu" or (array.dtype.kind != "f" and array.dtype.itemsize > 4):
         raise TypeError(f"{name}: found dtype {array.dtype}, wanted float32")
@@ -69,7 +71,8 @@ def floats(array, name, shape):
 
 
 def integers(array, name, shape):
-    """Returns an array of int64, for token ids. Rejects other dtypes and shapes."""
+    """Returns an array of token ids as int64. Raises TypeError if they are no integers, and ValueError for another shape than
+    `shape`, as floats() does."""
     array = np.asarray(array)
     if array.dtype.kind not in "iu" and array.size > 0:
         raise TypeError(f"{name}: found dtype {array.dtype}, wanted integers: the model takes token ids")
@@ -84,8 +87,8 @@ def check_shape(array, name, shape):
 
 
 class State:
-    """The state of a sequence. model.state() starts one. One thread at a time may use a state: a call that finds it in use by
-    another thread raises RuntimeError."""
+    """The state of one sequence; model.state() returns the state of a new sequence. Only one thread at a time may use a state:
+    a call with a state that another thread is using raises RuntimeError."""
 
     def __init__(self, model):
         self.model, self._memory, self._in_use = model, aligned(model.state_bytes), threading.Lock()
@@ -117,14 +120,16 @@ class State:
         return self.copy()
 
     def save(self):
-        """Returns the bytes of a snapshot, as krait::save_state writes them. A board with the same model takes them."""
+        """Returns a snapshot of the state, with the same bytes as krait::save_state. A board with the same model can restore
+        it."""
         content = aligned(self.model._sizes.snapshot_bytes)
         with self._locked():
             self.model._library.krait_save_state(self._address, self.model.fingerprint, content.ctypes.data)
         return content.tobytes()
 
     def restore(self, snapshot):
-        """Continues from a snapshot of this model. Raises krait.Problem for other bytes, which leave the state unchanged."""
+        """Continues from a snapshot of this model. For any other bytes, raises krait.Problem and leaves the state
+        unchanged."""
         content, message = np.frombuffer(snapshot, np.uint8), ctypes.create_string_buffer(MESSAGE_ROOM)
         with self._locked():
             if not self.model._library.krait_restore_state(
@@ -309,8 +314,8 @@ class Model:
 
     def check(self, reference, x, tolerance=None):
         """Compares the outputs for x with those of a PyTorch module, or with an array of its outputs. Returns the largest
-        error, relative to the largest output. Raises krait.Problem if it is above the tolerance (f32 1e-4, f16 1e-2, bf16 and
-        int8 5e-2)."""
+        error, relative to the largest output. Raises krait.Problem if this error is above the tolerance (by default f32 1e-4,
+        f16 1e-2, bf16 and int8 5e-2)."""
         wanted = np.asarray(module_outputs(reference, x) if callable(reference) else reference, np.float64)
         x = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
         channels = self.structure.layers[0].dims.get("channels")
@@ -339,7 +344,7 @@ class Model:
 
 
 def module_outputs(module, x):
-    """Returns the outputs of a PyTorch module in evaluation mode, as an array."""
+    """Runs a PyTorch module on x in evaluation mode, and returns its outputs as an array."""
     import torch
 
     modes = [(one, one.training) for one in module.modules()]

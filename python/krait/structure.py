@@ -19,8 +19,8 @@ MOST_COMMANDS = 8  # the largest number of commands that a question lists
 
 
 class Model:
-    """The model of a checkpoint: its layers, their C++ declarations, and the tensors that the program loads, by the library's
-    names."""
+    """The model of a checkpoint. `layers` are its layers, declarations() returns its C++ declarations, and `tensors` are the
+    parameters that the packing program loads, under their names in the library."""
 
     def __init__(self, checkpoint, options):
         self.checkpoint, self.options, self.notes = checkpoint, options, checkpoint.notes
@@ -90,7 +90,7 @@ class Model:
             raise Problem(f"--norm {self.norm_kind}: {self.config.name} has rms_norm {rms_norm}, wanted --norm {of_config}")
 
     def metadata_eps(self, key):
-        """Returns a number from the metadata of the checkpoint, or None if the metadata lacks it."""
+        """Returns the eps that the metadata of the checkpoint gives under `key`, or None if the metadata lacks the key."""
         text = self.checkpoint.metadata.get(key)
         try:
             value = None if text is None else float(text)
@@ -111,8 +111,9 @@ class Model:
         self.notes += [f"assumed: {fact}" for fact in facts]
 
     def check_blocks(self):
-        """Compares the kinds of the blocks with config.json, and prints the assumptions about blocks of Mamba-2 and Mamba-3.
-        Asks for the formula of Mamba-3's A, which no file contains."""
+        """Raises Problem if config.json names another kind of block than the layers have. Prints the assumptions about blocks
+        of Mamba-2 and Mamba-3. Raises Choice if nothing states the formula of Mamba-3's A, which the tensors do not
+        determine."""
         found = [(block_of(one.component, one.dims), one.dims) for layer in self.layers for one in layer.all()]
         blocks = {block: dims for block, dims in found if block is not None}
         self.config.check_block(blocks.keys())
@@ -160,7 +161,7 @@ class Model:
             )
 
     def make_single(self):
-        """Makes a model of one layer, which is a Mamba block, a ResidualBlock or a selective state space."""
+        """Makes this a model of one layer: a Mamba block, a ResidualBlock or a selective state space."""
         order = self.new_order()
         group = Group("", self.checkpoint.tensors)
         loose = [
@@ -186,8 +187,8 @@ class Model:
         return Order(self.checkpoint.tensors, self.eps, self.block_settings, self.norm_kind, self.notes)
 
     def make_language_model(self):
-        """Returns a language model: an embedding, blocks, a norm and a head, under any of the names that language models
-        have."""
+        """Makes this a language model: an embedding, blocks, a norm and a head, whose tensors may have any of the names in
+        LANGUAGE_MODEL."""
         parts = {part: next(iter(roots.items())) for part, roots in language_model_parts(self.checkpoint.tensors).items()}
         names = {
             "embedding": "backbone.embedding.",
@@ -262,7 +263,7 @@ class Model:
             )
 
     def ask_order_of_hybrid(self, parts, other, mixer):
-        """Rejects a language model whose blocks are of several kinds, and gives the command that packs it as a stack."""
+        """Raises Choice for a language model whose blocks are of several kinds, with the --order that packs it as a stack."""
         words = {part: root for part, (root, _) in parts.items()}
         embedding = next(name for name in self.checkpoint.tensors if name.startswith(words["embedding"] + "embedding"))
         order = [f"embedding({embedding.removesuffix('.weight')})", f"{words['layers']}layers", f"{words['norm_f']}norm_f"]
@@ -339,8 +340,8 @@ class Model:
             return False
 
     def ask_order(self):
-        """Rejects a stack without --order, and lists commands with the orders that fit, because tensors determine neither the
-        order of layers nor layers without tensors."""
+        """Raises Choice with texts for --order that fit the tensors. The user must choose, because tensors determine neither
+        the order of layers nor the layers without tensors."""
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
             "--order what forward() does, and compare with --check. These are some of the orders that fit the shapes:",

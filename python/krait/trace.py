@@ -40,7 +40,7 @@ class Node:
         return [one for one in nodes_in((self.args, self.kwargs))]
 
     def name(self):
-        """Returns how messages call the node."""
+        """Returns the text by which messages name the node: the path and type of its layer, or its function."""
         if self.module is not None:
             return f"{self.path or 'the module'} ({type(self.module).__name__})"
         return f"{self.op} in {self.path or 'forward()'}"
@@ -113,7 +113,7 @@ class Trace(TorchFunctionMode):
         return node
 
     def to_nodes(self, value):
-        """Returns arguments with nodes in the place of tensors that depend on the input."""
+        """Returns `value`, an argument of a function, with nodes in the place of tensors that depend on the input."""
         if isinstance(value, torch.Tensor):
             return self.by_id.get(id(value), value)
         if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):

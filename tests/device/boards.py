@@ -12,7 +12,7 @@ SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 class _Text(str):
-    """Returns the value of a string expression in a cross file, where Meson's operator / joins paths."""
+    """A string of a cross file. The operator / joins paths, as in Meson."""
     def __truediv__(self, other):
         return _Text(f"{self}/{other}")
 
@@ -20,7 +20,7 @@ class _Text(str):
 def read_cross_file(path):
     """Reads a cross file. Returns {section: {key: value}}.
 
-    Of Meson's expressions it evaluates strings, lists, booleans, names of constants, + and /.
+    Of Meson's expressions, this function evaluates strings, lists, booleans, names of constants, + and /.
     """
     parser = configparser.ConfigParser(delimiters=["="], interpolation=None)
     parser.optionxform = str
@@ -58,8 +58,8 @@ class Board:
         run([*self.arguments_of(compiler), "-std=c++20", "-O2", *more, "-c", str(source), "-o", str(output)])
 
     def arguments_of(self, compiler):
-        """Returns the compiler and its arguments. For g++, they are those of the cross file; clang++ gets the same target and
-        the headers of g++."""
+        """Returns the compiler's command with its arguments: for g++, the arguments of the cross file; for clang++, arguments
+        for the same target and the headers of g++."""
         if compiler == "g++":
             return self.compile_args
         target = "riscv32-unknown-elf" if "riscv" in self.binaries["cpp"] else "arm-none-eabi"
@@ -107,7 +107,7 @@ BOARDS = sorted(path.stem for path in CROSS.glob("*.ini"))
 
 
 def boards_here(names):
-    """Returns the boards (comma-separated names) whose tools are installed, and prints which ones are skipped."""
+    """Yields the boards in `names` (comma-separated) whose tools are installed. Prints which boards are skipped."""
     for board in map(Board, names.split(",")):
         if board.missing():
             print(f"{board.name}: skipped: no {board.missing()} on this machine")

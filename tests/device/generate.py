@@ -17,7 +17,8 @@ MODEL = ROOT / "examples" / "generate" / "kjv.safetensors"
 
 
 def host_text(program):
-    """Returns the text that the generate example writes on the host with the firmware's prompt, seed and temperature."""
+    """Returns the text that the example `generate` writes on the host, with the prompt, seed and temperature of the
+    firmware."""
     done = subprocess.run([program, "--storage", "int8", "--prompt", "In the beginning", "--tokens", "240", "--seed", "1",
                            "--temperature", "0.7"], capture_output=True, check=True)
     return done.stdout.decode("latin-1")

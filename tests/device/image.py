@@ -9,7 +9,8 @@ import symbols  # noqa: E402
 
 
 def complaints(board, image):
-    """Returns a fault for each symbol of heap, exceptions, RTTI, guards or stdio in a linked image, the C library included."""
+    """Returns a message for each symbol of the heap, exceptions, RTTI, guards of statics or stdio that a linked image contains,
+    in the C library's part, too."""
     return [f"{board.name}: {pathlib.Path(image).name} has {name}" for name in symbols.forbidden(board.binaries["nm"], image)]
 
 

@@ -32,7 +32,7 @@ RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # bytes of S
 # The most instructions that an inference may take, in millions.
 LIMITS = {("mps2-an386", "f32"): 9.4, ("mps2-an386", "int8"): 9.5,
           ("mps3-an547", "f32"): 6.65, ("mps3-an547", "int8"): 5.45}
-HEADS_LIMITS = {("mps2-an386", "f32"): 6.5, ("mps2-an386", "int8"): 6.5, ("mps3-an547", "int8"): 4.3}  # of Mamba-2 and Mamba-3
+HEADS_LIMITS = {("mps2-an386", "f32"): 6.5, ("mps2-an386", "int8"): 6.5, ("mps3-an547", "int8"): 4.3}  # Mamba-2, Mamba-3
 PER_TICK = {"mps2-an386": 40.0, "mps2-an500": 40.0, "mps2-an505": 50.0, "mps3-an547": 31.25, "qemu-virt-rv32": 1.0}
 
 
@@ -52,7 +52,8 @@ class Checkpoint:
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
-        """Yields the tensors of the keyword example that are missing in a checkpoint, or have another shape there."""
+        """Yields a message for each tensor of `seeded`, the example's own checkpoint, that this checkpoint lacks or has with
+        another shape."""
         for name, (wanted, _) in seeded.tensors.items():
             found = self.tensors[name][0] if name in self.tensors else "no such tensor"
             if found != wanted:
@@ -107,15 +108,16 @@ class Answer:
         self.state, self.scratch, self.weights = (int(words[4][i]) for i in (1, 3, 5))
 
     def error(self, tensors):
-        """Returns the largest error of a score, relative to the largest score."""
+        """Returns the largest error of the scores, relative to the reference's largest score. `tensors` has the reference's
+        scores."""
         wanted = [tensors[name][1] for name in ("logits", "logits_unit")]
         return max(abs(a - b) / max(map(abs, target)) for found, target in zip(self.scores, wanted)
                    for a, b in zip(found, target))
 
 
 def judge(board, storage, answer, host, tensors, limits, ram_limit):
-    """Prints the results of one program and yields its faults in errors, instruction counts, RAM, bits and symbols. `limits`
-    has the most million instructions by board and storage type."""
+    """Prints the results of one program. Yields a message for each fault: a large error, too many instructions, too much RAM,
+    or other bits than the host's. `limits` contains the largest number of million instructions by board and storage type."""
     error = answer.error(tensors)
     ram = answer.state + answer.scratch + answer.stack
     line = f"{board.name} {storage}: error {error:.1e}, {answer.inferences} inferences alike"

@@ -101,7 +101,7 @@ void show_functions() {
     }
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t n = 0; n < d_state; ++n) {
-        const float rate = row.get((c + n) % channels);  // as stored in DecayRates: negative, or the default NaN
+        const float rate = row.get((c + n) % channels);  // the value that DecayRates stores: negative, or the default NaN
         A2.set(c, n, rate == rate ? -std::fabs(rate) : std::numeric_limits<float>::quiet_NaN());
         h.set(c, n, states[(c + n + i) % 4]);
       }
@@ -171,7 +171,7 @@ void show(std::string_view name, const From& packed, const Inputs& inputs) {
   static Model model;
   static krait::State<Model> stepped, prefilled;
   static krait::Tensor<float, length, Model::d_out> rows;
-  static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // of the same chunk size as forward's
+  static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // has forward's chunk size
   krait::convert(packed, model);
 
   rows = krait::forward(model, inputs);

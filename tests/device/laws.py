@@ -62,7 +62,8 @@ def answers(board, folder, headers, *flags):
 
 
 def judge(board, answer, right, models):
-    """Compares a board's results with the host's, prints a summary and yields the differences."""
+    """Compares a board's results (`answer`) with the host's (`right`), prints a summary, and yields a message for each
+    difference."""
     (fused, found, functions), (_, expected, right_functions) = answer, right
     if functions["heads_prefill"] != functions["heads_step"]:
         yield f"{board.name}: models of Mamba-2 and Mamba-3: prefill and step differ: {functions}"

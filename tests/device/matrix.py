@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the speaker example, with --all also the keyword example, on emulated boards, and checks for several compilers and levels
-that:
+"""Runs the speaker example, with --all also the keyword example, on emulated boards, and checks for several compilers and
+levels that:
 
 - every frame gives the host's bits, also if each function is at an address of 2 modulo 4;
 - a step takes the same number of instructions for every frame, and at most 5 % more than with g++;
@@ -35,7 +35,7 @@ COMPILERS = {"g++": ("g++", []), "g++ EMU128": ("g++", ["-DHWY_BROKEN_EMU128=0"]
              "clang++-16": ("clang++-16", []), "clang++-19": ("clang++-19", [])}
 LEVELS = ["-O0", "-O1", "-Og", "-Os", "-O2", "-O3", "-Os -flto"]
 COUNTED = ["-Os", "-O2"]  # levels whose instructions are compared
-# Levels that --covering tests with every storage type: those of COUNTED, and -O1, whose stacks are the largest with g++.
+# Levels that --covering tests with every storage type: the levels of COUNTED, and -O1, whose stacks are the largest with g++.
 WITH_ALL_TYPES = ["-O1", *COUNTED]
 WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
 WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]
@@ -65,8 +65,8 @@ class Cell:
 
 @dataclasses.dataclass
 class Result:
-    """The results of one firmware image for each model: [(scores, state), ...], the instructions of a step, the stack used, and
-    step_stack_bytes."""
+    """The results of one firmware image, each by model: `bits` are [(scores, state), ...], `least` and `most` the instructions
+    of a step, `stack` the bytes of stack used, and `bound` step_stack_bytes."""
     bits: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
     least: dict = dataclasses.field(default_factory=dict)
     most: dict = dataclasses.field(default_factory=dict)
@@ -125,8 +125,8 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
                 *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword and self.keyword else [])]
 
     def build(self, cell, source, *more):
-        """Compiles a source and returns the board and the path of the object, which link-time optimisation, if any, has already
-        processed."""
+        """Compiles a source for a cell. Returns the board, and the path of the object without the ending .o. With -flto, the
+        object is the result of link-time optimisation."""
         board, (command, flags) = Board(cell.board), COMPILERS[cell.compiler]
         name = self.folder / re.sub(r"\W+", "_", f"{cell} {source.stem} {' '.join(more)}")
         levels = cell.level.split()
@@ -146,8 +146,8 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
         return Result().add(Host().execute(f"{name}.elf"), "host")
 
     def run(self, cell, source, *more, moved=True):
-        """Runs a firmware image, and the same image with its functions at addresses of 2 modulo 4. Returns the results, and the
-    functions that were not moved."""
+        """Builds and runs the firmware image of a cell and, if `moved`, the same image with its functions at addresses of 2
+        modulo 4. Returns the list of Results, and a message for each function that was not moved."""
         board, name = self.build(cell, source, *more)
         board.link([f"{name}.o"], f"{name}.elf")
         found, wrong = [Result().add(board.execute(f"{name}.elf", shift=SHIFT), cell.board)], []
@@ -183,8 +183,8 @@ def moved_script(board, sections, path):
 
 
 def misplaced(board, image, sections):
-    """Yields the functions that the changed linker script should place at addresses of 2 modulo 4, but that have other
-    addresses."""
+    """Yields a message for each function that the changed linker script should place at an address of 2 modulo 4, but that has
+    another address."""
     symbols = re.findall(r"^(\w+) [TtWw] (\S+)$", run([board.binaries["nm"], image]), re.MULTILINE)
     addresses = {f".text.{name}": int(address, 16) & ~1 for address, name in symbols}
     for section, alignment in sections.items():
@@ -193,7 +193,8 @@ def misplaced(board, image, sections):
 
 
 def judge_bits(cell, found, expected):
-    """Yields the scores and states that differ from the expected ones, for an image and for the image with moved functions."""
+    """Yields a message for each model whose scores and states differ from the expected ones. `found` has the Results of a
+    cell's image and of the image with moved functions."""
     for where, result in zip(("", ", moved code"), found):
         for name in result.bits.keys() & expected.bits.keys():
             if result.bits[name] != expected.bits[name]:
@@ -203,7 +204,8 @@ def judge_bits(cell, found, expected):
 
 
 def judge_counts(results):
-    """Yields the models whose steps take different numbers of instructions, or more than 1.05 times as many as with g++."""
+    """Yields a message for each model whose steps take different numbers of instructions, or take more than MOST_INSTRUCTIONS
+    times as many as with g++."""
     for cell, (result, *_) in results.items():
         gcc = results.get(dataclasses.replace(cell, compiler="g++"), [None])[0]
         for model in result.most if cell.level in COUNTED else ():
@@ -215,10 +217,10 @@ def judge_counts(results):
 
 
 def judge_stacks(results, complete):
-    """Yields the models whose step uses more stack than krait::step_stack_bytes.
+    """Yields a message for each model whose step uses more stack than krait::step_stack_bytes.
 
-    If `complete`, also yields the boards, compilers and storage types for which step_stack_bytes is more than 1.5 times the
-    largest stack used, over all models and levels.
+    If `complete`, also yields a message for each combination of board, compiler and storage type for which step_stack_bytes is
+    more than MOST_SLACK times the largest stack used by any model at any level.
     """
     most = collections.defaultdict(lambda: (0, 0))  # kind -> (largest stack used, step_stack_bytes of that model)
     for cell, (result, *_) in results.items():
@@ -257,8 +259,8 @@ def stack_text(result):
 
 
 def fpu_modes(bench, types, expected):
-    """Runs the speaker example in each mode of the FPU. Yields the modes that change bits but should not, or that should change
-    bits but do not."""
+    """Runs the speaker example in each mode of the FPU. Yields a message for each mode that changes bits but should not, or
+    that should change bits but does not."""
     for storage in types:
         cell = Cell("mps2-an386", "g++", "-O2", storage)
         values = ", ".join(f"{value}u" for value in FPU_MODES.values())
@@ -272,8 +274,8 @@ def fpu_modes(bench, types, expected):
 
 
 def outcomes(runs):
-    """Yields (cell, results, faults) in the order in which the runs end. The results of a cell whose program does not build or
-    run are None."""
+    """Yields (cell, list of Results, faults) for each of `runs`, {cell: future}, in the order of `runs`. The Results are None
+    if the program of the cell does not build or run."""
     for done, (cell, future) in enumerate(runs.items(), 1):
         try:
             found, wrong = future.result()

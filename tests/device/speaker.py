@@ -19,9 +19,9 @@ from boards import BOARDS, ROOT, SKIPPED, Host, boards_here, run
 SOURCE = ROOT / "examples" / "firmware" / "speaker.cpp"
 EXAMPLE = ROOT / "examples" / "speaker"
 WITHOUT_FMA = {"mps2-an385": 40, "mps2-an385-m0plus": 40}  # board: runs every n-th series only, because the board is slow
-FLASH_LIMIT = {"f32": 56 * 1024, "int8": 28 * 1024}  # of Cortex-M4F, in bytes, without test series
+FLASH_LIMIT = {"f32": 56 * 1024, "int8": 28 * 1024}  # bytes of flash of the image without test series, Cortex-M4F
 RAM_LIMIT = 6 * 1024
-TOLERANCE = {"f32": 1e-5, "int8": 1e-3}  # on cores without fused multiply-add, relative to the largest score
+TOLERANCE = {"f32": 1e-5, "int8": 1e-3}  # largest difference from the host's scores, relative to the largest score
 SPEAKERS = 9
 
 
@@ -47,7 +47,7 @@ inline constexpr krait::Tensor<float, {len(frames) // 12}, 12> frames{arrays.row
 
 
 class Run:
-    """Compiles and runs the speaker example on a board, and parses its output."""
+    """A run of the speaker example on a board: compiles and runs it, and parses its output."""
 
     def __init__(self, board, storage, every, headers, folder):
         path = folder / f"series_{every}.hpp"
@@ -75,7 +75,8 @@ def floats(words):
 
 
 def judge(board, storage, found, expected, every):
-    """Prints a board's results and yields its faults. `expected` has the host's results for all series."""
+    """Prints the results `found` of a board, and yields a message for each fault. `expected` has the host's results for all
+    series."""
     host_scores, host_heard = expected.scores[::every], expected.heard[::every]
     if found.heard != host_heard:
         yield f"{board.name} {storage}: hears other speakers than the host"
@@ -98,7 +99,8 @@ def judge(board, storage, found, expected, every):
 
 
 def judge_size(board, storage, headers, folder):
-    """Builds the firmware image without test series, as a product would ship it, prints its size and yields its faults."""
+    """Builds the firmware image without test series, as a product would ship it. Prints its size, and yields a message for each
+    forbidden symbol and for a size above the limit."""
     image = build(board, storage, headers, folder)
     board.execute(image)
     flash = images.flash(board, image)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""docs/api.md has every public name of the library and no other, and the C++ examples of the pages compile.
+"""docs/api.md has every public name of the library and no other, the defaults of dims are those of the headers, and the C++
+examples of the pages compile.
 
   api.py COMPILER CLANG
 
@@ -36,7 +37,8 @@ TASKS = sorted(path.relative_to(ROOT / "include") for path in (ROOT / "include" 
 
 
 def public_names(clang):
-    """Returns the names in clang's syntax tree of a translation unit that includes every public header."""
+    """Returns the library's public names: those that clang's syntax tree of a translation unit with every public header
+    declares."""
     source = "".join(f"#include <{header}>\n" for header in ["krait.hpp", *TASKS])
     command = [clang, *FLAGS, "-Xclang", "-ast-dump=json", "-Xclang", "-ast-dump-filter=krait", "-x", "c++", "-"]
     text = subprocess.run(command, input=source, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -63,7 +65,7 @@ def public_names(clang):
 
 
 def documented_names(text):
-    """Returns the names in headings and in the first cells of tables of names, without krait::."""
+    """Returns the names that a page documents, in headings and in the first cells of tables of names, without krait::."""
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     places = re.findall(r"^#+ (.*)$", prose, re.M)
     for table in re.findall(r"^\| name \|.*\n\|.*\n((?:\|.*\n)+)", prose, re.M):
@@ -106,6 +108,26 @@ def sources(path, first):
         yield path.name, bodies
 
 
+def defaults_of_dims(text):
+    """Yields C++ that asserts the default of a member of dims, for each row with one in tables of dims."""
+    kinds = {"all": ["Mamba2Dims", "Mamba2BlockDims", "Mamba3Dims", "Mamba3BlockDims"],
+             "Mamba-2": ["Mamba2Dims", "Mamba2BlockDims"], "Mamba-3": ["Mamba3Dims", "Mamba3BlockDims"]}
+    for table in re.findall(r"^\| struct \| member \|.*\n\|.*\n((?:\|.*\n)+)", text, re.M):
+        for row in table.splitlines():
+            structs, members, meaning = (cell.strip() for cell in row.strip("|").split("|"))
+            names = kinds.get(structs, [] if structs.startswith("all ") else re.findall(r"`(\w+)`", structs))
+            member = re.fullmatch(r"`(\w+)`", members)
+            default = re.search(r"; default (\{.*?\}|`[\w:]+`|[\w.-]+)", meaning)
+            if not member or not default or member[1] == "expand":  # expand is 0 until it is resolved
+                continue
+            value = re.sub(r"`(.*)`", r"krait::\1", default[1]).strip("{}")
+            value = value.replace("infinity", "std::numeric_limits<float>::infinity()")
+            for name in names:
+                wanted = f"decltype(krait::{name}::{member[1]}){{{value}}}"
+                what = f'"{name}::{member[1]}, default {default[1]}"'
+                yield f"static_assert(krait::{name}{{}}.{member[1]} == {wanted}, {what});\n"
+
+
 def compile_error(command, source):
     done = subprocess.run([*command, *FLAGS, *WARNINGS, "-x", "c++", "-"], input=source, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
@@ -114,7 +136,7 @@ def compile_error(command, source):
 
 
 def not_noticed(public):
-    """Tests this script: returns the known faults that its checks do not detect."""
+    """Tests this script with faulty examples: returns a message for each fault that its checks do not detect."""
     text = API.read_text()
     one = sorted(public & documented_names(text))[0]
     checks = {"a name that is not documented": wrong_names(public | {"no_such_name"}, documented_names(text), ""),
@@ -129,7 +151,8 @@ def main():
     headers = "\n".join(path.read_text() for path in (ROOT / "include").rglob("*.hpp"))
     wrong = [*wrong_names(public, documented_names(text), headers), *not_noticed(public)]
     first = next(examples(API))[1]
-    units = []
+    defaults = list(defaults_of_dims(text))
+    units = [([compiler], "the defaults of dims in api.md", "#include <krait.hpp>\n#include <limits>\n" + "".join(defaults))]
     for page in PAGES:
         if page == FIRMWARE and BOARD.missing():
             print(f"{page.name}: skipped: no {BOARD.missing()} on this machine")
@@ -140,9 +163,11 @@ def main():
         for (_, place, _), error in zip(units, pool.map(lambda unit: compile_error(unit[0], unit[2]), units)):
             if error:
                 wrong.append(f"{place} does not compile:\n{error}")
-    print(f"{len(public)} public names, {sum(len(list(examples(page))) for page in PAGES)} examples")
+    if not compile_error([compiler], units[0][2].replace("default 128", "").replace("{128}", "{127}")):
+        wrong.append("not noticed: a wrong default")
+    print(f"{len(public)} public names, {sum(len(list(examples(page))) for page in PAGES)} examples, {len(defaults)} defaults")
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    return 1 if wrong or len(units) < 5 else 0
+    return 1 if wrong or len(units) < 6 else 0
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ NAMED = re.compile(r"`([\w-]+/[\w.-]+)`[^`]*:\n\n\Z")
 
 
 def pattern(text):
-    """Returns the regular expression for an expected output in the form in which a page shows it."""
+    """Returns the regular expression that matches the outputs that a page shows as `text`, in which a line ... stands for any
+    lines and * for any characters."""
     lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\*", ".*") + r" *\n"
              for line in text.strip("\n").splitlines()]
     return re.compile("".join(lines))
@@ -67,7 +68,7 @@ def problems(text, folder):
 
 
 def not_noticed():
-    """Tests this script: yields the wrong pages that the functions above accept."""
+    """Tests this script with wrong pages: returns a message for each wrong page that problems() accepts."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "x").mkdir()

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "bench" / "compare"))
 import compare
 
 README = ROOT / "README.md"
-MOST_WORDS, MOST_ROWS = 900, 12  # of README
+MOST_WORDS, MOST_ROWS = 900, 12  # the most words in README, and the most rows in a table of README
 
 
 def code_blocks(text):
@@ -83,7 +83,8 @@ def wrong_packages(text, run):
 
 
 def wrong_commands(name, text, root=ROOT):
-    """Yields the scripts that a text gives as commands and that are not executable."""
+    """Yields a message for each script that a text gives as a command, but that is not executable. The message starts with
+    `name`."""
     for command in sorted(set(re.findall(r"(?:`|^)([\w-]+/[\w./-]+)", text, re.M))):
         path = root / command
         if path.is_file() and path.read_bytes().startswith(b"#!") and not os.access(path, os.X_OK):
@@ -91,7 +92,7 @@ def wrong_commands(name, text, root=ROOT):
 
 
 def not_noticed():
-    """Tests this script: returns the known faults that its checks do not detect."""
+    """Tests this script with faulty examples: returns a message for each fault that its checks do not detect."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "tests").mkdir()

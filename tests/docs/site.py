@@ -17,7 +17,7 @@ SKIPPED = 77
 
 
 class Links(html.parser.HTMLParser):
-    """The links of an HTML page, and the anchors that links may have as their target."""
+    """The links of an HTML page, and its anchors, to which links of any page may lead."""
 
     def __init__(self, text):
         super().__init__()

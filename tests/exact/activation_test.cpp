@@ -24,8 +24,8 @@ struct Case {
   void (*reference)(const float* x, double* y, std::size_t n);
   bool negative_only;
   bool nan_goes_through;
-  double relative_bound;  // for x >= cut
-  double absolute_bound;  // for x < cut
+  double relative_bound;  // the largest relative error that is accepted for x >= cut
+  double absolute_bound;  // the largest absolute error that is accepted for x < cut
   double cut = -87.3;
   double at_infinity = std::numeric_limits<double>::infinity();  // the results for +infinity and, about, for -infinity
   double at_minus_infinity = 0;

@@ -49,7 +49,7 @@ void gelu_tanh_reference(const float* x, double* y, std::size_t n) {
 }
 
 namespace {
-constexpr double radians = 6.283185307179586476925 / 4294967296.0;  // in 2^-32 turns
+constexpr double radians = 6.283185307179586476925 / 4294967296.0;  // the radians in 2^-32 turns
 }
 void sine_reference(const std::uint32_t* turns, double* y, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) y[i] = std::sin(radians * static_cast<std::int32_t>(turns[i]));

@@ -68,8 +68,8 @@ def all_right(compiler, files, folder):
 
 
 def complaints(compiler, path, show, right=False):
-    """Returns the faults of one file with one compiler. If `right` is true, an earlier check has compiled the corrected
-    call."""
+    """Returns the faults of one file of a wrong call with one compiler: the corrected call does not compile, the wrong call
+    compiles, or its message is not as expected. If `right` is true, does not compile the corrected call again."""
     found = []
     code, text = (0, "") if right else compiler.compile(path, "-DRIGHT")
     if code != 0 or text:
@@ -106,7 +106,8 @@ UNFIT = {
 
 
 def unnoticed(compiler, folder):
-    """Tests this script: yields the expected complaints about the faulty files of UNFIT that the script does not report."""
+    """Tests this script with the faulty files of UNFIT: yields the words of each expected complaint that complaints() does not
+    return."""
     path = folder / "unfit.cpp"
     for words, text in UNFIT.items():
         path.write_text(text)

@@ -35,7 +35,7 @@ class Compiler:
         self.command = shlex.split(command)
 
     def errors(self, source, *flags):
-        """Returns the lines of a compiler's output that report an error or a warning."""
+        """Compiles a source, and returns the lines of the compiler's output that report an error or a warning."""
         _, said = run([*self.command, "-std=c++20", *flags, "-fsyntax-only", f"-I{INCLUDE}", "-x", "c++", "-"], input=source)
         return [line for line in said.splitlines() if re.search(r"\b(error|warning):", line) and "-Wdeprecated-ofast" not in line]
 

@@ -57,7 +57,8 @@ def sections(tool, path):
 
 
 def strangers(board, command, source):
-    """Returns the headers of the host that a board's compiler includes, except those of Highway, Boost and newlib."""
+    """Returns a message for each header of the host that a board's compiler includes, except headers of Highway, Boost and
+    newlib."""
     code, text = run([*command, "-M", str(source)])
     found = [name for name in text.split() if name.startswith(board.dependencies + "/")]
     allowed = tuple(f"{board.dependencies}/{library}/" for library in ("hwy", "boost", "newlib"))
@@ -65,7 +66,7 @@ def strangers(board, command, source):
 
 
 def build(target, folder):
-    """Builds and checks one target. Returns a list of faults and a line to print."""
+    """Compiles firmware.cpp for one target and checks its symbols. Returns a list of faults and a line of sizes to print."""
     board = Board(target) if target in BOARDS else None
     command = [*(board.compile_args if board else HOSTS[target]), *FLAGS, f"-I{INCLUDE}"]
     nm, size = (board.binaries[tool] if board else tool for tool in ("nm", "size"))
@@ -95,7 +96,8 @@ def build(target, folder):
 
 
 def bites(folder):
-    """Returns a fault for each kind of forbidden symbol that the check does not detect in a program that has them all."""
+    """Tests forbidden() with a program that has every kind of forbidden symbol: returns a message for each kind that it does
+    not detect."""
     source = folder / "bad.cpp"
     source.write_text("""#include <cstdio>
 #include <cstdlib>

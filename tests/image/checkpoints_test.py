@@ -153,7 +153,8 @@ class Test:
         return folder
 
     def open(self, path, *options):
-        """Runs krait pack up to the model. Returns the model of a checkpoint and "", or None and the error message."""
+        """Runs krait pack on a checkpoint up to the point where its model is determined. Returns the model and what was written
+        to stderr: (model, "") or (None, error message)."""
         sys.argv = ["krait", "pack", str(path), *options]
         message, model = io.StringIO(), None
 
@@ -168,8 +169,8 @@ class Test:
         return model, message.getvalue()
 
     def takes(self, what, tensors, *options, config=None, layers=None, notes=(), name="model.safetensors"):
-        """Checks that a checkpoint is recognised as a model of the layers `layers`, and that the notes contain the words
-        `notes`. Returns the model."""
+        """Checks that a checkpoint with these tensors is recognised as a model of the layers `layers`, and that the notes that
+        krait pack prints contain the words `notes`. `what` names the case in messages. Returns the model."""
         path = tensors if isinstance(tensors, pathlib.Path) else self.write(tensors, config, name)
         model, message = self.open(path, *options)
         if model is None:
@@ -182,7 +183,8 @@ class Test:
         return model
 
     def refuses(self, what, words, tensors, *options, config=None):
-        """Checks that a checkpoint is rejected with a message that contains the words `words`."""
+        """Checks that a checkpoint with these tensors is rejected with a message that contains the words `words`. `what` names
+        the case in messages."""
         path = tensors if isinstance(tensors, pathlib.Path) else self.write(tensors, config)
         model, message = self.open(path, *options)
         print(f"{what}: {message.strip()[:400]}")
@@ -192,7 +194,7 @@ class Test:
 
 
 def check_names(test):
-    """Checks the names of language models' tensors, and prefixes of names."""
+    """Checks that the names of language models' tensors are recognised, with the prefixes that wrappers add."""
     for what, tensors in {
         "Hugging Face": language_model(),
         "mamba-ssm": language_model(embedding="embedding", head=""),
@@ -308,7 +310,7 @@ def check_config(test):
         "attn_cfg": [],
         "rms_norm": 1,
     }.items():
-        test.open(test.write(language_model(embedding="embedding"), {**ssm, key: value}))  # no traceback
+        test.open(test.write(language_model(embedding="embedding"), {**ssm, key: value}))  # raises no exception
     with_bias = {**blocks("backbone.layers.", bias=True), "backbone.norm_f.bias": floats(4)}
     layer_norms = {**language_model(embedding="embedding"), **with_bias}
     test.refuses("biases of a language model's norms", ["--norm layer_norm", "--norm rms_norm"], layer_norms)
@@ -927,7 +929,8 @@ def check_orders(test):
 
 
 def check_options(test):
-    """Options of layers in --order: accepted if they state what the layer has, rejected by name if Krait lacks the value."""
+    """Checks that options of layers in --order are accepted if they state what the layer has, and rejected by name if Krait
+    lacks the value."""
     strided = {"conv.weight": floats(4, 3, 7), "conv.bias": floats(4), **batch_norm("bn"), **blocks()}
     depthwise = {**linear("proj", 6, 4), "conv.weight": floats(4, 1, 3), **blocks()}
     audio = {"conv.weight": floats(4, 1, 5), **blocks()}
@@ -972,7 +975,7 @@ def check_options(test):
     tensors |= linear("head", 4, 3, False)
 
     def order_of(changed):
-        """An order with another text for the layer whose text without options is a key of `changed`."""
+        """Returns a text for --order in which the layers that are keys of `changed` have the text of their value instead."""
         words = "embedding(token)", "linear(proj)", "relu", "layers", "layer_norm(norm_f)", "mean", "linear(head)"
         return ",".join(changed.get(word, word) for word in words)
 
@@ -1020,7 +1023,8 @@ def check_options(test):
 
 
 def check_metadata(test):
-    """A file whose metadata gives the structure, as krait.export writes it, needs no option, and nothing is guessed."""
+    """Checks that a file whose metadata gives the structure of the model, as krait.export writes it, needs no option, and that
+    nothing is guessed."""
 
     def stated(tensors, **metadata):
         path = test.write(tensors) / "model.safetensors"

@@ -32,7 +32,7 @@ bool holds(const krait::ImageFile<Model>& file, const krait::Image<Model>& image
 
 }  // namespace
 
-TEST_CASE("an image file is opened by its path, reopened and moved") {
+TEST_CASE("an ImageFile opens an image by its path, may open another image, and keeps its model if it is moved") {
   const Folder folder;
   const auto first = image_of(1), second = image_of(2);
   REQUIRE(krait::write_file(first->bytes(), folder.path / "first").ok());

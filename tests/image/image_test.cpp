@@ -96,7 +96,7 @@ void padding_is_zero() {
   krait::write_image(dirty, second);
   CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
   CHECK(krait::fingerprint(clean) == krait::fingerprint(dirty));
-  krait::write_image(first.model, first);  // in place
+  krait::write_image(first.model, first);  // a model that is already in its image
   CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
 }
 
@@ -451,7 +451,7 @@ TEST_CASE("a state restored from a snapshot continues its sequence with the same
   continues_with_the_same_bits<krait::Mamba<dims<Storage::int8>>>();
   continues_with_the_same_bits<Classifier<Storage::f32>>();
   continues_with_the_same_bits<Heads<Storage::f16>>();
-  continues_with_the_same_bits<krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>>();  // no state
+  continues_with_the_same_bits<krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 9}>>();  // a layer without state
 }
 
 TEST_CASE("restore_state rejects a damaged or truncated snapshot or one of another model, and leaves the state unchanged") {

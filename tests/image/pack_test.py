@@ -112,7 +112,8 @@ def residual_block(prefix, d_model, d_inner, d_state, dt_rank):
 
 
 def heads_block(prefix, d_model, d_inner, d_state, heads, generation):
-    """A residual block of Mamba-2 with 2 groups, or of Mamba-3 with one group and d_state / 4 angles."""
+    """Returns the parameters {name: shape} of a residual block of Mamba-2 with 2 groups (`generation` 2), or of Mamba-3 with
+    one group and d_state / 4 angles."""
     mixer = prefix + "mixer."
     shapes = {"D": [heads], "dt_bias": [heads], "out_proj.weight": [d_model, d_inner]}
     if generation == 2:
@@ -353,7 +354,7 @@ def check_refused(test):
 
 
 def check_commands(test):
-    """The other commands, and the function krait.pack."""
+    """Checks the commands other than krait pack, and the function krait.pack."""
     small = REFERENCE / "noxton_key7_small.safetensors"
     sys.path.insert(0, str(ROOT / "python"))
     import krait

@@ -54,7 +54,7 @@ class Block(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + block(norm(x)), under mamba-ssm's names or others."""
+    """Computes x + block(norm(x)). The block has the name `block`, by default mamba-ssm's name."""
 
     def __init__(self, norm, block="mixer", make=Block):
         super().__init__()
@@ -67,7 +67,7 @@ class Residual(nn.Module):
 
 
 class Channels(nn.Module):
-    """Applies a module to [batch, channels, tokens]."""
+    """Applies a module that takes [batch, tokens, channels] to inputs [batch, channels, tokens]."""
 
     def __init__(self, module):
         super().__init__()
@@ -113,7 +113,7 @@ def record(name, folder, x, y, options=(), refused=None):
 
 
 def record_vector(folder, tensors, tokens, logits, **metadata):
-    """Writes a language model as a reference vector for tests/vectors/check."""
+    """Writes the weights, token ids and logits of a language model as a reference vector for tests/vectors/check."""
     contents = {**tensors, "tokens": tokens.to(torch.int32).contiguous(), "logits": logits.detach().float().contiguous()}
     save_file(contents, folder / "vector.safetensors", {name: str(value) for name, value in metadata.items()})
 
@@ -125,7 +125,8 @@ def folder_of(name):
 
 
 def case(name, model, *options, x=None, refused=None, state=None, change=lambda model: None):
-    """Writes a case: a plain PyTorch model in a safetensors file."""
+    """Writes a case of the test: the weights of a PyTorch model as a safetensors file, its inputs and outputs, and the options
+    of krait pack. `refused` has the words of the expected message if krait pack must reject the checkpoint."""
     folder, x = folder_of(name), torch.randn(1, TOKENS, FEATURES) if x is None else x
     change(model)
     with torch.no_grad():
@@ -274,7 +275,7 @@ def mamba2_models():
         folder, model = folder_of(name), kind(kind.config_class(**{**shape, **config})).eval()
         with torch.no_grad():
             for key, parameter in model.named_parameters():
-                if parameter.dim() == 1 and "A_log" not in key:  # away from the initial values
+                if parameter.dim() == 1 and "A_log" not in key:  # moves the parameters away from their initial values
                     parameter += 0.3 * torch.randn_like(parameter)
         if dtype is not None:
             model = model.to(dtype)
@@ -410,7 +411,7 @@ def classifiers():
     case("default_eps", small, "--order", order, "--norm-eps", "1.1920929e-07")
 
     def stronger(model):
-        """Enlarges the weights, so that the inputs of activations reach their non-linear range."""
+        """Enlarges the weights of the head's Linears, so that activations after them are tested outside their linear range."""
         for layer in model.head:
             if isinstance(layer, nn.Linear):
                 layer.weight.data *= 4
@@ -490,7 +491,7 @@ def classifiers():
     )
 
     class FeedForward(nn.Module):
-        """x + block(norm1(x)), then x + mlp(norm2(x)), where the network itself contains a residual."""
+        """Computes x + block(norm1(x)), then x + mlp(y + tanh(y)) with y = norm2(x), so that one residual contains another."""
 
         def __init__(self):
             super().__init__()

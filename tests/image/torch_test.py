@@ -11,6 +11,7 @@ Exit code 0: all right; 1: some are wrong; 77: the packages cannot be installed.
 """
 
 import argparse
+import fcntl
 import json
 import pathlib
 import subprocess
@@ -22,15 +23,18 @@ import venv
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KRAIT, CHECK = ROOT / "tools" / "krait", ROOT / "tests" / "vectors" / "check"
-PYTHON = ROOT / "python" / "krait"  # the folder of pack_check.hpp
+PYTHON = ROOT / "python" / "krait"  # the folder that contains pack_check.hpp
 PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax", "flax", "mambapy"]
 TOLERANCE, FEWEST = "1e-5", 80
-# A compiler that keeps its outputs: many cases have the same program. Arguments: those of the compiler.
+# A compiler that keeps its outputs, because many cases have the same program, and does not optimise, which takes half of the
+# time and gives the same bits. Its arguments are the arguments of
+# the compiler.
 KEEP = """#!/usr/bin/env python3
 import hashlib, pathlib, shutil, subprocess, sys
 source, output = (pathlib.Path(sys.argv[i]) for i in (-3, -1))
 kept = pathlib.Path(__file__).parent / hashlib.sha256(source.read_bytes()).hexdigest()
-code = 0 if kept.exists() else subprocess.run([{compiler!r}, f"-I{{kept.parent}}", *sys.argv[1:-1], kept]).returncode
+words = ["-O0" if word == "-O1" else word for word in sys.argv[1:-1]]
+code = 0 if kept.exists() else subprocess.run([{compiler!r}, f"-I{{kept.parent}}", *words, kept]).returncode
 if code == 0:
     shutil.copy(kept, output)
 sys.exit(code)
@@ -38,17 +42,21 @@ sys.exit(code)
 
 
 def installed(folder):
-    """Returns the path of the virtual environment's Python, or None."""
+    """Makes the virtual environment in `folder`, with PACKAGES, if it does not exist. Returns the path of its Python, or None
+    if the packages cannot be installed. Several tests may call this at the same time."""
     python = folder / "bin" / "python"
     ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != " ".join(PACKAGES):
-        start = time.monotonic()
-        venv.create(folder, with_pip=True, clear=True)
-        done = subprocess.run([python, "-m", "pip", "install", "-q", "--no-cache-dir", *PACKAGES])
-        if done.returncode != 0:
-            return None
-        ready.write_text(" ".join(PACKAGES))
-        print(f"installed {', '.join(PACKAGES)} in {time.monotonic() - start:.0f} s")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists() or ready.read_text() != " ".join(PACKAGES):
+            start = time.monotonic()
+            venv.create(folder, with_pip=True, clear=True)
+            done = subprocess.run([python, "-m", "pip", "install", "-q", "--no-cache-dir", *PACKAGES])
+            if done.returncode != 0:
+                return None
+            ready.write_text(" ".join(PACKAGES))
+            print(f"installed {', '.join(PACKAGES)} in {time.monotonic() - start:.0f} s")
     return python
 
 
@@ -71,8 +79,8 @@ def main():
         compiler = folder / "kept" / "compiler"
         compiler.write_text(KEEP.format(compiler=options.compiler))
         compiler.chmod(0o755)
-        # The header that every program of krait pack includes, compiled once with krait pack's flags: a third of the time.
-        flags = ["-std=c++20", "-O1", "-march=native", f"-I{ROOT / 'include'}", f"-I{PYTHON}"]
+        # The header that every program of krait pack includes, compiled once: a third of the time.
+        flags = ["-std=c++20", "-O0", "-march=native", f"-I{ROOT / 'include'}", f"-I{PYTHON}"]
         header = compiler.parent / "pack_check.hpp.gch"
         subprocess.run([options.compiler, *flags, "-x", "c++-header", PYTHON / "pack_check.hpp", "-o", header], check=True)
         for name, case in cases.items():
@@ -80,7 +88,7 @@ def main():
                 continue
             checkpoint = folder / "cases" / name
             expected = checkpoint / "check.safetensors"
-            expected = expected.rename(folder / f"{name}.safetensors")  # away from the files of the checkpoint
+            expected = expected.rename(folder / f"{name}.safetensors")  # so that it is not in the checkpoint's folder
             if (checkpoint / "vector.safetensors").exists():
                 vector = (checkpoint / "vector.safetensors").rename(folder / f"{name}_vector.safetensors")
                 done = subprocess.run([sys.executable, CHECK, "--compiler", options.compiler, "--tolerance", TOLERANCE, vector])

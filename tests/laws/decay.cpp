@@ -143,7 +143,7 @@ TEMPLATE_TEST_CASE("the state keeps its exact bits over 1000 steps without input
   for (const float A_log : {-105.0f, -1e4f, -FLT_MAX, -inf}) check_kept<TestType>(A_log, 0.5f, 0.0f, 1000);
 }
 
-TEMPLATE_TEST_CASE("a denormal A_log, or a of Mamba-3, decays the state by e^-delta, as one of 0 does", "", Mamba1, Mamba2,
+TEMPLATE_TEST_CASE("a denormal A_log, or a denormal a of Mamba-3, decays the state by e^-delta, as 0 does", "", Mamba1, Mamba2,
                    Mamba3) {
   using Kind = TestType;
   const auto zero = Kind::constant(0.0f, 0.5f);
@@ -164,7 +164,7 @@ TEMPLATE_TEST_CASE("the state does not decay and takes no input if dt is -110 or
     for (const float A_log : {-inf, -1e4f, 0.0f, 3.0f, 20.0f}) check_kept<TestType>(A_log, dt, 3.0f, 1);
 }
 
-TEMPLATE_TEST_CASE("one step without input sets the state to 0 if dt is 1e4 or more; if A_log is also -1e4, it keeps the state",
+TEMPLATE_TEST_CASE("a step without input sets the state to 0 if dt is 1e4 or more, but keeps the state if A_log is also -1e4",
                    "", Mamba1, Mamba2) {
   for (const float dt : {1e4f, 1e30f, FLT_MAX}) {
     for (const float A_log : {0.0f, 3.0f, 1e4f, inf}) check_forgotten<TestType>(A_log, dt);
@@ -172,7 +172,7 @@ TEMPLATE_TEST_CASE("one step without input sets the state to 0 if dt is 1e4 or m
   }
 }
 
-TEST_CASE("extreme values of dt and a make Mamba-3 forget the state, keep it, or take no input, as those of Mamba-2 do") {
+TEST_CASE("with extreme values of dt and a, Mamba-3 forgets the state, keeps it, or takes no input, as Mamba-2 does") {
   for (const float a : {1e4f, 1e30f, FLT_MAX, inf}) check_forgotten<Mamba3>(a, 0.5f);
   for (const float a : {-1e30f, -FLT_MAX, -inf}) check_kept<Mamba3>(a, 0.5f, 0.0f, 1000);
   for (const float dt : {-110.0f, -1e4f, -FLT_MAX, -inf})

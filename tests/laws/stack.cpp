@@ -222,7 +222,7 @@ struct PooledParts {
                (krait::Linear<LinearDims{.d_in = 7, .d_out = 3, .bias = true}>, last));
 };
 
-TEST_CASE("after a layer with a warm_up, the members of a stack process only tokens with an output; others have zeros") {
+TEST_CASE("a stack writes zeros for its first layer's tokens without output, and its other layers do not process them") {
   static krait::Stack<PooledParts> pooled;
   draw(pooled, 8);
   const auto xs = drawn_rows<4>(1.0f);

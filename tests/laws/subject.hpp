@@ -63,7 +63,7 @@ struct Subject {
   Chunks chunks;                // equal chunk sizes are next to each other
   bool quick;                   // test fewer random splits
   std::size_t model_bytes, state_bytes;
-  std::size_t scratch_bytes;    // for the largest chunk
+  std::size_t scratch_bytes;    // size of the scratch for the largest chunk
   bool summarises;              // prefill may write one output vector instead of all
   bool forward_gives_one_row;
 

@@ -17,8 +17,8 @@ class Mutant:
 
 
 def group(suites, *changes, **facts):
-    """Adds a mutant for each tuple (old text, new text) or (old text, new text, other fields). `suites` names their suites,
-    separated by ` + `."""
+    """Adds a mutant for each tuple (old text, new text) or (old text, new text, other fields). `suites` has the names of the
+    suites that should detect these mutants, separated by ` + `."""
     for old, new, *more in changes:
         MUTANTS.append(Mutant(suites.split(" + "), old, new, **facts, **(more[0] if more else {})))
 

@@ -91,7 +91,7 @@ def read_properties(folder):
 
 
 def arduino_not_noticed(folder):
-    """Yields the known violations that the checks do not detect, as a test of the checks themselves."""
+    """Tests the checks of the Arduino folder: yields a message for each known violation that they do not detect."""
     good = read_properties(folder)
     for ids, field, _, bad in PROPERTY_RULES:
         broken = {**good, field: bad} if bad is not None else {key: value for key, value in good.items() if key != field}
@@ -113,7 +113,8 @@ def arduino_not_noticed(folder):
 
 
 def licenses(system, folder):
-    """Yields missing licence texts, and manifests whose SPDX expression does not match the texts."""
+    """Yields a message for each licence text that the folder lacks, and for each manifest whose SPDX expression does not match
+    the texts."""
     for name, words in LICENSES.items():
         if not (folder / name).exists() or words not in " ".join((folder / name).read_text().split()):
             yield f"{system}: {name}: found no text of the {words}"
@@ -128,8 +129,8 @@ def licenses(system, folder):
 
 
 def newer_highway(board, folder):
-    """Checks that a folder with Highway 1.0.6 or later has the text of Highway's second licence and its name in the
-    manifest."""
+    """Assembles a folder with a later Highway, which has two licences (since 1.0.6). Yields a message if the text of the second
+    licence, or its name in the manifest, is missing."""
     shutil.copytree(pathlib.Path(board.dependencies) / "hwy", folder / "include" / "hwy")
     for name in ("highway.h", "base.h"):
         path = folder / "include" / "hwy" / name
@@ -185,7 +186,7 @@ target_link_libraries(app PRIVATE zephyr_interface)
 
 
 def zephyr_builds(board, module, folder):
-    """Compiles a program for a core with half precision, with the Zephyr module's flags, with g++ and clang."""
+    """Compiles a program with the Zephyr module's flags, for a core with half precision, with g++ and clang."""
     flags = [word for word in board.compile_args[1:] if word not in ("-idirafter", board.dependencies, "-mfp16-format=ieee")]
     said = run([board.compile_args[0], *flags, "-E", "-v", "-x", "c++", "/dev/null"])
     searched = said.split("search starts here:")[-1].split("End of search list")[0].split()

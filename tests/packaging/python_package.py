@@ -29,7 +29,8 @@ def run(command, **how):
 
 
 def faults_of_package(package):
-    """Yields the faults of the folder of an installed package."""
+    """Yields the faults of `package`, the folder of the installed package krait: missing licences or headers, and headers that
+    are read from outside the folder."""
     for name, words in LICENSES.items():
         path = package / "licenses" / name
         if not path.exists() or words not in path.read_text():
@@ -61,7 +62,8 @@ def check_built(folder):
 
 
 def check_installed(folder):
-    """The three commands of a newcomer, and their time."""
+    """Runs the three commands from a new virtual environment to a checked header. Yields a message for each that fails, and if
+    they take too long."""
     environment, expected = folder / "environment", folder / "expected.safetensors"
     sys.path.insert(0, str(ROOT / "python"))
     from krait import safetensors_file

@@ -69,7 +69,8 @@ def inputs_of(name):
 
 
 def check_bits(test, program, name, storages):
-    """step, prefill, many streams and snapshots give the bits of the C++ program."""
+    """Checks that step, prefill, many streams and snapshots of krait.load's model give the same bits as the C++ program
+    `program`."""
     xs, inputs, output = inputs_of(name), test.folder / f"{name}.inputs", test.folder / f"{name}.outputs"
     inputs.write_bytes(xs.tobytes())
     subprocess.run([program, name, inputs, OPTIONS[name][0], output], check=True)
@@ -91,7 +92,7 @@ def check_bits(test, program, name, storages):
         test.expect(state.save() == snapshot, f"{name} {storage}: the snapshot after prefill differs")
         same(model.forward(xs, last=True), wanted[-1], "the last output")
         same(model.prefill(model.state(), xs[:20], last=True), wanted[19], "the last output of a prefix")
-        # 20 streams, each a token behind the one before it.
+        # 20 streams: stream i starts at call i, so each stream is one token behind the stream before it.
         states, outputs = [model.state() for _ in range(20)], []
         for t in range(40):
             here = [i for i in range(20) if i <= t]
@@ -110,7 +111,7 @@ def check_bits(test, program, name, storages):
 
 
 def check_states(test, model):
-    """Copies, snapshots and lifetimes of states."""
+    """Checks copies, snapshots and lifetimes of states."""
     xs = inputs_of("speaker")
     state = model.state()
     model.prefill(state, xs[:10])
@@ -145,7 +146,7 @@ def check_states(test, model):
 
 
 def check_arguments(test, model):
-    """Wrong shapes and dtypes raise exceptions that name what was found and wanted."""
+    """Checks that arguments of wrong shapes and dtypes raise exceptions that name what was found and wanted."""
     state, x = model.state(), np.zeros(12, np.float32)
     for kind, words, call in [
             (ValueError, "x: found shape [11], wanted [12]", lambda: model.step(state, x[:11])),
@@ -187,7 +188,7 @@ def check_ids(test, model):
 
 
 def check_check(test, model):
-    """model.check accepts the outputs of the same model with f32 weights, and rejects others."""
+    """Checks that model.check accepts the outputs of the same model with f32 weights, and rejects other outputs."""
     xs = inputs_of("speaker")
     y = model.outputs(xs)
     test.expect(y.shape == (9,) and model.outputs(xs.reshape(4, 15, 12)).shape == (4, 9), "shapes of outputs")
@@ -200,7 +201,7 @@ def check_check(test, model):
 
 
 def check_threads(test, model):
-    """Threads share a model. A state that another thread uses is rejected."""
+    """Checks that threads can share a model, and that a state that another thread uses is rejected."""
     xs = np.tile(inputs_of("speaker"), (20, 1))
     wanted, found, rejected = model.forward(xs), {}, []
 
@@ -223,7 +224,7 @@ def check_threads(test, model):
 
 
 def check_cache(test):
-    """The cache holds a library until a header, the source or the library itself changes."""
+    """Checks that krait.load takes a library from the cache until a header, the source or the library itself changes."""
     cache, real = test.folder / "cache", compilers.compile_program
     include, compiled = test.folder / "include", []
     include.mkdir()
@@ -269,7 +270,7 @@ def check_cache(test):
 
 
 def check_progress(test):
-    """A line of progress appears on a terminal, and nowhere else, if a task takes over two seconds."""
+    """Checks that a line of progress appears on a terminal, and nowhere else, if a task takes over two seconds."""
     code = ("import sys, time\nsys.path.insert(0, sys.argv[1])\nfrom krait.compiler import progress\n"
             "with progress('a short task'): pass\nwith progress('a long task'): time.sleep(2.3)\n")
     main, side = pty.openpty()
@@ -284,7 +285,7 @@ def check_progress(test):
 
 
 def check_run(test):
-    """The command krait run."""
+    """Checks the command krait run."""
     xs, source, target = inputs_of("speaker"), test.folder / "x.npy", test.folder / "y.npy"
     np.save(source, xs)
     command = [sys.executable, ROOT / "tools" / "krait", "run", SPEAKER, source, "--order", OPTIONS["speaker"][1]["order"],

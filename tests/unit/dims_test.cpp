@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <limits>
 #include <type_traits>
 
 #include "krait.hpp"
@@ -70,6 +71,32 @@ TEST_CASE("resolve gives the same dims at run time as at compile time") {
     CHECK(krait::with_storage(model, krait::Storage::int8).storage == krait::Storage::int8);
   };
   check(20);
+}
+
+// The defaults of the constructors in state-spaces/mamba, mamba_ssm/modules/mamba2.py and mamba3.py, and of MambaConfig.
+TEST_CASE("the dims of Mamba-2 and Mamba-3 have the defaults of mamba-ssm") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  STATIC_REQUIRE(krait::resolve(krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768, .n_layers = 24}) ==
+                 krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768, .n_layers = 24, .d_state = 128, .d_conv = 4,
+                                   .expand = 0, .d_inner = 1536, .headdim = 64, .ngroups = 1, .in_bias = false,
+                                   .conv_bias = true, .out_bias = false, .norm_bias = false, .D_has_hdim = false,
+                                   .rmsnorm = true, .norm_before_gate = false, .dt_limit = {0, infinity},
+                                   .mixer_norm_eps = 1e-5,
+                                   .norm = krait::NormKind::rms, .tied = true, .norm_eps = 1e-5,
+                                   .storage = krait::Storage::f32});
+  STATIC_REQUIRE(krait::resolve(krait::Mamba3Dims{.vocab_size = 50280, .d_model = 768, .n_layers = 24}) ==
+                 krait::Mamba3Dims{.vocab_size = 50280, .d_model = 768, .n_layers = 24, .d_state = 128, .expand = 0,
+                                   .d_inner = 1536, .headdim = 64, .ngroups = 1, .mimo_rank = 1, .rope_fraction = 0.5,
+                                   .in_bias = false, .out_bias = false, .norm_bias = false, .is_outproj_norm = false,
+                                   .A_floor = 1e-4, .mixer_norm_eps = 1e-5, .norm = krait::NormKind::rms, .tied = true,
+                                   .norm_eps = 1e-5, .storage = krait::Storage::f32});
+  constexpr auto block2 = krait::resolve(krait::Mamba2BlockDims{.d_model = 768});
+  constexpr auto block3 = krait::resolve(krait::Mamba3BlockDims{.d_model = 768});
+  STATIC_REQUIRE(block2 == krait::block_dims(krait::resolve(krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768})));
+  STATIC_REQUIRE(block3 == krait::block_dims(krait::resolve(krait::Mamba3Dims{.vocab_size = 50280, .d_model = 768})));
+  // in_proj of mamba-ssm: 2 d_inner + 2 ngroups d_state + nheads rows, and with 3 nheads + num_rope_angles in Mamba-3.
+  STATIC_REQUIRE(decltype(krait::Mamba2Block<block2>{}.in_proj.weight)::rows == 2 * 1536 + 2 * 128 + 24);
+  STATIC_REQUIRE(decltype(krait::Mamba3Block<block3>{}.in_proj.weight)::rows == 2 * 1536 + 2 * 128 + 3 * 24 + 32);
 }
 
 TEST_CASE("resolve and block_dims keep the dims of Mamba-2 and Mamba-3") {

@@ -48,7 +48,7 @@ void cannot_write(const fs::path& path, std::span<const std::byte> content, cons
 TEST_CASE("write_file replaces an existing file, and read_file returns the bytes that were written") {
   const Folder folder;
   Bytes all(256 * 257), read;
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // with line ends
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i % 257);  // includes the bytes of line ends
   CHECK(krait::write_file(bytes(100'000, 1), folder.path / "file"));
   CHECK(krait::write_file(all, folder.path / "file"));
   CHECK(krait::read_file(folder.path / "file", read));
@@ -72,7 +72,7 @@ TEST_CASE("read_file fails with the system's error message for a missing, unread
 }
 
 TEST_CASE("read_file fails for a file that has fewer bytes than the file system reports") {
-  const fs::path page = "/sys/devices/system/cpu/online";  // on Linux: its size is 4096, but it has one line
+  const fs::path page = "/sys/devices/system/cpu/online";  // Linux reports a size of 4096, but the file has one line
   std::error_code none;
   if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the size of the file");
 }

@@ -160,6 +160,18 @@ struct Parts {
                (krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 17}>, classifier));
 };
 
+// Blocks of Mamba-2 and Mamba-3 with every kind of parameter.
+template <krait::Storage storage>
+struct HeadsParts {
+  static constexpr krait::Mamba2BlockDims dims2{.d_model = 3, .d_state = 5, .d_inner = 20, .headdim = 5, .ngroups = 2,
+                                                .in_bias = true, .storage = storage};
+  static constexpr krait::Mamba3BlockDims dims3{.d_model = 3, .d_state = 6, .d_inner = 20, .headdim = 5, .mimo_rank = 2,
+                                                .out_bias = true, .is_outproj_norm = true, .storage = storage};
+  KRAIT_PARAMS(HeadsParts, (krait::Mamba2Block<dims2>, two), (krait::Mamba3Block<dims3>, three));
+};
+template <krait::Storage storage>
+using Heads = krait::Stack<HeadsParts<storage>>;
+
 }  // namespace
 
 TEST_CASE("saving and loading a model gives the same bits, with all padding zero") {
@@ -172,6 +184,7 @@ TEST_CASE("saving and loading a model gives the same bits, with all padding zero
                                           .out_bias = true, .norm_bias = true, .tied = false})>>();
   constexpr krait::SsmDims odd{.d_inner = 19, .d_model = 5, .d_state = 3, .dt_rank = 2, .x_bias = true};
   round_trip<krait::SelectiveStateSpace<krait::resolve(odd)>>();
+  round_trip<Heads<krait::Storage::f32>>();
 #endif
   round_trip<krait::Stack<Parts>>();
 }
@@ -182,6 +195,9 @@ TEST_CASE("saving and loading bf16, f16 and int8 weights gives the same bits") {
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::bf16)>>(0x1.FEp127f);
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::f16)>>(65504.0f);
   round_trip<krait::Mamba<krait::with_storage(odd, krait::Storage::int8)>>();
+  round_trip<Heads<krait::Storage::bf16>>(0x1.FEp127f);
+  round_trip<Heads<krait::Storage::f16>>(65504.0f);
+  round_trip<Heads<krait::Storage::int8>>();
 }
 #endif
 

@@ -34,7 +34,8 @@ def check(compiler, files):
 
 
 def changed(source, path, change):
-    """Writes a changed copy of a safetensors file. change(header, data) modifies the two, or returns the whole file's bytes."""
+    """Writes a changed copy of the safetensors file `source` to `path`. change(header, data) modifies its arguments, or returns
+    the bytes of the whole copy."""
     content = source.read_bytes()
     (size,) = struct.unpack_from("<Q", content)
     header, data = json.loads(content[8 : 8 + size]), bytearray(content[8 + size :])

@@ -202,7 +202,7 @@ def heads_weights(component, sizes, options, draw):
 
 
 def mixer_of(component, sizes, options):
-    """Returns the reference function of a block of Mamba-2 or Mamba-3, with its settings."""
+    """Returns the function that computes a block of Mamba-2 or Mamba-3 in heads_reference.py, with the settings of a case."""
     settings = {name: value for name, value in options.get("settings", {}).items() if name != "rope_fraction"}
     block = heads.mamba2_block if component == "Mamba2Block" else heads.mamba3_block
     return functools.partial(block, headdim=sizes["headdim"], **settings)
@@ -248,7 +248,7 @@ def stack_weights(sizes, options, draw):
 
 
 def encode(value, dtype):
-    """Returns a float array as bytes of the dtype, and the float64 values of these bytes."""
+    """Returns a float array as bytes of the dtype, and the values of these bytes as a float64 array."""
     if dtype == "BF16":
         high = (value.astype("<f4").view("<u4") >> 16).astype("<u2")
         return high.tobytes(), (high.astype("<u4") << 16).view("<f4").astype(np.float64)

@@ -50,7 +50,8 @@ def check(good, text):
 
 
 class Case:
-    """A reference vector. Writes its weights and inputs as files for the C++ program, and checks the files that it writes."""
+    """A reference vector. Writes its weights and inputs as files for the C++ program, and checks the files that the program
+    writes."""
 
     def __init__(self, name, eps, folder):
         self.name, self.folder = name, folder / name

@@ -14,7 +14,7 @@ from krait.structure import COMPONENTS, Model, flag  # noqa: E402
 
 
 class File(Group):
-    """A safetensors file: its metadata, and its tensors by name."""
+    """The safetensors file of a reference vector: its metadata, and its tensors by name."""
 
     def __init__(self, path):
         tensors, self.metadata = read(path)
@@ -26,7 +26,7 @@ class File(Group):
         return head is None or (head.dtype == embedding.dtype and head.data == embedding.data)
 
     def numbers(self, name):
-        """Returns all elements of a tensor, row by row."""
+        """Returns all elements of the tensor `name`, row by row."""
         return self.tensors[name].numbers(name)
 
 
@@ -49,7 +49,8 @@ def component_of(file):
 
 
 def stack_of(file):
-    """Returns krait pack's model of a Stack, whose layers the metadata's `order` gives."""
+    """Returns the Model, as krait pack makes it, of a vector of a Stack. The metadata's `order` gives the order of its
+    layers."""
     if "order" not in file.metadata:
         raise Problem("metadata: order is missing: a Stack has krait pack's --order there")
     weights = {name: tensor for name, tensor in file.tensors.items() if name not in ("input", "output")}
@@ -59,7 +60,8 @@ def stack_of(file):
 
 
 def dims_of(file, component, prefix=""):
-    """Returns the dims of a model from the shapes of its tensors. `load` compares every shape with them later."""
+    """Returns the dims of a vector's model, from the shapes of its tensors. krait::load compares every shape with these dims
+    later."""
     dims = {}
     block = {"Mamba": "backbone.layers.0.", "ResidualBlock": prefix}.get(component)
     mixer = prefix if block is None else block + "mixer."

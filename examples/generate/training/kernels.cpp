@@ -33,7 +33,7 @@ inline vec load(const bf16* p) {
   std::memcpy(&bits, p, sizeof bits);
   return (vec)(__builtin_convertvector(bits, uvec) << 16);
 }
-inline void store(bf16* p, vec x) {  // to nearest, ties to even
+inline void store(bf16* p, vec x) {  // rounds to nearest, ties to even
   const uvec b = (uvec)x;
   const half bits = __builtin_convertvector((b + 0x7fff + ((b >> 16) & 1)) >> 16, half);
   std::memcpy(p, &bits, sizeof bits);
@@ -53,7 +53,7 @@ inline vec exp2_neg(vec x) {
   const vec n = (vec)_mm512_roundscale_ps((__m512)x, 0), f = x - n;
 #else
   x = x > -126.0f ? x : splat(-126.0f);
-  const ivec i = __builtin_convertvector(x - 0.5f, ivec);  // conversion is towards zero, so this is to nearest
+  const ivec i = __builtin_convertvector(x - 0.5f, ivec);  // x <= 0, so rounding x - 0.5 towards zero rounds x to nearest
   const vec f = x - __builtin_convertvector(i, vec);
 #endif
   vec p = f * 1.326472721e-3f + 9.671512812e-3f;
@@ -201,7 +201,8 @@ void scan(long n, long length, long d, const T* xz, const T* u, const float* dtB
     }
 }
 
-// Gradients of scan; du, the z half of dxz and ddtBC are written, those of the parameters are added to.
+// Computes the gradients of scan: writes du, ddtBC and the half of dxz that belongs to z, and adds the gradients of the
+// parameters to their earlier values.
 template <class T>
 void scan_backward(long n, long length, long d, const T* xz, const T* u, const float* dtBC, const float* A,
                    const float* D, const float* dt_weight, const float* dt_bias, const float* marks, const T* dout,
@@ -330,7 +331,7 @@ void head_scan_backward(long n, long length, long d, long states, long heads, co
       }
   };
   for (long b = 0; b < n; ++b, h += d * states) {
-    for (long start = 0; start < length; start += chunk) {  // the states again, for the gradients of C and z
+    for (long start = 0; start < length; start += chunk) {  // computes the states again, for the gradients of C and z
       const long count = std::min(chunk, length - start);
       std::fill(sums.begin(), sums.end(), 0.0f);
       for (long c = 0; c < d; c += lanes) {

@@ -23,7 +23,7 @@ DIMS2 = dict(vocab_size=256, d_model=128, n_layers=4, d_state=48, d_conv=4, d_in
 V, M, LAYERS, S, W, E, R = DIMS.values()
 S2, HEADDIM = DIMS2["d_state"], DIMS2["headdim"]
 HEADS, E2 = E // HEADDIM, E + 2 * S2  # E2: channels of Mamba-2's convolution, x, B and C
-CHUNK = 16  # of kernels.cpp
+CHUNK = 16  # the constant `chunk` of kernels.cpp
 MIXER = ["norm.weight"] + ["mixer." + k for k in (
     "in_proj.weight", "conv1d.weight", "conv1d.bias", "x_proj.weight", "dt_proj.weight", "dt_proj.bias", "A_log", "D",
     "out_proj.weight")]
@@ -166,7 +166,8 @@ class Head(torch.autograd.Function):
         return dx, None, None, dnorm_f, (dlogits.T @ normed).float()
 
 
-"""Trains the byte-level Mamba or Mamba-2 language model of this example, or scores a file with one.
+def init(mamba2):
+    """Returns initial weights, drawn as in mamba-ssm."""
     p = {"backbone.embedding.weight": torch.randn(V, M) * 0.02}
     uniform = lambda fan_in, *shape: (torch.rand(shape) * 2 - 1) / math.sqrt(fan_in)
     for i in range(LAYERS):
@@ -202,7 +203,8 @@ def loss_of(p, tokens, target, state, dtype):
 
 @torch.no_grad()
 def score(p, text, window=2048):
-"""Trains the byte-level Mamba or Mamba-2 language model of this example, or scores a file with one.
+    """Returns the bits per byte of a text, computed in float32."""
+    state, nats = zero_state(1, is_mamba2(p)), 0.0
     for start in range(0, len(text) - 1, window):
         piece = text[None, start:start + window + 1]
         target = piece[:, 1:].contiguous()

@@ -88,17 +88,17 @@ struct NormDims {
   KRAIT_INLINE bool operator==(const NormDims&) const = default;
 };
 
-// SsmDims are the dims of SelectiveStateSpaceModel, where d_model stays 0, and of SelectiveStateSpace, where d_model is the
-// number of outputs.
+// SsmDims are the dims of two layers, SelectiveStateSpaceModel and SelectiveStateSpace. Only SelectiveStateSpace has a d_model,
+// its number of outputs.
 struct SsmDims {
   std::size_t d_inner = 0;
-  std::size_t d_model = 0;   // outputs of SelectiveStateSpace, where 0 resolves to d_inner; 0 in SelectiveStateSpaceModel
+  std::size_t d_model = 0;   // outputs of SelectiveStateSpace; 0 resolves to d_inner
   std::size_t d_state = 16;
   std::size_t dt_rank = 0;   // inputs of dt_proj; 0 resolves to ceil(d_inner / 16)
   bool x_bias = false;
   bool dt_bias = false;
   bool out_bias = false;     // whether out_proj has a bias; only SelectiveStateSpace has an out_proj
-  Real dt_b_c_eps = 0;       // as in BlockDims; 0 in SelectiveStateSpace
+  Real dt_b_c_eps = 0;       // eps of norms of dt, B and C, as in BlockDims; SelectiveStateSpace has no such norms, so 0
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };

@@ -40,7 +40,7 @@ struct Mamba3Dims {
   std::size_t n_layers = 4;
   KRAIT_MAMBA3_DIMS
   bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of every norm around the blocks and of the last norm
+  Real norm_eps = 1e-5;       // eps of the norms before the blocks and of the final norm
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const Mamba3Dims&) const = default;
 };

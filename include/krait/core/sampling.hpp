@@ -14,7 +14,7 @@ namespace krait {
 // other state. Tokens less than 2^-32 times as likely as the most likely token are never drawn.
 struct Sampler {
   float temperature = 1.0f;  // divides the logits; 0, negative or NaN draws the first of the largest logits (greedy)
-  Key seed{};             // krait::key(n) for a number n
+  Key seed{};             // a result of krait::key(n), where n is any number
   std::size_t draws = 0;  // the index of the next draw, which krait::sample increments
 };
 

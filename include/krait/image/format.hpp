@@ -36,10 +36,11 @@ struct ImageHeader {
 
   FormatHeader format;
   std::uint32_t model_bytes;
-  std::uint32_t structure_bytes;  // length of the structure's text, without the zeros that pad it
-  std::uint32_t fingerprint;      // CRC-32 of the structure's text followed by the model
+  std::uint32_t structure_bytes;  // length of the text of the model's structure, without the zeros that pad the text
+  std::uint32_t fingerprint;      // CRC-32 of the text of the model's structure, followed by the model
   std::array<std::uint32_t, 8> zeros;
-  std::uint32_t checksum;  // CRC-32 of the members above followed by the structure's padded text
+  // CRC-32 of the header's members above, followed by the text of the model's structure with the zeros that pad it.
+  std::uint32_t checksum;
 };
 static_assert(sizeof(ImageHeader) == image_alignment);
 

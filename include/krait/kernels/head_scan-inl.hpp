@@ -95,7 +95,7 @@ HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2,
 struct HeadScan {
   const float* D;                       // weight of the skip connection, [heads], or [d_inner] if D_has_hdim
   float* h;                             // state, [heads][headdim / 16, rounded up][d_state][16]; the scan updates it
-  TokenSpan<const float> decay, delta;  // for each token: [heads], from step_sizes_row
+  TokenSpan<const float> decay, delta;  // for each token: [heads], the results of step_sizes_row
   TokenSpan<const float> B, C;          // for each token: [ngroups][d_state]
   TokenSpan<float> x;                   // for each token: [heads][headdim], overwritten by y
   std::size_t headdim, heads_per_group, d_state, tokens;
@@ -167,8 +167,8 @@ HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::si
 // head j and each channel c of this head, with n ascending:
 //   h[c][n] = decay[j] h[c][n] + (delta[j] x[c]) B[n]        the first product is rounded
 //   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds; D is D[j], or D[c] if D_has_hdim
-// B and C are those of the head's group. Computes only the channels in `part`, whose bounds are multiples of 16. They number
-// the channels of all heads one after the other, with each head padded to a multiple of 16 channels.
+// The heads of a group share the group's B and C. Computes only the channels in `part`, whose bounds are multiples of 16. The
+// bounds count the channels of all heads one after the other, with each head padded to a multiple of 16 channels.
 template <bool D_has_hdim>
 HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   const std::size_t of_head = padded(s.headdim);

@@ -14,8 +14,9 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Computes one register tile of a linear layer with int8 weights: `tokens` tokens x `vectors` vectors of outputs.
 //   y[t][o] = (q[t][0] w[o][0] + q[t][1] w[o][1] + ...) * (scale[o] * step[t]) + bias[o]
-// A vector of 16-bit pairs contains eight columns of lanes / 2 outputs. Shifts separate the first and the second weight of each
-// pair, and the multiply-accumulate instruction adds the products of two neighbouring columns to a 32-bit lane.
+// A pair is a 16-bit integer that contains the weights of two outputs. A vector of pairs contains eight columns of lanes / 2
+// outputs. Shifts separate the first and the second weight of each pair, and the multiply-accumulate instruction adds the
+// products of two neighbouring columns to a 32-bit lane.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {

@@ -124,8 +124,8 @@ HWY_INLINE void norm_row(const float* x, const float* HWY_RESTRICT weight, const
   else layer_norm_row(x, weight, bias, eps, y, n);
 }
 
-// Encodes a maximum for the state of MaxPool, or decodes it: exclusive-ors the bits of a float with those of -infinity. A state
-// of zeros therefore stands for maxima of -infinity.
+// Encodes a maximum for the state of MaxPool, or decodes it: exclusive-ors the bits of a float with the bits of -infinity. A
+// state of zeros therefore stands for maxima of -infinity.
 HWY_INLINE V max_stored(V v) {
   return hn::Xor(v, hn::BitCast(Tag{}, hn::Set(hn::RebindToUnsigned<Tag>{}, 0xFF800000u)));
 }

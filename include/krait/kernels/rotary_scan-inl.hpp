@@ -58,8 +58,8 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   KRAIT_UNROLL
   for (std::size_t i = 1; i < 5; ++i) c = mul_add(c, square, constant<V>(cosine_c[i]));
   s = mul(s, x);
-  // A rotation by an odd number of quarter turns exchanges sine and cosine. The result of sine is negated for 2 and 3 quarters,
-  // that of cosine for 1 and 2 quarters.
+  // A rotation by an odd number of quarter turns exchanges sine and cosine. The sine is negated for 2 and 3 quarter turns, and
+  // the cosine for 1 and 2 quarter turns.
   const auto two = hn::Set(word_tag, 2u);
   const auto one = hn::Set(word_tag, 1u);
   const auto is_odd = hn::RebindMask(Tag{}, hn::Eq(hn::And(quarter, one), one));

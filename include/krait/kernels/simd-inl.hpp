@@ -41,7 +41,7 @@ template <class Vec, std::size_t k>
 HWY_INLINE const Vec& nth(const Several<Vec, k>& all, std::size_t i) {
   return all.v[i];
 }
-// OneOfMany<T>::type is the type of one vector of T, which is Several or a single vector.
+// OneOfMany<T>::type is Vec if T is Several<Vec, k>, and T itself if T is the type of a single vector.
 template <class T>
 struct OneOfMany {
   using type = T;
@@ -70,8 +70,8 @@ HWY_INLINE auto each(F f, const Args&... args) {
   return several<std::max({count_of<Args>...})>([&](std::size_t i) KRAIT_LAMBDA { return f(nth(args, i)...); });
 }
 
-// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is a vector type V, or Several<V, k>;
-// both give one vector.
+// constant<T>(value) returns a SIMD vector with all lanes set to `value`. T is a vector type V or
+// Several<V, k>; the result is a single V for either T.
 template <class T>
 HWY_INLINE auto constant(float value) {
   return hn::Set(hn::DFromV<typename OneOfMany<T>::type>{}, value);

@@ -39,7 +39,7 @@ struct RowLayout {
   KRAIT_INLINE constexpr std::size_t group_start(std::size_t group) const {
     return padded(lead) + group * padded(channels) * per_channel;
   }
-  // Returns the position at which the first row of the tail is stored.
+  // Returns the position at which the first of the last `tail` rows is stored, counted in rows.
   KRAIT_INLINE constexpr std::size_t tail_start() const { return group_start(groups); }
   // Returns the number of rows of the weight matrix, including padding.
   KRAIT_INLINE constexpr std::size_t padded_rows() const { return tail_start() + padded(tail); }

@@ -97,8 +97,8 @@ struct RejectedLayer {
   using Scratch = NoScratch<tokens>;
 };
 
-// members_of<T> is the number of layers in a stack, including those of stacks within it, and levels_of<T> is the depth to which
-// stacks are nested. A Residual counts as a stack of two layers. Any other layer has 1 member and 0 levels.
+// members_of<T> is the number of layers in a stack, including the layers of stacks within it. levels_of<T> is the depth to
+// which stacks are nested. A Residual counts as a stack of two layers. Any other layer has 1 member and 0 levels.
 template <class T>
 inline constexpr std::size_t members_of = 1;
 template <class T>

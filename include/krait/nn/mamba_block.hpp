@@ -43,7 +43,7 @@ struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, dims.d_inner> x;                // the x of the formula, overwritten by y
-    typename Ssm::template InnerScratch<tokens> ssm;  // z is stored in its member delta once the SSM has run
+    typename Ssm::template InnerScratch<tokens> ssm;  // the scratch of the SSM; its member delta holds z after the SSM has run
     [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
   };
 };

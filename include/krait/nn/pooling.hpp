@@ -34,8 +34,8 @@ struct MeanPool : detail::PoolFacts<d_model> {
 template <std::size_t d_model>
 struct MaxPool : detail::PoolFacts<d_model> {
   struct State {
-    // The largest value of each channel. Its bits are stored exclusive-ored with those of -infinity, the maximum before the
-    // first vector, so that a state of zeros starts a sequence, as in every other layer.
+    // The largest value of each channel so far, which is -infinity before the first vector. Stored as the exclusive or of its
+    // bits and the bits of -infinity, so that a state of zeros starts a sequence, as in every other layer.
     Strips<d_model> largest{};
     KRAIT_INLINE constexpr State() = default;
     // Returns whether no channel is NaN or +infinity. Before the first vector, every channel is -infinity.

@@ -66,7 +66,9 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  static constexpr std::size_t members = members_of<T>;  // of one layer, because the layers use the same call stack in turn
+  // The members of one of the n layers, not of all: step_stack_bytes counts members, and the layers run one after another on
+  // the same call stack.
+  static constexpr std::size_t members = members_of<T>;
   static constexpr std::size_t levels = levels_of<T>;
   using State = std::conditional_t<std::is_empty_v<typename T::State>, NoState, std::array<typename T::State, n>>;
   template <std::size_t tokens>

@@ -28,7 +28,7 @@ template <class Model, std::size_t tokens>
 struct StreamScratch {
   static constexpr std::size_t chunk = tokens;
   using StreamModel = Model;
-  // The number of the sequence that segment i belongs to, and the position of the segment's first token in this sequence.
+  // Position is where a segment belongs: the number of its sequence, and the position of its first token in this sequence.
   struct Position {
     std::size_t stream, first;
   };
@@ -36,7 +36,7 @@ struct StreamScratch {
   [[no_unique_address]] detail::OptionalTokens<!LanguageModel<Model>, tokens, Model::d_out, 1> outputs;
   [[no_unique_address]] Scratch<Model, tokens> model;
   std::array<Segment, tokens> segments;
-  std::array<Position, tokens> positions;
+  std::array<Position, tokens> positions;  // positions[i] belongs to segments[i]
 };
 
 // The size of a StreamScratch in bytes.

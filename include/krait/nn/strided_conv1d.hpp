@@ -65,7 +65,7 @@ struct StridedConv1dFacts {
   static constexpr std::size_t d_in = dims.stride * dims.channels;
   static constexpr std::size_t d_out = dims.d_out;
   static constexpr std::size_t window = dims.kernel * dims.channels;  // floats that an output reads
-  static constexpr std::size_t kept = window - d_in;                  // of these, floats of earlier tokens
+  static constexpr std::size_t kept = window - d_in;                  // floats of a window that belong to earlier tokens
   static constexpr std::size_t warm_up = (dims.kernel - dims.padding) / dims.stride - 1;
   static constexpr bool has_bias = dims.bias;
   static constexpr std::size_t multiply_adds = window * dims.d_out;
@@ -80,7 +80,7 @@ struct StridedConv1dFacts {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    alignas(64) std::array<float, padded(kept + tokens * d_in)> frames;  // the state's frames, then those of the call's tokens
+    alignas(64) std::array<float, padded(kept + tokens * d_in)> frames;  // frames of the state, then of the call's tokens
     [[no_unique_address]] LinearScratch<tokens, window, dims.storage> linear;
   };
 };
@@ -90,8 +90,8 @@ struct StridedConv1dFacts {
 //   y[t] = bias + sum over j = 0 ... kernel - 1 and c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
 // where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first.
 // Each y[t] is the output of the token that contains the newest frames that y[t] reads. The first `warm_up` tokens of a
-// sequence have no output, because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The arithmetic
-// is that of a Linear layer with the inputs in the order of the weight's columns.
+// sequence have no output, because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The results
+// have the bits of a Linear layer whose inputs are in the order of the weight's columns.
 template <StridedConv1dDims dims>
 struct StridedConv1d : detail::StridedConv1dFacts<dims> {
   KRAIT_PARAMS(StridedConv1d,

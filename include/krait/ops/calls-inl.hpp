@@ -69,9 +69,9 @@ HWY_INLINE TokenSpan<float> output(Out& y) {
   else return {std::data(y), Model::d_out};
 }
 
-// Runs a model on n <= tokens tokens as one stream, with the code that processes several streams, so that a program which calls
-// both prefill and prefill_streams contains this code once. On scalar targets, most of whose programs call only one of the two,
-// it uses the code for one sequence, which is 3 % smaller.
+// Runs a model on n <= tokens tokens as one stream, with the code that processes several streams, so that a program that calls
+// both prefill and prefill_streams contains this code once. On scalar targets, this function uses the code for one sequence,
+// which is 3 % smaller, because most programs there call only one of the two functions.
 template <std::size_t tokens, class Model, class In>
 HWY_INLINE void run_chunk(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in, TokenSpan<float> out,
                           std::size_t n, Emit emit) {
@@ -93,7 +93,7 @@ template <std::size_t tokens, Emit wanted, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
                              TokenSpan<float> out, std::size_t n) {
   constexpr bool every_output = wanted == Emit::all;
-  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a stack that pools writes one output in each call of run
+  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // such a model writes one output in each call of `run`
   while (n > 0) {
     const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
     run_chunk<tokens>(model, state, scratch, in, out, now, wanted == Emit::last && now < n ? Emit::nothing : wanted);

@@ -43,8 +43,8 @@ HWY_INLINE auto inputs_for(const Matrix<order, d_in, storage>&, [[maybe_unused]]
 }
 
 // Computes y = weight x + bias for n tokens, where x is a result of inputs_for. y[t][0] is output number `first`. Writes
-// y[t][i] for each i in `part`; part.end is at most `outputs`. The outputs may include the padding of the weight's rows if y
-// has memory for it. A null bias means zero.
+// y[t][i] for each i in `part`; part.end is at most `outputs`. `outputs` may also count the weight's padding rows, if y has
+// memory for their outputs. A null bias means zero.
 template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class X>
 HWY_INLINE void multiply(const Matrix<order, d_in, storage>& weight, const float* bias, X x, TokenSpan<float> y, std::size_t n,
                          Range part, std::size_t first = 0) {

@@ -76,7 +76,8 @@ template <class Order, class Measure>
 HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float dropped, Order order, Measure measure) {
   std::uint32_t cut = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    // sums[digit] is the sum of the measures of the elements that have this digit at `shift`, and the higher digits of `cut`.
+    // sums[d] is the sum of measure(x) over the elements x for which order(x) has the digit d at `shift`, and the same higher
+    // digits as `cut`.
     std::array<std::uint64_t, 16> sums{};
     for (const float x : row)
       if (const std::uint32_t digit = (order(x) ^ cut) >> shift; digit < 16) sums[digit] += measure(x);
@@ -154,7 +155,7 @@ HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
 }
 
 // Computes the softmax weights of all tokens, in units of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time, where
-// `begin` is the first of them, until f returns false.
+// `begin` is the first of these tokens, until f returns false.
 template <class F>
 HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
   const Softmax softmax(peak.logit, temperature);
@@ -218,7 +219,8 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   if (how.top_k > 0 && how.top_k < logits.size())
     keep_largest(logits, how.top_k, -__builtin_bit_cast(float, infinity_bits), rank, [](float) { return 1u; });
   weigh(logits, Softmax(peak.logit, how.temperature), logits.data());
-  logits[best] = 0.0f;  // the most likely token is kept by every filter, so its weight is added later
+  // Every filter keeps the most likely token, so the code below adds its weight, the constant `one`, to each sum of weights.
+  logits[best] = 0.0f;  // avoids that the loops count this weight a second time
   if (how.top_p < 1.0f) {
     std::uint64_t total = one;
     for (const float w : logits) total += whole(w);

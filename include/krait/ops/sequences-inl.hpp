@@ -1,5 +1,5 @@
 // Defines how layers that consist of other layers process one sequence or several with the same code: their state is a State or
-// Sequences, and the functions below accept both.
+// Sequences, and the functions below accept either type.
 #if defined(KRAIT_OPS_SEQUENCES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_SEQUENCES_INL_HPP
 #undef KRAIT_OPS_SEQUENCES_INL_HPP

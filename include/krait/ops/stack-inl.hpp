@@ -33,7 +33,8 @@ template <std::size_t tokens, class L, StatesOf<Residual<L>> States>
 HWY_NOINLINE void run(const Residual<L>& residual, States& state, Scratch<Residual<L>, tokens>& scratch,
                       TokenSpan<const float> in, TokenSpan<float> out, std::size_t n);
 
-// Runs an array of layers one after the other. The first layer reads `in` and writes `out`; the others work in place on `out`.
+// Runs an array of layers one after the other. The first layer reads `in` and writes `out`; later layers work in place on
+// `out`.
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
@@ -122,10 +123,12 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
   }
 }
 
-// Runs the first member of a Stack, if the member has a warm_up, and returns the number of tokens for which the member has no
-// output. The stack's outputs for these tokens are zeros; a stack that pools writes one vector of zeros while no token has an
-// output. The other members do not process them: their number is subtracted from n, the other outputs of the first member are
-// moved to the start of its buffer, and, unless the stack pools, `out` is advanced.
+// Runs the first member of a Stack, which must have a warm_up, and returns the number of leading tokens for which this member
+// has no output. Subtracts this number from n, so the other members process only the tokens that have an output.
+// If the Stack has more members:
+//   - Moves the first member's other outputs to the start of its buffer.
+//   - Writes zeros as the stack's outputs for the leading tokens, and advances `out` past these zeros. A stack that pools
+//     instead writes one vector of zeros, only if none of the n tokens has an output yet, and does not advance `out`.
 template <std::size_t tokens, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float>& out,
                                    std::size_t& n, Emit emit) {

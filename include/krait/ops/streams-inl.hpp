@@ -25,7 +25,7 @@ HWY_INLINE std::byte* state_address(States& states, std::size_t i) {
   else return reinterpret_cast<std::byte*>(&state);
 }
 
-// Processes the tokens of several sequences, which are added one sequence after the other.
+// StreamRunner collects tokens of several sequences with `add`, and runs the model on all collected tokens with `run_model`.
 template <class Model, std::size_t tokens, class Threads>
 struct StreamRunner {
   const Model& model;
@@ -103,7 +103,7 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
     std::size_t first = 0;      // the index of segment i's first token among the added tokens
-    std::size_t collected = 0;  // language models: the last tokens' vectors that have been moved to the front of x
+    std::size_t collected = 0;  // language models: the number of vectors of last tokens that have been moved to the start of x
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];
       const std::size_t count = scratch.segments[i].tokens;

@@ -44,8 +44,8 @@ def mamba2_block(u, p, headdim, ngroups=1, dt_limit=(0.0, np.inf), norm_before_g
 
 
 def rotate(v, phi, pairwise):
-    """Rotates pairs of elements in the last axis of v by the angles phi (H, S): elements 2i and 2i + 1 if pairwise, otherwise
-    elements i and i + N / 2."""
+    """Returns v with pairs of elements in the last axis rotated by the angles phi (H, S): elements 2i and 2i + 1 if pairwise,
+    otherwise elements i and i + N / 2."""
     S, half = phi.shape[-1], v.shape[-1] // 2
     a, b = (slice(0, 2 * S, 2), slice(1, 2 * S, 2)) if pairwise else (slice(0, S), slice(half, half + S))
     turned = np.array(v)
@@ -100,7 +100,8 @@ def residual_block(x, p, mixer, eps=1e-5, norm=rms_norm):
 
 
 def language_model(tokens, p, mixer, eps=1e-5, norm=rms_norm):
-    """Runs a language model of such blocks. tokens: (L,) integers; returns logits (L, vocab_size)."""
+    """Runs a language model that consists of residual blocks of Mamba-2 or Mamba-3. tokens: (L,) integers; returns logits (L,
+    vocab_size)."""
     embedding = p.get("backbone.embedding.weight", p.get("backbone.embeddings.weight"))
     x = embedding[np.asarray(tokens)]
     layers = {int(name.split(".")[2]) for name in p if name.startswith("backbone.layers.")}

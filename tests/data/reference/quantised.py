@@ -95,7 +95,7 @@ def rounded_inputs(x):
 
 
 def with_storage(weights, storage):
-    """Returns a model's weights as float64, rounded to a storage type."""
+    """Returns the weights of a model, rounded to a storage type, as float64."""
     def one(name, weight):
         if not name.endswith(LINEAR_WEIGHTS):
             return weight.astype(np.float64)
@@ -108,7 +108,7 @@ def with_storage(weights, storage):
 
 
 def forward(component, x, weights, storage, eps=1e-5):
-    """Returns the reference's output of a model whose weights are rounded to a storage type."""
+    """Returns the outputs that the reference computes for the inputs x, with the weights rounded to a storage type."""
     def linear_of_rounded(x, weight, bias=None):
         whole, step = rounded_inputs(x)
         return plain_linear(whole * step, weight, bias)

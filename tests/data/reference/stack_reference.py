@@ -36,9 +36,9 @@ def parts_of(order):
 
 
 def strided_conv1d(frames, weight, bias=None, stride=1, padding=0):
-    """PyTorch's Conv1d of a sequence without an end, which has no padding there: y[i] = bias + sum over tap and c of
-    weight[:, c, tap] frames[i stride + tap - padding, c]. frames: (frames, channels); weight: (d_out, channels, kernel).
-    Returns the y whose frames are all known: (number, d_out)."""
+    """Returns the outputs (number, d_out) of PyTorch's Conv1d for the first frames of a longer sequence, so that no zeros
+    follow them: y[i] = bias + sum over tap and c of weight[:, c, tap] frames[i stride + tap - padding, c]. Returns only the
+    outputs that read no later frames. frames: (frames, channels); weight: (d_out, channels, kernel)."""
     kernel = weight.shape[-1]
     padded = np.concatenate([np.zeros((padding, frames.shape[1])), frames], axis=0)
     starts = range(0, len(padded) - kernel + 1, stride)
@@ -47,8 +47,9 @@ def strided_conv1d(frames, weight, bias=None, stride=1, padding=0):
 
 
 def convolution(x, p, name, options):
-    """A Conv1d over frames, of which a token has the next `stride`. x: (L, stride channels). Returns the outputs of the tokens
-    after the first ones, which have none because their y[0] reads later frames."""
+    """Returns the outputs of a strided Conv1d for tokens x (L, stride channels), each of which contains the next `stride`
+    frames. The first warm_up tokens have no output, because y[0] reads frames of later tokens, so there are L - warm_up
+    outputs."""
     numbers = {option: int(value) for option, value in (one.split("=") for one in options)}
     weight, stride, padding = p[f"{name}.weight"], numbers.get("stride", 1), numbers.get("padding", 0)
     y = strided_conv1d(x.reshape(len(x) * stride, weight.shape[1]), weight, p.get(f"{name}.bias"), stride, padding)
@@ -57,7 +58,8 @@ def convolution(x, p, name, options):
 
 
 def named(x, weights):
-    """The layer whose weights these are: a block, a causal depthwise Conv1d or a Linear."""
+    """Returns the outputs for the inputs x of the layer that has these weights: a Mamba block, a causal depthwise Conv1d or a
+    Linear."""
     if "B_bias" in weights:
         return mamba3_block(x, weights, weights["out_proj.weight"].shape[1] // len(weights["D"]))[0]
     if "dt_bias" in weights:
@@ -70,7 +72,7 @@ def named(x, weights):
 
 
 def apply(x, p, part, eps):
-    """Applies one part of an order."""
+    """Returns the outputs of one part of an order, a layer or a residual(...), for the inputs x. p: all weights by name."""
     word, _, inner = part.partition("(")
     inner = parts_of(inner.removesuffix(")"))
     if word == "residual":
@@ -89,8 +91,9 @@ def apply(x, p, part, eps):
 
 
 def stack(x, p, order, eps=1e-5):
-    """Applies layers in turn. x: (L, d_in). order: a text such as "proj,layer_norm(norm),gelu,positional(pos),mean,head", in
-    which other words are names of layers. Tokens before the first output of a Conv1d have outputs of 0."""
+    """Returns the outputs (L, d_out) of layers that are applied in turn. x: (L, d_in). p: all weights by name. order: a text
+    such as "proj,layer_norm(norm),gelu,positional(pos),mean,head", in which other words are names of layers. Tokens before the
+    first output of a Conv1d have outputs of 0."""
     length = len(x)
     for part in parts_of(order):
         x = apply(x, p, part, eps)

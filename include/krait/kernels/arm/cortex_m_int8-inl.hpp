@@ -49,10 +49,10 @@ struct Int8Tile {
 // times the sum of the second output. This takes three instructions for four products, where widening every weight takes four.
 HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
   // The loop uses all core registers. For outputs 0 and 1, r0 (low) and r1 (high) hold the 64-bit sum of the products of whole
-  // pairs, and r2 holds the sum of output 0. r3, r4 and r5 hold the same sums for outputs 2 and 3. r6 and r8 hold inputs; r9
-  // and r10 weights; r11 the pointer q; r12 the pointer w; r7 the stride; lr the end of q. s12 to s18 hold members of the tile;
-  // s19 the address of the code where the first iteration starts; s20 the step. s21 preserves r7, which may be the frame
-  // pointer.
+  // pairs, and r2 holds the 32-bit sum of the products of first weights. r3, r4 and r5 hold these sums for outputs 2 and 3.
+  // r6 and r8 hold inputs; r9 and r10 weights; r11 the pointer q; r12 the pointer w; r7 the stride; lr the end of q. s12 to s18
+  // hold members of the tile; s19 the address of the code where the first iteration starts; s20 the step. s21 preserves r7,
+  // because r7 may be the frame pointer.
 #define KRAIT_PAIR(low, high, first)                                                                       \
   "smlald " low ", " high ", r9, r6\n sxtb16 r9, r9\n smlad " first ", r9, r6, " first "\n"                \
   "smlald " low ", " high ", r10, r8\n sxtb16 r10, r10\n smlad " first ", r10, r8, " first "\n"
