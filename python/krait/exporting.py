@@ -189,6 +189,7 @@ class Exported:
             writer = Writer()
             self.order = ",".join(writer.texts(self.items, True))
             self.tensors, self.metadata["order"] = writer.tensors, self.order
+            self.metadata["norm_eps"] = "1e-05"  # no norm takes it: each has an eps of its own in the order
         if any(item.layer.component == "Mamba3Block" for item in self.mixers):
             self.metadata["A_formula"] = "heavy_tail"
         self.metadata |= {name: setting_text(value) for name, value in self.settings.items()}

@@ -5,8 +5,8 @@ Two models are also compared by forward, prefill and step. Then runs the command
 
   torch_test.py --venv FOLDER
 
-Installs torch, transformers, mamba3-jax and the other PACKAGES from PyPI into a virtual environment, if they are not there: 6.3 GB,
-240 seconds.
+Installs torch, transformers, mamba3-jax and the other PACKAGES from PyPI into a virtual environment, if they are not there:
+6.3 GB, 240 seconds.
 Exit code 0: all right; 1: some are wrong; 77: the packages cannot be installed.
 """
 
