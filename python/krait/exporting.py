@@ -50,9 +50,9 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
     with evaluating(module), torch.no_grad():
         trace = Trace(module, example, is_leaf)
         reader = read(Reader, trace, example)
-        exported = Exported(reader, module)
+        exported = Exported(reader)
         wanted = trace.output.value
-        examples = [(example, wanted), *other_examples(module, example, wanted)]
+        examples = [(example, wanted), *other_examples(module, example)]
     content = b"".join(safetensors_file.encode(exported.tensors, exported.metadata))
     with tempfile.TemporaryDirectory(prefix="krait_export_") as folder:
         file = pathlib.Path(folder) / "model.safetensors"
@@ -94,7 +94,7 @@ def read(make_reader, trace, example):
     raise max(problems, key=lambda one: one[0])[1]
 
 
-def other_examples(module, example, wanted):
+def other_examples(module, example):
     """Yields (other input, output of the module for it): first other numbers in the shape of the example, then only the first
     half of the example's tokens."""
     import torch
@@ -126,41 +126,11 @@ def output_tensor(y):
     return y[0] if isinstance(y, (tuple, list)) else y
 
 
-class Exported:
-    """The layers of a module as Krait's model: tensors, metadata, and the order of the layers."""
+class Writer:
+    """Gives layers names and their words of --order, and collects their tensors."""
 
-    def __init__(self, reader, module):
-        self.reader, self.tensors, self.metadata, self.settings = reader, {}, {}, {}
-        self.names = set()
-        self.items = combine(reader.items, first=True)
-        self.is_channels_first = reader.axes[reader.trace.input][-2:] == ("C", "T")
-        if not any(item.arrays for item in self.items):
-            raise Problem("found no layer with weights, wanted at least one")
-        self.mixers = [item for item in every(self.items) if item.kind == "mixer"]
-        self.check_mixers()
-        if self.is_language_model():
-            self.write_language_model()
-        else:
-            self.order = ",".join(self.texts(self.items, True))
-            self.metadata["order"] = self.order
-        if any(item.layer.component == "Mamba3Block" for item in self.mixers):
-            self.metadata["A_formula"] = "heavy_tail"
-        self.metadata |= {name: setting_text(value) for name, value in self.settings.items()}
-
-    # Mixers.
-
-    def check_mixers(self):
-        """Determines the dims of the mixers. Their settings are metadata of the file, so all mixers must have the same."""
-        for item in self.mixers:
-            settings = settings_of(item)
-            for name, value in settings.items():
-                if self.settings.setdefault(name, value) != value:
-                    wanted = f"{self.settings[name]}, as in the mixers before it"
-                    raise Problem(f"{item.name()}: found {name} {value}, wanted {wanted}")
-            tensors = {name: Tensor("F32", one.shape, b"") for name, one in item.arrays.items()}
-            item.layer = mamba_layer(Group(item.path, tensors), settings)
-
-    # Names and tensors.
+    def __init__(self):
+        self.tensors, self.names = {}, set()
 
     def write(self, item, arrays):
         """Adds the arrays of a layer under a name that no other layer has, and returns the name."""
@@ -200,6 +170,42 @@ class Exported:
                 eps = f",eps={item.numbers['eps']!r}" if "eps" in item.numbers else ""
                 found.append(f"{item.kind}({self.write(item, item.arrays)}{eps})")
         return found
+
+
+class Exported:
+    """The layers of a module as Krait's model: tensors, metadata, and the order of the layers."""
+
+    def __init__(self, reader):
+        self.reader, self.tensors, self.metadata, self.settings = reader, {}, {}, {}
+        self.items = combine(reader.items, first=True)
+        self.is_channels_first = reader.axes[reader.trace.input][-2:] == ("C", "T")
+        if not any(item.arrays for item in self.items):
+            raise Problem("found no layer with weights, wanted at least one")
+        self.mixers = [item for item in every(self.items) if item.kind == "mixer"]
+        self.check_mixers()
+        if self.is_language_model():
+            self.write_language_model()
+        else:
+            writer = Writer()
+            self.order = ",".join(writer.texts(self.items, True))
+            self.tensors, self.metadata["order"] = writer.tensors, self.order
+            self.metadata["norm_eps"] = "1e-05"  # no norm takes it: each has an eps of its own in the order
+        if any(item.layer.component == "Mamba3Block" for item in self.mixers):
+            self.metadata["A_formula"] = "heavy_tail"
+        self.metadata |= {name: setting_text(value) for name, value in self.settings.items()}
+
+    # Mixers.
+
+    def check_mixers(self):
+        """Determines the dims of the mixers. Their settings are metadata of the file, so all mixers must have the same."""
+        for item in self.mixers:
+            settings = settings_of(item)
+            for name, value in settings.items():
+                if self.settings.setdefault(name, value) != value:
+                    wanted = f"{self.settings[name]}, as in the mixers before it"
+                    raise Problem(f"{item.name()}: found {name} {value}, wanted {wanted}")
+            tensors = {name: Tensor("F32", one.shape, b"") for name, one in item.arrays.items()}
+            item.layer = mamba_layer(Group(item.path, tensors), settings)
 
     # Language models.
 
@@ -283,15 +289,13 @@ class Exported:
         for item in every(self.items):
             if item.kind in ("activation", "pool", "embedding", "positional"):
                 continue
-            alone = Exported.__new__(Exported)
-            alone.tensors, alone.names = {}, set()
-            text = ",".join(alone.texts([item], True))
-            metadata = {**{name: setting_text(value) for name, value in self.settings.items()}, "A_formula": "heavy_tail"}
-            metadata["order"] = text
+            writer = Writer()
+            metadata = {name: setting_text(value) for name, value in self.settings.items()}
+            metadata |= {"A_formula": "heavy_tail", "order": ",".join(writer.texts([item], True))}
             x, y = item.input.value, item.output.value
             with tempfile.TemporaryDirectory(prefix="krait_export_") as folder:
                 file = pathlib.Path(folder) / "layer.safetensors"
-                safetensors_file.write(file, alone.tensors, metadata)
+                safetensors_file.write(file, writer.tensors, metadata)
                 model = load(file, **options)
                 swap = self.reader.axes[item.input][-2:] == ("C", "T")
                 x, y = (np.swapaxes(one.cpu().numpy(), -1, -2) if swap else one.cpu().numpy() for one in (x, y))

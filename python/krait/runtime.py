@@ -322,7 +322,7 @@ class Model:
         if channels is not None and x.ndim > 1 and x.shape[-1] != channels == x.shape[-2]:
             x = np.swapaxes(x, -1, -2)  # as nn.Conv1d takes it
         found = self.outputs(x)
-        if wanted.shape != found.shape and wanted.size == found.size and wanted.shape[-1:] == found.shape[-1:]:
+        if wanted.size == found.size:  # a module may squeeze an axis of one element
             wanted = wanted.reshape(found.shape)
         if wanted.ndim == found.ndim > 1 and wanted.shape[-2] < found.shape[-2] and self.structure.layers[0].convolution:
             found = found[..., : wanted.shape[-2], :]

@@ -106,7 +106,7 @@ class Model:
         used = {one.dims.get(name) for layer in self.layers for one in layer.all() for name in ("eps", "norm_eps")}
         if self.eps_is_assumed and self.eps in used:
             facts.append("the norms' eps is 1e-5 (nn.RMSNorm's default is 1.1920929e-07); --norm-eps gives another")
-        if blocks and not self.config and not self.is_stated:
+        if blocks and not self.config and not self.is_stated and "component" not in self.checkpoint.metadata:
             facts.append("a block computes y = x + mixer(norm(x)) with SiLU, as mamba-ssm's")
         self.notes += [f"assumed: {fact}" for fact in facts]
 
@@ -253,7 +253,7 @@ class Model:
         self.config.check_sizes(dims)
         self.layers, self.component, self.tensors = [Layer("", "Mamba", dims)], "Mamba", renamed
         self.note_assumptions(True)
-        if head is None and not self.config:
+        if head is None and not self.config and "tied" not in self.checkpoint.metadata:
             self.notes.append(
                 "assumed: the head is the embedding's weight, because there is no lm_head.weight; else --head none"
             )

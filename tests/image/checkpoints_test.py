@@ -1040,6 +1040,9 @@ def check_metadata(test):
     test.expect(model and model.layers[1].dims["norm_eps"] == 1e-6, "the eps of the metadata's order is not used")
     test.expect(model and not model.notes, f"notes about a stated structure: {model and model.notes}")
     test.refuses("an order that contradicts the tensors", "--order: found absent", stated(tensors, order="linear(absent)"))
+    facts = {"component": "Mamba", "norm": "rms_norm", "norm_eps": "1e-05", "tied": "true"}
+    model = test.takes("stated language model", stated(language_model(head=""), **facts), layers="Mamba")
+    test.expect(model and not model.notes, f"notes about a stated language model: {model and model.notes}")
     # An option is taken for the order of the metadata, with the names as other files have them.
     small = {"proj.weight": floats(4, 6), "proj.bias": floats(4), "head.weight": floats(3, 4)}
     path = stated(small, order="linear(proj),relu,linear(head)")

@@ -5,8 +5,8 @@ Two models are also compared by forward, prefill and step. Then runs the command
 
   torch_test.py --venv FOLDER
 
-Installs torch, transformers, safetensors and mamba3-jax from PyPI into a virtual environment, if they are not there: 6.3 GB,
-240 seconds.
+Installs torch, transformers, mamba3-jax and the other PACKAGES from PyPI into a virtual environment, if they are not there:
+6.3 GB, 240 seconds.
 Exit code 0: all right; 1: some are wrong; 77: the packages cannot be installed.
 """
 
@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KRAIT, CHECK = ROOT / "tools" / "krait", ROOT / "tests" / "vectors" / "check"
 PYTHON = ROOT / "python" / "krait"  # the folder that contains pack_check.hpp
-PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax", "mambapy"]
+PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax", "flax", "mambapy"]
 TOLERANCE, FEWEST = "1e-5", 80
 # A compiler that keeps its outputs, because many cases have the same program, and does not optimise, which takes half of the
 # time and gives the same bits. Its arguments are the arguments of

@@ -49,7 +49,7 @@ def text_files():
     for folder, folders, files in os.walk(ROOT):
         here = pathlib.Path(folder)
         folders[:] = [name for name in folders if not name.startswith(("build", "__pycache__")) and name != ".git" and
-                      (here / name).parent != ROOT / "subprojects" or name == "packagefiles"]
+                      not name.endswith(".egg-info") and (here / name).parent != ROOT / "subprojects" or name == "packagefiles"]
         for name in sorted(files):
             path = here / name
             if path.suffix not in BINARY and name != ".git":
