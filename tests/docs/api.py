@@ -117,7 +117,7 @@ def defaults_of_dims(text):
             structs, members, meaning = (cell.strip() for cell in row.strip("|").split("|"))
             names = kinds.get(structs, [] if structs.startswith("all ") else re.findall(r"`(\w+)`", structs))
             member = re.fullmatch(r"`(\w+)`", members)
-            default = re.search(r"; default (\{.*?\}|`[\w:]+`|[\w.-]+)", meaning)
+            default = re.search(r"; default (\{.*?\}|`[\w:]+`|[\w.-]*\w)", meaning)
             if not member or not default or member[1] == "expand":  # expand is 0 until it is resolved
                 continue
             value = re.sub(r"`(.*)`", r"krait::\1", default[1]).strip("{}")
