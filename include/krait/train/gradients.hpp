@@ -91,6 +91,7 @@ struct GradientMembers;
 template <class T, auto mask, std::size_t... i>
 struct GradientMembers<T, mask, std::index_sequence<i...>>
     : Slots<std::index_sequence<i...>, typename GradientOf<Member<T, i>, mask_of_member<T, i, mask>()>::type...> {
+  static constexpr std::size_t members = sizeof...(i);
   KRAIT_INLINE constexpr GradientMembers() = default;
 };
 template <class T, auto mask>
@@ -135,6 +136,16 @@ KRAIT_INLINE decltype(auto) gradient_of_member(G&& gradients) {
 template <std::size_t i, class G>
 using MemberGradient = std::remove_cvref_t<decltype(gradient_of_member<i>(std::declval<G&>()))>;
 
+// True for the parameter A_log, and for the parameters to which weight decay applies: the weights of linear layers and embeddings.
+template <class T>
+inline constexpr bool is_decay_rates = false;
+template <std::size_t d_inner, std::size_t d_state>
+inline constexpr bool is_decay_rates<DecayRates<d_inner, d_state>> = true;
+template <class T>
+inline constexpr bool decays = false;
+template <RowLayout order, std::size_t d_in, Storage storage>
+inline constexpr bool decays<Matrix<order, d_in, storage>> = true;
+
 // Returns the address of a gradient's floats, or null for Frozen.
 template <class G>
 KRAIT_INLINE float* floats_of(G&& gradient) {
@@ -168,6 +179,24 @@ constexpr void visit_trained(const Path& path, F& f, T& object, G& gradient, Oth
   }
 }
 
+// Calls f(gradient, others...) for every tensor of one or several objects of the type of a model's gradients.
+template <class F, class G, class... Others>
+constexpr void visit_tensors(F& f, G& gradient, Others&... others) {
+  using Plain = std::remove_const_t<G>;
+  if constexpr (requires { Plain::members; }) {
+    const auto visit = [&]<std::size_t i>(std::integral_constant<std::size_t, i>) {
+      if constexpr (is_trained<MemberGradient<i, G>>) visit_tensors(f, slot_object<i>(gradient), slot_object<i>(others)...);
+    };
+    [&]<std::size_t... i>(std::index_sequence<i...>) {
+      (visit(std::integral_constant<std::size_t, i>{}), ...);
+    }(std::make_index_sequence<Plain::members>{});
+  } else if constexpr (requires { Plain::rows; }) {
+    f(gradient, others...);
+  } else if constexpr (is_trained<Plain>) {
+    for (std::size_t i = 0; i < gradient.size(); ++i) visit_tensors(f, gradient[i], others[i]...);
+  }
+}
+
 }  // namespace krait::detail::inline KRAIT_BUILD
 
 namespace krait {
@@ -183,9 +212,30 @@ struct Gradients {
   KRAIT_INLINE constexpr Gradients() = default;
 };
 
-// The size in bytes of a model's gradients.
+// Moments<Model> is the memory of AdamW: the running means of the gradients and of their squares. `Moments<Model> m;` starts them.
+template <class Model, class Trained = Everything>
+struct Moments {
+  using Selection = Trained;
+  Gradients<Model, Trained> first, second;
+  float beta1_power = 1.0f, beta2_power = 1.0f;  // beta1^t and beta2^t after t steps
+  KRAIT_INLINE constexpr Moments() = default;
+};
+
+// AdamW contains the settings of a step of AdamW. The defaults are PyTorch's. Weight decay applies to the weights of linear layers
+// and embeddings only, not to biases, norms, convolutions, A_log and D.
+struct AdamW {
+  float rate = 1e-3f;
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float eps = 1e-8f;
+  float weight_decay = 0.01f;
+};
+
+// The sizes in bytes of a model's gradients and moments.
 template <class Model, class Trained = Everything>
 inline constexpr std::size_t gradient_bytes = sizeof(Gradients<Model, Trained>);
+template <class Model, class Trained = Everything>
+inline constexpr std::size_t moment_bytes = sizeof(Moments<Model, Trained>);
 
 }  // namespace krait
 

@@ -434,6 +434,13 @@ struct Tape {
   [[no_unique_address]] detail::WorkOf<Model, Gradient, input_gradient, tokens> work;
 };
 
+// Worker is the memory with which a thread computes the gradient of one window at a time.
+template <class Model, std::size_t tokens, class Trained = Everything>
+struct Worker {
+  Tape<Model, tokens, Trained> tape;
+  Gradients<Model, Trained> gradients;
+};
+
 // The size in bytes of a tape.
 template <class Model, std::size_t tokens, class Trained = Everything>
 inline constexpr std::size_t tape_bytes = sizeof(Tape<Model, tokens, Trained>);
