@@ -22,7 +22,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "device"))
+sys.path.insert(0, str(ROOT / "tests" / "headers"))
 from boards import SKIPPED, boards_here  # noqa: E402
+from symbols import forbidden  # noqa: E402
 
 loader = importlib.machinery.SourceFileLoader("same_bits", str(ROOT / "tests" / "bits" / "same_bits"))
 same_bits = importlib.util.module_from_spec(importlib.util.spec_from_loader("same_bits", loader))
@@ -65,6 +67,9 @@ def program_output(compiler, flags, level, emulator, folder):
 def board_output(board, folder):
     board.compile(HERE / "hash.cpp", folder / "hash.o", f"-I{ROOT / 'include'}")
     board.link([folder / "hash.o"], folder / "hash.elf")
+    found = forbidden(board.binaries["nm"], folder / "hash.o")
+    if found:
+        raise SystemExit(f"{board.name}: symbols of the heap, exceptions or streams: {', '.join(found)}")
     return board.execute(folder / "hash.elf", timeout=300)
 
 
