@@ -1,5 +1,5 @@
-// Program for same_training.py: trains a language model and a classifier for 100 steps, and prints hashes of their weights, moments
-// and losses, with one worker and with two. On a host, the two workers run on two threads.
+// Program for same_training.py: trains a language model and a classifier for 100 steps, and prints hashes of their weights,
+// moments and losses, with one worker and with two. On a host, the two workers run on two threads.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <array>
@@ -40,7 +40,8 @@ void fill(Model& model) {
     std::memset(static_cast<void*>(&tensor), 0, sizeof(T));
     for (std::size_t row = 0; row < T::rows; ++row)
       for (std::size_t col = 0; col < T::cols; ++col) {
-        if constexpr (requires { tensor.stored(0.0f); }) tensor.values[T::offset(row, col)] = -1.5f * static_cast<float>(col + 1);
+        if constexpr (requires { tensor.stored(0.0f); }) tensor.values[T::offset(row,
+                                                                                 col)] = -1.5f * static_cast<float>(col + 1);
         else tensor.set(row, col, (name.find("norm") == name.npos ? 0.0f : 1.0f) + 0.25f * random.uniform());
       }
   });
@@ -56,7 +57,8 @@ struct Language {
   float compute(const Model& model, auto& worker, std::size_t stream, std::size_t step) {
     Random random{static_cast<std::uint32_t>(stream)};
     std::array<int, window + 1> text;
-    for (std::size_t i = 0; i <= window; ++i) text[i] = static_cast<int>((step * window + i) * (stream + 2) % 7 + random.bits() % 3);
+    for (std::size_t i = 0; i <= window; ++i)
+      text[i] = static_cast<int>((step * window + i) * (stream + 2) % 7 + random.bits() % 3);
     krait::Tensor<float, window, Model::vocab_size> logits;
     krait::record(model, states[stream], std::span(text).first(window), logits, worker.tape);
     const float loss = krait::cross_entropy(logits, std::span(text).last(window), logits, 0.05f);
@@ -67,7 +69,8 @@ struct Language {
 
 // The classifier: every kind of layer, and a frozen one.
 struct Parts {
-  static constexpr krait::BlockDims block{.d_model = 18, .d_state = 3, .d_inner = 20, .dt_rank = 2, .norm = krait::NormKind::layer};
+  static constexpr krait::BlockDims block{.d_model = 18, .d_state = 3, .d_inner = 20, .dt_rank = 2,
+                                          .norm = krait::NormKind::layer};
   using Blocks = std::array<krait::ResidualBlock<block>, 2>;
   using InputDims = krait::LinearDims;
   KRAIT_PARAMS(Parts,
@@ -121,7 +124,7 @@ void train(std::string_view name, auto&& executor) {
     std::array<float, streams> loss;
     M::gradients = {};
     krait::accumulate(streams, M::workers, M::gradients,
-                      [&](auto& worker, std::size_t stream) { loss[stream] = task.compute(M::model, worker, stream, step); }, executor);
+                      [&](auto& worker, std::size_t i) { loss[i] = task.compute(M::model, worker, i, step); }, executor);
     krait::scale_gradients(M::gradients, 1.0f / streams);
     krait::clip_by_norm(M::gradients, 0.5f);
     krait::adamw(M::model, M::gradients, M::moments, {.rate = 0.02f * krait::linear_schedule(step, 10, steps), .beta2 = 0.99f});

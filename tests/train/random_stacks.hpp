@@ -1,5 +1,5 @@
-// Program for random_stacks.py: computes the gradients of models, whose weights, inputs and cotangents it reads from a file, and
-// writes them to another.
+// Program for random_stacks.py: computes the gradients of models, whose weights, inputs and cotangents it reads from a file,
+// and writes them to another.
 #ifndef KRAIT_TESTS_RANDOM_STACKS_HPP
 #define KRAIT_TESTS_RANDOM_STACKS_HPP
 
@@ -61,9 +61,9 @@ void visit_state(S& state, F f) {
   }
 }
 
-// Computes the gradients of one model for a window of `window` tokens after `before` tokens, whose gradients are not wanted. The
-// loss is the sum of outputs * cotangents plus that of the floats of the last state * cotangents. Also compares the gradients of the
-// parameters that Selection selects alone with those of all, bit for bit.
+// Computes the gradients of one model for a window of `window` tokens after `before` tokens, whose gradients are not wanted.
+// The loss is the sum of outputs * cotangents plus that of the floats of the last state * cotangents. Also compares the
+// gradients of the parameters that Selection selects alone with those of all, bit for bit.
 template <class Model, std::size_t before, std::size_t window, class Selection>
 void run() {
   using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, before + window>,
@@ -122,7 +122,8 @@ void run() {
       krait::for_each_gradient(*model, *gradients, [&](std::string_view other, const auto& wanted) {
         if constexpr (std::is_same_v<decltype(found), decltype(wanted)>) {
           if (name == other && std::memcmp(&found, &wanted, sizeof(found)) != 0)
-            std::printf("the gradient of %.*s is another if only some parameters are trained\n", static_cast<int>(name.size()), name.data());
+            std::printf("the gradient of %.*s is another if only some parameters are trained\n", static_cast<int>(name.size()),
+                        name.data());
         }
       });
     });

@@ -3,10 +3,10 @@
 
   random_stacks.py [--count N] [--seed N] [--compiler NAME] [--flags "..."]
 
-Each model is a stack of random layers of random sizes, or a language model. Its state before the window is that after some other
-tokens, and the loss depends on the outputs and on the state after the window. For each tensor (parameters, input, state before
-the window), the elements with the largest gradients and some others are compared: the error may be at most 1e-4 of the largest
-gradient of the tensor. Exit code 0: every error is; 1: some are not; 77: numpy is not installed.
+Each model is a stack of random layers of random sizes, or a language model. Its state before the window is that after some
+other tokens, and the loss depends on the outputs and on the state after the window. For each tensor (parameters, input, state
+before the window), the elements with the largest gradients and some others are compared: the error may be at most 1e-4 of the
+largest gradient of the tensor. Exit code 0: every error is; 1: some are not; 77: numpy is not installed.
 """
 import argparse
 import math
@@ -24,6 +24,7 @@ except ImportError:
     sys.exit(77)
 
 TOLERANCE = 1e-4
+np.seterr(over="ignore")  # e^-x of sigmoid may be infinite
 COMPARED = 4  # elements of each tensor with the largest gradients, and as many others
 
 
@@ -43,8 +44,8 @@ ACTIVATIONS = {
 
 
 class Layer:
-    """A layer: its C++ type, the shapes of its parameters by name in their order, those of its state, and its forward pass, which
-    returns the outputs and the new state: a list of arrays."""
+    """A layer: its C++ type, the shapes of its parameters by name in their order, those of its state, and its forward pass,
+    which returns the outputs and the new state: a list of arrays."""
     pools, state_shapes = False, []
 
     def __init__(self, type, params, d_out, state_shapes=()):
@@ -157,7 +158,8 @@ class Ssm(Layer):
 
 class Sss(Layer):
     def __init__(self, rng, d_in):
-        sizes, x_bias, out_bias, d_model = ssm_sizes(rng, d_in), bool(rng.integers(2)), bool(rng.integers(2)), int(rng.integers(1, 12))
+        sizes, d_model = ssm_sizes(rng, d_in), int(rng.integers(1, 12))
+        x_bias, out_bias = bool(rng.integers(2)), bool(rng.integers(2))
         super().__init__(
             f"krait::SelectiveStateSpace<{dims('SsmDims', d_inner=d_in, d_model=d_model, **sizes, x_bias=x_bias, out_bias=out_bias)}>",
             {**ssm_params(d_in, **sizes, x_bias=x_bias, dt_bias=False, per_channel=True),
@@ -172,8 +174,8 @@ def block_dims(rng, d_in):
     d_inner = int(rng.integers(1, 25))
     biases = {name: bool(rng.integers(2)) for name in ("in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias")}
     sizes = ssm_sizes(rng, d_inner)
-    return dict(d_model=d_in, d_state=sizes["d_state"], d_conv=int(rng.integers(1, 6)), d_inner=d_inner, dt_rank=sizes["dt_rank"],
-                **biases, dt_b_c_eps=0 if rng.integers(3) else 0.01)
+    return dict(d_model=d_in, d_state=sizes["d_state"], d_conv=int(rng.integers(1, 6)), d_inner=d_inner,
+                dt_rank=sizes["dt_rank"], **biases, dt_b_c_eps=0 if rng.integers(3) else 0.01)
 
 
 class Block(Layer):
@@ -293,6 +295,12 @@ class Stack:
         return f"struct {self.name}Parts {{\n{types}  KRAIT_PARAMS({self.name}Parts, {members});\n}};\n" \
                f"using {self.name} = krait::Stack<{self.name}Parts>;\n"
 
+    def full_name(self, name):
+        """Returns the parameter's name in the model: without the name of a SelectiveStateSpaceModel, as in checkpoints."""
+        part, rest = name.split(".", 1)
+        layer = self.layers[int(part[4:])]
+        return rest if isinstance(getattr(layer, "inner", layer), Ssm) else name
+
     def forward(self, x, p, state, seen):
         after, at, self.peak = [], 0, 0.0
         for i, layer in enumerate(self.layers):
@@ -310,7 +318,8 @@ class Language:
 
     def __init__(self, rng, name):
         d_model = int(rng.integers(1, 20))
-        self.name, self.tied, self.n_layers, self.d_in = name, bool(rng.integers(2)), int(rng.integers(1, 4)), int(rng.integers(2, 30))
+        self.name, self.tied = name, bool(rng.integers(2))
+        self.n_layers, self.d_in = int(rng.integers(1, 4)), int(rng.integers(2, 30))
         self.block = ResidualBlock(rng, d_model)
         norm = Norm(rng, d_model, self.block.norm.kind, "norm.bias" in self.block.params)
         self.norm, self.d_out = norm, self.d_in
@@ -322,11 +331,15 @@ class Language:
 
     def declaration(self):
         d = self.block.dims
-        order = ["d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias", "norm_bias", "norm",
-                 "dt_b_c_eps"]
+        order = ["d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias",
+                 "norm_bias", "norm", "dt_b_c_eps"]
         model = dims("ModelDims", vocab_size=self.d_in, d_model=d["d_model"], n_layers=self.n_layers,
                      **{name: d[name] for name in order}, tied=self.tied, norm_eps="1e-2")
         return f"using {self.name} = krait::Mamba<{model}>;\n"
+
+    @staticmethod
+    def full_name(name):
+        return name
 
     def forward(self, x, p, state, seen):
         embedding, after, each = p["backbone.embedding.weight"], [], len(self.block.state_shapes)
@@ -354,8 +367,9 @@ class Case:
             self.model = kind(rng, f"Model{number}")
         self.before, self.window, m = int(rng.integers(1, 6)), int(rng.integers(1, 24)), self.model
         draw = lambda shape, spread=1.0: (rng.normal(size=shape) * spread).astype(np.float32).astype(np.float64)
-        self.weights = {name: draw(shape, 1.0 if "A_log" in name else 1.5 / math.sqrt(shape[-1]) if len(shape) > 1 else 0.5)
-                        + (1 if name.endswith(("norm.weight", "D", "norm_f.weight")) else 0) for name, shape in m.params.items()}
+        spread = lambda name, shape: 1.0 if "A_log" in name else 1.5 / math.sqrt(shape[-1]) if len(shape) > 1 else 0.5
+        mean = lambda name: 1.0 if name.endswith(("norm.weight", "D", "norm_f.weight")) else 0.0
+        self.weights = {name: draw(shape, spread(name, shape)) + mean(name) for name, shape in m.params.items()}
         self.weights = {name: value.astype(np.float32).astype(np.float64) for name, value in self.weights.items()}
         length = self.before + self.window
         self.x = rng.integers(m.d_in, size=length) if m.takes_tokens else draw((length, m.d_in))
@@ -365,8 +379,8 @@ class Case:
         self.state, self.peak = m.forward(self.x[:self.before], self.weights, fresh, 0)[1], m.peak
         m.forward(self.x[self.before:], self.weights, self.state, self.before)
         self.peak = max(self.peak, m.peak)
-        # A selection of some parameters, for every third model. At least one is selected, and at least one is not. All layers of
-        # an array are selected alike.
+        # A selection of some parameters, for every third model. At least one is selected, and at least one is not. All layers
+        # of an array are selected alike.
         self.selected = []
         names = sorted({self.first_layer(name) for name in self.weights})
         if number % 3 == 0 and len(names) > 1:
@@ -396,8 +410,9 @@ class Case:
     def declaration(self):
         name, selection = self.model.name, ""
         if self.selected:
-            tests = " || ".join(f'name == "{chosen}"' for chosen in self.selected)
-            selection = f"struct {name}Selection {{ static constexpr bool trains(std::string_view name) {{ return {tests}; }} }};\n"
+            tests = " || ".join(f'name == "{self.model.full_name(chosen)}"' for chosen in self.selected)
+            function = f"static constexpr bool trains(std::string_view name) {{ return {tests}; }}"
+            selection = f"struct {name}Selection {{ {function} }};\n"
         return self.model.declaration() + selection
 
     def call(self):
@@ -462,7 +477,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="krait_stacks_") as folder:
         folder = pathlib.Path(folder)
         source = '#include "random_stacks.hpp"\n' + "".join(case.declaration() for case in cases)
-        source += "int main(int, char** names) {\n  from = std::fopen(names[1], \"rb\");\n  to = std::fopen(names[2], \"wb\");\n"
+        source += 'int main(int, char** names) {\n  from = std::fopen(names[1], "rb");\n  to = std::fopen(names[2], "wb");\n'
         source += "".join(case.call() for case in cases) + "  return std::fclose(to);\n}\n"
         (folder / "stacks.cpp").write_text(source)
         (folder / "numbers").write_bytes(b"".join(case.bytes() for case in cases))

@@ -6,8 +6,8 @@
 Compiles hash.cpp for rows of the table MATRIX of tests/bits/same_bits and for emulated boards, runs it and compares the hashes
 that it prints: those of one worker with those of two (on two threads, except on boards and in emulation), and those of all rows
 with each other. --further selects the rows of the long tests; --all every row whose target has fused multiply-add. Rows whose
-compiler, emulator or processor feature is missing are skipped. Exit code 0: all hashes agree; 1: some do not; 77: fewer than two
-rows could be run.
+compiler, emulator or processor feature is missing are skipped. Exit code 0: all hashes agree; 1: some do not; 77: fewer than
+two rows could be run.
 """
 import argparse
 import importlib.machinery
@@ -43,7 +43,8 @@ def rows(options):
     emulators = {(row[0], row[1]): row[6] for row in same_bits.MATRIX}
     chosen = FURTHER if options.further else DEFAULT
     if options.all:
-        chosen = [(row[0], row[1], level) for row in same_bits.MATRIX if row[7] and row[5] != "*" for level in row[2] + row[3] + row[4]]
+        chosen = [(row[0], row[1],
+                   level) for row in same_bits.MATRIX if row[7] and row[5] != "*" for level in row[2] + row[3] + row[4]]
     for compiler, flags, level in chosen:
         if options.only in f"{compiler} -O{level} {flags}":
             yield compiler, flags, level, emulators[compiler, flags]

@@ -6,8 +6,9 @@
 #include "krait/train.hpp"
 #include "vector.hpp"
 
-// Runs one vector of gradients and prints the largest errors: of the loss, of the gradient of the input, and of the gradients of the
-// weights, each relative to the largest expected magnitude of its tensor. Also checks that `record` gives the outputs of prefill.
+// Runs one vector of gradients and prints the largest errors: of the loss, of the gradient of the input, and of the gradients
+// of the weights, each relative to the largest expected magnitude of its tensor. Also checks that `record` gives the outputs of
+// prefill.
 template <class Model, std::size_t length>
 int run_gradients(const Arguments& arguments) {
   using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, length>,
@@ -20,7 +21,8 @@ int run_gradients(const Arguments& arguments) {
   if (const std::string refused = load_weights(*model, arguments.weights, ignore); !refused.empty()) return fail(refused);
 
   std::ifstream stream(arguments.numbers, std::ios::binary);
-  const auto read = [&](void* to, std::size_t bytes) { stream.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes)); };
+  const auto read = [&](void* to, std::size_t bytes) { stream.read(static_cast<char*>(to),
+                                                                   static_cast<std::streamsize>(bytes)); };
   const auto input = std::make_unique<Input>();
   const auto targets = std::make_unique<Wanted>();
   double wanted_loss;

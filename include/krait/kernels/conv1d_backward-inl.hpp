@@ -25,8 +25,8 @@ struct Conv1dBackward {
   float* dwindow;              // on entry, the gradient of the window after the last token; on return, that of `window`
 };
 
-// Computes the gradients of y[t] = after(v[t]), where v[t] = bias + weight[0] x[t - d_conv + 1] + ... + weight[d_conv - 1] x[t],
-// for n tokens and `channels` channels, a multiple of 16. Each sum is one chain for each channel:
+// Computes the gradients of y[t] = after(v[t]), where v[t] = bias + weight[0] x[t - d_conv + 1] + ... + weight[d_conv - 1]
+// x[t], for n tokens and `channels` channels, a multiple of 16. Each sum is one chain for each channel:
 //   dv[t]      = dy[t] after'(v[t])
 //   dx[t]      = weight[d_conv - 1] dv[t] + weight[d_conv - 2] dv[t + 1] + ..., starting from 0 or the gradient of the window
 //   dweight[j] = dweight[j] + dv[0] x[j - d_conv + 1] + dv[1] x[j - d_conv + 2] + ...
@@ -35,7 +35,9 @@ template <bool silu_after>
 HWY_INLINE void conv1d_backward(const Conv1dBackward& a, std::size_t d_conv, std::size_t channels, std::size_t n) {
   for (std::size_t c = 0; c < channels; c += lanes) {
     const std::size_t strip = c / strip_width * strip_width, lane = c % strip_width, kept = d_conv - 1;
-    const auto tap = [&](std::size_t j) KRAIT_LAMBDA { return load_vector(a.weight + strip * d_conv + j * strip_width + lane); };
+    const auto tap = [&](std::size_t j) KRAIT_LAMBDA {
+      return load_vector(a.weight + strip * d_conv + j * strip_width + lane);
+    };
     // Returns the input at position i: input i - kept of the call, or, if i < kept, element i of the window.
     const auto input = [&](std::size_t i) KRAIT_LAMBDA {
       return load_vector(i < kept ? a.window + strip * kept + i * strip_width + lane : a.x[i - kept] + c);
@@ -65,7 +67,8 @@ HWY_INLINE void conv1d_backward(const Conv1dBackward& a, std::size_t d_conv, std
     const auto input_gradient = [&](std::size_t i) KRAIT_LAMBDA {
       // After the last token, the window contains positions n, n + 1, ..., n + kept - 1.
       V sum = a.dwindow && i >= n ? load_vector(a.dwindow + strip * kept + (i - n) * strip_width + lane) : zero_start();
-      for (std::size_t t = i < kept ? 0 : i - kept; t <= i && t < n; ++t) sum = mul_add(tap(i - t), load_vector(a.dy[t] + c), sum);
+      for (std::size_t t = i < kept ? 0 : i - kept; t <= i && t < n; ++t)
+        sum = mul_add(tap(i - t), load_vector(a.dy[t] + c), sum);
       return sum;
     };
     if (a.dx.data)

@@ -1,5 +1,5 @@
-// Computes the gradients of linear layers, y = W x + bias, whose weights are float32 in panels (linear-inl.hpp). Every sum is one
-// chain of fused multiply-adds in a fixed order, so all targets give the same bits.
+// Computes the gradients of linear layers, y = W x + bias, whose weights are float32 in panels (linear-inl.hpp). Every sum is
+// one chain of fused multiply-adds in a fixed order, so all targets give the same bits.
 #if defined(KRAIT_KERNELS_LINEAR_BACKWARD_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_LINEAR_BACKWARD_INL_HPP
 #undef KRAIT_KERNELS_LINEAR_BACKWARD_INL_HPP
@@ -40,15 +40,15 @@ HWY_INLINE void multiply_transposed(const float* columns, std::size_t N, TokenSp
   } else {
     const std::size_t block = Weights<Storage::f32>::columns_of_block(width);
     for (std::size_t row = 0; row < N; row += block)
-      linear_tiles<tokens, width>(w.columns_from(row, width), width, std::min(block, N - row), nullptr, y.from_channel(row), x, n,
-                                  accumulate || row > 0);
+      linear_tiles<tokens, width>(w.columns_from(row, width), width, std::min(block, N - row), nullptr, y.from_channel(row), x,
+                                  n, accumulate || row > 0);
   }
 }
 
 // Computes the gradient of the inputs x from the gradient of the outputs y, x[t] = W^T y[t], for n tokens, as
 // multiply_transposed does. W is [N, K] in panels; N includes padding. y has N floats for each token, in the order in which the
-// rows of W are stored. x has K floats for each token, padded to a multiple of 16; the padding becomes 0. `columns` is memory for
-// N * min(64, K, rounded up to a multiple of 16) floats.
+// rows of W are stored. x has K floats for each token, padded to a multiple of 16; the padding becomes 0. `columns` is memory
+// for N * min(64, K, rounded up to a multiple of 16) floats.
 HWY_NOINLINE inline void linear_input_gradient(const float* w, std::size_t N, std::size_t K, TokenSpan<const float> y,
                                                TokenSpan<float> x, std::size_t n, bool accumulate, float* columns) {
   constexpr std::size_t tokens = tile_tokens;
@@ -96,12 +96,14 @@ HWY_INLINE void weight_gradient_tile(TokenSpan<const float> x, TokenSpan<const f
 }
 
 // The number of vectors of outputs in a weight_gradient_tile of tile_tokens inputs. It divides a strip of 16 outputs.
-inline constexpr std::size_t gradient_vectors = lanes >= strip_width ? 1 : few_registers ? 2 : std::min<std::size_t>(4, strip_width / lanes);
+inline constexpr std::size_t gradient_vectors = few_registers                ? 2
+                                                : strip_width / lanes < 4 ? strip_width / lanes
+                                                                          : 4;
 
 // Adds the products of n tokens to the gradient of a weight [N, K], stored in panels as the weight: gradient[o][k] += x[0][k]
 // y[0][o] + x[1][k] y[1][o] + ... N includes padding. y has N floats for each token, in the order in which the rows are stored.
-HWY_NOINLINE inline void linear_weight_gradient(TokenSpan<const float> x, TokenSpan<const float> y, std::size_t n, float* gradient,
-                                                std::size_t N, std::size_t K) {
+HWY_NOINLINE inline void linear_weight_gradient(TokenSpan<const float> x, TokenSpan<const float> y, std::size_t n,
+                                                float* gradient, std::size_t N, std::size_t K) {
   constexpr std::size_t step = gradient_vectors * lanes;
   for (std::size_t panel = 0; panel < N; panel += panel_width) {
     const std::size_t width = std::min(panel_width, N - panel);

@@ -11,8 +11,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Returns partial[0] + ... + partial[15], an aligned array that is overwritten: elements p and p + 8 are added, then p and p + 4,
-// p and p + 2, p and p + 1, as in sum_in_strips.
+// Returns partial[0] + ... + partial[15], an aligned array that is overwritten: elements p and p + 8 are added, then p and p +
+// 4, p and p + 2, p and p + 1, as in sum_in_strips.
 HWY_INLINE float add_partial_sums(float* partial) {
   std::size_t half = strip_width / 2;
   KRAIT_UNROLL
@@ -47,8 +47,8 @@ HWY_INLINE float sum_of_terms(std::size_t n, Accumulate accumulate) {
 // Computes the gradients of RMSNorm or LayerNorm of one token of n channels from the gradient dy of its output. With x' = x
 // (RMSNorm) or x - mean(x) (LayerNorm), s = 1 / sqrt(mean(x'^2) + eps), xhat = s x' and g = dy weight:
 //   dweight += dy xhat;  dbias += dy;  dx = s (g - xhat mean(g xhat)), for LayerNorm minus s mean(g)
-// A null weight means 1. Null dweight, dbias and dx are not computed. dx may be dy. If `accumulate` is true, the gradient is added
-// to dx.
+// A null weight means 1. Null dweight, dbias and dx are not computed. dx may be dy. If `accumulate` is true, the gradient is
+// added to dx.
 template <NormKind kind>
 HWY_INLINE void norm_backward(const float* x, const float* weight, float eps, const float* dy, float* dx, float* dweight,
                               float* dbias, std::size_t n, bool accumulate) {

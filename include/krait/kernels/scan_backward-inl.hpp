@@ -36,15 +36,16 @@ struct ScanBackward {
 //   dC = sum over c of dy h[t];  dB = sum over c of g (delta x);  dx = fma(sum of g B, delta, dy D)
 //   ddelta = fma(sum of g B, x, ln 2 sum of e A2);  ddt = ddelta sigmoid(dt);  dD += dy x;  dA_log += A (sum of e delta)
 // The sums over the states take them in ascending order and start from 0; the sums over tokens in descending order, where
-// dA_log's start from 0 and dD's from the gradient so far. The sums over the channels are 16 chains, where chain p takes channels
-// p, p + 16 and so on, which add_partial_sums adds.
+// dA_log's start from 0 and dD's from the gradient so far. The sums over the channels are 16 chains, where chain p takes
+// channels p, p + 16 and so on, which add_partial_sums adds.
 template <bool per_channel>
 HWY_NOINLINE void scan_backward(const ScanBackward& s, std::size_t channels) {
   constexpr float ln2 = 0.693147181f;
   const std::size_t d_state = s.d_state, row = d_state * strip_width;
   if constexpr (!per_channel) std::memset(s.sums, 0, s.tokens * 2 * row * sizeof(float));
   for (std::size_t c = 0; c < channels; c += lanes) {
-    const std::size_t lane = c % strip_width, first = c / strip_width * row + lane;  // the offset of state 0 in [channels / 16][d_state][16]
+    const std::size_t lane = c % strip_width;
+    const std::size_t first = c / strip_width * row + lane;  // the offset of state 0 in [channels / 16][d_state][16]
     const auto matrix = [&](const float* from, std::size_t n) KRAIT_LAMBDA {
       if constexpr (per_channel) return load_vector(from + first + n * strip_width);
       else return hn::Set(Tag{}, from[n]);

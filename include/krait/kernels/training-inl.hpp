@@ -23,9 +23,9 @@ HWY_INLINE float logarithm(float x) {
   return hn::GetLane(add_log1p(rest, mul(hn::Set(one, exponent), hn::Set(one, ln2))));
 }
 
-// Returns the cross-entropy in nats of one token's n logits, and writes its gradient, multiplied by `scale`, to dlogits, which may
-// be logits. The wanted distribution is 1 - smoothing for `target`, plus smoothing / n for every token. With most = the largest
-// logit, w = e^(logit - most) and the sums in the order of sum_in_strips:
+// Returns the cross-entropy in nats of one token's n logits, and writes its gradient, multiplied by `scale`, to dlogits, which
+// may be logits. The wanted distribution is 1 - smoothing for `target`, plus smoothing / n for every token. With most = the
+// largest logit, w = e^(logit - most) and the sums in the order of sum_in_strips:
 //   loss = log(sum of w) - (1 - smoothing) (logit of target - most) - smoothing mean(logit - most)
 //   dlogit = (w / (sum of w) - wanted) scale
 HWY_INLINE float cross_entropy_row(const float* logits, std::size_t n, std::size_t target, float smoothing, float scale,
@@ -52,7 +52,8 @@ HWY_INLINE float cross_entropy_row(const float* logits, std::size_t n, std::size
   return opaque(opaque(logarithm(total) - opaque(at_target * hit)) - opaque(everywhere * total_below));
 }
 
-// Returns the sum of (y - target)^2 of n floats, in the order of sum_in_strips, and writes (y - target) scale to dy, which may be y.
+// Returns the sum of (y - target)^2 of n floats, in the order of sum_in_strips, and writes (y - target) scale to dy, which may
+// be y.
 HWY_INLINE float squared_error_row(const float* y, const float* target, std::size_t n, float scale, float* dy) {
   const float sum = sum_of_terms(n, [&](auto sum, auto load, std::size_t i) KRAIT_LAMBDA {
     const auto difference = sub(load(y + i), load(target + i));
@@ -85,7 +86,8 @@ struct AdamStep {
 // aligned:
 //   m = fma(beta1, m, (1 - beta1) g);  v = fma(beta2, v, ((1 - beta2) g) g)
 //   w = fma(-rate, first_scale m / (sqrt(second_scale v) + eps), kept w)
-// If `as_logarithm` is true, w is -e^A_log times a constant, and the step changes A_log: w = w e^(-rate ...), at least -FLT_MAX.
+// If `as_logarithm` is true, w is -e^A_log times a constant, and the step changes A_log: w = w e^(-rate ...), at least
+// -FLT_MAX.
 template <bool as_logarithm>
 HWY_INLINE void adam_step(const AdamStep& s, float* w, const float* g, float* m, float* v, std::size_t n) {
   const auto set = [](float value) KRAIT_LAMBDA { return hn::Set(Tag{}, value); };

@@ -53,7 +53,8 @@ HWY_NOINLINE std::size_t record_checked(const Model& model, State<Model>& state,
 }
 
 template <class Model, class TapeOfModel, class In, class G, class Out>
-HWY_NOINLINE void backward_checked(const Model& model, TapeOfModel& tape, const In& dys, G& gradients, Out& dxs, State<Model>* dstate) {
+HWY_NOINLINE void backward_checked(const Model& model, TapeOfModel& tape, const In& dys, G& gradients, Out& dxs,
+                                   State<Model>* dstate) {
   constexpr std::size_t tokens = TapeOfModel::window;
   const std::size_t n = tape.length;
   if (n == 0) return;
@@ -67,7 +68,8 @@ HWY_NOINLINE void backward_checked(const Model& model, TapeOfModel& tape, const 
     for (std::size_t t = given; t < n; ++t) std::memset(dout[t], 0, dout.stride * sizeof(float));
   }
   if constexpr (TapeOfModel::input_gradient) din = tape.dinputs.span();
-  backward<tokens, TapeOfModel::input_gradient>(model, tape.tape, tape.work, recorded_inputs(tape), dout, din, gradients.sums, dstate, n);
+  backward<tokens, TapeOfModel::input_gradient>(model, tape.tape, tape.work, recorded_inputs(tape), dout, din, gradients.sums,
+                                                dstate, n);
   if constexpr (!is_no_output<Out>) {
     const std::size_t wanted = std::min<std::size_t>(n, std::size(dxs));
     const TokenSpan<float> to{std::data(*std::data(dxs)), Model::d_in};
@@ -77,25 +79,33 @@ HWY_NOINLINE void backward_checked(const Model& model, TapeOfModel& tape, const 
 
 }  // namespace detail
 
-// record(model, state, xs, ys, tape) runs a model on a window of tokens, advances `state` and keeps what `backward` needs. Outputs
-// and state equal those of prefill, bit for bit. Returns the number of tokens processed: the smallest of the window of the tape and
-// the sizes of xs and, unless the model pools, ys.
+// record(model, state, xs, ys, tape) runs a model on a window of tokens, advances `state` and keeps what `backward` needs.
+// Outputs and state equal those of prefill, bit for bit. Returns the number of tokens processed: the smallest of the window of
+// the tape and the sizes of xs and, unless the model pools, ys.
 //   xs     a sequence of token ids, or of vectors of d_in floats
 //   ys     receives a vector of d_out floats for each token, or, for a stack that pools, the output of the last token
 //   tape   a krait::Tape<Model, tokens>
-// The state before the window is a constant for `backward`, unless its gradient is asked for. Allocates nothing, throws nothing.
+// The state before the window is a constant for `backward`, unless its gradient is asked for. Allocates nothing, throws
+// nothing.
 template <class Model, class S, class In, class Out, class T>
 std::size_t record(const Model& model, S&& state, const In& xs, Out&& ys, T&& tape) noexcept {
   if constexpr (check::record<Model, S, const In, Out, T>()) return detail::record_checked(model, state, xs, ys, tape);
   else return 0;
 }
+template <class... Arguments>
+  requires(sizeof...(Arguments) != 5)
+check::Rejected record(const Arguments&...) noexcept {
+  static_assert(check::got<sizeof...(Arguments)>::template wants<5>, "krait::record takes (model, state, xs, ys, tape)");
+  return {};
+}
 
-// backward(model, tape, dys, gradients[, dxs[, dstate]]) adds to `gradients` the gradient of a loss with respect to the weights, by
-// backpropagation through the window that `tape` recorded. The model's weights must be those of the call of `record`.
+// backward(model, tape, dys, gradients[, dxs[, dstate]]) adds to `gradients` the gradient of a loss with respect to the
+// weights, by backpropagation through the window that `tape` recorded. The model's weights must be those of the call of
+// `record`.
 //   dys       the gradient of the loss with respect to the outputs of `record`; vectors that it lacks count as 0
 //   dxs       receives the gradient with respect to the inputs; or krait::no_output
-//   dstate    a State<Model> whose floats are the gradient with respect to the state after the window; it is replaced by the gradient
-//             with respect to the state before the window. If omitted, the former is 0
+//   dstate    a State<Model> whose floats are the gradient with respect to the state after the window; it is replaced by the
+//             gradient with respect to the state before the window. If omitted, the former is 0
 // A second call for the same window needs another call of `record`. Allocates nothing, throws nothing.
 template <class Model, class T, class In, class G>
 void backward(const Model& model, T& tape, const In& dys, G& gradients) noexcept {
@@ -108,6 +118,13 @@ void backward(const Model& model, T& tape, const In& dys, G& gradients, Out&& dx
 template <class Model, class T, class In, class G, class Out>
 void backward(const Model& model, T& tape, const In& dys, G& gradients, Out&& dxs, State<Model>& dstate) noexcept {
   if constexpr (check::backward<Model, T, In, G, Out>()) detail::backward_checked(model, tape, dys, gradients, dxs, &dstate);
+}
+template <class... Arguments>
+  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 6)
+check::Rejected backward(const Arguments&...) noexcept {
+  static_assert(check::got<sizeof...(Arguments)>::template between<4, 6>,
+                "krait::backward takes (model, tape, dys, gradients[, dxs[, dstate]])");
+  return {};
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

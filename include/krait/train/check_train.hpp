@@ -17,6 +17,11 @@ struct trained {
   static constexpr bool has_backward = false;
   static constexpr bool selects_a_parameter = false;
   static constexpr bool has_input_gradient = false;
+  template <class Model>
+  static constexpr bool is_of = [] {
+    if constexpr (!requires { typename Found::Selection; }) return false;
+    else return std::is_same_v<Found, Gradients<Model, typename Found::Selection>>;
+  }();
 };
 
 // Checks that the model's layers can be trained.
@@ -136,6 +141,23 @@ consteval bool backward() {
   else if constexpr (!output_gradients<Model, In>()) return false;
   else if constexpr (!gradients<Model, T, G>()) return false;
   else return input_gradients<Model, T, Out>();
+}
+
+// Checks the arguments of adamw.
+template <class Model, class G, class M>
+consteval bool adamw() {
+  if constexpr (std::is_const_v<Model>) {
+    static_assert(argument<Model>::is_writable, "krait::adamw(model, gradients, moments, settings): model must not be const");
+    return false;
+  } else if constexpr (!trained<G>::template is_of<Model>) {
+    static_assert(got_type<G>::template wants<Gradients<Model>>,
+                  "krait::adamw(model, gradients, moments, settings): gradients must be a krait::Gradients<Model> of this model");
+    return false;
+  } else {
+    static_assert(got_type<M>::template wants<Moments<Model, typename G::Selection>>,
+                  "krait::adamw(model, gradients, moments, settings): moments must be a krait::Moments<Model> with the selection of the gradients");
+    return std::is_same_v<M, Moments<Model, typename G::Selection>>;
+  }
 }
 
 // Checks the arguments of the losses: the outputs, what they should be, and the gradients.

@@ -18,7 +18,8 @@ HWY_INLINE void record(const Embedding<vocab_size, d_model, storage>& layer, NoS
   NoScratch<tokens> scratch;
   run<tokens>(layer, state, scratch, in, out, n);
 }
-// Adds the gradient of each token's vector to the token's row, in the order of the tokens. Ids outside the vocabulary have no row.
+// Adds the gradient of each token's vector to the token's row, in the order of the tokens. Ids outside the vocabulary have no
+// row.
 template <std::size_t tokens, bool dx, std::size_t vocab_size, std::size_t d_model, Storage storage, class Tape, class Work,
           class Token, class G>
 HWY_INLINE void backward(const Embedding<vocab_size, d_model, storage>&, Tape&, Work&, const Token* in, TokenSpan<float> dout,

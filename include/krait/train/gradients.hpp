@@ -17,8 +17,8 @@
 namespace krait {
 
 // Everything selects all parameters of a model for training. Another choice is a struct with a function of the same form: it
-// returns whether the parameter of a name, as for_each_param gives it, is trained. All layers of a std::array are trained alike,
-// so the function is called once for them, with the names of layer 0.
+// returns whether the parameter of a name, as for_each_param gives it, is trained. All layers of a std::array are trained
+// alike, so the function is called once for them, with the names of layer 0.
 //   struct OutputOnly { static constexpr bool trains(std::string_view name) { return name.starts_with("classifier."); } };
 // A constant input_gradient = true keeps the memory that the gradient of the model's input needs.
 struct Everything {
@@ -82,8 +82,8 @@ consteval auto mask_of_member() {
 
 namespace krait::detail {
 
-// GradientOf<T, mask>::type is the type of the gradient of T's parameters: T itself for a parameter, GradientMembers for a struct,
-// std::array for an array of layers, and Frozen for a parameter, struct or array in which nothing is trained.
+// GradientOf<T, mask>::type is the type of the gradient of T's parameters: T itself for a parameter, GradientMembers for a
+// struct, std::array for an array of layers, and Frozen for a parameter, struct or array in which nothing is trained.
 template <class T, auto mask>
 struct GradientOf;
 template <class T, auto mask, class Indices>
@@ -136,7 +136,8 @@ KRAIT_INLINE decltype(auto) gradient_of_member(G&& gradients) {
 template <std::size_t i, class G>
 using MemberGradient = std::remove_cvref_t<decltype(gradient_of_member<i>(std::declval<G&>()))>;
 
-// True for the parameter A_log, and for the parameters to which weight decay applies: the weights of linear layers and embeddings.
+// True for the parameter A_log, and for the parameters to which weight decay applies: the weights of linear layers and
+// embeddings.
 template <class T>
 inline constexpr bool is_decay_rates = false;
 template <std::size_t d_inner, std::size_t d_state>
@@ -157,8 +158,8 @@ KRAIT_INLINE float* floats_of(G&& gradient) {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Calls f(path, parameter, gradients...) for every trained parameter of a model, in memory order, with the corresponding tensors of
-// one or several objects of the type of its gradients.
+// Calls f(path, parameter, gradients...) for every trained parameter of a model, in memory order, with the corresponding
+// tensors of one or several objects of the type of its gradients.
 template <class Path, class F, class T, class G, class... Others>
 constexpr void visit_trained(const Path& path, F& f, T& object, G& gradient, Others&... others) {
   using Plain = std::remove_const_t<T>;
@@ -201,9 +202,9 @@ constexpr void visit_tensors(F& f, G& gradient, Others&... others) {
 
 namespace krait {
 
-// Gradients<Model> is the gradient of a loss with respect to the weights of a model: one float for each weight, in the layout of
-// the weights. backward adds to it, so several windows can be summed. `Gradients<Model> g;` and `g = {}` are zero. For A_log the
-// gradient is that of A_log, although the weight stores A log2(e). Parameters that Trained does not select take no memory.
+// Gradients<Model> is the gradient of a loss with respect to the weights of a model: one float for each weight, in the layout
+// of the weights. backward adds to it, so several windows can be summed. `Gradients<Model> g;` and `g = {}` are zero. For A_log
+// the gradient is that of A_log, although the weight stores A log2(e). Parameters that Trained does not select take no memory.
 template <class Model, class Trained = Everything>
 struct Gradients {
   using Sums = typename detail::GradientOf<Model, detail::mask_of<Model, Trained>()>::type;
@@ -212,7 +213,8 @@ struct Gradients {
   KRAIT_INLINE constexpr Gradients() = default;
 };
 
-// Moments<Model> is the memory of AdamW: the running means of the gradients and of their squares. `Moments<Model> m;` starts them.
+// Moments<Model> is the memory of AdamW: the running means of the gradients and of their squares. `Moments<Model> m;` starts
+// them.
 template <class Model, class Trained = Everything>
 struct Moments {
   using Selection = Trained;
@@ -221,8 +223,8 @@ struct Moments {
   KRAIT_INLINE constexpr Moments() = default;
 };
 
-// AdamW contains the settings of a step of AdamW. The defaults are PyTorch's. Weight decay applies to the weights of linear layers
-// and embeddings only, not to biases, norms, convolutions, A_log and D.
+// AdamW contains the settings of a step of AdamW. The defaults are PyTorch's. Weight decay applies to the weights of linear
+// layers and embeddings only, not to biases, norms, convolutions, A_log and D.
 struct AdamW {
   float rate = 1e-3f;
   float beta1 = 0.9f;
@@ -241,8 +243,8 @@ inline constexpr std::size_t moment_bytes = sizeof(Moments<Model, Trained>);
 
 namespace krait::inline KRAIT_BUILD {
 
-// for_each_gradient(model, gradients, f) calls f(name, gradient) for every trained parameter of a model, in memory order. The name
-// is that of for_each_param. The gradient has rows, cols and get(row, col).
+// for_each_gradient(model, gradients, f) calls f(name, gradient) for every trained parameter of a model, in memory order. The
+// name is that of for_each_param. The gradient has rows, cols and get(row, col).
 template <class Model, class Trained, class F>
 constexpr void for_each_gradient(const Model& model, const Gradients<Model, Trained>& gradients, F&& f) {
   const auto call = [&](const detail::NamePath& path, const auto&, const auto& gradient) { f(path.name, gradient); };

@@ -26,8 +26,8 @@ HWY_INLINE void copy_tokens_padded(TokenSpan<const float> from, TokenSpan<float>
 // Adds the gradients of a linear layer's weight and bias. dout has the outputs in the order in which the rows of the weight are
 // stored.
 template <LinearDims dims, RowLayout order, class G>
-HWY_INLINE void add_weight_gradients(const Linear<dims, order>&, TokenSpan<const float> in, TokenSpan<const float> dout, G& gradients,
-                                     std::size_t n) {
+HWY_INLINE void add_weight_gradients(const Linear<dims, order>&, TokenSpan<const float> in, TokenSpan<const float> dout,
+                                     G& gradients, std::size_t n) {
   if constexpr (krait::detail::is_trained<G>) {
     constexpr std::size_t N = order.padded_rows();
     if (float* weight = krait::detail::floats_of(krait::detail::gradient_of_member<0>(gradients)))
@@ -38,8 +38,8 @@ HWY_INLINE void add_weight_gradients(const Linear<dims, order>&, TokenSpan<const
 }
 // Computes the gradient of a linear layer's inputs, or adds it to din.
 template <LinearDims dims, RowLayout order, class Columns>
-HWY_INLINE void input_gradient(const Linear<dims, order>& layer, TokenSpan<const float> dout, TokenSpan<float> din, std::size_t n,
-                               Columns& columns, bool accumulate = false) {
+HWY_INLINE void input_gradient(const Linear<dims, order>& layer, TokenSpan<const float> dout, TokenSpan<float> din,
+                               std::size_t n, Columns& columns, bool accumulate = false) {
   linear_input_gradient(layer.weight.data(), order.padded_rows(), dims.d_in, dout, din, n, accumulate, columns.values.data());
 }
 

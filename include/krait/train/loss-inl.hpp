@@ -19,8 +19,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// cross_entropy(logits, targets, dlogits[, smoothing]) returns the mean cross-entropy in nats, and writes its gradient with respect
-// to the logits to dlogits.
+// cross_entropy(logits, targets, dlogits[, smoothing]) returns the mean cross-entropy in nats, and writes its gradient with
+// respect to the logits to dlogits.
 //   logits     a vector of floats for each token of a window, or one vector
 //   targets    a token id for each vector, or one token id. An id outside the vocabulary, such as -1, leaves its token out: its
 //              gradient is 0. The mean is over the other tokens; if there are none, it is 0
@@ -42,7 +42,8 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
       float total = 0.0f;
       for (std::size_t t = 0; t < n; ++t) {
         if (id(t) < classes)
-          total = opaque(total + cross_entropy_row(in + t * classes, classes, id(t), smoothing, div(1.0f, count), out + t * classes));
+          total = opaque(total + cross_entropy_row(in + t * classes, classes, id(t), smoothing, div(1.0f, count),
+                                                   out + t * classes));
         else
           std::memset(out + t * classes, 0, classes * sizeof(float));
       }
@@ -51,7 +52,8 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
     if constexpr (VectorSequence<const Logits>) {
       constexpr std::size_t classes = krait::detail::length_of<krait::detail::element<const Logits>>;
       const std::size_t n = std::min<std::size_t>({std::size(logits), std::size(targets), std::size(dlogits)});
-      return n == 0 ? 0.0f : loss(n, classes, std::data(*std::data(logits)), std::data(targets), std::data(*std::data(dlogits)));
+      return n == 0 ? 0.0f : loss(n, classes, std::data(*std::data(logits)), std::data(targets),
+                                  std::data(*std::data(dlogits)));
     } else {
       return loss(1, krait::detail::length_of<Logits>, std::data(logits), &targets, std::data(dlogits));
     }
@@ -60,8 +62,8 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
   }
 }
 
-// squared_error(y, target, dy) returns the mean of (y - target)^2 over all elements, and writes its gradient with respect to y to
-// dy, which may be y. The arguments are vectors of equal length, or sequences of them. The sum of each vector is that of
+// squared_error(y, target, dy) returns the mean of (y - target)^2 over all elements, and writes its gradient with respect to y
+// to dy, which may be y. The arguments are vectors of equal length, or sequences of them. The sum of each vector is that of
 // sum_in_strips; they are added in the order of the tokens. Allocates nothing, throws nothing.
 template <class Y, class Target, class Out>
 float squared_error(const Y& y, const Target& target, Out&& dy) noexcept {

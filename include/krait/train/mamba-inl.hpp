@@ -38,8 +38,8 @@ HWY_INLINE void record(const Mamba<dims>& model, State<Mamba<dims>>& state, Tape
 
 // The gradient of a tied weight gets the terms of the head first, then those of the embedding.
 template <std::size_t tokens, bool, ModelDims dims, class Tape, class Work, class Token, class G>
-HWY_INLINE void backward(const Mamba<dims>& model, Tape& tape, Work& work, const Token* in, TokenSpan<float> dout, TokenSpan<float>,
-                         G& gradients, State<Mamba<dims>>* dstate, std::size_t n) {
+HWY_INLINE void backward(const Mamba<dims>& model, Tape& tape, Work& work, const Token* in, TokenSpan<float> dout,
+                         TokenSpan<float>, G& gradients, State<Mamba<dims>>* dstate, std::size_t n) {
   using krait::detail::gradient_of_member;
   using Recording = typename Tape::Owner;
   constexpr std::size_t rows = padded(dims.vocab_size);
@@ -60,15 +60,17 @@ HWY_INLINE void backward(const Mamba<dims>& model, Tape& tape, Work& work, const
     if constexpr (dims.tied) head_gradient(embedding);
     else head_gradient(gradient_of_member<1>(gradients));
     if constexpr (!Recording::layers_needed && !krait::detail::is_trained<decltype(norm)>) return;
-    linear_input_gradient(model.head().data(), rows, dims.d_model, dout.as_const(), dinput, n, false, head.columns.values.data());
+    linear_input_gradient(model.head().data(), rows, dims.d_model, dout.as_const(), dinput, n, false,
+                          head.columns.values.data());
     apply_norm_backward(model.backbone.norm_f, x.as_const(), dinput.as_const(), dx, norm, n, false);
     clear_padding(dx, dims.d_model, n);
   }
   if constexpr (Recording::layers_needed) {
     auto&& layers = gradient_of_member<1>(backbone);
     auto& layers_work = work.part.template start<typename Recording::Layers::template Work<tokens>>();
-    backward<tokens, Recording::layers_dx>(model.backbone.layers, tape.layers.layers, layers_work, tape.layers.x.span().as_const(), dx,
-                                           dinput, layers, dstate ? &dstate->layers : nullptr, n);
+    backward<tokens, Recording::layers_dx>(model.backbone.layers, tape.layers.layers, layers_work,
+                                           tape.layers.x.span().as_const(), dx, dinput, layers,
+                                           dstate ? &dstate->layers : nullptr, n);
     backward<tokens, false>(model.backbone.embedding, no_scratch, no_scratch, in, dinput, dinput, embedding, &none, n);
   }
 }

@@ -34,13 +34,15 @@ HWY_INLINE void record(const MambaBlock<dims>& block, State<MambaBlock<dims>>& s
     apply_linear<tokens, dims.d_model>(block.out_proj, none, no_scratch, gated.as_const(), out, n);
   } else {
     run<tokens>(block, state, work, in, out, n);
-    copy_tokens_padded(work.x.span().as_const(), tape.gated.span(), dims.d_inner, n);  // `run` leaves the inputs of out_proj in x
+    copy_tokens_padded(work.x.span().as_const(), tape.gated.span(), dims.d_inner,
+                       n);  // `run` leaves the inputs of out_proj in x
   }
 }
 
 template <std::size_t tokens, bool dx, BlockDims dims, class Tape, class Work, class G>
 HWY_INLINE void backward(const MambaBlock<dims>& block, Tape& tape, [[maybe_unused]] Work& work, TokenSpan<const float> in,
-                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<MambaBlock<dims>>* dstate, std::size_t n) {
+                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<MambaBlock<dims>>* dstate,
+                         std::size_t n) {
   using krait::detail::gradient_of_member;
   constexpr std::size_t channels = padded(dims.d_inner);
   auto&& out_proj = gradient_of_member<3>(gradients);

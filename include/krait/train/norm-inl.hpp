@@ -13,7 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Computes the gradients of n tokens of a norm. A null din is not computed; if `accumulate` is true, the gradient is added to it.
+// Computes the gradients of n tokens of a norm. A null din is not computed; if `accumulate` is true, the gradient is added to
+// it.
 template <NormKind kind, NormDims dims, class G>
 HWY_INLINE void apply_norm_backward(const Norm<kind, dims>& layer, TokenSpan<const float> in, TokenSpan<const float> dout,
                                     TokenSpan<float> din, G& gradients, std::size_t n, bool accumulate) {
@@ -28,8 +29,8 @@ HWY_INLINE void apply_norm_backward(const Norm<kind, dims>& layer, TokenSpan<con
 }
 
 template <std::size_t tokens, NormKind kind, NormDims dims, class Tape, class Work>
-HWY_INLINE void record(const Norm<kind, dims>& layer, NoState& state, Tape&, Work&, TokenSpan<const float> in, TokenSpan<float> out,
-                       std::size_t n) {
+HWY_INLINE void record(const Norm<kind, dims>& layer, NoState& state, Tape&, Work&, TokenSpan<const float> in,
+                       TokenSpan<float> out, std::size_t n) {
   NoScratch<tokens> scratch;
   run<tokens>(layer, state, scratch, in, out, n);
 }

@@ -20,11 +20,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// adamw(model, gradients, moments, settings) makes a step of AdamW (arXiv 1711.05101): changes the trained weights of `model` and
-// the moments. All other weights keep their bits. A step for A_log multiplies the stored A log2(e) by e^(-rate ...), so A_log
-// changes as any other parameter would, without a logarithm. Allocates nothing, throws nothing.
+namespace detail {
+using namespace krait::detail;
+
 template <class Model, class Trained>
-void adamw(Model& model, const Gradients<Model, Trained>& gradients, Moments<Model, Trained>& moments, const AdamW& settings) noexcept {
+HWY_INLINE void adamw_checked(Model& model, const Gradients<Model, Trained>& gradients, Moments<Model, Trained>& moments,
+                              const AdamW& settings) {
   moments.beta1_power = opaque(moments.beta1_power * settings.beta1);
   moments.beta2_power = opaque(moments.beta2_power * settings.beta2);
   AdamStep step{.beta1 = settings.beta1, .beta2 = settings.beta2, .eps = settings.eps,
@@ -39,8 +40,18 @@ void adamw(Model& model, const Gradients<Model, Trained>& gradients, Moments<Mod
   krait::detail::visit_trained(krait::detail::NoPath{}, update, model, gradients.sums, moments.first.sums, moments.second.sums);
 }
 
-// Returns the Euclidean norm of a gradient. The sum of squares of each tensor is that of sum_in_strips; the sums of the tensors are
-// added in memory order.
+}  // namespace detail
+
+// adamw(model, gradients, moments, settings) makes a step of AdamW (arXiv 1711.05101): changes the trained weights of `model`
+// and the moments. All other weights keep their bits. A step for A_log multiplies the stored A log2(e) by e^(-rate ...), so
+// A_log changes as any other parameter would, without a logarithm. Allocates nothing, throws nothing.
+template <class Model, class G, class M>
+void adamw(Model& model, const G& gradients, M& moments, const AdamW& settings) noexcept {
+  if constexpr (check::adamw<Model, G, M>()) detail::adamw_checked(model, gradients, moments, settings);
+}
+
+// Returns the Euclidean norm of a gradient. The sum of squares of each tensor is that of sum_in_strips; the sums of the tensors
+// are added in memory order.
 template <class Model, class Trained>
 float gradient_norm(const Gradients<Model, Trained>& gradients) noexcept {
   float total = 0.0f;
@@ -80,8 +91,8 @@ float clip_by_norm(Gradients<Model, Trained>& gradients, float most) noexcept {
   return norm;
 }
 
-// accumulate(streams, workers, gradients, compute[, executor]) adds the gradients of several windows to `gradients`, always in the
-// order of the windows, so that the sum does not depend on the number of workers and threads.
+// accumulate(streams, workers, gradients, compute[, executor]) adds the gradients of several windows to `gradients`, always in
+// the order of the windows, so that the sum does not depend on the number of workers and threads.
 //   streams    the number of windows
 //   workers    an array, vector or span of krait::Worker<Model, tokens>: as many windows are computed at a time
 //   compute    compute(worker, i) computes the gradient of window i: it calls record and backward with worker.tape and
@@ -109,8 +120,8 @@ void accumulate(std::size_t streams, Workers&& workers, Gradients<Model, Trained
   accumulate(streams, workers, gradients, compute, one);
 }
 
-// linear_schedule(step, warmup, steps) returns the factor of the learning rate for step 1, ..., steps: it rises linearly to 1 at step
-// `warmup`, and then falls linearly towards 0, which it would reach at step steps + 1.
+// linear_schedule(step, warmup, steps) returns the factor of the learning rate for step 1, ..., steps: it rises linearly to 1
+// at step `warmup`, and then falls linearly towards 0, which it would reach at step steps + 1.
 inline float linear_schedule(std::size_t step, std::size_t warmup, std::size_t steps) noexcept {
   if (step < warmup) return div(static_cast<float>(step), static_cast<float>(warmup));
   return step > steps ? 0.0f : div(static_cast<float>(steps + 1 - step), static_cast<float>(steps + 1 - warmup));

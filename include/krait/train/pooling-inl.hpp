@@ -13,8 +13,8 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 template <std::size_t tokens, std::size_t d_model, class Tape, class Work>
-HWY_INLINE void record(const MeanPool<d_model>& layer, State<MeanPool<d_model>>& state, Tape& tape, Work&, TokenSpan<const float> in,
-                       TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void record(const MeanPool<d_model>& layer, State<MeanPool<d_model>>& state, Tape& tape, Work&,
+                       TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   NoScratch<tokens> scratch;
   run<tokens>(layer, state, scratch, in, out, n);
   tape.count = state.count;
@@ -33,8 +33,8 @@ HWY_INLINE void backward(const MeanPool<d_model>&, Tape& tape, Work&, TokenSpan<
 }
 
 template <std::size_t tokens, std::size_t d_model, class Tape, class Work>
-HWY_INLINE void record(const MaxPool<d_model>& layer, State<MaxPool<d_model>>& state, Tape& tape, Work&, TokenSpan<const float> in,
-                       TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void record(const MaxPool<d_model>& layer, State<MaxPool<d_model>>& state, Tape& tape, Work&,
+                       TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   alignas(64) std::array<float, padded(d_model)> before;
   max_values(state.largest.data(), before.data(), d_model);
   NoScratch<tokens> scratch;
@@ -64,14 +64,14 @@ HWY_INLINE void backward(const MaxPool<d_model>&, Tape& tape, Work&, TokenSpan<c
 }
 
 template <std::size_t tokens, std::size_t d_model, class Tape, class Work>
-HWY_INLINE void record(const LastPool<d_model>& layer, NoState& state, Tape&, Work&, TokenSpan<const float> in, TokenSpan<float> out,
-                       std::size_t n) {
+HWY_INLINE void record(const LastPool<d_model>& layer, NoState& state, Tape&, Work&, TokenSpan<const float> in,
+                       TokenSpan<float> out, std::size_t n) {
   NoScratch<tokens> scratch;
   run<tokens>(layer, state, scratch, in, out, n);
 }
 template <std::size_t tokens, bool dx, std::size_t d_model, class Tape, class Work, class G>
-HWY_INLINE void backward(const LastPool<d_model>&, Tape&, Work&, TokenSpan<const float>, TokenSpan<float> dout, TokenSpan<float> din,
-                         G&, NoState*, std::size_t n) {
+HWY_INLINE void backward(const LastPool<d_model>&, Tape&, Work&, TokenSpan<const float>, TokenSpan<float> dout,
+                         TokenSpan<float> din, G&, NoState*, std::size_t n) {
   if constexpr (dx) {
     for (std::size_t t = 0; t + 1 < n; ++t) std::memset(din[t], 0, padded(d_model) * sizeof(float));
     copy_padded(dout[0], din[n - 1], d_model);

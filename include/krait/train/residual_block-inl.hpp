@@ -25,8 +25,9 @@ HWY_INLINE void record(const ResidualBlock<dims>& block, State<ResidualBlock<dim
   for (std::size_t t = 0; t < n; ++t) add_row(in[t], mixed[t], out[t], dims.d_model);
 }
 template <std::size_t tokens, bool dx, auto dims, class Tape, class Work, class G>
-HWY_NOINLINE void backward(const ResidualBlock<dims>& block, Tape& tape, Work& work, TokenSpan<const float> in, TokenSpan<float> dout,
-                           TokenSpan<float> din, G& gradients, State<ResidualBlock<dims>>* dstate, std::size_t n) {
+HWY_NOINLINE void backward(const ResidualBlock<dims>& block, Tape& tape, Work& work, TokenSpan<const float> in,
+                           TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<ResidualBlock<dims>>* dstate,
+                           std::size_t n) {
   using Recording = krait::detail::Recording<ResidualBlock<dims>, G, dx>;
   NoState none;
   NoScratch<tokens> no_scratch;

@@ -14,11 +14,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Runs the recurrence on n inputs x, writes its outputs to y, and fills the tape. The channels of x and y are padded to a multiple
-// of 16. The output projection of SelectiveStateSpace is left to the caller.
+// Runs the recurrence on n inputs x, writes its outputs to y, and fills the tape. The channels of x and y are padded to a
+// multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
 template <std::size_t tokens, class Ssm>
 HWY_INLINE void record_ssm(const Ssm& layer, State<Ssm>& state, krait::detail::SsmTape<Ssm, tokens>& tape,
-                           krait::detail::SsmWork<Ssm, tokens>& work, TokenSpan<const float> x, TokenSpan<float> y, std::size_t n) {
+                           krait::detail::SsmWork<Ssm, tokens>& work, TokenSpan<const float> x, TokenSpan<float> y,
+                           std::size_t n) {
   constexpr std::size_t channels = padded(Ssm::d_inner), at_a_time = krait::detail::scan_tokens;
   const NoState none;
   NoScratch<tokens> no_scratch;
@@ -55,9 +56,9 @@ HWY_INLINE void record_ssm(const Ssm& layer, State<Ssm>& state, krait::detail::S
 
 // Computes the gradients of the recurrence from the gradient dy of its outputs, and writes the gradient of its inputs to dx.
 template <std::size_t tokens, class Ssm, class Columns, class G>
-HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, tokens>& tape, krait::detail::SsmWork<Ssm, tokens>& work,
-                             Columns& columns, TokenSpan<const float> x, TokenSpan<const float> dy, TokenSpan<float> dx,
-                             G& gradients, State<Ssm>* dstate, std::size_t n) {
+HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, tokens>& tape,
+                             krait::detail::SsmWork<Ssm, tokens>& work, Columns& columns, TokenSpan<const float> x,
+                             TokenSpan<const float> dy, TokenSpan<float> dx, G& gradients, State<Ssm>* dstate, std::size_t n) {
   using krait::detail::gradient_of_member;
   constexpr std::size_t channels = padded(Ssm::d_inner), at_a_time = krait::detail::scan_tokens;
   const TokenSpan<float> dx_dbl = work.dx_dbl.span(), ddt = work.ddt.span(), ddt_low = work.ddt_low.span();
@@ -123,9 +124,10 @@ HWY_INLINE void record(const SelectiveStateSpaceModel<dims>& layer, State<Select
 }
 template <std::size_t tokens, bool dx, SsmDims dims, class Tape, class Work, class G>
 HWY_INLINE void backward(const SelectiveStateSpaceModel<dims>& layer, Tape& tape, Work& work, TokenSpan<const float> in,
-                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<SelectiveStateSpaceModel<dims>>* dstate,
-                         std::size_t n) {
-  ssm_backward<tokens>(layer, tape, work.ssm, work.columns, in, dout.as_const(), dx ? din : work.y.span(), gradients, dstate, n);
+                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients,
+                         State<SelectiveStateSpaceModel<dims>>* dstate, std::size_t n) {
+  ssm_backward<tokens>(layer, tape, work.ssm, work.columns, in, dout.as_const(), dx ? din : work.y.span(), gradients, dstate,
+                       n);
 }
 
 template <std::size_t tokens, SsmDims dims, class Tape, class Work>
@@ -143,8 +145,8 @@ HWY_INLINE void backward(const SelectiveStateSpace<dims>& layer, Tape& tape, Wor
   auto&& out_proj = krait::detail::gradient_of_member<4>(gradients);
   add_weight_gradients(layer.out_proj, tape.y.span().as_const(), dout.as_const(), out_proj, n);
   input_gradient(layer.out_proj, dout.as_const(), work.dy.span(), n, work.columns);
-  ssm_backward<tokens>(layer, tape.ssm, work.ssm, work.columns, in, work.dy.span().as_const(), dx ? din : work.du.span(), gradients,
-                       dstate, n);
+  ssm_backward<tokens>(layer, tape.ssm, work.ssm, work.columns, in, work.dy.span().as_const(), dx ? din : work.du.span(),
+                       gradients, dstate, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

@@ -20,15 +20,15 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Declared here, because a member of a Stack and the layer of a Residual may be a Stack or a Residual themselves.
 template <std::size_t tokens, class Parts, class Tape, class Work, class In>
-HWY_INLINE void record(const Stack<Parts>& stack, State<Stack<Parts>>& state, Tape& tape, Work& work, In in, TokenSpan<float> out,
-                       std::size_t n);
+HWY_INLINE void record(const Stack<Parts>& stack, State<Stack<Parts>>& state, Tape& tape, Work& work, In in,
+                       TokenSpan<float> out, std::size_t n);
 template <std::size_t tokens, bool dx, class Parts, class Tape, class Work, class In, class G>
 HWY_INLINE void backward(const Stack<Parts>& stack, Tape& tape, Work& work, In in, TokenSpan<float> dout, TokenSpan<float> din,
                          G& gradients, State<Stack<Parts>>* dstate, std::size_t n);
 
 template <std::size_t tokens, class L, class Tape, class Work>
-HWY_INLINE void record(const Residual<L>& residual, State<Residual<L>>& state, Tape& tape, Work& work, TokenSpan<const float> in,
-                       TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void record(const Residual<L>& residual, State<Residual<L>>& state, Tape& tape, Work& work,
+                       TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   const TokenSpan<float> y = work.y.span();
   record<tokens>(static_cast<const L&>(residual), state, tape, work.branch, in, y, n);
   for (std::size_t t = 0; t < n; ++t) add_row(in[t], y[t], out[t], L::d_in);
@@ -63,14 +63,15 @@ HWY_INLINE void record(const std::array<L, count>& layers, States& states, Tape&
   }
 }
 template <std::size_t tokens, bool dx, class L, std::size_t count, class Tape, class Work, class G, class States>
-HWY_INLINE void backward(const std::array<L, count>& layers, Tape& tape, Work& work, TokenSpan<const float> in, TokenSpan<float> dout,
-                         TokenSpan<float> din, G& gradients, States* dstates, std::size_t n) {
+HWY_INLINE void backward(const std::array<L, count>& layers, Tape& tape, Work& work, TokenSpan<const float> in,
+                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients, States* dstates, std::size_t n) {
   for (std::size_t i = count; i-- > 0;) {
     const TokenSpan<const float> from = i > 0 ? tape.between[i - 1].span().as_const() : in;
     const TokenSpan<float> to = i > 0 ? work.gradients[i % 2].span() : dx ? din : work.gradients[0].span();
     const auto layer = [&](auto& gradient) KRAIT_LAMBDA {
       if constexpr (std::is_empty_v<State<L>>) {
-        backward<tokens, true>(layers[i], tape.layers[i], work.layer, from, dout, to, gradient, static_cast<State<L>*>(nullptr), n);
+        backward<tokens, true>(layers[i], tape.layers[i], work.layer, from, dout, to, gradient, static_cast<State<L>*>(nullptr),
+                               n);
       } else {
         backward<tokens, true>(layers[i], tape.layers[i], work.layer, from, dout, to, gradient,
                                dstates ? &(*dstates)[i] : nullptr, n);
@@ -91,7 +92,8 @@ HWY_INLINE void record_member(const Member& member, StackState& state, Tape& tap
                               std::size_t n) {
   constexpr std::size_t here = Recording::tokens_of(i, tokens);
   const auto outputs_of = [&](auto at) KRAIT_LAMBDA {
-    if constexpr (krait::detail::HasSlot<at, decltype(tape.outputs)>) return krait::detail::slot_object<at>(tape.outputs).span();
+    if constexpr (krait::detail::HasSlot<at,
+                  decltype(tape.outputs)>) return krait::detail::slot_object<at>(tape.outputs).span();
     else return work.between[at % 2].span();
   };
   const auto from = [&]() KRAIT_LAMBDA {
@@ -126,8 +128,8 @@ HWY_INLINE void record_member(const Member& member, StackState& state, Tape& tap
     clear_padding(to, krait::detail::MemberFacts<Member>::d_out, Recording::tokens_of(i + 1, tokens) < tokens ? 1 : n);
 }
 template <std::size_t tokens, class Parts, class Tape, class Work, class In>
-HWY_INLINE void record(const Stack<Parts>& stack, State<Stack<Parts>>& state, Tape& tape, Work& work, In in, TokenSpan<float> out,
-                       std::size_t n) {
+HWY_INLINE void record(const Stack<Parts>& stack, State<Stack<Parts>>& state, Tape& tape, Work& work, In in,
+                       TokenSpan<float> out, std::size_t n) {
   using Recording = typename Tape::Owner;
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
   [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
@@ -135,11 +137,12 @@ HWY_INLINE void record(const Stack<Parts>& stack, State<Stack<Parts>>& state, Ta
   }(std::make_index_sequence<Recording::count>{});
 }
 
-// Computes the gradients of member i of a Stack. The gradient of its outputs is the caller's, or in buffer number i % 2, and the
-// gradient of its inputs is the caller's, or in buffer number (i - 1) % 2.
-template <std::size_t tokens, std::size_t i, class Recording, class Member, class Tape, class Work, class In, class G, class StackState>
-HWY_INLINE void member_backward(const Member& member, Tape& tape, Work& work, In in, TokenSpan<float> dout, TokenSpan<float> din,
-                                G& gradients, StackState* dstate, std::size_t n) {
+// Computes the gradients of member i of a Stack. The gradient of its outputs is the caller's, or in buffer number i % 2, and
+// the gradient of its inputs is the caller's, or in buffer number (i - 1) % 2.
+template <std::size_t tokens, std::size_t i, class Recording, class Member, class Tape, class Work, class In, class G,
+          class StackState>
+HWY_INLINE void member_backward(const Member& member, Tape& tape, Work& work, In in, TokenSpan<float> dout,
+                                TokenSpan<float> din, G& gradients, StackState* dstate, std::size_t n) {
   if constexpr (Recording::needed(i)) {
     constexpr std::size_t here = Recording::tokens_of(i, tokens);
     constexpr bool dx = Recording::member_dx(i);
@@ -169,8 +172,8 @@ HWY_INLINE void backward(const Stack<Parts>& stack, Tape& tape, Work& work, In i
   using Recording = typename Tape::Owner;
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
   [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
-    (member_backward<tokens, Recording::count - 1 - i, Recording>(std::get<Recording::count - 1 - i>(members), tape, work, in, dout,
-                                                                  din, gradients, dstate, n), ...);
+    (member_backward<tokens, Recording::count - 1 - i, Recording>(std::get<Recording::count - 1 - i>(members), tape, work, in,
+                                                                  dout, din, gradients, dstate, n), ...);
   }(std::make_index_sequence<Recording::count>{});
 }
 

@@ -7,10 +7,10 @@
 // The functions of a layer, in train/, are
 //   record<tokens>(layer, state, tape, work, in, out, n)                    runs the layer as `run` does, and fills the tape
 //   backward<tokens, dx>(layer, tape, work, in, dout, din, gradients, dstate, n)
-// where `in` is the input of `record`. dout is the gradient of the outputs. backward adds to the gradients of the weights and, if
-// dx is true, writes the gradient of the inputs to `din`. dstate is null or points to the gradient of the state after the window,
-// which backward replaces by that of the state before the window; a gradient of a state has the type of the state. Tokens of
-// `in`, dout and din are padded to a multiple of 16 floats, and their padding is 0. backward may overwrite dout.
+// where `in` is the input of `record`. dout is the gradient of the outputs. backward adds to the gradients of the weights and,
+// if dx is true, writes the gradient of the inputs to `din`. dstate is null or points to the gradient of the state after the
+// window, which backward replaces by that of the state before the window; a gradient of a state has the type of the state.
+// Tokens of `in`, dout and din are padded to a multiple of 16 floats, and their padding is 0. backward may overwrite dout.
 #ifndef KRAIT_TRAIN_TAPE_HPP
 #define KRAIT_TRAIN_TAPE_HPP
 
@@ -172,8 +172,8 @@ struct Recording<SelectiveStateSpace<dims>, G, dx> {
   };
 };
 
-// A block keeps its tape only if a parameter before out_proj is trained, or if the gradient of its input is needed. Otherwise it
-// keeps the inputs of out_proj.
+// A block keeps its tape only if a parameter before out_proj is trained, or if the gradient of its input is needed. Otherwise
+// it keeps the inputs of out_proj.
 template <BlockDims dims, class G, bool dx>
 struct Recording<MambaBlock<dims>, G, dx> {
   using Block = MambaBlock<dims>;
@@ -274,8 +274,8 @@ struct Recording<std::array<L, count>, G, dx> {
   };
 };
 
-// The parts of a language model's gradient: those of the embedding, the layers, the final norm and the output head. The head's is
-// Frozen if the head is tied.
+// The parts of a language model's gradient: those of the embedding, the layers, the final norm and the output head. The head's
+// is Frozen if the head is tied.
 template <class G, bool tied>
 struct ModelGradient {
   using Embedding = Frozen;
@@ -415,9 +415,9 @@ struct Recording<Stack<Parts>, G, dx> : RecordingOfStack<Parts, G, dx, MemberInd
 
 namespace krait {
 
-// Tape<Model, tokens> is the memory in which `record` keeps what `backward` needs, for windows of up to `tokens` tokens, and the
-// working memory of both. Its content before `record` is unspecified. Layers before the first one with a parameter that Trained
-// selects need no tape.
+// Tape<Model, tokens> is the memory in which `record` keeps what `backward` needs, for windows of up to `tokens` tokens, and
+// the working memory of both. Its content before `record` is unspecified. Layers before the first one with a parameter that
+// Trained selects need no tape.
 template <class Model, std::size_t tokens, class Trained = Everything>
 struct Tape {
   using Selection = Trained;

@@ -124,8 +124,8 @@ def cross_entropy(logits, targets):
 
 
 def gradients(forward, weights, x, cotangent):
-    """Returns {"loss", "grad.NAME"..., "grad_input"} of forward(x, weights). The loss is sum(output * cotangent). If x are token
-    ids, `cotangent` are the targets, the loss is the cross-entropy, and there is no grad_input."""
+    """Returns {"loss", "grad.NAME"..., "grad_input"} of forward(x, weights). The loss is sum(output * cotangent). If x are
+    token ids, `cotangent` are the targets, the loss is the cross-entropy, and there is no grad_input."""
     values = {name: Value(weight) for name, weight in weights.items()}
     is_model = np.asarray(x).dtype.kind == "i"
     inputs = x if is_model else Value(x)
