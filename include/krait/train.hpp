@@ -21,6 +21,7 @@ using HWY_NAMESPACE::clip_by_norm;
 using HWY_NAMESPACE::cross_entropy;
 using HWY_NAMESPACE::gradient_norm;
 using HWY_NAMESPACE::linear_schedule;
+using HWY_NAMESPACE::muon;
 using HWY_NAMESPACE::record;
 using HWY_NAMESPACE::scale_gradients;
 using HWY_NAMESPACE::squared_error;

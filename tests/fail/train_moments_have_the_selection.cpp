@@ -1,5 +1,5 @@
 // The moments of another model.
-// expect: moments must be a krait::Moments<Model> with the selection of the gradients
+// expect: moments must be a krait::Moments<Model> of this model
 #include "given.hpp"
 
 extern Model* trained;

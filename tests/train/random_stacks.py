@@ -24,6 +24,7 @@ except ImportError:
     sys.exit(77)
 
 TOLERANCE = 1e-4
+TOGETHER = 8  # models that are compiled together
 np.seterr(over="ignore")  # e^-x of sigmoid may be infinite
 COMPARED = 4  # elements of each tensor with the largest gradients, and as many others
 
@@ -147,8 +148,9 @@ class Ssm(Layer):
     def __init__(self, rng, d_in):
         sizes, x_bias, dt_bias = ssm_sizes(rng, d_in), bool(rng.integers(2)), bool(rng.integers(2))
         self.eps = 0 if rng.integers(2) else 0.01
+        all_dims = dims("SsmDims", d_inner=d_in, **sizes, x_bias=x_bias, dt_bias=dt_bias, dt_b_c_eps=self.eps)
         super().__init__(
-            f"krait::SelectiveStateSpaceModel<{dims('SsmDims', d_inner=d_in, **sizes, x_bias=x_bias, dt_bias=dt_bias, dt_b_c_eps=self.eps)}>",
+            f"krait::SelectiveStateSpaceModel<{all_dims}>",
             ssm_params(d_in, **sizes, x_bias=x_bias, dt_bias=dt_bias), d_in, [(d_in, sizes["d_state"])])
 
     def forward(self, x, p, state):
@@ -160,8 +162,9 @@ class Sss(Layer):
     def __init__(self, rng, d_in):
         sizes, d_model = ssm_sizes(rng, d_in), int(rng.integers(1, 12))
         x_bias, out_bias = bool(rng.integers(2)), bool(rng.integers(2))
+        all_dims = dims("SsmDims", d_inner=d_in, d_model=d_model, **sizes, x_bias=x_bias, out_bias=out_bias)
         super().__init__(
-            f"krait::SelectiveStateSpace<{dims('SsmDims', d_inner=d_in, d_model=d_model, **sizes, x_bias=x_bias, out_bias=out_bias)}>",
+            f"krait::SelectiveStateSpace<{all_dims}>",
             {**ssm_params(d_in, **sizes, x_bias=x_bias, dt_bias=False, per_channel=True),
              **linear_params("out_proj", d_model, d_in, out_bias)}, d_model, [(d_in, sizes["d_state"])])
 
@@ -461,6 +464,29 @@ class Case:
             yield name, worst / largest if largest > 1e-7 else worst
 
 
+def compare(cases, folder, options):
+    """Compiles and runs a program for some cases. Returns the problems and the largest error."""
+    source = '#include "random_stacks.hpp"\n' + "".join(case.declaration() for case in cases)
+    source += 'int main(int, char** names) {\n  from = std::fopen(names[1], "rb");\n  to = std::fopen(names[2], "wb");\n'
+    source += "".join(case.call() for case in cases) + "  return std::fclose(to);\n}\n"
+    (folder / "stacks.cpp").write_text(source)
+    (folder / "numbers").write_bytes(b"".join(case.bytes() for case in cases))
+    subprocess.run([options.compiler, "-std=c++20", *shlex.split(options.flags), "-DKRAIT_QUIET", f"-I{HERE}",
+                    f"-I{HERE.parent.parent / 'include'}", folder / "stacks.cpp", "-o", folder / "stacks"], check=True)
+    wrong = subprocess.run([folder / "stacks", folder / "numbers", folder / "gradients"], check=True, stdout=subprocess.PIPE,
+                           text=True).stdout.splitlines()
+    worst = 0.0
+    with open(folder / "gradients", "rb") as stream:
+        for case in cases:
+            errors = list(case.errors(stream, np.random.default_rng(options.seed)))
+            worst = max(worst, *(error for _, error in errors))
+            wrong += [f"{case.model.name}: {name}: error {error:.1e}\n{case.declaration()}" for name, error in errors
+                      if not error <= TOLERANCE]
+        if stream.read():
+            wrong.append("the program wrote more numbers than it should")
+    return wrong, worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=8)
@@ -474,26 +500,11 @@ def main():
     options = parser.parse_args(arguments)
     cases = [Case(np.random.default_rng([options.seed, i]), i) for i in range(options.count)]
     wrong, worst = [], 0.0
-    with tempfile.TemporaryDirectory(prefix="krait_stacks_") as folder:
-        folder = pathlib.Path(folder)
-        source = '#include "random_stacks.hpp"\n' + "".join(case.declaration() for case in cases)
-        source += 'int main(int, char** names) {\n  from = std::fopen(names[1], "rb");\n  to = std::fopen(names[2], "wb");\n'
-        source += "".join(case.call() for case in cases) + "  return std::fclose(to);\n}\n"
-        (folder / "stacks.cpp").write_text(source)
-        (folder / "numbers").write_bytes(b"".join(case.bytes() for case in cases))
-        subprocess.run([options.compiler, "-std=c++20", *shlex.split(options.flags), "-DKRAIT_QUIET", f"-I{HERE}",
-                        f"-I{HERE.parent.parent / 'include'}", folder / "stacks.cpp", "-o", folder / "stacks"], check=True)
-        said = subprocess.run([folder / "stacks", folder / "numbers", folder / "gradients"], check=True, stdout=subprocess.PIPE,
-                              text=True).stdout
-        wrong += said.splitlines()
-        with open(folder / "gradients", "rb") as stream:
-            for case in cases:
-                errors = list(case.errors(stream, np.random.default_rng(options.seed)))
-                worst = max(worst, *(error for _, error in errors))
-                wrong += [f"{case.model.name}: {name}: error {error:.1e}\n{case.declaration()}" for name, error in errors
-                          if not error <= TOLERANCE]
-            if stream.read():
-                wrong.append("the program wrote more numbers than it should")
+    for first in range(0, len(cases), TOGETHER):
+        with tempfile.TemporaryDirectory(prefix="krait_stacks_") as folder:
+            found, error = compare(cases[first:first + TOGETHER], pathlib.Path(folder), options)
+            wrong += found
+            worst = max(worst, error)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     print(f"{len(cases)} models, largest error {worst:.1e} of the largest gradient; {len(wrong)} problems")
     return 1 if wrong else 0

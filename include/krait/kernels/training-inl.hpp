@@ -108,6 +108,25 @@ HWY_INLINE void adam_step(const AdamStep& s, float* w, const float* g, float* m,
   }
 }
 
+// The coefficients of Muon's Newton-Schulz iteration.
+inline constexpr float muon_a = 3.4445f, muon_b = -4.7750f, muon_c = 2.0315f;
+
+// Computes mean = mean + (1 - momentum) (gradient - mean), and direction = gradient + momentum (mean - gradient), for n floats, a
+// multiple of 16.
+HWY_INLINE void muon_mean(float* mean, const float* gradient, float* direction, float momentum, std::size_t n) {
+  const V beta = hn::Set(Tag{}, momentum), rest = hn::Set(Tag{}, opaque(1.0f - momentum));
+  for (std::size_t i = 0; i < n; i += lanes) {
+    const V g = load_vector(gradient + i), old = load_vector(mean + i), m = mul_add(rest, sub(g, old), old);
+    store_vector(m, mean + i);
+    store_vector(mul_add(beta, sub(m, g), g), direction + i);
+  }
+}
+// Computes w = fma(-rate, step, kept w) for n floats, a multiple of 16.
+HWY_INLINE void muon_step(float* w, const float* step, float kept, float rate, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += lanes)
+    store_vector(mul_add(hn::Set(Tag{}, -rate), load_vector(step + i), mul(hn::Set(Tag{}, kept), load_vector(w + i))), w + i);
+}
+
 // Computes a = a + b and a = a * factor element by element, for n floats, a multiple of 16. Arrays are aligned.
 HWY_INLINE void add_floats(float* a, const float* b, std::size_t n) {
   for (std::size_t i = 0; i < n; i += lanes) store_vector(add(load_vector(a + i), load_vector(b + i)), a + i);

@@ -17,6 +17,18 @@ struct trained {
   static constexpr bool has_backward = false;
   static constexpr bool selects_a_parameter = false;
   static constexpr bool has_input_gradient = false;
+  template <bool fits>
+  static constexpr bool has_gradients = fits;
+  template <class Model>
+  static constexpr bool are_moments_of = [] {
+    if constexpr (!requires { typename Found::Selection; }) return false;
+    else return std::is_same_v<Found, Moments<Model, typename Found::Selection>>;
+  }();
+  template <class Model>
+  static constexpr bool is_muon_memory_of = [] {
+    if constexpr (!requires { typename Found::Selection; }) return false;
+    else return std::is_same_v<Found, MuonMemory<Model, typename Found::Selection>>;
+  }();
   template <class Model>
   static constexpr bool is_of = [] {
     if constexpr (!requires { typename Found::Selection; }) return false;
@@ -143,6 +155,21 @@ consteval bool backward() {
   else return input_gradients<Model, T, Out>();
 }
 
+// Checks that the moments or the memory of Muon, M, select only parameters whose gradients G contains.
+template <class Model, class M, class G>
+consteval bool selects_no_more() {
+  constexpr bool fits = [] {
+    constexpr auto of_moments = detail::mask_of<Model, typename M::Selection>();
+    constexpr auto of_gradients = detail::mask_of<Model, typename G::Selection>();
+    for (std::size_t i = 0; i < of_moments.trained.size(); ++i)
+      if (of_moments.trained[i] && !of_gradients.trained[i]) return false;
+    return true;
+  }();
+  static_assert(trained<typename M::Selection>::template has_gradients<fits>,
+                "krait: the optimiser's memory must not select parameters that the gradients do not select");
+  return fits;
+}
+
 // Checks the arguments of adamw.
 template <class Model, class G, class M>
 consteval bool adamw() {
@@ -153,10 +180,30 @@ consteval bool adamw() {
     static_assert(got_type<G>::template wants<Gradients<Model>>,
                   "krait::adamw(model, gradients, moments, settings): gradients must be a krait::Gradients<Model> of this model");
     return false;
-  } else {
+  } else if constexpr (!trained<M>::template are_moments_of<Model>) {
     static_assert(got_type<M>::template wants<Moments<Model, typename G::Selection>>,
-                  "krait::adamw(model, gradients, moments, settings): moments must be a krait::Moments<Model> with the selection of the gradients");
-    return std::is_same_v<M, Moments<Model, typename G::Selection>>;
+                  "krait::adamw(model, gradients, moments, settings): moments must be a krait::Moments<Model> of this model");
+    return false;
+  } else {
+    return selects_no_more<Model, M, G>();
+  }
+}
+// Checks the arguments of muon.
+template <class Model, class G, class M>
+consteval bool muon() {
+  if constexpr (std::is_const_v<Model>) {
+    static_assert(argument<Model>::is_writable, "krait::muon(model, gradients, memory, settings): model must not be const");
+    return false;
+  } else if constexpr (!trained<G>::template is_of<Model>) {
+    static_assert(got_type<G>::template wants<Gradients<Model>>,
+                  "krait::muon(model, gradients, memory, settings): gradients must be a krait::Gradients<Model> of this model");
+    return false;
+  } else if constexpr (!trained<M>::template is_muon_memory_of<Model>) {
+    static_assert(got_type<M>::template wants<MuonMemory<Model, typename G::Selection>>,
+                  "krait::muon(model, gradients, memory, settings): memory must be a krait::MuonMemory<Model, Trained> of this model");
+    return false;
+  } else {
+    return selects_no_more<Model, M, G>();
   }
 }
 

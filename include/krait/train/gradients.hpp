@@ -3,6 +3,7 @@
 #ifndef KRAIT_TRAIN_GRADIENTS_HPP
 #define KRAIT_TRAIN_GRADIENTS_HPP
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -198,6 +199,39 @@ constexpr void visit_tensors(F& f, G& gradient, Others&... others) {
   }
 }
 
+// MuonShape is the shape of a matrix as Muon processes it: [tokens, channels], where the channels are the rows or columns of the
+// weight, whichever are fewer. Rows include padding.
+template <class T>
+struct MuonShape {
+  static constexpr bool rows_are_tokens = T::padded_rows >= T::cols;
+  static constexpr std::size_t tokens = rows_are_tokens ? T::padded_rows : T::cols;
+  static constexpr std::size_t channels = rows_are_tokens ? T::cols : T::padded_rows;
+};
+// MuonSizes are the numbers of floats of the working memory that the matrices of a Gradients need.
+struct MuonSizes {
+  std::size_t matrix = 0, square = 0;
+};
+template <class G>
+consteval MuonSizes muon_sizes_of() {
+  MuonSizes sizes;
+  const auto larger = [&](MuonSizes other) {
+    sizes = {std::max(sizes.matrix, other.matrix), std::max(sizes.square, other.square)};
+  };
+  if constexpr (requires { G::members; }) {
+    [&]<std::size_t... i>(std::index_sequence<i...>) {
+      (larger(muon_sizes_of<MemberGradient<i, G>>()), ...);
+    }(std::make_index_sequence<G::members>{});
+  } else if constexpr (requires { G::rows; }) {
+    constexpr std::size_t channels = padded(MuonShape<G>::channels);
+    larger({MuonShape<G>::tokens * channels, channels * channels});
+  } else if constexpr (is_trained<G>) {
+    larger(muon_sizes_of<typename G::value_type>());
+  }
+  return sizes;
+}
+template <class Gradients>
+consteval MuonSizes muon_sizes() { return muon_sizes_of<typename Gradients::Sums>(); }
+
 }  // namespace krait::detail::inline KRAIT_BUILD
 
 namespace krait {
@@ -231,6 +265,25 @@ struct AdamW {
   float beta2 = 0.999f;
   float eps = 1e-8f;
   float weight_decay = 0.01f;
+};
+
+// Muon contains the settings of a step of Muon.
+struct Muon {
+  float rate = 1e-3f;
+  float momentum = 0.95f;
+  float weight_decay = 0.01f;
+};
+
+// MuonMemory<Model, Trained> is the memory of Muon: the running mean of the gradients of the matrices that Trained selects, and
+// working memory for the largest of them. `MuonMemory<Model, Trained> m;` starts the mean.
+template <class Model, class Trained>
+struct MuonMemory {
+  using Selection = Trained;
+  static constexpr auto sizes = detail::muon_sizes<Gradients<Model, Trained>>();
+  Gradients<Model, Trained> mean;
+  alignas(64) std::array<float, sizes.matrix> x{}, product{};    // [rows][columns], the shorter side padded to a multiple of 16
+  alignas(64) std::array<float, sizes.square> gram{}, rows{};    // [columns][columns]
+  KRAIT_INLINE constexpr MuonMemory() = default;
 };
 
 // The sizes in bytes of a model's gradients and moments.
