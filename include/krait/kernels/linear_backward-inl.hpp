@@ -107,8 +107,7 @@ HWY_NOINLINE inline void linear_weight_gradient(TokenSpan<const float> x, TokenS
   constexpr std::size_t step = gradient_vectors * lanes;
   for (std::size_t panel = 0; panel < N; panel += panel_width) {
     const std::size_t width = std::min(panel_width, N - panel);
-    std::size_t k = 0;
-    const auto columns = [&](auto count) KRAIT_LAMBDA {
+    const auto columns = [&](std::size_t k, auto count) KRAIT_LAMBDA {
       std::size_t o = 0;
       if constexpr (lanes > 1) {
         for (; o + 2 * step <= width; o += 2 * step)
@@ -118,11 +117,10 @@ HWY_NOINLINE inline void linear_weight_gradient(TokenSpan<const float> x, TokenS
       for (; o < width; o += step)
         weight_gradient_tile<count, gradient_vectors>(x.from_channel(k), y.from_channel(panel + o), n,
                                                       gradient + panel * K + k * width + o, width);
-      k += count;
     };
     const std::integral_constant<std::size_t, lanes == 1 ? 4 : tile_tokens> many;
-    while (k + many <= K) columns(many);
-    while (k < K) columns(std::integral_constant<std::size_t, 1>{});
+    for (std::size_t k = 0; k < K / many; ++k) columns(k * many, many);
+    for (std::size_t k = K / many * many; k < K; ++k) columns(k, std::integral_constant<std::size_t, 1>{});
   }
 }
 
