@@ -18,8 +18,8 @@ def main():
         text.write_bytes(b"".join(b"line %d of the text\n" % (i * i % 97) for i in range(2000)))
 
         def train(out, *more):
-            command = [sys.argv[1], "--text", text, "--out", folder / out, "--steps", "12", "--warmup", "3", "--held-out", "2000",
-                       "--log", "1", *more]
+            command = [sys.argv[1], "--text", text, "--out", folder / out, "--steps", "12", "--warmup", "3", "--log", "1",
+                       "--held-out", "2000", *more]
             return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
         plain = train("plain")

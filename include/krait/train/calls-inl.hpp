@@ -105,7 +105,8 @@ check::Rejected record(const Arguments&...) noexcept {
 //   dys       the gradient of the loss with respect to the outputs of `record`; vectors that it lacks count as 0
 //   dxs       receives the gradient with respect to the inputs; or krait::no_output
 //   dstate    a State<Model> whose floats are the gradient with respect to the state after the window; it is replaced by the
-//             gradient with respect to the state before the window. If omitted, the former is 0
+//             gradient with respect to the state before the window. If omitted, the former is 0. Requires that all parameters
+//             are trained
 // A second call for the same window needs another call of `record`. Allocates nothing, throws nothing.
 template <class Model, class T, class In, class G>
 void backward(const Model& model, T& tape, const In& dys, G& gradients) noexcept {
@@ -117,7 +118,8 @@ void backward(const Model& model, T& tape, const In& dys, G& gradients, Out&& dx
 }
 template <class Model, class T, class In, class G, class Out>
 void backward(const Model& model, T& tape, const In& dys, G& gradients, Out&& dxs, State<Model>& dstate) noexcept {
-  if constexpr (check::backward<Model, T, In, G, Out>()) detail::backward_checked(model, tape, dys, gradients, dxs, &dstate);
+  if constexpr (check::backward<Model, T, In, G, Out>() && check::state_gradient<T>())
+    detail::backward_checked(model, tape, dys, gradients, dxs, &dstate);
 }
 template <class... Arguments>
   requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 6)

@@ -146,6 +146,13 @@ consteval bool input_gradients() {
     return detail::length_of<detail::element<Found>> == Model::d_in;
   }
 }
+// Checks that a tape can give the gradient of the state.
+template <class T>
+consteval bool state_gradient() {
+  static_assert(got_type<typename T::Selection>::template wants<Everything>,
+                "krait::backward: the gradient of the state, dstate, requires a tape whose selection is krait::Everything");
+  return std::is_same_v<typename T::Selection, Everything>;
+}
 template <class Model, class T, class In, class G, class Out = const NoOutput>
 consteval bool backward() {
   if constexpr (!trainable<Model>()) return false;

@@ -65,16 +65,17 @@ HWY_INLINE void record(const std::array<L, count>& layers, States& states, Tape&
 template <std::size_t tokens, bool dx, class L, std::size_t count, class Tape, class Work, class G, class States>
 HWY_INLINE void backward(const std::array<L, count>& layers, Tape& tape, Work& work, TokenSpan<const float> in,
                          TokenSpan<float> dout, TokenSpan<float> din, G& gradients, States* dstates, std::size_t n) {
+  constexpr bool layers_dx = dx || count > 1;
   for (std::size_t i = count; i-- > 0;) {
     const TokenSpan<const float> from = i > 0 ? tape.between[i - 1].span().as_const() : in;
     const TokenSpan<float> to = i > 0 ? work.gradients[i % 2].span() : dx ? din : work.gradients[0].span();
     const auto layer = [&](auto& gradient) KRAIT_LAMBDA {
       if constexpr (std::is_empty_v<State<L>>) {
-        backward<tokens, true>(layers[i], tape.layers[i], work.layer, from, dout, to, gradient, static_cast<State<L>*>(nullptr),
-                               n);
+        backward<tokens, layers_dx>(layers[i], tape.layers[i], work.layer, from, dout, to, gradient,
+                                    static_cast<State<L>*>(nullptr), n);
       } else {
-        backward<tokens, true>(layers[i], tape.layers[i], work.layer, from, dout, to, gradient,
-                               dstates ? &(*dstates)[i] : nullptr, n);
+        backward<tokens, layers_dx>(layers[i], tape.layers[i], work.layer, from, dout, to, gradient,
+                                    dstates ? &(*dstates)[i] : nullptr, n);
       }
     };
     if constexpr (krait::detail::is_trained<G>) {

@@ -256,11 +256,12 @@ struct Recording<Residual<L>, G, dx> {
   };
 };
 
-// The layers of an array are trained alike. All but the first need the gradient of their inputs.
+// The layers of an array are trained alike. All but the first need the gradient of their inputs; the first has the same type.
 template <class L, std::size_t count, class G, bool dx>
 struct Recording<std::array<L, count>, G, dx> {
   using LayerGradient = typename std::conditional_t<is_trained<G>, G, std::array<Frozen, 1>>::value_type;
-  using Layer = Recording<L, LayerGradient, true>;
+  static constexpr bool layers_dx = dx || count > 1;
+  using Layer = Recording<L, LayerGradient, layers_dx>;
   static constexpr bool supported = Layer::supported;
   template <std::size_t tokens>
   struct Tape {
