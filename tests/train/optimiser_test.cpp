@@ -73,7 +73,8 @@ TEST_CASE("cross_entropy and its gradient are those of double") {
       double sum = 0.0;
       for (std::size_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(logits[t][i]));
       for (std::size_t i = 0; i < n; ++i) {
-        const double q = static_cast<double>(smoothing) / n + (static_cast<int>(i) == targets[t] ? 1.0 - static_cast<double>(smoothing) : 0.0);
+        const double spread = static_cast<double>(smoothing);
+        const double q = spread / n + (static_cast<int>(i) == targets[t] ? 1.0 - spread : 0.0);
         const double p = std::exp(static_cast<double>(logits[t][i])) / sum;
         if (counts) wanted -= q * std::log(p) / 3;
         CHECK(difference(static_cast<double>(d[t][i]), counts ? (p - q) / 3 : 0.0) < 2e-7);
@@ -102,7 +103,8 @@ TEST_CASE("squared_error and its gradient are those of double") {
   CHECK(difference(static_cast<double>(krait::squared_error(y, target, d)), wanted) < 1e-6);
   for (std::size_t t = 0; t < 3; ++t)
     for (std::size_t i = 0; i < 19; ++i)
-      CHECK(difference(static_cast<double>(d[t][i]), 2.0 / 57 * (static_cast<double>(y[t][i]) - static_cast<double>(target[t][i]))) < 1e-8);
+      CHECK(difference(static_cast<double>(d[t][i]),
+                       2.0 / 57 * (static_cast<double>(y[t][i]) - static_cast<double>(target[t][i]))) < 1e-8);
   CHECK(krait::squared_error(y[0], target[0], d[0]) > 0.0f);
 }
 
@@ -169,7 +171,8 @@ TEST_CASE("muon makes the step of double, and leaves other weights alone") {
         norm += x[j] * x[j];
       }
       for (double& value : x) value /= std::sqrt(norm);
-      const auto product = [&](const auto& a, const auto& b, std::size_t n, std::size_t k, std::size_t m, auto& to) {  // [n,k] [k,m]
+      const auto product = [&](const auto& a, const auto& b, std::size_t n, std::size_t k, std::size_t m,
+                               auto& to) {  // [n,k] [k,m]
         to.assign(n * m, 0.0);
         for (std::size_t r = 0; r < n; ++r)
           for (std::size_t j = 0; j < k; ++j)

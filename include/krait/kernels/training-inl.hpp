@@ -111,8 +111,8 @@ HWY_INLINE void adam_step(const AdamStep& s, float* w, const float* g, float* m,
 // The coefficients of Muon's Newton-Schulz iteration.
 inline constexpr float muon_a = 3.4445f, muon_b = -4.7750f, muon_c = 2.0315f;
 
-// Computes mean = mean + (1 - momentum) (gradient - mean), and direction = gradient + momentum (mean - gradient), for n floats, a
-// multiple of 16.
+// Computes mean = mean + (1 - momentum) (gradient - mean), and direction = gradient + momentum (mean - gradient), for n floats,
+// a multiple of 16.
 HWY_INLINE void muon_mean(float* mean, const float* gradient, float* direction, float momentum, std::size_t n) {
   const V beta = hn::Set(Tag{}, momentum), rest = hn::Set(Tag{}, opaque(1.0f - momentum));
   for (std::size_t i = 0; i < n; i += lanes) {

@@ -199,8 +199,8 @@ constexpr void visit_tensors(F& f, G& gradient, Others&... others) {
   }
 }
 
-// MuonShape is the shape of a matrix as Muon processes it: [tokens, channels], where the channels are the rows or columns of the
-// weight, whichever are fewer. Rows include padding.
+// MuonShape is the shape of a matrix as Muon processes it: [tokens, channels], where the channels are the rows or columns of
+// the weight, whichever are fewer. Rows include padding.
 template <class T>
 struct MuonShape {
   static constexpr bool rows_are_tokens = T::padded_rows >= T::cols;

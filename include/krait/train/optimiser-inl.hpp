@@ -100,10 +100,10 @@ void adamw(Model& model, const G& gradients, M& moments, const AdamW& settings) 
 }
 
 // muon(model, gradients, memory, settings) makes a step of Muon (Jordan et al. 2024) for the matrices of the linear layers that
-// `memory` selects: the mean of the gradients, with Nesterov's momentum, is made nearly orthogonal by five Newton-Schulz iterations
-// x = x (a + b x^T x + c (x^T x)^2) and scaled by 0.2 sqrt(the longer side), so that rates are those of AdamW. With the shorter side
-// as columns, x^T x and its square are sums of fused multiply-adds over the rows in ascending order. Other weights keep their bits.
-// Allocates nothing, throws nothing.
+// `memory` selects: the mean of the gradients, with Nesterov's momentum, is made nearly orthogonal by five Newton-Schulz
+// iterations x = x (a + b x^T x + c (x^T x)^2) and scaled by 0.2 sqrt(the longer side), so that rates are those of AdamW. With
+// the shorter side as columns, x^T x and its square are sums of fused multiply-adds over the rows in ascending order. Other
+// weights keep their bits. Allocates nothing, throws nothing.
 template <class Model, class G, class M>
 void muon(Model& model, const G& gradients, M& memory, const Muon& settings) noexcept {
   if constexpr (check::muon<Model, G, M>()) {
