@@ -274,13 +274,23 @@ class Embedding(Layer):
         return p["weight"][x], state
 
 
+class Positional(Layer):
+    def __init__(self, rng, d_in):
+        rows = int(rng.integers(1, 30))
+        super().__init__(f"krait::PositionalEmbedding<{rows}, {d_in}>", {"weight": (rows, d_in)}, d_in)
+
+    def forward(self, x, p, state):
+        weight = p["weight"]
+        return x + weight[np.minimum(np.arange(self.seen - len(x), self.seen), len(weight) - 1)], state
+
+
 class Stack:
     """A stack of random layers."""
 
     def __init__(self, rng, name):
         self.name, self.takes_tokens = name, rng.integers(4) == 0
         self.d_in = width = int(rng.integers(1, 20))
-        kinds = [Linear, Norm, Activation, Conv1d, Ssm, Sss, Block, ResidualBlock, Blocks, Residual]
+        kinds = [Linear, Norm, Activation, Conv1d, Ssm, Sss, Block, ResidualBlock, Blocks, Residual, Positional]
         self.layers = [Embedding(rng, width)] if self.takes_tokens else []
         for i in range(int(rng.integers(1, 5)) + (not self.takes_tokens)):
             self.layers.append(kinds[rng.integers(len(kinds))](rng, self.layers[-1].d_out if self.layers else width))
@@ -307,7 +317,7 @@ class Stack:
     def forward(self, x, p, state, seen):
         after, at, self.peak = [], 0, 0.0
         for i, layer in enumerate(self.layers):
-            layer.seen = seen + len(x)  # MeanPool's number of vectors
+            layer.seen = seen + len(x)  # the number of tokens since the start of the sequence
             x, new = layer.forward(x, below(p, f"part{i}"), state[at:at + len(layer.state_shapes)])
             at += len(layer.state_shapes)
             after += new
@@ -465,7 +475,7 @@ class Case:
 
 
 def compare(cases, folder, options):
-    """Compiles and runs a program for some cases. Returns the problems and the largest error."""
+    """Compiles and runs a program for some cases. Returns the problems, and the largest error and its place."""
     source = '#include "random_stacks.hpp"\n' + "".join(case.declaration() for case in cases)
     source += 'int main(int, char** names) {\n  from = std::fopen(names[1], "rb");\n  to = std::fopen(names[2], "wb");\n'
     source += "".join(case.call() for case in cases) + "  return std::fclose(to);\n}\n"
@@ -475,11 +485,11 @@ def compare(cases, folder, options):
                     f"-I{HERE.parent.parent / 'include'}", folder / "stacks.cpp", "-o", folder / "stacks"], check=True)
     wrong = subprocess.run([folder / "stacks", folder / "numbers", folder / "gradients"], check=True, stdout=subprocess.PIPE,
                            text=True).stdout.splitlines()
-    worst = 0.0
+    worst = (0.0, "")
     with open(folder / "gradients", "rb") as stream:
         for case in cases:
             errors = list(case.errors(stream, np.random.default_rng(options.seed)))
-            worst = max(worst, *(error for _, error in errors))
+            worst = max(worst, *((error, f"{case.model.name}, {name}") for name, error in errors))
             wrong += [f"{case.model.name}: {name}: error {error:.1e}\n{case.declaration()}" for name, error in errors
                       if not error <= TOLERANCE]
         if stream.read():
@@ -499,14 +509,14 @@ def main():
             arguments[at:at + 2] = [f"--flags={arguments[at + 1]}"]
     options = parser.parse_args(arguments)
     cases = [Case(np.random.default_rng([options.seed, i]), i) for i in range(options.count)]
-    wrong, worst = [], 0.0
+    wrong, worst = [], (0.0, "")
     for first in range(0, len(cases), TOGETHER):
         with tempfile.TemporaryDirectory(prefix="krait_stacks_") as folder:
             found, error = compare(cases[first:first + TOGETHER], pathlib.Path(folder), options)
             wrong += found
             worst = max(worst, error)
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(f"{len(cases)} models, largest error {worst:.1e} of the largest gradient; {len(wrong)} problems")
+    print(f"{len(cases)} models, largest error {worst[0]:.1e} of the largest gradient ({worst[1]}); {len(wrong)} problems")
     return 1 if wrong else 0
 
 

@@ -13,6 +13,7 @@
 #include "krait/train/linear-inl.hpp"
 #include "krait/train/norm-inl.hpp"
 #include "krait/train/pooling-inl.hpp"
+#include "krait/train/positional_embedding-inl.hpp"
 #include "krait/train/residual_block-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -28,6 +28,7 @@
 #include "krait/nn/mamba.hpp"
 #include "krait/nn/norm.hpp"
 #include "krait/nn/pooling.hpp"
+#include "krait/nn/positional_embedding.hpp"
 #include "krait/nn/residual.hpp"
 #include "krait/nn/ssm.hpp"
 #include "krait/nn/stack.hpp"
@@ -104,6 +105,15 @@ struct Recording<MaxPool<d_model>, G, dx> : RecordsNothing {
   template <std::size_t tokens>
   struct Tape {
     std::array<std::uint32_t, d_model> source;  // the token that is the largest, or `tokens`: the state before the window
+  };
+};
+
+template <std::size_t max_tokens, std::size_t d_model, Storage storage, class G, bool dx>
+struct Recording<PositionalEmbedding<max_tokens, d_model, storage>, G, dx> : RecordsNothing {
+  static constexpr bool supported = storage == Storage::f32;
+  template <std::size_t tokens>
+  struct Tape {
+    std::uint32_t position;  // the position of the first token of the window
   };
 };
 
