@@ -45,6 +45,8 @@ void visit_state(S& state, F f) {
     visit(state.h);
   } else if constexpr (requires { state.window; }) {
     visit(state.window);
+  } else if constexpr (requires { state.tokens; }) {
+    visit(state.tokens);
   } else if constexpr (requires { state.sum; }) {
     visit(state.sum);
   } else if constexpr (requires { state.largest; }) {

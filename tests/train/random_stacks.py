@@ -25,7 +25,7 @@ except ImportError:
 
 TOLERANCE = 1e-4
 TOGETHER = 8  # models that are compiled together
-np.seterr(over="ignore")  # e^-x of sigmoid may be infinite
+np.seterr(over="ignore", invalid="ignore")  # models with large numbers are drawn again
 COMPARED = 4  # elements of each tensor with the largest gradients, and as many others
 
 
@@ -284,6 +284,28 @@ class Positional(Layer):
         return x + weight[np.minimum(np.arange(self.seen - len(x), self.seen), len(weight) - 1)], state
 
 
+class StridedConv1d(Layer):
+    """Its first warm_up tokens have no output."""
+
+    def __init__(self, rng, width):
+        channels, d_out, bias = int(rng.integers(1, 7)), int(rng.integers(1, 20)), bool(rng.integers(2))
+        stride, parts = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+        padding = int(rng.integers(parts))
+        self.d_in, self.warm_up = stride * channels, parts - padding - 1
+        sizes = dict(channels=channels, d_out=d_out, kernel=parts * stride, stride=stride, padding=padding * stride, bias=bias)
+        kept = (parts - 1) * self.d_in
+        super().__init__(f"krait::StridedConv1d<{dims('StridedConv1dDims', **sizes)}>",
+                         {"weight": (d_out, kept + self.d_in), **({"bias": (d_out,)} if bias else {})}, d_out,
+                         [(kept,)] if kept else [])
+
+    def forward(self, x, p, state):
+        frames = np.concatenate([*state, x.reshape(-1)])
+        wide = p["weight"].shape[1]
+        y = np.stack([frames[t * self.d_in:t * self.d_in + wide] for t in range(len(x))]) @ p["weight"].T + p.get("bias", 0)
+        skipped = min(len(x), max(0, self.warm_up - (self.seen - len(x))))
+        return y[skipped:], [frames[len(x) * self.d_in:]] if state else []
+
+
 class Stack:
     """A stack of random layers."""
 
@@ -292,6 +314,10 @@ class Stack:
         self.d_in = width = int(rng.integers(1, 20))
         kinds = [Linear, Norm, Activation, Conv1d, Ssm, Sss, Block, ResidualBlock, Blocks, Residual, Positional]
         self.layers = [Embedding(rng, width)] if self.takes_tokens else []
+        if not self.takes_tokens and rng.integers(3) == 0:
+            self.layers = [StridedConv1d(rng, width)]
+            self.d_in = self.layers[0].d_in
+        self.warm_up = getattr(self.layers[0], "warm_up", 0) if self.layers else 0
         for i in range(int(rng.integers(1, 5)) + (not self.takes_tokens)):
             self.layers.append(kinds[rng.integers(len(kinds))](rng, self.layers[-1].d_out if self.layers else width))
         if rng.integers(2):
@@ -315,19 +341,24 @@ class Stack:
         return rest if isinstance(getattr(layer, "inner", layer), Ssm) else name
 
     def forward(self, x, p, state, seen):
-        after, at, self.peak = [], 0, 0.0
+        after, at, self.peak, tokens = [], 0, 0.0, len(x)
         for i, layer in enumerate(self.layers):
-            layer.seen = seen + len(x)  # the number of tokens since the start of the sequence
+            # The number of tokens that the layer has processed since the start of the sequence.
+            layer.seen = seen + tokens if i == 0 else max(0, seen + tokens - self.warm_up)
+            if len(x) == 0:
+                after += state[at:]
+                break
             x, new = layer.forward(x, below(p, f"part{i}"), state[at:at + len(layer.state_shapes)])
             at += len(layer.state_shapes)
             after += new
-            self.peak = max(self.peak, np.abs(x).max())  # the largest output of a layer
-        return x, after
+            self.peak = max(self.peak, np.abs(x).max(initial=0.0))  # the largest output of a layer
+        rows = 1 if self.pools else tokens  # outputs that are missing are zeros
+        return np.concatenate([np.zeros((rows - len(x), self.d_out)), x]) if len(x) else np.zeros((rows, self.d_out)), after
 
 
 class Language:
     """A language model."""
-    takes_tokens, pools, peak = True, False, 0.0
+    takes_tokens, pools, peak, warm_up = True, False, 0.0, 0
 
     def __init__(self, rng, name):
         d_model = int(rng.integers(1, 20))
@@ -379,6 +410,8 @@ class Case:
         while not self.model.params:
             self.model = kind(rng, f"Model{number}")
         self.before, self.window, m = int(rng.integers(1, 6)), int(rng.integers(1, 24)), self.model
+        if any(isinstance(layer, Pool) for layer in getattr(m, "layers", [])):
+            self.before += m.warm_up  # a pooled state before the first output is not finite
         draw = lambda shape, spread=1.0: (rng.normal(size=shape) * spread).astype(np.float32).astype(np.float64)
         spread = lambda name, shape: 1.0 if "A_log" in name else 1.5 / math.sqrt(shape[-1]) if len(shape) > 1 else 0.5
         mean = lambda name: 1.0 if name.endswith(("norm.weight", "D", "norm_f.weight")) else 0.0

@@ -15,6 +15,7 @@
 #include "krait/train/pooling-inl.hpp"
 #include "krait/train/positional_embedding-inl.hpp"
 #include "krait/train/residual_block-inl.hpp"
+#include "krait/train/strided_conv1d-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
@@ -89,13 +90,16 @@ HWY_INLINE void backward(const std::array<L, count>& layers, Tape& tape, Work& w
 }
 
 // Runs member i of a Stack, which reads the caller's input or the outputs of member i - 1, and records it if it is needed.
+// Returns the number of leading tokens without output, which the other members do not process; the other outputs are moved to
+// the start of their buffer.
 template <std::size_t tokens, std::size_t i, class Recording, class Member, class StackState, class Tape, class Work, class In>
-HWY_INLINE void record_member(const Member& member, StackState& state, Tape& tape, Work& work, In in, TokenSpan<float> out,
-                              std::size_t n) {
+HWY_INLINE std::size_t record_member(const Member& member, StackState& state, Tape& tape, Work& work, In in, TokenSpan<float> out,
+                                     std::size_t n) {
+  using Facts = krait::detail::MemberFacts<Member>;
   constexpr std::size_t here = Recording::tokens_of(i, tokens);
   const auto outputs_of = [&](auto at) KRAIT_LAMBDA {
-    if constexpr (krait::detail::HasSlot<at,
-                  decltype(tape.outputs)>) return krait::detail::slot_object<at>(tape.outputs).span();
+    using krait::detail::slot_object;
+    if constexpr (krait::detail::HasSlot<at, decltype(tape.outputs)>) return slot_object<at>(tape.outputs).span();
     else return work.between[at % 2].span();
   };
   const auto from = [&]() KRAIT_LAMBDA {
@@ -106,18 +110,26 @@ HWY_INLINE void record_member(const Member& member, StackState& state, Tape& tap
   TokenSpan<float> to = out;
   if constexpr (!last) to = outputs_of(std::integral_constant<std::size_t, i>{});
   if constexpr (here < tokens) n = 1;
-  using Own = krait::State<krait::detail::MemberFacts<Member>>;
+  using Own = krait::State<Facts>;
+  std::size_t skipped = 0;
   auto& member_work = work.member.template start<typename Recording::template WorkAt<i, tokens>>();
+  const auto count_skipped = [&](auto run_it) KRAIT_LAMBDA {
+    if constexpr (warm_up<Facts> > 0) skipped = run_it();
+    else run_it();
+  };
   const auto with = [&](auto& member_state) KRAIT_LAMBDA {
-    if constexpr (Recording::needed(i)) {
-      if constexpr (krait::detail::HasSlot<i, decltype(tape.members)>) {
-        record<here>(member, member_state, krait::detail::slot_object<i>(tape.members), member_work, from, to, n);
-      } else {
-        NoScratch<here> none;
-        record<here>(member, member_state, none, member_work, from, to, n);
-      }
+    if constexpr (!Recording::needed(i)) {
+      count_skipped([&]() KRAIT_LAMBDA {
+        if constexpr (warm_up<Facts> > 0) return run<here>(member, member_state, member_work, from, to, n);
+        else return run_each<here>(member, member_state, member_work, from, to, n);
+      });
+    } else if constexpr (krait::detail::HasSlot<i, decltype(tape.members)>) {
+      count_skipped([&]() KRAIT_LAMBDA {
+        return record<here>(member, member_state, krait::detail::slot_object<i>(tape.members), member_work, from, to, n);
+      });
     } else {
-      run_each<here>(member, member_state, member_work, from, to, n);
+      NoScratch<here> none;
+      record<here>(member, member_state, none, member_work, from, to, n);
     }
   };
   if constexpr (std::is_empty_v<Own>) {
@@ -126,17 +138,33 @@ HWY_INLINE void record_member(const Member& member, StackState& state, Tape& tap
   } else {
     with(krait::detail::slot_object<i>(state));
   }
-  if constexpr (!last)
-    clear_padding(to, krait::detail::MemberFacts<Member>::d_out, Recording::tokens_of(i + 1, tokens) < tokens ? 1 : n);
+  if constexpr (!last) {
+    if (skipped > 0)
+      for (std::size_t t = skipped; t < n; ++t) copy_floats(to[t], to[t - skipped], Facts::d_out);
+    clear_padding(to, Facts::d_out, Recording::tokens_of(i + 1, tokens) < tokens ? 1 : n - skipped);
+  }
+  return skipped;
 }
 template <std::size_t tokens, class Parts, class Tape, class Work, class In>
 HWY_INLINE void record(const Stack<Parts>& stack, State<Stack<Parts>>& state, Tape& tape, Work& work, In in,
                        TokenSpan<float> out, std::size_t n) {
+  using S = Stack<Parts>;
   using Recording = typename Tape::Owner;
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
+  const std::size_t skipped = record_member<tokens, 0, Recording>(std::get<0>(members), state, tape, work, in, out, n);
+  if constexpr (warm_up<S> > 0) {
+    tape.skipped.count = skipped;
+    if constexpr (Recording::count > 1) {
+      const std::size_t zeros = !summarises<S> ? skipped : skipped == n ? 1 : 0;
+      for (std::size_t t = 0; t < zeros; ++t) std::memset(out[t], 0, S::d_out * sizeof(float));
+      if (skipped == n) return;
+      if constexpr (!summarises<S>) out = out.from(skipped);
+      n -= skipped;
+    }
+  }
   [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
-    (record_member<tokens, i, Recording>(std::get<i>(members), state, tape, work, in, out, n), ...);
-  }(std::make_index_sequence<Recording::count>{});
+    (record_member<tokens, i + 1, Recording>(std::get<i + 1>(members), state, tape, work, in, out, n), ...);
+  }(std::make_index_sequence<Recording::count - 1>{});
 }
 
 // Computes the gradients of member i of a Stack. The gradient of its outputs is the caller's, or in buffer number i % 2, and
@@ -171,12 +199,21 @@ HWY_INLINE void member_backward(const Member& member, Tape& tape, Work& work, In
 template <std::size_t tokens, bool dx, class Parts, class Tape, class Work, class In, class G>
 HWY_INLINE void backward(const Stack<Parts>& stack, Tape& tape, Work& work, In in, TokenSpan<float> dout, TokenSpan<float> din,
                          G& gradients, State<Stack<Parts>>* dstate, std::size_t n) {
+  using S = Stack<Parts>;
   using Recording = typename Tape::Owner;
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
-  [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
-    (member_backward<tokens, Recording::count - 1 - i, Recording>(std::get<Recording::count - 1 - i>(members), tape, work, in,
-                                                                  dout, din, gradients, dstate, n), ...);
-  }(std::make_index_sequence<Recording::count>{});
+  std::size_t skipped = 0;
+  if constexpr (warm_up<S> > 0) skipped = tape.skipped.count;
+  if constexpr (!summarises<S>) dout = dout.from(skipped);
+  const auto member = [&]<std::size_t i>(std::integral_constant<std::size_t, i>, std::size_t count) KRAIT_LAMBDA {
+    member_backward<tokens, i, Recording>(std::get<i>(members), tape, work, in, dout, din, gradients, dstate, count);
+  };
+  if (n > skipped) {
+    [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
+      (member(std::integral_constant<std::size_t, Recording::count - 1 - i>{}, n - skipped), ...);
+    }(std::make_index_sequence<Recording::count - 1>{});
+  }
+  member(std::integral_constant<std::size_t, 0>{}, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

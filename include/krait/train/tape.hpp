@@ -32,6 +32,7 @@
 #include "krait/nn/residual.hpp"
 #include "krait/nn/ssm.hpp"
 #include "krait/nn/stack.hpp"
+#include "krait/nn/strided_conv1d.hpp"
 #include "krait/train/gradients.hpp"
 
 namespace krait::detail {
@@ -126,6 +127,29 @@ struct Recording<Conv1d<dims>, G, dx> {
   };
   template <std::size_t tokens>
   using Work = typename Conv1d<dims>::template Scratch<tokens>;
+};
+
+template <StridedConv1dDims dims, class G, bool dx>
+struct Recording<StridedConv1d<dims>, G, dx> {
+  using L = StridedConv1d<dims>;
+  static constexpr bool supported = dims.storage == Storage::f32;
+  // The weight as that of a linear layer, for Columns.
+  struct Weight {
+    static constexpr std::size_t padded_out = padded(L::d_out), d_in = L::window;
+  };
+  template <std::size_t tokens>
+  struct Tape {
+    std::size_t skipped;  // the first tokens of the window, which have no output
+    alignas(64) std::array<float, padded(L::kept + tokens * L::d_in)> frames;  // those of the state, then the window's
+  };
+  template <std::size_t tokens>
+  struct BackwardWork {
+    alignas(64) std::array<float, padded(L::kept + tokens * L::d_in)> dframes;
+    TokenBuffer<tokens, L::window> dinputs;  // the gradient of each token's inputs
+    Columns<Weight> columns;
+  };
+  template <std::size_t tokens>
+  using Work = AnyOf<krait::Scratch<L, tokens>, BackwardWork<tokens>>;
 };
 
 // The number of tokens whose states the scan's backward pass computes again at a time. The tape keeps the state before them.
@@ -406,9 +430,14 @@ struct RecordingOfStack<Parts, G, dx, std::index_sequence<i...>> {
   using WorkAt = typename decltype(work_type<at, tokens>())::type;
 
   // The tapes of the members, and the outputs of members whose next member needs them.
+  // The number of tokens at the start of the window without output. It is 0 unless the first member has a warm_up.
+  struct Skipped {
+    std::size_t count;
+  };
   template <std::size_t tokens>
   struct Tape {
     using Owner = RecordingOfStack;
+    [[no_unique_address]] std::conditional_t<(warm_up<Facts<0>> > 0), Skipped, NoScratch<tokens>> skipped;
     Slots<std::index_sequence<i...>, TapeAt<i, tokens>...> members;
     Slots<std::index_sequence<i...>, typename decltype(output_type<i, tokens>())::type...> outputs;
   };
