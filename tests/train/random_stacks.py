@@ -314,7 +314,7 @@ class Stack:
         self.d_in = width = int(rng.integers(1, 20))
         kinds = [Linear, Norm, Activation, Conv1d, Ssm, Sss, Block, ResidualBlock, Blocks, Residual, Positional]
         self.layers = [Embedding(rng, width)] if self.takes_tokens else []
-        if not self.takes_tokens and rng.integers(3) == 0:
+        if not self.takes_tokens and rng.integers(2) == 0:
             self.layers = [StridedConv1d(rng, width)]
             self.d_in = self.layers[0].d_in
         self.warm_up = getattr(self.layers[0], "warm_up", 0) if self.layers else 0
@@ -500,8 +500,12 @@ class Case:
                 flat[at] = kept + step
                 up = self.loss(inputs, weights, state)
                 flat[at] = kept - step
-                difference = (up - self.loss(inputs, weights, state)) / (2 * step)
+                down = self.loss(inputs, weights, state)
                 flat[at] = kept
+                difference = (up - down) / (2 * step)
+                # Where two slopes meet, as in ReLU at 0 and in MaxPool of equal numbers, there is no derivative to compare.
+                if abs(up - 2 * self.loss(inputs, weights, state) + down) / step > 0.1 * max(largest, abs(difference)):
+                    continue
                 worst = max(worst, abs(difference - gradient.reshape(-1)[at]))
                 largest = max(largest, abs(difference))
             yield name, worst / largest if largest > 1e-7 else worst
