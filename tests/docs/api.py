@@ -26,7 +26,7 @@ from boards import Board  # noqa: E402
 
 API = ROOT / "docs" / "api.md"
 FIRMWARE = ROOT / "docs" / "firmware.md"  # the examples of this page are compiled for a board
-PAGES = [API, FIRMWARE, ROOT / "docs" / "images.md"]
+PAGES = [API, FIRMWARE, ROOT / "docs" / "images.md", ROOT / "docs" / "training.md"]
 BOARD = Board("mps2-an386")
 FLAGS = ["-std=c++20", "-fsyntax-only", "-DKRAIT_QUIET", f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests' / 'docs' / 'stubs'}"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused", "-Wno-psabi", "-Werror"]

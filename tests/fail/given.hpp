@@ -11,6 +11,7 @@
 #include <krait/init.hpp>
 #include <krait/session.hpp>
 #include <krait/streams.hpp>
+#include <krait/train.hpp>
 
 inline constexpr auto dims = krait::resolve({.vocab_size = 256, .d_model = 64, .n_layers = 2});
 using Model = krait::Mamba<dims>;
@@ -43,6 +44,13 @@ struct PoolingParts {
 using PoolingStack = krait::Stack<PoolingParts>;
 extern const PoolingStack pooling;
 extern std::array<krait::State<PoolingStack>, 2> pooling_states;
+
+// Training of the model, of the block and of the stack that pools.
+extern krait::Tape<Model, 2> tape;
+extern krait::Gradients<Model> gradients;
+extern krait::Moments<Model> moments;
+extern krait::Tape<Block, 2> block_tape;
+extern krait::Gradients<Block> block_gradients;
 
 // Linear<In, Out> without a bias.
 template <std::size_t d_in, std::size_t d_out>

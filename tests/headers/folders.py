@@ -21,6 +21,9 @@ MAY_INCLUDE = {
     "krait/session.hpp": ["krait.hpp", "krait/core/"],
     "krait/step_by_layer.hpp": ["krait.hpp", "krait/core/"],
     "krait/streams.hpp": ["krait.hpp", "krait/core/", "krait/ops/"],
+    "krait/train.hpp": ["krait.hpp", "krait/core/", "krait/train/"],
+    "krait/train/": ["krait/train/", "krait/ops/", "krait/calls/", "krait/kernels/", "krait/layout/", "krait/nn/",
+                     "krait/core/"],
     "krait/image.hpp": ["krait/image/", "krait/core/", "krait/layout/", "krait/nn/"],
     "krait/image/": ["krait/image/", "krait/core/", "krait/layout/", "krait/nn/"],
     "krait/snapshot.hpp": ["krait/image.hpp", "krait/image/", "krait/core/"],
@@ -38,7 +41,8 @@ HOST_ONLY = ["krait/io/", "krait/load.hpp", "krait/save.hpp", "krait/image_file.
 # A pattern -> the only headers and folders that may contain it.
 MAY_SAY = {
     r"\bhana\b|HANA": ["krait/core/reflect.hpp"],
-    r"\bhn::|\bhwy\b|HWY_": ["krait.hpp", "krait/streams.hpp", "krait/kernels/", "krait/ops/"],
+    r"\bhn::|\bhwy\b|HWY_": ["krait.hpp", "krait/streams.hpp", "krait/train.hpp", "krait/kernels/", "krait/ops/",
+                                 "krait/train/"],
     r"\bnlohmann\b": ["krait/io/", "krait/save.hpp"],
     # Headers that firmware includes must not use the heap, streams or exceptions.
     r"#include <(vector|string|memory|functional|deque|list|map|set|unordered_\w+|\w*stream|cstdio|stdexcept|exception|typeinfo|filesystem|mutex|thread)>":

@@ -1,0 +1,275 @@
+// Checks the arguments of record and backward at compile time, as check_calls.hpp does for step.
+#ifndef KRAIT_TRAIN_CHECK_TRAIN_HPP
+#define KRAIT_TRAIN_CHECK_TRAIN_HPP
+
+#include <cstddef>
+#include <type_traits>
+
+#include "krait/calls/check_calls.hpp"
+#include "krait/train/tape.hpp"
+
+namespace krait::check {
+
+// trained<Found> makes the type of an argument of record or backward appear in error messages.
+template <class Found>
+struct trained {
+  static constexpr bool is_tape = requires { Found::window; };
+  static constexpr bool has_backward = false;
+  static constexpr bool selects_a_parameter = false;
+  static constexpr bool has_input_gradient = false;
+  template <bool fits>
+  static constexpr bool has_gradients = fits;
+  template <class Model>
+  static constexpr bool are_moments_of = [] {
+    if constexpr (!requires { typename Found::Selection; }) return false;
+    else return std::is_same_v<Found, Moments<Model, typename Found::Selection>>;
+  }();
+  template <class Model>
+  static constexpr bool is_muon_memory_of = [] {
+    if constexpr (!requires { typename Found::Selection; }) return false;
+    else return std::is_same_v<Found, MuonMemory<Model, typename Found::Selection>>;
+  }();
+  template <class Model>
+  static constexpr bool is_of = [] {
+    if constexpr (!requires { typename Found::Selection; }) return false;
+    else return std::is_same_v<Found, Gradients<Model, typename Found::Selection>>;
+  }();
+};
+
+// Checks that the model's layers can be trained.
+template <class Model>
+consteval bool trainable() {
+  if constexpr (!model<Model>()) {
+    return false;
+  } else if constexpr (!detail::Recording<Model, typename Gradients<Model>::Sums, false>::supported) {
+    static_assert(trained<Model>::has_backward,
+                  "krait: this model cannot be trained: the weights of all its layers must be f32, and Mamba-2, Mamba-3 and layers of users have no backward");
+    return false;
+  } else {
+    return true;
+  }
+}
+
+// Checks the argument tape.
+template <class Model, class Found>
+consteval bool tape() {
+  if constexpr (!trained<Found>::is_tape) {
+    static_assert(trained<Found>::is_tape, "krait: the tape must be a krait::Tape<Model, tokens>: record(model, state, xs, ys, tape), backward(model, tape, dys, gradients)");
+    return false;
+  } else if constexpr (!std::is_same_v<std::remove_const_t<Found>, Tape<Model, Found::window, typename Found::Selection>>) {
+    static_assert(got_type<Found>::template wants<Tape<Model, Found::window, typename Found::Selection>>,
+                  "krait: the tape must be a krait::Tape<Model, tokens> of this model");
+    return false;
+  } else if constexpr (std::is_const_v<Found>) {
+    static_assert(argument<Found>::is_writable, "krait: the tape must not be const, because the call writes it");
+    return false;
+  } else if constexpr (!detail::is_trained<typename Found::Gradient>) {
+    static_assert(trained<typename Found::Selection>::selects_a_parameter,
+                  "krait: the tape's selection must select at least one parameter of the model: trains(name) returns false for every name");
+    return false;
+  } else {
+    return true;
+  }
+}
+
+// Checks the outputs of record and their gradients: one vector for a stack that pools, and a sequence of vectors otherwise.
+template <class Model, class Out>
+consteval bool recorded_outputs() {
+  using Found = std::remove_reference_t<Out>;
+  if constexpr (detail::Contiguous<Found> && !detail::exists_after_the_call<Out>) {
+    return output_exists<Out>();
+  } else if constexpr (gives_one_row<Model>) {
+    return output_vector<Model, Found>();
+  } else if constexpr (!VectorSequence<Found>) {
+    static_assert(argument<Found>::is_vector_sequence,
+                  "krait: ys and dys must be a sequence of float vectors, one for each token of the window: krait::Tensor<float, L, d_out>");
+    return false;
+  } else {
+    return output_vector<Model, detail::element<Found>>();
+  }
+}
+template <class Model, class In>
+consteval bool output_gradients() {
+  using Found = std::remove_const_t<std::remove_reference_t<In>>;
+  if constexpr (gives_one_row<Model> && FloatVector<Found>) {
+    static_assert(got<detail::length_of<Found>>::template wants<Model::d_out>, "krait::backward: dys must hold d_out elements");
+    return detail::length_of<Found> == Model::d_out;
+  } else if constexpr (gives_one_row<Model>) {
+    static_assert(argument<Found>::is_float_vector, "krait::backward: dys must be one vector of d_out floats, because the model pools");
+    return false;
+  } else if constexpr (!VectorSequence<Found>) {
+    static_assert(argument<Found>::is_vector_sequence,
+                  "krait: ys and dys must be a sequence of float vectors, one for each token of the window: krait::Tensor<float, L, d_out>");
+    return false;
+  } else {
+    static_assert(got<detail::length_of<detail::element<Found>>>::template wants<Model::d_out>,
+                  "krait::backward: every vector of dys must hold d_out elements");
+    return detail::length_of<detail::element<Found>> == Model::d_out;
+  }
+}
+
+template <class Model, class S, class In, class Out, class T>
+consteval bool record() {
+  if constexpr (!trainable<Model>()) return false;
+  else if constexpr (!state<Model, S>()) return false;
+  else if constexpr (!inputs<Model, In>()) return false;
+  else if constexpr (!recorded_outputs<Model, Out>()) return false;
+  else return tape<Model, std::remove_reference_t<T>>();
+}
+
+template <class Model, class T, class G>
+consteval bool gradients() {
+  if constexpr (!std::is_same_v<G, Gradients<Model, typename T::Selection>>) {
+    static_assert(got_type<G>::template wants<Gradients<Model, typename T::Selection>>,
+                  "krait::backward(model, tape, dys, gradients): gradients must be a krait::Gradients<Model> with the selection of the tape");
+    return false;
+  } else {
+    return true;
+  }
+}
+// Checks the argument dxs of backward: krait::no_output, or a sequence of vectors of d_in floats.
+template <class Model, class T, class Out>
+consteval bool input_gradients() {
+  using Found = std::remove_reference_t<Out>;
+  if constexpr (detail::is_no_output<Found>) {
+    return true;
+  } else if constexpr (!T::input_gradient) {
+    static_assert(trained<T>::has_input_gradient,
+                  "krait::backward: dxs must be krait::no_output, because this tape has no gradient of the input: the selection needs input_gradient = true, and token ids have no gradient");
+    return false;
+  } else if constexpr (!VectorSequence<Found>) {
+    static_assert(argument<Found>::is_vector_sequence, "krait::backward: dxs must be a sequence of float vectors, one for each token of the window");
+    return false;
+  } else {
+    static_assert(got<detail::length_of<detail::element<Found>>>::template wants<Model::d_in>,
+                  "krait::backward: every vector of dxs must hold d_in elements");
+    return detail::length_of<detail::element<Found>> == Model::d_in;
+  }
+}
+// Checks that a tape can give the gradient of the state.
+template <class T>
+consteval bool state_gradient() {
+  static_assert(got_type<typename T::Selection>::template wants<Everything>,
+                "krait::backward: the gradient of the state, dstate, requires a tape whose selection is krait::Everything");
+  return std::is_same_v<typename T::Selection, Everything>;
+}
+template <class Model, class T, class In, class G, class Out = const NoOutput>
+consteval bool backward() {
+  if constexpr (!trainable<Model>()) return false;
+  else if constexpr (!tape<Model, T>()) return false;
+  else if constexpr (!output_gradients<Model, In>()) return false;
+  else if constexpr (!gradients<Model, T, G>()) return false;
+  else return input_gradients<Model, T, Out>();
+}
+
+// Checks that the moments or the memory of Muon, M, select only parameters whose gradients G contains.
+template <class Model, class M, class G>
+consteval bool selects_no_more() {
+  constexpr bool fits = [] {
+    constexpr auto of_moments = detail::mask_of<Model, typename M::Selection>();
+    constexpr auto of_gradients = detail::mask_of<Model, typename G::Selection>();
+    for (std::size_t i = 0; i < of_moments.trained.size(); ++i)
+      if (of_moments.trained[i] && !of_gradients.trained[i]) return false;
+    return true;
+  }();
+  static_assert(trained<typename M::Selection>::template has_gradients<fits>,
+                "krait: the optimiser's memory must not select parameters that the gradients do not select");
+  return fits;
+}
+
+// Checks the arguments of adamw.
+template <class Model, class G, class M>
+consteval bool adamw() {
+  if constexpr (std::is_const_v<Model>) {
+    static_assert(argument<Model>::is_writable, "krait::adamw(model, gradients, moments, settings): model must not be const");
+    return false;
+  } else if constexpr (!trained<G>::template is_of<Model>) {
+    static_assert(got_type<G>::template wants<Gradients<Model>>,
+                  "krait::adamw(model, gradients, moments, settings): gradients must be a krait::Gradients<Model> of this model");
+    return false;
+  } else if constexpr (!trained<M>::template are_moments_of<Model>) {
+    static_assert(got_type<M>::template wants<Moments<Model, typename G::Selection>>,
+                  "krait::adamw(model, gradients, moments, settings): moments must be a krait::Moments<Model> of this model");
+    return false;
+  } else {
+    return selects_no_more<Model, M, G>();
+  }
+}
+// Checks the arguments of muon.
+template <class Model, class G, class M>
+consteval bool muon() {
+  if constexpr (std::is_const_v<Model>) {
+    static_assert(argument<Model>::is_writable, "krait::muon(model, gradients, memory, settings): model must not be const");
+    return false;
+  } else if constexpr (!trained<G>::template is_of<Model>) {
+    static_assert(got_type<G>::template wants<Gradients<Model>>,
+                  "krait::muon(model, gradients, memory, settings): gradients must be a krait::Gradients<Model> of this model");
+    return false;
+  } else if constexpr (!trained<M>::template is_muon_memory_of<Model>) {
+    static_assert(got_type<M>::template wants<MuonMemory<Model, typename G::Selection>>,
+                  "krait::muon(model, gradients, memory, settings): memory must be a krait::MuonMemory<Model, Trained> of this model");
+    return false;
+  } else {
+    return selects_no_more<Model, M, G>();
+  }
+}
+
+// Checks the arguments of the losses: the outputs, what they should be, and the gradients.
+template <class Given, class Found>
+consteval bool gradient_output() {
+  using Gradient = std::remove_reference_t<Found>;
+  if constexpr (detail::Contiguous<Gradient> && !detail::exists_after_the_call<Found>) {
+    return output_exists<Found>();
+  } else {
+    constexpr bool alike = [] {
+      if constexpr (VectorSequence<Given> && VectorSequence<Gradient>)
+        return detail::length_of<detail::element<Given>> == detail::length_of<detail::element<Gradient>> &&
+               !std::is_const_v<detail::element<detail::element<Gradient>>>;
+      else if constexpr (!VectorSequence<Given> && FloatVector<Gradient> && !VectorSequence<Gradient>)
+        return detail::length_of<Given> == detail::length_of<Gradient> && !std::is_const_v<detail::element<Gradient>>;
+      else return false;
+    }();
+    static_assert(got_type<Gradient>::template wants<Given> || alike,
+                  "krait: the last argument of a loss, the gradient, must have the shape of the first, and must not be const");
+    return alike;
+  }
+}
+template <class Logits, class Targets, class Out>
+consteval bool cross_entropy() {
+  if constexpr (!VectorSequence<Logits> && !FloatVector<Logits>) {
+    static_assert(argument<Logits>::is_float_vector,
+                  "krait::cross_entropy(logits, targets, dlogits): logits must be one vector of floats, or a sequence of them, whose length is known at compile time");
+    return false;
+  } else if constexpr (VectorSequence<Logits> && !TokenIdSequence<Targets>) {
+    static_assert(argument<Targets>::is_token_id_sequence,
+                  "krait::cross_entropy(logits, targets, dlogits): targets must be a sequence of integers, one for each vector of logits");
+    return false;
+  } else if constexpr (!VectorSequence<Logits> && !TokenId<Targets>) {
+    static_assert(argument<Targets>::is_token_id, "krait::cross_entropy(logits, target, dlogits): target must be one integer");
+    return false;
+  } else {
+    return gradient_output<Logits, Out>();
+  }
+}
+template <class Y, class Target, class Out>
+consteval bool squared_error() {
+  if constexpr (!VectorSequence<Y> && !FloatVector<Y>) {
+    static_assert(argument<Y>::is_float_vector,
+                  "krait::squared_error(y, target, dy): y must be one vector of floats, or a sequence of them, whose length is known at compile time");
+    return false;
+  } else {
+    constexpr bool alike = [] {
+      if constexpr (VectorSequence<Y> && VectorSequence<Target>)
+        return detail::length_of<detail::element<Y>> == detail::length_of<detail::element<Target>>;
+      else if constexpr (!VectorSequence<Y> && FloatVector<Target>) return detail::length_of<Y> == detail::length_of<Target>;
+      else return false;
+    }();
+    static_assert(got_type<Target>::template wants<Y> || alike, "krait::squared_error(y, target, dy): target must have the shape of y");
+    if constexpr (alike) return gradient_output<Y, Out>();
+    else return false;
+  }
+}
+
+}  // namespace krait::check
+
+#endif

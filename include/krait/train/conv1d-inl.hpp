@@ -1,0 +1,48 @@
+// Records Conv1d layers and computes their gradients.
+#if defined(KRAIT_TRAIN_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_TRAIN_CONV1D_INL_HPP
+#undef KRAIT_TRAIN_CONV1D_INL_HPP
+#else
+#define KRAIT_TRAIN_CONV1D_INL_HPP
+#endif
+
+#include "krait/kernels/conv1d_backward-inl.hpp"
+#include "krait/ops/conv1d-inl.hpp"
+#include "krait/train/linear-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// Computes the gradients of n tokens of a convolution, whose outputs a SiLU may follow. `before` is the state before the first
+// token. Overwrites dout. A null din is not computed. din may be dout only if d_conv is 1.
+template <bool silu_after, Conv1dDims dims, class G>
+HWY_INLINE void apply_conv1d_backward(const Conv1d<dims>& layer, const State<Conv1d<dims>>& before, TokenSpan<const float> in,
+                                      TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<Conv1d<dims>>* dstate,
+                                      std::size_t n) {
+  float *weight = nullptr, *bias = nullptr;
+  if constexpr (krait::detail::is_trained<G>) {
+    weight = krait::detail::floats_of(krait::detail::gradient_of_member<0>(gradients));
+    if constexpr (dims.bias) bias = krait::detail::floats_of(krait::detail::gradient_of_member<1>(gradients));
+  }
+  conv1d_backward<silu_after>({.weight = layer.weight.data(), .bias = bias_of(layer), .window = before.window.data(), .x = in,
+                               .dy = dout, .dx = din, .dweight = weight, .dbias = bias,
+                               .dwindow = dstate && dims.d_conv > 1 ? dstate->window.data() : nullptr},
+                              dims.d_conv, padded(dims.channels), n);
+}
+
+template <std::size_t tokens, Conv1dDims dims, class Tape, class Work>
+HWY_INLINE void record(const Conv1d<dims>& layer, State<Conv1d<dims>>& state, Tape& tape, Work& work, TokenSpan<const float> in,
+                       TokenSpan<float> out, std::size_t n) {
+  tape.before = state;
+  run<tokens>(layer, state, work, in, out, n);
+}
+template <std::size_t tokens, bool dx, Conv1dDims dims, class Tape, class Work, class G>
+HWY_INLINE void backward(const Conv1d<dims>& layer, Tape& tape, Work&, TokenSpan<const float> in, TokenSpan<float> dout,
+                         TokenSpan<float> din, G& gradients, State<Conv1d<dims>>* dstate, std::size_t n) {
+  apply_conv1d_backward<false>(layer, tape.before, in, dout, dx ? din : TokenSpan<float>{nullptr, 0}, gradients, dstate, n);
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,96 @@
+// Defines the losses cross_entropy and squared_error, which also compute their gradients.
+#if defined(KRAIT_TRAIN_LOSS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef KRAIT_TRAIN_LOSS_INL_HPP
+#undef KRAIT_TRAIN_LOSS_INL_HPP
+#else
+#define KRAIT_TRAIN_LOSS_INL_HPP
+#endif
+
+#include "krait/core/begin.hpp"
+#ifndef KRAIT_REFUSED
+
+#include <algorithm>
+#include <type_traits>
+
+#include "krait/train/check_train.hpp"
+#include "krait/kernels/training-inl.hpp"
+#include "krait/ops/embedding-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+
+// cross_entropy(logits, targets, dlogits[, smoothing]) returns the mean cross-entropy in nats, and writes its gradient with
+// respect to the logits to dlogits.
+//   logits     a vector of floats for each token of a window, or one vector
+//   targets    a token id for each vector, or one token id. An id outside the vocabulary, such as -1, leaves its token out: its
+//              gradient is 0. The mean is over the other tokens; if there are none, it is 0
+//   dlogits    as many vectors as logits; may be logits
+//   smoothing  from 0 to 1: the share of the wanted probability that is spread evenly over all ids; default 0
+// The losses of the tokens are added in the order of the tokens. Allocates nothing, throws nothing.
+template <class Logits, class Targets, class Out>
+float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits, float smoothing = 0.0f) noexcept {
+  if constexpr (check::cross_entropy<const Logits, const Targets, Out>()) {
+    const auto loss = [&](std::size_t n, std::size_t classes, const float* in, const auto* target, float* out) KRAIT_LAMBDA {
+      using Id = std::remove_cvref_t<decltype(*target)>;
+      const auto id = [&](std::size_t t) KRAIT_LAMBDA {
+        using Unsigned = std::make_unsigned_t<std::common_type_t<Id, std::ptrdiff_t>>;
+        return static_cast<Unsigned>(static_cast<ByteIfChar<Id>>(target[t]));
+      };
+      std::size_t counted = 0;
+      for (std::size_t t = 0; t < n; ++t) counted += id(t) < classes;
+      const float count = static_cast<float>(counted);
+      float total = 0.0f;
+      for (std::size_t t = 0; t < n; ++t) {
+        if (id(t) < classes)
+          total = opaque(total + cross_entropy_row(in + t * classes, classes, id(t), smoothing, div(1.0f, count),
+                                                   out + t * classes));
+        else
+          std::memset(out + t * classes, 0, classes * sizeof(float));
+      }
+      return counted > 0 ? div(total, count) : 0.0f;
+    };
+    if constexpr (VectorSequence<const Logits>) {
+      constexpr std::size_t classes = krait::detail::length_of<krait::detail::element<const Logits>>;
+      const std::size_t n = std::min<std::size_t>({std::size(logits), std::size(targets), std::size(dlogits)});
+      return n == 0 ? 0.0f : loss(n, classes, std::data(*std::data(logits)), std::data(targets),
+                                  std::data(*std::data(dlogits)));
+    } else {
+      return loss(1, krait::detail::length_of<Logits>, std::data(logits), &targets, std::data(dlogits));
+    }
+  } else {
+    return 0.0f;
+  }
+}
+
+// squared_error(y, target, dy) returns the mean of (y - target)^2 over all elements, and writes its gradient with respect to y
+// to dy, which may be y. The arguments are vectors of equal length, or sequences of them. The sum of each vector is that of
+// sum_in_strips; they are added in the order of the tokens. Allocates nothing, throws nothing.
+template <class Y, class Target, class Out>
+float squared_error(const Y& y, const Target& target, Out&& dy) noexcept {
+  if constexpr (check::squared_error<const Y, const Target, Out>()) {
+    const auto loss = [](std::size_t n, std::size_t width, const float* in, const float* wanted, float* out) KRAIT_LAMBDA {
+      const float count = static_cast<float>(n * width), scale = div(2.0f, count);
+      float total = 0.0f;
+      for (std::size_t t = 0; t < n; ++t)
+        total = opaque(total + squared_error_row(in + t * width, wanted + t * width, width, scale, out + t * width));
+      return div(total, count);
+    };
+    if constexpr (VectorSequence<const Y>) {
+      const std::size_t n = std::min<std::size_t>({std::size(y), std::size(target), std::size(dy)});
+      return n == 0 ? 0.0f : loss(n, krait::detail::length_of<krait::detail::element<const Y>>, std::data(*std::data(y)),
+                                  std::data(*std::data(target)), std::data(*std::data(dy)));
+    } else {
+      return loss(1, krait::detail::length_of<Y>, std::data(y), std::data(target), std::data(dy));
+    }
+  } else {
+    return 0.0f;
+  }
+}
+
+}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
+HWY_AFTER_NAMESPACE();
+
+#endif  // KRAIT_REFUSED
+#include "krait/core/end.hpp"
+
+#endif

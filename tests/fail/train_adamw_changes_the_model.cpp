@@ -1,0 +1,13 @@
+// A constant model.
+// expect: krait::adamw(model, gradients, moments, settings): model must not be const
+#include "given.hpp"
+
+extern Model* trained;
+
+void use() {
+#ifdef RIGHT
+  krait::adamw(*trained, gradients, moments, {});
+#else
+  krait::adamw(model, gradients, moments, {});
+#endif
+}

@@ -1,0 +1,13 @@
+// The gradients of another model.
+// expect: gradients must be a krait::Gradients<Model> of this model
+#include "given.hpp"
+
+extern Model* trained;
+
+void use() {
+#ifdef RIGHT
+  krait::adamw(*trained, gradients, moments, {});
+#else
+  krait::adamw(*trained, block_gradients, moments, {});
+#endif
+}

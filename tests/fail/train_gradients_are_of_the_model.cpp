@@ -1,0 +1,11 @@
+// The gradients of another model.
+// expect: gradients must be a krait::Gradients<Model> with the selection of the tape
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::backward(model, tape, both_logits, gradients);
+#else
+  krait::backward(model, tape, both_logits, block_gradients);
+#endif
+}

@@ -1,0 +1,14 @@
+// The moments of another model.
+// expect: moments must be a krait::Moments<Model> of this model
+#include "given.hpp"
+
+extern Model* trained;
+
+void use() {
+#ifdef RIGHT
+  krait::adamw(*trained, gradients, moments, {});
+#else
+  krait::Moments<Block> others;
+  krait::adamw(*trained, gradients, others, {});
+#endif
+}

@@ -1,0 +1,17 @@
+// The moments of AdamW in the place of Muon's memory.
+// expect: krait::muon(model, gradients, memory, settings): memory must be a krait::MuonMemory<Model, Trained> of this model
+#include "given.hpp"
+
+struct Hidden {
+  static constexpr bool trains(std::string_view name) { return name.ends_with("in_proj.weight"); }
+};
+extern Model* trained;
+extern krait::MuonMemory<Model, Hidden> memory;
+
+void use() {
+#ifdef RIGHT
+  krait::muon(*trained, gradients, memory, {});
+#else
+  krait::muon(*trained, gradients, moments, {});
+#endif
+}

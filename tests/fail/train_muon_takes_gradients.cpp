@@ -1,0 +1,17 @@
+// The gradients of another model.
+// expect: krait::muon(model, gradients, memory, settings): gradients must be a krait::Gradients<Model> of this model
+#include "given.hpp"
+
+struct Hidden {
+  static constexpr bool trains(std::string_view name) { return name.ends_with("in_proj.weight"); }
+};
+extern Model* trained;
+extern krait::MuonMemory<Model, Hidden> memory;
+
+void use() {
+#ifdef RIGHT
+  krait::muon(*trained, gradients, memory, {});
+#else
+  krait::muon(*trained, block_gradients, memory, {});
+#endif
+}

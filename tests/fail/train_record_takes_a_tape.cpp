@@ -1,0 +1,11 @@
+// A scratch in the place of the tape.
+// expect: the tape must be a krait::Tape<Model, tokens>: record(model, state, xs, ys, tape)
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::record(model, state, tokens, both_logits, tape);
+#else
+  krait::record(model, state, tokens, both_logits, scratch);
+#endif
+}

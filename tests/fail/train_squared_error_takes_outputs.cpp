@@ -1,0 +1,12 @@
+// Outputs whose number is not known at compile time.
+// expect: krait::squared_error(y, target, dy): y must be one vector of floats, or a sequence of them
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::squared_error(y, x, y);
+#else
+  std::vector<float> many(64);
+  krait::squared_error(many, x, y);
+#endif
+}

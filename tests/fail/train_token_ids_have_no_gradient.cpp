@@ -1,0 +1,11 @@
+// The gradient of token ids.
+// expect: dxs must be krait::no_output, because this tape has no gradient of the input
+#include "given.hpp"
+
+void use() {
+#ifdef RIGHT
+  krait::backward(model, tape, both_logits, gradients, krait::no_output);
+#else
+  krait::backward(model, tape, both_logits, gradients, both_logits);
+#endif
+}

@@ -1,0 +1,13 @@
+// A model with int8 weights.
+// expect: this model cannot be trained: the weights of all its layers must be f32
+#include "given.hpp"
+
+extern const krait::Mamba<krait::with_storage(dims, krait::Storage::int8)>* const small;
+
+void use() {
+#ifdef RIGHT
+  krait::record(model, state, tokens, both_logits, tape);
+#else
+  krait::record(*small, state, tokens, both_logits, tape);
+#endif
+}
