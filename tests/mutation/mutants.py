@@ -380,7 +380,7 @@ group("laws/layers",
       ("copy_padded(in[t], xy[t], dims.channels);", "copy_floats(in[t], xy[t], dims.channels);"),
       ("std::memset(to + n, 0, (padded(n) - n) * sizeof(float));", ""),
       ("every_output && gives_one_row<Model>;", "false;"),
-      ("n = std::min<std::size_t>(n, std::size(ys));", ";"),
+      ("if constexpr (emit_for<Out> == Emit::all) n = std::min<std::size_t>(n, std::size(ys));", ""),
       ("in[n - 1], d_model * sizeof(float)", "in[0], d_model * sizeof(float)"),
       ("    n = sequences_in(state);\n    return emit", "    return emit"))
 group("laws/storage",

@@ -75,8 +75,8 @@ HWY_NOINLINE void muon_matrix(T& weight, const T& gradient, T& mean, Memory& mem
     scale_floats(memory.product.data(), muon_c, stride * channels);
     linear_weight_gradient(product.as_const(), rows.as_const(), channels, memory.gram.data(), stride, channels);
     constexpr std::size_t tile = tile_tokens;
-    linear_rows<tile, stride>(Weights<Storage::f32>{memory.gram.data()}, stride, channels, nullptr, x.as_const(), product, 0,
-                              tokens, Range{0, stride});
+    linear_rows<tile, stride, false>(Weights<Storage::f32>{memory.gram.data()}, stride, channels, nullptr,
+                                     x.as_const(), product, 0, tokens, Range{0, stride});
     std::memcpy(memory.x.data(), memory.product.data(), tokens * stride * sizeof(float));
   }
   // The step has the size of AdamW's: a matrix whose singular values are 1 has elements of about 1 / sqrt(the longer side).
