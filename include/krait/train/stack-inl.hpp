@@ -93,8 +93,8 @@ HWY_INLINE void backward(const std::array<L, count>& layers, Tape& tape, Work& w
 // Returns the number of leading tokens without output, which the other members do not process; the other outputs are moved to
 // the start of their buffer.
 template <std::size_t tokens, std::size_t i, class Recording, class Member, class StackState, class Tape, class Work, class In>
-HWY_INLINE std::size_t record_member(const Member& member, StackState& state, Tape& tape, Work& work, In in, TokenSpan<float> out,
-                                     std::size_t n) {
+HWY_INLINE std::size_t record_member(const Member& member, StackState& state, Tape& tape, Work& work, In in,
+                                     TokenSpan<float> out, std::size_t n) {
   using Facts = krait::detail::MemberFacts<Member>;
   constexpr std::size_t here = Recording::tokens_of(i, tokens);
   const auto outputs_of = [&](auto at) KRAIT_LAMBDA {

@@ -26,8 +26,9 @@ HWY_INLINE std::size_t record(const StridedConv1d<dims>& layer, State<StridedCon
 // dout has the gradients of the outputs of the tokens that have an output. The gradient of a frame is the sum over the outputs
 // that read it, in the order of the tokens; it starts from the gradient of the state after the window.
 template <std::size_t tokens, bool dx, StridedConv1dDims dims, class Tape, class Work, class G>
-HWY_INLINE void backward(const StridedConv1d<dims>& layer, Tape& tape, Work& work, TokenSpan<const float>, TokenSpan<float> dout,
-                         TokenSpan<float> din, G& gradients, State<StridedConv1d<dims>>* dstate, std::size_t n) {
+HWY_INLINE void backward(const StridedConv1d<dims>& layer, Tape& tape, Work& work, TokenSpan<const float>,
+                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<StridedConv1d<dims>>* dstate,
+                         std::size_t n) {
   using L = StridedConv1d<dims>;
   using Recording = krait::detail::Recording<L, G, dx>;
   constexpr std::size_t rows = padded(L::d_out);
@@ -47,7 +48,8 @@ HWY_INLINE void backward(const StridedConv1d<dims>& layer, Tape& tape, Work& wor
   if constexpr (L::kept > 0)
     if (dstate) copy_floats(dstate->tokens.data(), dframes + n * L::d_in, L::kept);
   const TokenSpan<float> dinputs = own.dinputs.span();
-  linear_input_gradient(layer.weight.data(), rows, L::window, dout.as_const(), dinputs, outputs, false, own.columns.values.data());
+  linear_input_gradient(layer.weight.data(), rows, L::window, dout.as_const(), dinputs, outputs, false,
+                        own.columns.values.data());
   for (std::size_t t = 0; t < outputs; ++t) {
     float* const from = dframes + (skipped + t) * L::d_in;
     add_row(from, dinputs[t], from, L::window);
