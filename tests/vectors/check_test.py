@@ -52,6 +52,13 @@ def damage_output(header, data):
     struct.pack_into("<f", data, at, value + 1e-3)
 
 
+def damage_gradient(header, data):
+    """Adds 1e-3 of the largest gradient of D to its last element."""
+    begin, end = header["grad.D"]["data_offsets"]
+    values = struct.unpack(f"<{(end - begin) // 4}f", data[begin:end])
+    struct.pack_into("<f", data, end - 4, values[-1] + 1e-3 * max(map(abs, values)))
+
+
 def spoil_state(header, data):
     struct.pack_into("<f", data, header["final_state"]["data_offsets"][0], float("nan"))
 
@@ -102,6 +109,11 @@ NONSENSE = {
     "other_metadata": ("ssm_plain", metadata(d_state="8"), "metadata d_state = 8, by the tensors' shapes and names 16"),
     "bias_in_metadata": ("ssm_plain", metadata(x_bias="True"), "x_bias = True, by the tensors' shapes and names False"),
     "high_rank": ("ssm_plain", reshape("dt_proj.weight", [1, 32]), "found dt_rank 32, wanted at most d_inner, 16"),
+    "no_gradient": ("grad_block", rename("grad.D", "grad.E"), "grad.D: found no such tensor, wanted shape [21]"),
+    "other_gradient": ("grad_block", reshape("grad.D", [3, 7]), "grad.D: found [3, 7], wanted shape [21]"),
+    "other_parameter": ("grad_block", rename("D", "E"), "grad.E: found no such tensor, wanted shape [21]"),
+    "flat_cotangent": ("grad_block", reshape("cotangent", [520]), "cotangent: found shape [520], wanted shape [40, 13]"),
+    "no_targets": ("grad_mamba_tied", rename("targets", "goals"), "targets: found no such tensor, wanted shape [70]"),
     "no_layer_1": ("mamba_tied", rename_layer, "found layers 0, 7, wanted layers numbered from 0 on"),
     "foreign_token": ("mamba_tied", foreign_token, "tokens[2] is 64, wanted a whole number from 0 to 63"),
     "nan_weight": ("ssm_plain", not_a_number, "D: value is not finite: found element [1] is NaN"),
@@ -134,9 +146,10 @@ def main():
 
         damaged = changed(REFERENCE / "ssm_plain.safetensors", folder / "damaged.safetensors", damage_output)
         spoilt = changed(REFERENCE / "ssm_plain.safetensors", folder / "spoilt.safetensors", spoil_state)
-        code, lines = check(options.compiler, [damaged, spoilt])
-        if code != 1 or not all(line.startswith("FAIL") for line in lines.values()) or len(lines) != 2:
-            fail(f"two files with a wrong value each: exit code {code}, wanted 1 and FAIL for both")
+        gradient = changed(REFERENCE / "grad_ssm_norms.safetensors", folder / "gradient.safetensors", damage_gradient)
+        code, lines = check(options.compiler, [damaged, spoilt, gradient])
+        if code != 1 or not all(line.startswith("FAIL") for line in lines.values()) or len(lines) != 3:
+            fail(f"three files with a wrong value each: exit code {code}, wanted 1 and FAIL for all")
 
         odd = sorted((HERE / "odd").glob("*.safetensors"))
         files = [*odd, damaged, folder / "absent.safetensors"]
