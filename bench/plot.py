@@ -159,31 +159,32 @@ def scaling(run):
 
 def streams(run, compare):
     benchmarks = run["benchmarks"]
-    figure, grid = plt.subplots(1, 2, figsize=(9.2, 3.6), layout="constrained")
+    figure, grid = plt.subplots(1, 2, figsize=(9.2, 4.6), layout="constrained")
     for axes, model in zip(grid, ("S", "M")):
-        def rates(prefix):
-            found = sorted((int(name.rsplit("/", 1)[1]), one["min_us"]) for name, one in benchmarks.items()
+        def rates(prefix, time="min_us"):
+            found = sorted((int(name.rsplit("/", 1)[1]), one[time]) for name, one in benchmarks.items()
                            if re.fullmatch(re.escape(prefix) + r"/\d+", name))
             return [n for n, _ in found], [n / us * 1e6 for n, us in found]
 
         for storage in ("f32", "bf16", "int8"):
             axes.plot(*rates(f"{model} {storage} streams"), MARKERS[storage] + "-", color=COLORS[model], markersize=4,
                       linewidth=1.2, fillstyle="full" if storage == "f32" else "none", label=f"Krait, {storage}")
-        axes.plot(*rates(f"limit of {model} f32 streams"), color=LINE, linewidth=1,
+        axes.plot(*rates(f"limit of {model} f32 streams", "median_us"), color=LINE, linewidth=1,
                   label="limit, f32: the slower of reading and multiply-adds")
         programs = {}
         for result in compare["results"]:
-            if result["model"] == model and result["measure"].endswith("streams, a token each"):
+            if result["model"] == model and re.search("streams?, a token each$", result["measure"]):
                 programs.setdefault(result["program"], {})[int(result["measure"].split()[0])] = result["min_us"]
-        for (name, times), style in zip(sorted(programs.items()), ("-", "--", ":", "-.") * 3):
-            if not name.startswith("Krait"):
-                axes.plot(list(times), [n / us * 1e6 for n, us in times.items()], style, color=OTHER, label=name)
+        others = [one for one in sorted(programs.items()) if not one[0].startswith("Krait")]
+        for (name, times), marker in zip(others, "ov^sDPX"):
+            axes.plot(list(times), [n / us * 1e6 for n, us in times.items()], marker + ":", color=OTHER, markersize=4,
+                      linewidth=1, label=name)
         axes.set_xscale("log", base=2)
         axes.set(yscale="log", xlabel="streams (logarithmic)", ylabel="tokens a second on one core (logarithmic)")
         axes.set_title(f"model {model}", fontsize=8, loc="left")
         plain(axes.xaxis), plain(axes.yaxis)
         axes.tick_params(labelsize=8)
-        axes.legend(fontsize=6.5, loc="upper left")
+        axes.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
     return figure
 
 

@@ -105,7 +105,7 @@ class Measure:
 
 
 def measures(model, streams):
-    found = [Measure(f"{n} streams, a token each", f"streams {n} {{n}}") for n in streams]
+    found = [Measure(f"{n} {'streams' if n > 1 else 'stream'}, a token each", f"streams {n} {{n}}") for n in streams]
     found.append(Measure("decode, a token", "decode {n}"))
     for length in model.prefill:
         found.append(Measure(f"prefill {length}, all logits", f"prefill {length} every {{n}}"))
