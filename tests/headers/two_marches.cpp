@@ -13,6 +13,7 @@
 #include <krait/snapshot.hpp>
 #include <krait/step_by_layer.hpp>
 #include <krait/streams.hpp>
+#include <krait/train.hpp>
 #ifdef WITH_FILES
 #include <krait/image_file.hpp>
 #include <krait/load.hpp>
@@ -81,6 +82,23 @@ const char* UNIT(const Model& model, Answer& answer) {
   krait::Tensor<float, 3> classes;
   krait::prefill(classifier, state, frames, classes);
   *to++ = classes[1];
+
+  static Model trained;
+  trained = model;
+  static krait::Worker<Model, 3> worker;
+  static krait::Gradients<Model> gradients;
+  static krait::Moments<Model> moments;
+  krait::accumulate(1, std::span(&worker, 1), gradients, [&](auto& one, std::size_t) {
+    krait::Tensor<float, 3, 40> logits;
+    krait::State<Model> start;
+    krait::record(trained, start, std::array{1, 2, 3}, logits, one.tape);
+    *to++ = krait::cross_entropy(logits, std::array{2, 3, 4}, logits);
+    krait::backward(trained, one.tape, logits, one.gradients);
+  });
+  *to++ = krait::clip_by_norm(gradients, 1.0f);
+  krait::adamw(trained, gradients, moments, {});
+  krait::for_each_gradient(trained, gradients, [&](std::string_view, const auto& gradient) { *to = gradient.get(0, 0); });
+  ++to;
 
   static krait::Image<Small> image;
   const krait::Image<Small>* view = nullptr;

@@ -13,10 +13,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Computes the gradients of n tokens of a convolution, whose outputs a SiLU may follow. `before` is the state before the first
+// Computes the gradients of n tokens of a convolution, whose outputs a SiLU may follow. `before` is the window before the first
 // token. Overwrites dout. A null din is not computed. din may be dout only if d_conv is 1.
 template <bool silu_after, Conv1dDims dims, class G>
-HWY_INLINE void apply_conv1d_backward(const Conv1d<dims>& layer, const State<Conv1d<dims>>& before, TokenSpan<const float> in,
+HWY_INLINE void apply_conv1d_backward(const Conv1d<dims>& layer, const float* before, TokenSpan<const float> in,
                                       TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<Conv1d<dims>>* dstate,
                                       std::size_t n) {
   float *weight = nullptr, *bias = nullptr;
@@ -24,7 +24,7 @@ HWY_INLINE void apply_conv1d_backward(const Conv1d<dims>& layer, const State<Con
     weight = krait::detail::floats_of(krait::detail::gradient_of_member<0>(gradients));
     if constexpr (dims.bias) bias = krait::detail::floats_of(krait::detail::gradient_of_member<1>(gradients));
   }
-  conv1d_backward<silu_after>({.weight = layer.weight.data(), .bias = bias_of(layer), .window = before.window.data(), .x = in,
+  conv1d_backward<silu_after>({.weight = layer.weight.data(), .bias = bias_of(layer), .window = before, .x = in,
                                .dy = dout, .dx = din, .dweight = weight, .dbias = bias,
                                .dwindow = dstate && dims.d_conv > 1 ? dstate->window.data() : nullptr},
                               dims.d_conv, padded(dims.channels), n);
@@ -33,13 +33,13 @@ HWY_INLINE void apply_conv1d_backward(const Conv1d<dims>& layer, const State<Con
 template <std::size_t tokens, Conv1dDims dims, class Tape, class Work>
 HWY_INLINE void record(const Conv1d<dims>& layer, State<Conv1d<dims>>& state, Tape& tape, Work& work, TokenSpan<const float> in,
                        TokenSpan<float> out, std::size_t n) {
-  tape.before = state;
+  if constexpr (dims.d_conv > 1) copy_floats(state.window.data(), tape.before.data(), tape.before.size());
   run<tokens>(layer, state, work, in, out, n);
 }
 template <std::size_t tokens, bool dx, Conv1dDims dims, class Tape, class Work, class G>
 HWY_INLINE void backward(const Conv1d<dims>& layer, Tape& tape, Work&, TokenSpan<const float> in, TokenSpan<float> dout,
                          TokenSpan<float> din, G& gradients, State<Conv1d<dims>>* dstate, std::size_t n) {
-  apply_conv1d_backward<false>(layer, tape.before, in, dout, dx ? din : TokenSpan<float>{nullptr, 0}, gradients, dstate, n);
+  apply_conv1d_backward<false>(layer, tape.before.data(), in, dout, dx ? din : TokenSpan<float>{nullptr, 0}, gradients, dstate, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

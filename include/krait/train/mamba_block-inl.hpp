@@ -22,7 +22,7 @@ HWY_INLINE void record(const MambaBlock<dims>& block, State<MambaBlock<dims>>& s
   NoScratch<tokens> no_scratch;
   if constexpr (requires { tape.xz; }) {
     const TokenSpan<float> xz = tape.xz.span(), x = tape.x.span(), y = tape.y.span(), gated = work.gated.span();
-    tape.conv = state.conv_state;
+    if constexpr (dims.d_conv > 1) copy_floats(state.conv_state.window.data(), tape.conv.data(), tape.conv.size());
     apply_linear<tokens, Block::InProj::padded_out>(block.in_proj, none, no_scratch, in, xz, n);
     for (std::size_t t = 0; t < n; ++t) copy_floats(xz[t], x[t], channels);
     apply_conv1d(block.conv1d, state.conv_state, x, n, {0, channels}, Silu{});
@@ -62,7 +62,7 @@ HWY_INLINE void backward(const MambaBlock<dims>& block, Tape& tape, [[maybe_unus
     ssm_backward<tokens>(block.ssm, tape.ssm, work.ssm, work.columns, x.as_const(), dy.as_const(), dx_of_ssm, ssm,
                          dstate ? &dstate->ssm_state : nullptr, n);
     auto&& conv1d = gradient_of_member<1>(gradients);
-    apply_conv1d_backward<true>(block.conv1d, tape.conv, xz.as_const(), dx_of_ssm, dxz, conv1d,
+    apply_conv1d_backward<true>(block.conv1d, tape.conv.data(), xz.as_const(), dx_of_ssm, dxz, conv1d,
                                 dstate ? &dstate->conv_state : nullptr, n);
     auto&& in_proj = gradient_of_member<0>(gradients);
     add_weight_gradients(block.in_proj, in, dxz.as_const(), in_proj, n);

@@ -39,7 +39,7 @@ HWY_INLINE void record_ssm(const Ssm& layer, State<Ssm>& state, krait::detail::S
     softplus_row(delta[t], channels);
   }
   for (std::size_t first = 0; first < n; first += at_a_time) {
-    tape.states[first / at_a_time] = state;
+    copy_floats(state.h.data(), tape.states[first / at_a_time].data(), tape.state_floats);
     selective_scan<Ssm::per_channel>({.A2 = layer.A_log.data(),
                                       .D = layer.D.data(),
                                       .h = state.h.data(),
@@ -69,13 +69,13 @@ HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, token
     D = krait::detail::floats_of(gradient_of_member<3>(gradients));
   }
   for (std::size_t t = 0; t < n; ++t) std::memset(dx_dbl[t], 0, dx_dbl.stride * sizeof(float));
-  if (dstate) work.dh = *dstate;
-  else work.dh = {};
+  if (dstate) copy_floats(dstate->h.data(), work.dh.data(), work.dh.size());
+  else std::memset(work.dh.data(), 0, sizeof(work.dh));
   for (std::size_t first = (n - 1) / at_a_time * at_a_time + at_a_time; first > 0;) {
     first -= at_a_time;
     scan_backward<Ssm::per_channel>({.A2 = layer.A_log.data(),
                                      .D = layer.D.data(),
-                                     .h = tape.states[first / at_a_time].h.data(),
+                                     .h = tape.states[first / at_a_time].data(),
                                      .dt = dt.from(first),
                                      .B = x_dbl.from(first).from_channel(Ssm::B_start),
                                      .C = x_dbl.from(first).from_channel(Ssm::C_start),
@@ -87,7 +87,7 @@ HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, token
                                      .dC = dx_dbl.from(first).from_channel(Ssm::C_start),
                                      .dA_log = A_log,
                                      .dD = D,
-                                     .dh = work.dh.h.data(),
+                                     .dh = work.dh.data(),
                                      .states = work.states.data(),
                                      .decays = work.decays.data(),
                                      .sums = work.sums.data(),
@@ -95,7 +95,7 @@ HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, token
                                      .tokens = std::min(at_a_time, n - first)},
                                     channels);
   }
-  if (dstate) *dstate = work.dh;
+  if (dstate) copy_floats(work.dh.data(), dstate->h.data(), work.dh.size());
   auto&& dt_proj = gradient_of_member<1>(gradients);
   add_weight_gradients(layer.dt_proj, x_dbl, ddt.as_const(), dt_proj, n);
   input_gradient(layer.dt_proj, ddt.as_const(), ddt_low, n, columns);

@@ -123,7 +123,7 @@ struct Recording<Conv1d<dims>, G, dx> {
   static constexpr bool supported = true;
   template <std::size_t tokens>
   struct Tape {
-    State<Conv1d<dims>> before;  // the state before the window
+    alignas(64) std::array<float, padded(dims.channels) * (dims.d_conv - 1)> before;  // the state before the window
   };
   template <std::size_t tokens>
   using Work = typename Conv1d<dims>::template Scratch<tokens>;
@@ -158,7 +158,8 @@ inline constexpr std::size_t scan_tokens = 8;
 // The tape and the working memory of the recurrence, within a MambaBlock or on its own.
 template <class Ssm, std::size_t tokens>
 struct SsmTape {
-  std::array<State<Ssm>, ceil_div(tokens, scan_tokens)> states;       // the states before tokens 0, 8, 16, ...
+  static constexpr std::size_t state_floats = padded(Ssm::d_inner) * Ssm::d_state;
+  alignas(64) std::array<std::array<float, state_floats>, ceil_div(tokens, scan_tokens)> states;  // before tokens 0, 8, 16, ...
   TokenBuffer<tokens, Ssm::XProj::padded_out> x_dbl;                  // dt, B and C, as the scan reads them
   [[no_unique_address]] std::conditional_t<(Ssm::dt_b_c_eps > 0.0f), TokenBuffer<tokens, Ssm::XProj::padded_out>,
                                            NoScratch<tokens>> projected;  // dt, B and C before their norms, if there are norms
@@ -170,7 +171,7 @@ struct SsmWork {
   TokenBuffer<tokens, Ssm::d_inner> ddt;  // the gradient of dt; delta in `record`
   TokenBuffer<tokens, Ssm::XProj::padded_out> dx_dbl;
   TokenBuffer<tokens, Ssm::dt_rank> ddt_low;  // the gradient of dt_proj's inputs
-  State<Ssm> dh;
+  alignas(64) std::array<float, padded(Ssm::d_inner) * Ssm::d_state> dh;
   alignas(64) std::array<float, (scan_tokens + 1) * row> states;
   alignas(64) std::array<float, scan_tokens * row> decays;
   alignas(64) std::array<float, (Ssm::per_channel ? 1 : scan_tokens * 2 * row)> sums;
@@ -219,7 +220,7 @@ struct Recording<MambaBlock<dims>, G, dx> {
   }();
   template <std::size_t tokens>
   struct WholeTape {
-    State<typename Block::Conv> conv;                // the state of the convolution before the window
+    alignas(64) std::array<float, padded(dims.d_inner) * (dims.d_conv - 1)> conv;  // the convolution's state before the window
     TokenBuffer<tokens, 2 * padded(dims.d_inner)> xz;  // the outputs of in_proj: x and z
     TokenBuffer<tokens, dims.d_inner> x;             // the x of the recurrence
     TokenBuffer<tokens, dims.d_inner> y;             // the outputs of the recurrence
@@ -440,6 +441,7 @@ struct RecordingOfStack<Parts, G, dx, std::index_sequence<i...>> {
     [[no_unique_address]] std::conditional_t<(warm_up<Facts<0>> > 0), Skipped, NoScratch<tokens>> skipped;
     Slots<std::index_sequence<i...>, TapeAt<i, tokens>...> members;
     Slots<std::index_sequence<i...>, typename decltype(output_type<i, tokens>())::type...> outputs;
+    KRAIT_INLINE Tape() = default;
   };
   template <std::size_t tokens>
   struct Work {
@@ -472,6 +474,7 @@ struct Tape {
   [[no_unique_address]] std::conditional_t<input_gradient, TokenBuffer<tokens, Model::d_in>, detail::Frozen> dinputs;
   [[no_unique_address]] detail::TapeOf<Model, Gradient, input_gradient, tokens> tape;
   [[no_unique_address]] detail::WorkOf<Model, Gradient, input_gradient, tokens> work;
+  KRAIT_INLINE Tape() = default;
 };
 
 // Worker is the memory with which a thread computes the gradient of one window at a time.
@@ -479,6 +482,7 @@ template <class Model, std::size_t tokens, class Trained = Everything>
 struct Worker {
   Tape<Model, tokens, Trained> tape;
   Gradients<Model, Trained> gradients;
+  KRAIT_INLINE Worker() = default;
 };
 
 // The size in bytes of a tape.
