@@ -39,7 +39,8 @@ HWY_INLINE void record(const Conv1d<dims>& layer, State<Conv1d<dims>>& state, Ta
 template <std::size_t tokens, bool dx, Conv1dDims dims, class Tape, class Work, class G>
 HWY_INLINE void backward(const Conv1d<dims>& layer, Tape& tape, Work&, TokenSpan<const float> in, TokenSpan<float> dout,
                          TokenSpan<float> din, G& gradients, State<Conv1d<dims>>* dstate, std::size_t n) {
-  apply_conv1d_backward<false>(layer, tape.before.data(), in, dout, dx ? din : TokenSpan<float>{nullptr, 0}, gradients, dstate, n);
+  apply_conv1d_backward<false>(layer, tape.before.data(), in, dout, dx ? din : TokenSpan<float>{nullptr, 0}, gradients, dstate,
+                               n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
