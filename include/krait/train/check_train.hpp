@@ -17,6 +17,7 @@ struct trained {
   static constexpr bool has_backward = false;
   static constexpr bool selects_a_parameter = false;
   static constexpr bool has_input_gradient = false;
+  static constexpr bool selects_matrices = false;
   template <bool fits>
   static constexpr bool has_gradients = fits;
   template <class Model>
@@ -208,6 +209,10 @@ consteval bool muon() {
   } else if constexpr (!trained<M>::template is_muon_memory_of<Model>) {
     static_assert(got_type<M>::template wants<MuonMemory<Model, typename G::Selection>>,
                   "krait::muon(model, gradients, memory, settings): memory must be a krait::MuonMemory<Model, Trained> of this model");
+    return false;
+  } else if constexpr (!detail::selects_matrices<Model, typename M::Selection>()) {
+    static_assert(trained<M>::selects_matrices,
+                  "krait::muon: the memory must select only weights of linear layers and embeddings, which are matrices");
     return false;
   } else {
     return selects_no_more<Model, M, G>();

@@ -159,6 +159,17 @@ KRAIT_INLINE float* floats_of(G&& gradient) {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
+// True if `Trained` selects only weights of linear layers and embeddings.
+template <class T, class Trained>
+consteval bool selects_matrices() {
+  bool all = true;
+  const auto ask = [&]<class Part>(const NamePath& path, std::size_t) {
+    if constexpr (Parameter<Part>) all = all && (decays<Part> || !Trained::trains(path.name));
+  };
+  visit_types<T>(NamePath{}, 1, ask);
+  return all;
+}
+
 // Calls f(path, parameter, gradients...) for every trained parameter of a model, in memory order, with the corresponding
 // tensors of one or several objects of the type of its gradients.
 template <class Path, class F, class T, class G, class... Others>

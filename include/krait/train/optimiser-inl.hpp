@@ -108,9 +108,7 @@ template <class Model, class G, class M>
 void muon(Model& model, const G& gradients, M& memory, const Muon& settings) noexcept {
   if constexpr (check::muon<Model, G, M>()) {
     const auto update = [&]<class T>(krait::detail::NoPath, T& weight, T& mean, const T& gradient) {
-      static_assert(krait::detail::decays<T>,
-                    "krait::muon: the memory must select only weights of linear layers and embeddings, which are matrices");
-      if constexpr (krait::detail::decays<T>) detail::muon_matrix(weight, gradient, mean, memory, settings);
+      detail::muon_matrix(weight, gradient, mean, memory, settings);
     };
     krait::detail::visit_trained(krait::detail::NoPath{}, update, model, memory.mean.sums, gradients.sums);
   }
