@@ -26,10 +26,10 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
                  before a Conv1d, or ids [batch, tokens]; the axis of the batch may be missing
 
     The layers are found by their types and by running the module on the example. Krait then computes the outputs for the
-    example, for other numbers and for its first half, and compares them with the module's: an error above `tolerance` of the
-    largest output raises krait.Problem, which names the first layer that differs. So does a layer that Krait lacks. On any
-    error, nothing is written. Named arrays need also the model's `outputs` for the example, and the `order` of the layers.
-    `options` are compiler, include, and for named arrays those of krait.load."""
+    example, for other numbers, for its first half and for twice as many tokens, and compares them with the module's: an error
+    above `tolerance` of the largest output raises krait.Problem, which names the first layer that differs. So does a layer that
+    Krait lacks. On any error, nothing is written. Named arrays need also the model's `outputs` for the example, and the `order`
+    of the layers. `options` are compiler, include, and for named arrays those of krait.load."""
     if isinstance(module, dict):
         return export_arrays(module, example, path, outputs, order, tolerance, options)
     if outputs is not None or order is not None:
@@ -52,7 +52,7 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
         reader = read(Reader, trace, example)
         exported = Exported(reader)
         wanted = trace.output.value
-        examples = [(example, wanted), *other_examples(module, example)]
+        examples = [("the example", example, wanted), *other_examples(module, example)]
     content = b"".join(safetensors_file.encode(exported.tensors, exported.metadata))
     with tempfile.TemporaryDirectory(prefix="krait_export_") as folder:
         file = pathlib.Path(folder) / "model.safetensors"
@@ -95,35 +95,39 @@ def read(make_reader, trace, example):
 
 
 def other_examples(module, example):
-    """Yields (other input, output of the module for it): first other numbers in the shape of the example, then only the first
-    half of the example's tokens."""
+    """Yields (what it is, other input, output of the module for it): first other numbers in the shape of the example, then
+    the first half of the example's tokens, and twice as many tokens. Warns if the module runs for no other number of tokens
+    than the example's."""
+    import warnings
+
     import torch
+
+    from .trace import output_tensor
 
     generator = torch.Generator().manual_seed(0)
     if example.is_floating_point():
         noise = torch.randn(example.shape, generator=generator).to(example)
-        others = [example.flip(0).flip(-1) * 0.5 + noise * (example.std() + 1e-3)]
+        others = example.flip(0).flip(-1) * 0.5 + noise * (example.std() + 1e-3)
     else:
         order = torch.randperm(example.numel(), generator=generator).to(example.device)
-        others = [example.flatten()[order].reshape(example.shape)]
-    for other in others:
-        yield other, output_tensor(module(other))
+        others = example.flatten()[order].reshape(example.shape)
+    yield "other numbers", others, output_tensor(module(others))
+    other_lengths = 0
     for axis in range(max(0, example.dim() - 2) if example.is_floating_point() else example.dim() - 1, example.dim()):
-        half = example.narrow(axis, 0, (example.shape[axis] + 1) // 2)
-        try:
-            y = output_tensor(module(half))
-        except Exception:  # this axis is the axis of channels, or the module accepts only one length
-            continue
-        yield half, y
-
-
-def output_tensor(y):
-    import torch
-
-    for name in ("logits", "last_hidden_state"):
-        if isinstance(getattr(y, name, None), torch.Tensor):
-            return getattr(y, name)
-    return y[0] if isinstance(y, (tuple, list)) else y
+        half, twice = example.narrow(axis, 0, (example.shape[axis] + 1) // 2), torch.cat([example, others], axis)
+        for name, other in {"the first half of the example": half, "twice as many tokens": twice}.items():
+            try:
+                y = output_tensor(module(other))
+            except Exception:  # this axis is the axis of channels, or the module does not accept this number of tokens
+                continue
+            other_lengths += 1
+            yield name, other, y
+    if other_lengths == 0:
+        warnings.warn(
+            f"krait.export: the module runs neither for half of the example's tokens nor for twice as many, shape "
+            f"{list(example.shape)}, so the outputs for other numbers of tokens were not compared",
+            stacklevel=3,
+        )
 
 
 class Writer:
@@ -255,11 +259,10 @@ class Exported:
         from .runtime import load
 
         model = load(file, **options)
-        for at, (x, y) in enumerate(examples):
+        for at, (where, x, y) in enumerate(examples):
             y = y.detach().cpu().double().numpy()
             found = model.outputs(self.inputs(x)).astype(np.float64)
             wanted = self.as_rows(y, found)
-            where = ["the example", "other numbers"][at] if at < 2 else "the first half of the example"
             self.compare(found, wanted, tolerance, where, at, options)
 
     def as_rows(self, y, found):

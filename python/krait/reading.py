@@ -266,6 +266,9 @@ class Reader:
     def norm_of_numbers(self, node, before, module):
         """Decides by its numbers whether a module that is not PyTorch's is an RMSNorm or a LayerNorm."""
         x, eps = before.value.double(), eps_of(module)
+        if module.weight.shape != x.shape[-1:]:
+            found = f"a module with a weight {list(module.weight.shape)} for {self.text(before)}"
+            self.reject(node, found, "a norm over the channels")
         weight, bias = module.weight.double(), getattr(module, "bias", None)
         for kind, centred in (("rms_norm", x), ("layer_norm", x - x.mean(-1, keepdim=True))):
             y = centred * torch.rsqrt(centred.pow(2).mean(-1, keepdim=True) + eps) * weight

@@ -347,6 +347,8 @@ def module_outputs(module, x):
     """Runs a PyTorch module on x in evaluation mode, and returns its outputs as an array."""
     import torch
 
+    from .trace import output_tensor
+
     modes = [(one, one.training) for one in module.modules()]
     try:
         module.eval()
@@ -355,8 +357,7 @@ def module_outputs(module, x):
     finally:
         for one, mode in modes:
             one.training = mode
-    y = getattr(y, "logits", getattr(y, "last_hidden_state", y))
-    return y.detach().cpu().to(torch.float64).numpy()
+    return output_tensor(y).detach().cpu().to(torch.float64).numpy()
 
 
 def read_inputs(path):

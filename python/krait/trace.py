@@ -69,6 +69,20 @@ def function_name(func):
     return SAME_AS.get(name, name)
 
 
+def output_tensor(result):
+    """Returns the tensor in what a module returns: a tensor, a tuple with one tensor, or an object with logits or
+    last_hidden_state."""
+    for name in ("logits", "last_hidden_state"):
+        if isinstance(getattr(result, name, None), torch.Tensor):
+            return getattr(result, name)
+    if isinstance(result, (tuple, list)):
+        tensors = [one for one in result if isinstance(one, torch.Tensor)]
+        if len(tensors) > 1:
+            raise Problem(f"the module returns {len(tensors)} tensors, wanted one: return the output that Krait should compute")
+        return tensors[0] if tensors else result
+    return result
+
+
 class Trace(TorchFunctionMode):
     """Runs a module on an example. `nodes` are in the order in which they were computed; `input` and `output` are nodes.
     `sources` has, for a constant tensor, the function and the arguments that it was computed by."""
@@ -95,11 +109,7 @@ class Trace(TorchFunctionMode):
         self.output = self.output_of(result)
 
     def output_of(self, result):
-        for name in ("logits", "last_hidden_state"):
-            if isinstance(getattr(result, name, None), torch.Tensor):
-                result = getattr(result, name)
-        if isinstance(result, (tuple, list)) and len(result) > 0:
-            result = result[0]
+        result = output_tensor(result)
         if not isinstance(result, torch.Tensor):
             raise Problem(f"the module returns {type(result).__name__}, wanted a tensor, or an object with logits")
         if id(result) not in self.by_id:

@@ -505,6 +505,21 @@ def flattened():
     return nn.Sequential(proj(), Apply(lambda self, x: x.flatten(1)), nn.Linear(TOKENS * WIDTH, CLASSES)), features()
 
 
+@bad("the module returns 2 tensors, wanted one")
+def two_outputs():
+    return nn.Sequential(proj(), Apply(lambda self, x: (x.mean(1), x.amax(1)))), features()
+
+
+@bad("1 (GroupNorm): found")
+def group_norm():
+    return nn.Sequential(nn.Conv1d(FEATURES, WIDTH, 3), nn.GroupNorm(4, WIDTH)), features().transpose(1, 2)
+
+
+@bad("twice as many tokens: found")
+def fixed_index():
+    return nn.Sequential(proj(), Apply(lambda self, x: x[:, TOKENS - 1]), head()), features()
+
+
 def shaken(module):
     """Moves parameters away from their initial values, and gives BatchNorms other statistics than the initial ones. Returns the
     module in training mode."""
