@@ -32,9 +32,23 @@ HWY_INLINE float square_root(float x) {
 #endif
 }
 
+// Returns partial[0] + ... + partial[15], an aligned array that is overwritten: partial sums p and p + 8 are added, then p and
+// p + 4, p and p + 2, p and p + 1.
+HWY_INLINE float add_partial_sums(float* partial) {
+  std::size_t half = strip_width / 2;
+  KRAIT_UNROLL
+  for (; half >= lanes; half /= 2)
+    for (std::size_t p = 0; p < half; p += lanes)
+      store_vector(add(load_vector(partial + p), load_vector(partial + p + half)), partial + p);
+  KRAIT_UNROLL
+  for (; half > 0; half /= 2)
+    for (std::size_t p = 0; p < half; ++p) partial[p] = opaque(partial[p] + partial[p + half]);
+  return partial[0];
+}
+
 // Returns the sum of one term for each of n floats. accumulate(sum, x[i]) returns sum plus the term of x[i], for example plus
 // x[i]^2. The order of accumulation is the same for every vector width: partial sum p, for p = 0 to 15, accumulates the terms
-// of x[p], x[p + 16], x[p + 32], ...; then partial sums p and p + 8 are added, then p and p + 4, p and p + 2, p and p + 1.
+// of x[p], x[p + 16], x[p + 32], ...; add_partial_sums adds the partial sums.
 template <class Accumulate>
 HWY_INLINE float sum_in_strips(const float* x, std::size_t n, Accumulate accumulate) {
   constexpr std::size_t vectors = strip_width / lanes;
@@ -51,15 +65,7 @@ HWY_INLINE float sum_in_strips(const float* x, std::size_t n, Accumulate accumul
   for (std::size_t v = 0; v < vectors; ++v) store_vector(sum[v], partial + v * lanes);
   for (std::size_t p = 0; i + p < n; ++p)
     partial[p] = hn::GetLane(accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p])));
-  std::size_t half = strip_width / 2;
-  KRAIT_UNROLL
-  for (; half >= lanes; half /= 2)
-    for (std::size_t p = 0; p < half; p += lanes)
-      store_vector(add(load_vector(partial + p), load_vector(partial + p + half)), partial + p);
-  KRAIT_UNROLL
-  for (; half > 0; half /= 2)
-    for (std::size_t p = 0; p < half; ++p) partial[p] = opaque(partial[p] + partial[p + half]);
-  return partial[0];
+  return add_partial_sums(partial);
 }
 
 // Returns x[0]^2 + ... + x[n - 1]^2.

@@ -11,20 +11,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Returns partial[0] + ... + partial[15], an aligned array that is overwritten: elements p and p + 8 are added, then p and p +
-// 4, p and p + 2, p and p + 1, as in sum_in_strips.
-HWY_INLINE float add_partial_sums(float* partial) {
-  std::size_t half = strip_width / 2;
-  KRAIT_UNROLL
-  for (; half >= lanes; half /= 2)
-    for (std::size_t p = 0; p < half; p += lanes)
-      store_vector(add(load_vector(partial + p), load_vector(partial + p + half)), partial + p);
-  KRAIT_UNROLL
-  for (; half > 0; half /= 2)
-    for (std::size_t p = 0; p < half; ++p) partial[p] = opaque(partial[p] + partial[p + half]);
-  return partial[0];
-}
-
 // Returns the sum of one term for each i = 0, ..., n - 1, in the order of sum_in_strips. accumulate(sum, load, i) returns `sum`
 // plus the terms of the vector of indices that starts with i; load(from + i) loads the elements of an array for these indices.
 template <class Accumulate>

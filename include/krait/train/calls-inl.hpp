@@ -37,11 +37,10 @@ HWY_NOINLINE std::size_t record_checked(const Model& model, State<Model>& state,
   tape.length = n;
   if (n == 0) return 0;
   if constexpr (TakesTokens<Model>) {
-    using Token = std::remove_cv_t<element<const In>>;
-    using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;
     for (std::size_t t = 0; t < n; ++t) {
-      const auto token = static_cast<Unsigned>(static_cast<ByteIfChar<Token>>(std::data(xs)[t]));
-      tape.inputs[t] = static_cast<std::uint32_t>(std::min<Unsigned>(token, Model::d_in));  // d_in: outside the vocabulary
+      auto token = unsigned_token(std::data(xs)[t]);
+      // d_in is an id outside the vocabulary.
+      tape.inputs[t] = static_cast<std::uint32_t>(std::min<decltype(token)>(token, Model::d_in));
     }
   } else {
     copy_tokens_padded(input<Model>(xs), tape.inputs.span(), Model::d_in, n);

@@ -26,9 +26,8 @@ HWY_INLINE void backward(const Embedding<vocab_size, d_model, storage>&, Tape&, 
                          TokenSpan<float>, G& gradients, NoState*, std::size_t n) {
   if constexpr (krait::detail::is_trained<G>) {
     float* const weight = krait::detail::floats_of(krait::detail::gradient_of_member<0>(gradients));
-    using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;
     for (std::size_t t = 0; t < n; ++t)
-      if (const auto token = static_cast<Unsigned>(static_cast<ByteIfChar<Token>>(in[t])); token < vocab_size)
+      if (const auto token = unsigned_token(in[t]); token < vocab_size)
         add_to_row(weight, padded(vocab_size), d_model, token, dout[t]);
   }
 }

@@ -133,7 +133,7 @@ KRAIT_INLINE decltype(auto) gradient_of_member(G&& gradients) {
   if constexpr (HasSlot<i, std::remove_reference_t<G>>) return slot_object<i>(gradients);
   else return Frozen{};
 }
-// MemberGradient<i, G> is the type of the gradient of member i, if G is the type of the gradient of a struct.
+// MemberGradient<i, G> is the type of the gradient of member i, if G is the type of the gradient of a struct; Frozen if G is.
 template <std::size_t i, class G>
 using MemberGradient = std::remove_cvref_t<decltype(gradient_of_member<i>(std::declval<G&>()))>;
 

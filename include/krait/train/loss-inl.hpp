@@ -31,11 +31,7 @@ template <class Logits, class Targets, class Out>
 float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits, float smoothing = 0.0f) noexcept {
   if constexpr (check::cross_entropy<const Logits, const Targets, Out>()) {
     const auto loss = [&](std::size_t n, std::size_t classes, const float* in, const auto* target, float* out) KRAIT_LAMBDA {
-      using Id = std::remove_cvref_t<decltype(*target)>;
-      const auto id = [&](std::size_t t) KRAIT_LAMBDA {
-        using Unsigned = std::make_unsigned_t<std::common_type_t<Id, std::ptrdiff_t>>;
-        return static_cast<Unsigned>(static_cast<ByteIfChar<Id>>(target[t]));
-      };
+      const auto id = [&](std::size_t t) KRAIT_LAMBDA { return unsigned_token(target[t]); };
       std::size_t counted = 0;
       for (std::size_t t = 0; t < n; ++t) counted += id(t) < classes;
       const float count = static_cast<float>(counted);

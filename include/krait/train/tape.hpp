@@ -314,28 +314,11 @@ struct Recording<std::array<L, count>, G, dx> {
 // is Frozen if the head is tied.
 template <class G, bool tied>
 struct ModelGradient {
-  using Embedding = Frozen;
-  using Layers = Frozen;
-  using Norm = Frozen;
-  using Head = Frozen;
-};
-template <class G, bool tied>
-  requires is_trained<G>
-struct ModelGradient<G, tied> {
-  template <std::size_t i, class B>
-  struct Part {
-    using type = Frozen;
-  };
-  template <std::size_t i, class B>
-    requires is_trained<B>
-  struct Part<i, B> {
-    using type = MemberGradient<i, B>;
-  };
   using Backbone = MemberGradient<0, G>;
-  using Embedding = typename Part<0, Backbone>::type;
-  using Layers = typename Part<1, Backbone>::type;
-  using Norm = typename Part<2, Backbone>::type;
-  using Head = typename Part<1, std::conditional_t<tied, Frozen, G>>::type;
+  using Embedding = MemberGradient<0, Backbone>;
+  using Layers = MemberGradient<1, Backbone>;
+  using Norm = MemberGradient<2, Backbone>;
+  using Head = MemberGradient<1, std::conditional_t<tied, Frozen, G>>;
 };
 
 template <ModelDims dims, class G, bool dx>
@@ -378,17 +361,8 @@ struct RecordingOfStack;
 template <class Parts, class G, bool dx, std::size_t... i>
 struct RecordingOfStack<Parts, G, dx, std::index_sequence<i...>> {
   static constexpr std::size_t count = sizeof...(i);
-  template <std::size_t at, class T>
-  struct Part {
-    using type = Frozen;
-  };
-  template <std::size_t at, class T>
-    requires is_trained<T>
-  struct Part<at, T> {
-    using type = MemberGradient<at, T>;
-  };
   template <std::size_t at>
-  using Gradient = typename Part<at, G>::type;
+  using Gradient = MemberGradient<at, G>;
   static constexpr std::array trained{is_trained<Gradient<i>>...};
   static constexpr std::array pools{Pooling<MemberFacts<Member<Parts, i>>>...};
   static constexpr bool member_dx(std::size_t at) {
@@ -430,11 +404,11 @@ struct RecordingOfStack<Parts, G, dx, std::index_sequence<i...>> {
   template <std::size_t at, std::size_t tokens>
   using WorkAt = typename decltype(work_type<at, tokens>())::type;
 
-  // The tapes of the members, and the outputs of members whose next member needs them.
   // The number of tokens at the start of the window without output. It is 0 unless the first member has a warm_up.
   struct Skipped {
     std::size_t count;
   };
+  // The tapes of the members, and the outputs of members whose next member needs them.
   template <std::size_t tokens>
   struct Tape {
     using Owner = RecordingOfStack;
