@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include <krait.hpp>
@@ -165,13 +166,26 @@ void show_functions() {
   print("heads_state", states);
 }
 
+// Memory that all models use one after the other, because together they exceed the RAM of a board.
+alignas(64) std::byte shared_memory[192 * 1024];
+template <class T>
+T& in_shared_memory() {
+  static_assert(sizeof(T) <= sizeof(shared_memory));
+  return *new (shared_memory) T();
+}
+
 template <class Model, class From, class Inputs>
 void show(std::string_view name, const From& packed, const Inputs& inputs) {
   constexpr std::size_t length = krait::detail::length_of<Inputs>;
-  static Model model;
-  static krait::State<Model> stepped, prefilled;
-  static krait::Tensor<float, length, Model::d_out> rows;
-  static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // has forward's chunk size
+  struct Memory {
+    Model model;
+    krait::State<Model> stepped, prefilled, streams[3];
+    krait::Tensor<float, length, Model::d_out> rows;
+    krait::Tensor<float, 3, Model::d_out> outputs;
+    krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // has forward's chunk size
+    krait::StreamScratch<Model, 2> streams_scratch;
+  };
+  auto& [model, stepped, prefilled, streams, rows, outputs, scratch, streams_scratch] = in_shared_memory<Memory>();
   krait::convert(packed, model);
 
   rows = krait::forward(model, inputs);
@@ -191,9 +205,6 @@ void show(std::string_view name, const From& packed, const Inputs& inputs) {
   const std::uint32_t steps = hash(&rows, sizeof(rows));
 
   // The sequence among others: one that runs backwards, and one that joins after two tokens.
-  static krait::State<Model> streams[3];
-  static krait::Tensor<float, 3, Model::d_out> outputs;
-  static krait::StreamScratch<Model, 2> streams_scratch;
   rows = {};
   for (auto& state : streams) state = {};
   for (std::size_t t = 0; t < length; ++t) {
