@@ -17,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 
-// Returns the address of stream i's state. The caller's range contains states or pointers to them.
+// Returns the address of the state of stream i. `states` contains states or pointers to states.
 template <class States>
 HWY_INLINE std::byte* state_address(States& states, std::size_t i) {
   auto& state = std::data(states)[i];
@@ -32,7 +32,7 @@ struct StreamRunner {
   StreamScratch<Model, tokens>& scratch;
   Threads& threads;
   std::size_t segments = 0;  // the number of sequences that have been added since the last call of run_model
-  std::size_t n = 0;         // the number of tokens that have been added
+  std::size_t n = 0;         // the number of tokens that have been added since then
 
   // Adds `count` tokens of sequence number `stream` of the call, starting with token number `first` of this sequence.
   HWY_INLINE void add(std::byte* state, std::size_t stream, std::size_t first, std::size_t count) {
@@ -57,7 +57,7 @@ struct StreamRunner {
   HWY_NOINLINE void write_logits(std::size_t first, std::size_t count, TokenSpan<float> out) {
     run_head<tokens>(model, sequences(), scratch.model, scratch.model.x.span().from(first), out, count);
   }
-  // Removes the tokens that have been added.
+  // Forgets the tokens that have been added, so that the next call of `add` starts anew.
   HWY_INLINE void clear() { segments = n = 0; }
 };
 
@@ -91,8 +91,9 @@ HWY_INLINE std::size_t step_streams_checked(const Model& model, States& states, 
   return n;
 }
 
-// Processes the tokens that were added to the runner, and writes outputs to ys: of all tokens if ys has a sequence of vectors
-// for each stream, only of each stream's last token if ys has one vector for each stream.
+// Processes the tokens that were added to the runner, and writes outputs to ys. If ys contains a sequence of vectors for each
+// stream, the outputs of all tokens are written. If ys contains one vector for each stream, only the output of each stream's
+// last token is written.
 template <class Model, std::size_t tokens, class Threads, class In, class Inputs, class Out>
 HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const Inputs& xs, [[maybe_unused]] Out& ys) {
   auto& scratch = runner.scratch;
@@ -102,8 +103,8 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   runner.run_model(in, out, none ? Emit::nothing : Emit::last);
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
-    std::size_t first = 0;      // the index of segment i's first token among the added tokens
-    std::size_t collected = 0;  // language models: the number of vectors of last tokens that have been moved to the start of x
+    std::size_t first = 0;      // the index of the first token of segment i among the added tokens
+    std::size_t collected = 0;  // language models: how many last tokens have had their vector moved to the start of x
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];
       const std::size_t count = scratch.segments[i].tokens;
@@ -124,8 +125,8 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
       }
     }
     if constexpr (LanguageModel<Model> && last) {
-      // The logits of streams with consecutive numbers are computed together. Numbers may be missing, because a stream whose
-      // last token is not among the added tokens has no logits yet.
+      // The logits of streams with consecutive numbers are computed together. A number may be missing, because a stream has no
+      // logits yet if its last token is not among the added tokens.
       for (std::size_t i = 0, end; i < collected; i = end) {
         const std::size_t stream = scratch.positions[i].stream;
         for (end = i + 1; end < collected && scratch.positions[end].stream == stream + (end - i);) ++end;
