@@ -22,7 +22,7 @@ import krait  # noqa: E402
 EXAMPLE = ROOT / "examples" / "activity"
 SAMPLES_OF_A_TOKEN = 4
 FEWEST_RIGHT = 0.95
-MOST_LOST = 1  # series that int8 may lose
+MOST_LOST = 1  # by how many right series the storage types may differ
 RAM_LIMIT = 8 * 1024
 
 

@@ -26,9 +26,9 @@ from boards import ROOT, SKIPPED, Host, boards_here, run
 
 EXAMPLE = ROOT / "examples" / "keyword" / "keyword.cpp"
 NOT_WEIGHTS = ["input", "logits", "mixer_input", "mixer_output"]  # prefixes of tensors that are not weights
-KNOWN_LOOP = 400_001  # instructions
-TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # relative to the largest score
-RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # bytes of State, Scratch and stack
+KNOWN_LOOP = 400_001  # the number of instructions that known_loop executes
+TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # the largest error, relative to the largest score
+RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # the largest RAM: bytes of State, Scratch and stack
 # The most instructions that an inference may take, in millions.
 LIMITS = {("mps2-an386", "f32"): 9.4, ("mps2-an386", "int8"): 9.5,
           ("mps3-an547", "f32"): 6.65, ("mps3-an547", "int8"): 5.45}

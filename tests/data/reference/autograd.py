@@ -93,8 +93,8 @@ def split(x, places, axis=-1):
     return [x[..., begin:end] for begin, end in zip([0, *ends], ends)]
 
 
-# Each ufunc: a function of the result and the arguments that returns, for each argument, the gradient with respect to it as a
-# function of the gradient with respect to the result.
+# For each ufunc, a function that takes the result and the arguments, and returns one function for each argument. The returned
+# function maps the gradient with respect to the result to the gradient with respect to the argument.
 UFUNCS = {
     np.add: lambda y, a, b: (lambda g: g, lambda g: g),
     np.subtract: lambda y, a, b: (lambda g: g, lambda g: -g),

@@ -8,7 +8,7 @@ import numpy as np
 from heads_reference import mamba2_block, mamba3_block
 from mamba_reference import causal_conv1d, gelu, gelu_tanh, layer_norm, linear, mamba_block, rms_norm, sigmoid, silu, sub
 
-# Layers without parameters. Pooling gives a vector for every token, computed from the tokens so far.
+# Layers without parameters. A pooling layer returns a vector for every token, computed from the tokens so far.
 LAYERS = {
     "relu": lambda x: np.maximum(x, 0.0),
     "silu": silu,
