@@ -36,7 +36,7 @@ inline void require(bool holds, const char* sentence) {
   std::abort();
 }
 
-// Applies libFuzzer's own mutations to a part of a file.
+// Changes a part of a file by libFuzzer's own mutations.
 template <class Sequence>
 void mutate_bytes(Sequence& part, std::size_t max_size) {
   std::vector<std::uint8_t> room(std::max({part.size(), max_size, std::size_t{1}}));

@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FLAGS = ["-std=c++20", "-DKRAIT_QUIET", "-Wno-psabi", f"-I{INCLUDE}", f"-I{HERE}"]
 UNITS = {"AVX3": ["-march=x86-64-v4", "-maes", "-mpclmul"], "AVX2": ["-march=haswell", "-maes", "-mpclmul"]}
 PROCESSOR = ["qemu-x86_64", "-cpu", "Haswell"]
-IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # parts of mangled names that depend on the flags
+IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # mangled names contain such a part if they depend on the flags
 # Highway's functions are in a namespace that names the target, so units for other targets do not share them.
 ELSEWHERE = re.compile(r"_ZZ?NK?3hwy\d+N_")  # mangled
 # Matches instructions of AVX and later: mnemonics that start with v, registers wider than 128 bits, mask registers.

@@ -1,4 +1,4 @@
-// Images in files: opened by their path in one call, or read and viewed.
+// Tests images in files, which are opened by their path in one call, or read and then viewed.
 #include "krait/image_file.hpp"
 
 #include <catch2/catch.hpp>

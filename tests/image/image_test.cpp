@@ -1,5 +1,5 @@
-// Images and snapshots: a written image is viewed in place and gives the same bits. A damaged or truncated one, or one of
-// another model, is rejected with an error that names the fault.
+// Tests images and snapshots. A written image is viewed in place and gives the same bits. An image that is damaged, truncated
+// or of another model is rejected with an error that names the fault.
 #include <algorithm>
 #include <array>
 #include <boost/crc.hpp>
@@ -22,7 +22,7 @@ namespace {
 using krait::Problem, krait::Status, krait::Storage;
 using Bytes = std::vector<std::byte>;
 
-// Odd sizes, so that there is padding in every tensor, and 32 bytes of padding after some f16 tensors.
+// The sizes are odd, so that every tensor contains padding, and some f16 tensors are followed by 32 bytes of padding.
 template <Storage storage = Storage::f32>
 inline constexpr auto dims = krait::resolve(
     krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3, .in_bias = true, .storage = storage});
@@ -96,7 +96,7 @@ void padding_is_zero() {
   krait::write_image(dirty, second);
   CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
   CHECK(krait::fingerprint(clean) == krait::fingerprint(dirty));
-  krait::write_image(first.model, first);  // a model that is already in its image
+  krait::write_image(first.model, first);  // the model to write is already in the image
   CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
 }
 
@@ -110,7 +110,7 @@ void for_each_storage() {
   F<Storage::f16>()();  // f16 tensors are followed by padding
 }
 
-// Blocks of Mamba-2 and Mamba-3 have only two storage types here, because each takes 2 s to compile.
+// Blocks of Mamba-2 and Mamba-3 are tested with only two storage types, because each takes 2 s to compile.
 template <Storage storage>
 inline constexpr bool heads_too = storage == Storage::f16 || storage == Storage::int8;
 
@@ -437,7 +437,7 @@ void continues_with_the_same_bits() {
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, state, xs[t], through);
 
   krait::State<Model> again{};
-  krait::step(model, again, xs[5], resumed);  // another sequence, which restore_state overwrites
+  krait::step(model, again, xs[5], resumed);  // starts another sequence, which restore_state overwrites
   REQUIRE(krait::restore_state(snapshot.bytes(), krait::fingerprint(model), again));
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, again, xs[t], resumed);
   CHECK(resumed == through);

@@ -1,4 +1,5 @@
-// Laws of step_streams, prefill_streams and Streams that need no table of models: executors, ids, and states that occur twice.
+// Tests of step_streams, prefill_streams and Streams that do not run on all models of the laws: executors, ids, and states that
+// occur twice in a call.
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <memory>
@@ -10,8 +11,8 @@
 
 namespace {
 
-// An executor that counts the calls. It starts threads for every 16th call, because starting them takes long with sanitizers,
-// and otherwise runs the parts one after the other, the last one first.
+// An executor that counts its calls. It starts threads only for every 16th call, because starting threads takes long with
+// sanitizers. In the other calls it runs the parts one after the other, starting with the last part.
 struct Threads {
   std::size_t threads;
   std::size_t calls = 0;

@@ -1,4 +1,4 @@
-// Token ids of every integer type, inside and outside the vocabulary.
+// Tests token ids of every integer type, inside and outside the vocabulary.
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <krait.hpp>

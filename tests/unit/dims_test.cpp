@@ -8,7 +8,8 @@ namespace {
 constexpr auto small = krait::resolve({.vocab_size = 256, .d_model = 128});
 using Model = krait::Mamba<small>;
 
-// Compile-time checks of dims and types: default sizes, one type for equal dims, plain aggregates, alignment.
+// Checks at compile time that sizes have their defaults, that equal dims give the same type, and that models are aligned
+// aggregates.
 static_assert(small.d_inner == 256 && small.dt_rank == 8 && small.n_layers == 4 && small.d_state == 16 && small.d_conv == 4);
 static_assert(krait::resolve(small) == small);
 static_assert(std::is_same_v<Model, krait::Mamba<krait::resolve({.vocab_size = 256, .d_model = 128, .d_inner = 256})>>);
@@ -23,7 +24,7 @@ static_assert(plain_aggregate<Model> && plain_aggregate<krait::Scratch<Model>>);
 static_assert(std::is_trivially_copyable_v<krait::State<Model>>);
 static_assert(sizeof(Model) % 64 == 0 && alignof(Model) == 64);
 
-// A layer whose dims have `bias` false has no member of that name.
+// HasBias<T> is true if the layer T has a member `bias`. A layer has this member only if `bias` of its dims is true.
 template <class T>
 concept HasBias = requires(T layer) { layer.bias; };
 static_assert(HasBias<krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 5, .bias = true}>>);
@@ -124,5 +125,5 @@ TEST_CASE("resolve and block_dims keep the dims of Mamba-2 and Mamba-3") {
                                .rope_fraction = 0.7, .in_bias = true, .out_bias = true, .norm_bias = true,
                                .is_outproj_norm = true, .A_floor = 1e-3, .mixer_norm_eps = 1e-3,
                                .norm = krait::NormKind::layer, .norm_eps = 1e-2, .storage = krait::Storage::bf16});
-  CHECK(krait::angles_of(three) == 3);  // 10 * 0.7 is 7 states, although 0.7f is below 0.7
+  CHECK(krait::angles_of(three) == 3);  // 10 * 0.7 gives 7 states, although 0.7f is below 0.7
 }

@@ -27,8 +27,8 @@ using Untied = krait::Mamba<small_untied>;
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// Fills every parameter with random floats of magnitude `limit` or less. The first elements of each are special numbers:
-// zeros, the limits, the smallest normal float and denormals.
+// Fills every parameter with random floats of magnitude `limit` or less. The first elements of each parameter are special
+// numbers: zeros, the limits, the smallest normal float and denormals.
 template <class Model>
 Model& filled(Model& model, float limit = FLT_MAX) {
   model = {};
@@ -254,7 +254,7 @@ TEST_CASE("load accepts both names of the embedding: backbone.embedding (mamba-s
   rename(tensors, "backbone.embedding.weight", "backbone.embeddings.weight");
   CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
-  tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // mamba-ssm's checkpoints also contain a tied head
+  tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // mamba-ssm stores even a tied head
   CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
 }
@@ -345,7 +345,7 @@ TEST_CASE("load converts every finite F16 and BF16 number to float32 exactly") {
     std::vector<float> values(65536);
     const std::uint32_t exponents = dtype == "F16" ? 0x7C00 : 0x7F80;
     for (std::uint32_t i = 0; i < 65536; ++i) {
-      if ((i & exponents) == exponents) continue;  // NaN or infinite: replaced by 0
+      if ((i & exponents) == exponents) continue;  // NaN and infinities are replaced by 0
       halves[i] = static_cast<std::uint16_t>(i);
       const int exponent = static_cast<int>(i >> 10 & 31), mantissa = static_cast<int>(i & 1023);
       const double size = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);

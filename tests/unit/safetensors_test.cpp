@@ -12,7 +12,7 @@ using krait::Problem;
 
 namespace {
 
-// A layer with weight [2, 3] and bias [2]. Headers in this file are written with ' in place of ", for legibility.
+// A layer with weight [2, 3] and bias [2]. The headers in this source file are written with ' in place of ", for legibility.
 using Layer = krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 2, .bias = true}>;
 const std::string good_header = "{'weight':{'dtype':'F32','shape':[2,3],'data_offsets':[0,24]},"
                                 "'bias':{'dtype':'F32','shape':[2],'data_offsets':[24,32]}}";
@@ -59,7 +59,8 @@ std::string repeated(const std::string& text, int times) {
   return all;
 }
 
-// A damage: `replacement` replaces `part` of good_header (all of it if `part` is empty), and load must return this error.
+// A damage to a file: `replacement` replaces `part` of good_header (all of it if `part` is empty). `load` must return the error
+// of the other members.
 struct Damage {
   std::string title, part, replacement;
   Problem problem;
@@ -401,7 +402,7 @@ TEST_CASE("an error message cuts a long tensor name between two characters, and 
 }
 
 namespace {
-// The 65,536 values of a 16-bit type as one tensor.
+// Returns a tensor that contains the 65,536 values of a 16-bit type.
 krait::safetensors::Entry all_halves(const Bytes& file) {
   krait::safetensors::File parsed;
   REQUIRE(krait::safetensors::parse(file, parsed));
