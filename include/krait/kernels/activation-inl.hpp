@@ -119,7 +119,7 @@ HWY_INLINE A sigmoid(const A& x) {
 // t is q(f). q(f) is computed as f times a minimax polynomial of degree 5, with an error of 1.3e-8; expm1_c contains its
 // coefficients, highest power first.
 inline constexpr float tanh_limit = 9.1f;
-inline constexpr float two_log2e_hi = 2.88539004f, two_log2e_lo = 3.85192607e-8f;  // the two add up to 2 log2(e)
+inline constexpr float two_log2e_hi = 2.88539004f, two_log2e_lo = 3.85192607e-8f;  // the two constants add up to 2 log2(e)
 inline constexpr float expm1_c[6] = {0.00015383657591883093f, 0.0013387389481067657f, 0.009618307463824749f,
                                      0.05550367385149002f,    0.24022649228572845f,   0.6931471824645996f};
 template <class A>

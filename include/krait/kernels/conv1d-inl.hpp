@@ -72,9 +72,9 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
       continue;
     }
     // `inputs` contains the latest d_conv inputs in registers, oldest first. For each token, a new Several (an array of
-    // vectors) is built from the shifted one, because clang compiles a loop that shifts it to a copy through memory with
-    // vectors of another width. Each token would then wait for the stores of the previous token, which takes five times as long
-    // on AVX-512. The first token drops element 0, so this element starts as zero.
+    // vectors) is built instead of shifting the old one in a loop, because clang compiles such a loop to a copy through memory
+    // with vectors of another width. Each token would then wait for the stores of the previous token, which takes five times as
+    // long on AVX-512. The first token drops element 0, so this element starts as zero.
     auto inputs = several<d_conv>([&](std::size_t j) KRAIT_LAMBDA {
       return j == 0 ? hn::Zero(tag) : load_vector(past + (j - 1) * strip_width);
     });

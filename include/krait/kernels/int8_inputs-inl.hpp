@@ -80,8 +80,8 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
   const Tag tag;
   const hn::RebindToSigned<Tag> int_tag;
   [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
-  // The largest magnitude is found by integer comparisons: the bits of non-negative floats, compared as integers, have the
-  // floats' order, and NaN is above infinity, so that NaN is not lost.
+  // Finds the largest magnitude by integer comparisons. The bits of non-negative floats, compared as integers, have the order
+  // of the floats, and NaN is above infinity, so that NaN is not lost.
   auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
   std::size_t done = 0;
 #ifdef KRAIT_CORTEX_M_FPU

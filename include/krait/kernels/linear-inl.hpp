@@ -92,10 +92,10 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
   use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
 }
 
-// Prefetches the next panel of weights, `step` bytes further on at each call of fetch(). Tiles of several tokens call fetch()
-// once in each iteration over K, because the first tile of the next panel would otherwise wait for memory. A tile of one token
-// reads weights without pauses, and runs faster without a Prefetcher. On targets other than x86, where prefetching has not been
-// measured, fetch() does nothing.
+// Prefetches the next panel of weights. Each call of fetch() prefetches one address and advances by `step` bytes. Tiles of
+// several tokens call fetch() once in each iteration over the columns, because the first tile of the next panel would otherwise
+// wait for memory. A tile of one token reads weights without pauses, and runs faster without a Prefetcher. On targets other
+// than x86, where prefetching has not been measured, fetch() does nothing.
 struct Prefetcher {
   const char* at;    // the address to prefetch next
   std::size_t step;  // bytes by which each call of fetch() advances
@@ -202,7 +202,7 @@ inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t output
 
 // Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
 // `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first; smaller tiles process the
-// remaining tokens. `resume`, if given, is the argument of this name of linear_tile.
+// remaining tokens. `resume` is passed on to linear_tile.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X, class... Resume>
 HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n,
                              Resume... resume) {
@@ -297,10 +297,10 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
   }
 }
 
-// True if a step with weights of type W computes two panels of outputs at once. bf16 and f16 weights do so if a panel consists
-// of at most four vectors, because four accumulators do not hide the latency of the multiply-adds and of the conversion to
-// float32; eight accumulators do. On a Zen 4, this makes in_proj with bf16 weights and d_model 128 1.12 times as fast, and a
-// step with f16 weights 1.03 times as fast.
+// True if a step with weights of type W computes two panels of outputs at once. This is the case for bf16 and f16 weights if a
+// panel consists of at most four vectors, because four accumulators do not hide the latency of the multiply-adds and of the
+// conversion to float32; eight accumulators do. On a Zen 4, this makes in_proj with bf16 weights and d_model 128 1.12 times as
+// fast, and a step with f16 weights 1.03 times as fast.
 template <class W>
 inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> || std::is_same_v<W, Weights<Storage::f16>>) &&
                                    panel_width / lanes <= 4;

@@ -33,8 +33,8 @@ HWY_INLINE IntV to_integers(V v) {
 HWY_INLINE IntV whole_turns(V t) {
   const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // t minus its nearest integer
   const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
-  // Adds 1/2 before to_integers, which truncates, so that the result is rounded to nearest. The limit is the largest float
-  // below 2^31.
+  // Rounds to nearest by adding 1/2 (with the sign of `units`) before to_integers, which truncates. The result is limited to
+  // the largest float below 2^31.
   const V nearest = add(units, hn::CopySign(constant<V>(0.5f), units));
   return to_integers(neg(clamp_below(constant<V>(-2147483520.0f), neg(nearest))));
 }
@@ -268,7 +268,8 @@ template <std::size_t rank, class HeadScratch>
 HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   constexpr std::size_t vectors = head_scan_vectors;
-  // If true, tiles read x in place and, in a SISO block, write y over x. Otherwise they work on a copy of x with padding.
+  // True if heads have no padding. Tiles then read x in place and, in a SISO block, write y over x. Otherwise they work on a
+  // copy of x with padding.
   const bool aligned = s.headdim % strip_width == 0;
   for (std::size_t head = part.begin; head < part.end; ++head) {
     float* last_k = s.k + head * rank * states;

@@ -87,7 +87,7 @@ struct AdamStep {
 // 16, and all arrays are aligned:
 //   m = fma(beta1, m, (1 - beta1) g);  v = fma(beta2, v, ((1 - beta2) g) g)
 //   step = first_scale m / (sqrt(second_scale v) + eps);  w = fma(-rate, step, kept w)
-// If `as_logarithm` is true, w is -e^A_log times a constant, and the step changes A_log: w = w e^(-rate step), at least
+// If `as_logarithm` is true, w is -e^A_log times a constant, and the step changes A_log: w = w e^(-rate step), but at least
 // -FLT_MAX.
 template <bool as_logarithm>
 HWY_INLINE void adam_step(const AdamStep& s, float* w, const float* g, float* m, float* v, std::size_t n) {

@@ -104,8 +104,8 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
   }
 }
 
-// Runs a model on one token. Unlike run_chunks, this function has no loop: compilers would compute the addresses of all weights
-// before the loop and keep these addresses on the stack.
+// Runs a model on one token. Unlike run_chunks, this function has no loop. With a loop, compilers would compute the addresses
+// of all weights before the loop and keep them on the stack.
 template <Emit wanted, class Model, class In>
 HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, TokenSpan<float> out) {
   if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);
@@ -153,7 +153,7 @@ void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratc
     using Found = std::remove_reference_t<Borrowed>;
     if constexpr (Found::chunk == 1) {
       detail::step_checked(model, state, x, y, scratch);
-    } else {  // runs in the memory of the larger scratch, as a Scratch<Model>
+    } else {  // the step runs in the memory of the larger scratch, used as a Scratch<Model>
       static_assert(sizeof(Scratch<Model>) <= sizeof(Found) && alignof(Scratch<Model>) <= alignof(Found));
       detail::step_checked(model, state, x, y, *::new (static_cast<void*>(&scratch)) Scratch<Model>);
       ::new (static_cast<void*>(&scratch)) Found;

@@ -22,7 +22,7 @@ KRAIT_OWN_FRAME void run_head(const Model& model, const States& state, Scratch<M
                               TokenSpan<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
-  if constexpr (tokens == 1) n = 1;  // saves the compiled code a loop over tokens
+  if constexpr (tokens == 1) n = 1;  // so that the compiled code has no loop over tokens
   run<tokens>(model.backbone.norm_f, none, no_scratch, x.as_const(), x, n);
   apply_weight<tokens, Model::vocab_size>(model.head(), nullptr, state, scratch.head, x.as_const(), out, n);
 }

@@ -18,7 +18,7 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
                     typename Mamba3Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
   using Block = Mamba3Block<given>;
-  constexpr const Mamba3BlockDims& dims = Block::block_dims;  // `given`, where a valid value replaces each invalid one
+  constexpr const Mamba3BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, rows = Block::in_order.padded_rows();
   const TokenSpan<float> proj = scratch.proj.span(), factors = scratch.factors.span();
   const TokenSpan<float> x = proj.from_channel(Block::in_order.group_start(0)), B = x.from_channel(dims.d_inner);

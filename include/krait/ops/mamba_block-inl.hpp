@@ -22,7 +22,7 @@ HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
   const TokenSpan<float> x = scratch.x.span(), z = scratch.ssm.delta.span();
   constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);
   // Computes half of in_proj's outputs, x or z, starting with output number `first`, and writes them to `to`. An executor may
-  // divide the outputs into parts. After each part, calls after(part), which processes its outputs.
+  // divide the outputs into parts. After each part, calls after(part), which processes the outputs of this part.
   const auto project_in = [&](TokenSpan<float> to, std::size_t first, auto after) KRAIT_LAMBDA {
     const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
     split(state, channels, n * channels * dims.d_model, [&](Range part) KRAIT_LAMBDA {

@@ -39,10 +39,10 @@ HWY_INLINE std::size_t largest(std::span<const float> row) {
   float most = __builtin_bit_cast(float, infinity_bits | 0x80000000u);
   const auto search_until = [&](std::size_t end) KRAIT_LAMBDA {
     for (; i < end; ++i)
-      if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // most floats fail the first test, a faster one
+      if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // the first test rejects most floats
   };
   constexpr std::size_t vectors = 8;
-  while (lanes > 1 && row.size() - i >= vectors * lanes) {  // skips eight vectors at a time if none has a larger float
+  while (lanes > 1 && row.size() - i >= vectors * lanes) {  // skips eight vectors at a time if they contain no larger float
     auto larger = hn::Gt(load_unaligned(&row[i]), hn::Set(Tag{}, most));
     for (std::size_t j = 1; j < vectors; ++j)
       larger = hn::Or(larger, hn::Gt(load_unaligned(&row[i + j * lanes]), hn::Set(Tag{}, most)));
@@ -84,7 +84,7 @@ HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float d
     std::uint32_t digit = 15;
     for (; digit > 0 && sums[digit] < wanted; --digit) wanted -= sums[digit];
     cut |= digit << shift;
-    if (sums[digit] == wanted) break;  // every element whose higher digits equal those of `cut` is kept
+    if (sums[digit] == wanted) break;  // all elements with the digits of `cut` so far are kept
   }
   for (float& x : row) {
     const std::uint32_t place = order(x);
@@ -131,7 +131,7 @@ HWY_INLINE auto whole_vector(V weight) {
   const hn::RebindToSigned<Tag> int_tag;
   const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float below 2^31, which is 2^31 - 128
   const V scaled = hn::Mul(weight, hn::Set(Tag{}, 0x1p31f));
-  const V below = hn::IfThenElse(hn::Lt(scaled, limit), scaled, limit);  // Highway's Min needs isnan, which newlib's C++ hides
+  const V below = hn::IfThenElse(hn::Lt(scaled, limit), scaled, limit);  // hn::Min needs isnan, which newlib's headers hide
   const auto integer = hn::ConvertTo(int_tag, below);
   const auto round_up = hn::Ge(hn::Sub(below, hn::ConvertTo(Tag{}, integer)), hn::Set(Tag{}, 0.5f));
   const auto plus_one = hn::And(hn::BitCast(int_tag, hn::VecFromMask(Tag{}, round_up)), hn::Set(int_tag, 1));
