@@ -8,8 +8,8 @@ import tempfile
 
 from boards import Board, run
 
-# The functions that the profile lists. An instruction counts for the innermost of these functions that contains it, where
-# inlined functions count as functions.
+# The functions that the profile lists. An instruction counts for the innermost of these functions that contains it, even if
+# that function is inlined.
 KERNELS = ["exp2_decay", "scan_four_channels", "multiply_add", "silu_in_fours", "softplus_in_fours", "convolve_four", "quantise_row", "sum_products", "linear_tile",
            "linear_panel", "linear_rows", "scan_channels", "selective_scan", "softplus_row", "gate_row", "silu", "conv1d_rows",
            "rms_norm_row", "add_row", "divide_row", "apply_weight", "memset", "memcpy"]

@@ -1,5 +1,5 @@
-// The activation functions in double precision. This file is compiled separately from the library's kernels, with -ffast-math,
-// so that the compiler vectorises the loops.
+// Computes the activation functions in double precision. This file is compiled separately from the library's kernels, with
+// -ffast-math, so that the compiler vectorises the loops.
 #include <cmath>
 #include <cstddef>
 

@@ -1,4 +1,5 @@
-// The checks and mutations that all fuzz targets share. A target is a file format, given as a struct with these members:
+// Defines the checks and mutations that all fuzz targets share. A target is a file format, given as a struct with these
+// members:
 //   Model                              a small model
 //   load(model, file)                  reads a file into a model and returns a krait::Status
 //   save(model)                        returns the file as Bytes

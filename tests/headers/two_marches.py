@@ -49,7 +49,7 @@ def complaints(assembly):
     functions = shared_functions(assembly)
     readables = run(["c++filt"], input="\n".join(functions))[1].splitlines()
     for (name, code), readable in zip(functions.items(), readables, strict=True):
-        if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # Hana's accessors return empty objects
+        if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # Hana's return empty objects
             yield f"the library's function is shared: {readable}"
         elif not ELSEWHERE.match(name) and (found := NOT_EVERYWHERE.search(code)):
             yield f"a shared function has {found[0].strip()!r}: {readable}"

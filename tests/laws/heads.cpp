@@ -1,4 +1,4 @@
-// The models with blocks of Mamba-2 and Mamba-3 that the law tests run on.
+// Defines the models with blocks of Mamba-2 and Mamba-3 that the law tests run on.
 #include "make_subject.hpp"
 
 namespace laws {

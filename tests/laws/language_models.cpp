@@ -1,4 +1,4 @@
-// The language models (krait::Mamba) that the law tests run on, with odd, prime and minimal dims.
+// Defines the language models (krait::Mamba) that the law tests run on, with odd, prime and minimal dims.
 #include "make_subject.hpp"
 
 namespace laws {

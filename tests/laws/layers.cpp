@@ -1,4 +1,4 @@
-// The single layers (both SSM variants, MambaBlock, ResidualBlock) and the stacks that the law tests run on.
+// Defines the single layers (both SSM variants, MambaBlock, ResidualBlock) and the stacks that the law tests run on.
 #include "make_subject.hpp"
 
 namespace laws {

@@ -1,7 +1,6 @@
-// The models with weights stored as bf16, f16 and int8 that the law tests run on; the other files cover f32. Inputs have odd
-// and even sizes, and outputs fill more than two panels. This file is compiled without optimisation on every target, because
-// the bits do not depend on optimisation. Layers with the same dims occur in several models, so that they are compiled only
-// once.
+// Defines the models with bf16, f16 and int8 weights that the law tests run on; the other files cover f32. Inputs have odd and
+// even sizes, and outputs fill more than two panels. This file is compiled without optimisation on every target, because the
+// bits do not depend on optimisation. Layers with the same dims occur in several models, so that they are compiled only once.
 #include "make_subject.hpp"
 
 namespace laws {

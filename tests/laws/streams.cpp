@@ -1,5 +1,5 @@
-// Tests of step_streams, prefill_streams and Streams that do not run on all models of the laws: executors, ids, and states that
-// occur twice in a call.
+// Tests step_streams, prefill_streams and Streams with models of this file: executors, ids, and states that occur twice in a
+// call.
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <memory>

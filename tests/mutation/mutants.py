@@ -277,7 +277,7 @@ group("vectors",
       ("panel(o / panel_width * panel_width, K).outputs_from(o % panel_width)", "panel(o / panel_width * panel_width, K)"))
 group("laws/storage",
       ("in[1][t] = hn::Set(tag, x[t][k + 1]);", "in[1][t] = hn::Set(tag, x[0][k + 1]);"))
-# Two panels side by side, which only targets compute on which a panel consists of at most four vectors.
+# Two panels side by side. Only targets on which a panel consists of at most four vectors compute them.
 group("laws/storage avx512",
       ("bias_here(), x.from(t), y_here().from(t));", "bias_here(), x.from(0), y_here().from(t));"),
       ("w + v / in_panel * to_next_panel + v % in_panel * lanes", "w + v % in_panel * lanes"),

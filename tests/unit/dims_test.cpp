@@ -74,7 +74,8 @@ TEST_CASE("resolve gives the same dims at run time as at compile time") {
   check(20);
 }
 
-// The defaults of the constructors in state-spaces/mamba, mamba_ssm/modules/mamba2.py and mamba3.py, and of MambaConfig.
+// The expected values are the defaults of the constructors in state-spaces/mamba, mamba_ssm/modules/mamba2.py and mamba3.py,
+// and of MambaConfig.
 TEST_CASE("the dims of Mamba-2 and Mamba-3 have the defaults of mamba-ssm") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   STATIC_REQUIRE(krait::resolve(krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768, .n_layers = 24}) ==
@@ -95,7 +96,8 @@ TEST_CASE("the dims of Mamba-2 and Mamba-3 have the defaults of mamba-ssm") {
   constexpr auto block3 = krait::resolve(krait::Mamba3BlockDims{.d_model = 768});
   STATIC_REQUIRE(block2 == krait::block_dims(krait::resolve(krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768})));
   STATIC_REQUIRE(block3 == krait::block_dims(krait::resolve(krait::Mamba3Dims{.vocab_size = 50280, .d_model = 768})));
-  // in_proj of mamba-ssm: 2 d_inner + 2 ngroups d_state + nheads rows, and with 3 nheads + num_rope_angles in Mamba-3.
+  // in_proj of mamba-ssm has 2 d_inner + 2 ngroups d_state rows and, besides these, nheads rows in Mamba-2, and 3 nheads +
+  // num_rope_angles rows in Mamba-3.
   STATIC_REQUIRE(decltype(krait::Mamba2Block<block2>{}.in_proj.weight)::rows == 2 * 1536 + 2 * 128 + 24);
   STATIC_REQUIRE(decltype(krait::Mamba3Block<block3>{}.in_proj.weight)::rows == 2 * 1536 + 2 * 128 + 3 * 24 + 32);
 }

@@ -77,7 +77,7 @@ TEST_CASE("is_finite finds NaN and infinity in every part of the states of Mamba
 
 TEST_CASE("is_finite reads the floats in the states of nested stacks, and nothing else") {
   const auto state = std::make_unique<krait::State<krait::Stack<Parts>>>();
-  std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // fills padding and the pool's count, too
+  std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // includes padding and the pool's count
   auto& inner = krait::detail::slot_object<0>(*state);
   auto& mixer = krait::detail::slot_object<1>(inner);
   auto& layers = krait::detail::slot_object<1>(*state);

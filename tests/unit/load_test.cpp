@@ -160,7 +160,7 @@ struct Parts {
                (krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 17}>, classifier));
 };
 
-// Blocks of Mamba-2 and Mamba-3 with every kind of parameter.
+// A stack of blocks of Mamba-2 and Mamba-3 with every kind of parameter.
 template <krait::Storage storage>
 struct HeadsParts {
   static constexpr krait::Mamba2BlockDims dims2{.d_model = 3, .d_state = 5, .d_inner = 20, .headdim = 5, .ngroups = 2,

@@ -240,7 +240,8 @@ TEST_CASE("sample returns the token at which the cumulative softmax reaches the 
   for (const auto& [name, row, draws] : cases) {
     const std::vector<double> p = relative_probabilities(row, 1);
     const double total = sum(p);
-    // Half of the words are from the whole range, and half from its ends, which draw from the tail of total weight 0.0005.
+    // Half of the random words are from the whole range, and half from its ends, which draw from the tail (total weight
+    // 0.0005).
     std::vector<std::size_t> counters;
     for (std::size_t n = 0; counters.size() < draws; ++n) {
       const double u = random_word(n) * 0x1p-32;
@@ -293,7 +294,8 @@ TEST_CASE("the frequencies of drawn tokens pass a chi-square test against the so
       if (rest_expected > 1) add(rest_expected, rest_found);
       rest_expected = rest_found = 0;
     }
-    // Wilson and Hilferty's approximation of the chi-square quantile. 4.753 is the normal distribution's quantile for 1e-6.
+    // The limit is Wilson and Hilferty's approximation of the chi-square quantile for 1e-6, and 4.753 is the quantile of the
+    // normal distribution.
     const double freedom = bins - 1, spread = 2 / (9 * freedom);
     const double critical = freedom * std::pow(1 - spread + 4.753 * std::sqrt(spread), 3);
     CAPTURE(name, bins, chi_square, critical);

@@ -94,7 +94,7 @@ def not_a_number(header, data):
     struct.pack_into("<f", data, header["D"]["data_offsets"][0] + 4, float("nan"))
 
 
-# Invalid files. Name -> (the reference vector to copy, the change to the copy, the words that check must print).
+# Invalid files. Maps a name to the reference vector to copy, the change to the copy, and the words that check must print.
 NONSENSE = {
     "text": ("ssm_plain", lambda header, data: b"once upon a time", "not a safetensors file: its first 8 bytes are a header length"),
     "short": ("ssm_plain", lambda header, data: b"once", "not a safetensors file: found 4 bytes"),

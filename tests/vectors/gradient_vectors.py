@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from odd_vectors import block_weights, encode, mixer_weights, model_weights, reference, write
-import autograd  # beside mamba_reference.py
+import autograd  # in the folder of mamba_reference.py
 
 # Name -> (model type, number of tokens, sizes, options), as in odd_vectors.py.
 CASES = {
