@@ -23,8 +23,8 @@ namespace krait::inline KRAIT_BUILD {
 
 // ImageFile<Model> opens an image file and gives access to its model without a copy. On POSIX systems it maps the file into
 // memory, so that processes share one copy of the weights; on other systems it reads the file into memory. A file must not be
-// truncated while it is mapped. krait::write_file() may overwrite it, because write_file() replaces the file by a new one.
-// Moving an ImageFile does not invalidate references to its model.
+// truncated while it is mapped. Writing to its path with krait::write_file() is safe, because write_file() replaces the file by
+// a new one. Moving an ImageFile does not invalidate references to its model.
 template <Layer Model>
 class ImageFile {
  public:

@@ -195,7 +195,7 @@ template <class Model>
 //     weights of out_proj are also divided by sqrt(n_layers); biases of linear layers are 0
 //   - dt_proj: weights uniform in +-1 / sqrt(dt_rank); biases such that softplus(bias) is log-uniform in [1e-3, 1e-1]
 //   - A_log: log(1) to log(d_state) for every channel (S4D-real); D: 1; norm weights: 1
-//   - Mamba-2 and Mamba-3: dt_bias, A_log and the other weights of the recurrence as krait::init sets them
+//   - Mamba-2 and Mamba-3: dt_bias, A_log and the other weights of the recurrence: as krait::init sets them
 //   - embedding: normal with standard deviation 0.02; an output head that is not tied: as a linear layer
 template <auto dims>
 void init_for_training(Key key, Mamba<dims>& model) noexcept {

@@ -131,10 +131,10 @@ consteval bool output_exists() {
 }
 
 // Checks the output argument: y of step or, if `several` is true, ys of prefill. Accepted are
-//   - a vector of d_out floats; by prefill only for a Summarising model, that is, a language model or a stack with a pooling
-//     layer
-//   - a sequence of such vectors, by prefill
-//   - krait::no_output, for a Summarising model
+//   - a vector of d_out floats; prefill accepts it only for a Summarising model (a language model or a stack with a pooling
+//     layer)
+//   - a sequence of such vectors, only by prefill
+//   - krait::no_output, only for a Summarising model
 // A temporary is rejected unless it is a std::span, because the memory of a span exists after the call.
 template <class Model, class Out, bool several = false>
 consteval bool output() {
@@ -173,8 +173,8 @@ consteval bool scratch() {
   }
 }
 
-// step, prefill and forward check all arguments of a call of the krait function of the same name, from left to right. If the
-// caller passes a scratch, `Borrowed` is its type; otherwise, `Borrowed` is empty.
+// These functions check the arguments of krait::step, krait::prefill and krait::forward from left to right. If the caller
+// passes a scratch, `Borrowed` is its type; otherwise, `Borrowed` is empty.
 template <class Model, class S, class In, class Out, class... Borrowed>
 consteval bool step() {
   if constexpr (!model<Model>()) return false;

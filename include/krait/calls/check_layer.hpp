@@ -28,7 +28,7 @@ struct layer {
   static constexpr bool has_run = false;
 };
 
-// state_type<S> exists so that error messages show S, the type State of a layer.
+// state_type<S> exists so that error messages show S, the State type of a layer.
 template <class S>
 struct state_type {
   static constexpr bool is_trivially_copyable = std::is_trivially_copyable_v<S>;

@@ -165,8 +165,8 @@ consteval bool stream_ids() {
   }
 }
 
-// step_streams and prefill_streams check all arguments of a call of the krait function of the same name, from left to right. If
-// the caller passes no scratch or no executor, Borrowed or Threads is its default type, which is valid.
+// These functions check the arguments of krait::step_streams and krait::prefill_streams from left to right. If the caller
+// passes no scratch or no executor, Borrowed or Threads is its default type, which is valid.
 template <class Model, class S, class In, class Out, class Borrowed = StreamScratch<Model, 1>, class Threads = OneThread>
 consteval bool step_streams() {
   if constexpr (!model<Model>()) return false;

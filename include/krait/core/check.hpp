@@ -13,8 +13,8 @@
 
 namespace krait::check {
 
-// got<found>::wants<wanted> and the members below are conditions of static assertions. If an assertion fails, the compiler's
-// message contains both numbers.
+// got<found>::wants<wanted> is a condition of static assertions. If an assertion fails, the compiler's message contains both
+// numbers. at_least, at_most, multiple_of and between are used in the same way.
 template <std::size_t found>
 struct got {
   template <std::size_t wanted>

@@ -8,9 +8,9 @@
 
 namespace krait {
 
-// KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Members that mamba-ssm's class
-// Mamba2 also has are named as there and have the same defaults. Infinity is written as its bits, because clang 19 with
-// -ffast-math warns about std::numeric_limits<float>::infinity().
+// KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Members that also exist in
+// mamba-ssm's class Mamba2 have the same names and defaults as in that class. Infinity is written as its bits, because clang 19
+// with -ffast-math warns about std::numeric_limits<float>::infinity().
 #define KRAIT_MAMBA2_DIMS                                                                                             \
   std::size_t d_state = 128;  /* states of each channel */                                                            \
   std::size_t d_conv = 4;     /* taps of the convolution */                                                           \

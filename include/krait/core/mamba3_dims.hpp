@@ -6,8 +6,9 @@
 
 namespace krait {
 
-// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Members that mamba-ssm's class
-// Mamba3 also has are named as there and have the same defaults, except mimo_rank: mimo_rank 1 corresponds to is_mimo = False.
+// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Members that also exist in
+// mamba-ssm's class Mamba3 have the same names and defaults as in that class, except mimo_rank: mimo_rank 1 corresponds to
+// mamba-ssm's is_mimo = False.
 #define KRAIT_MAMBA3_DIMS                                                                                             \
   std::size_t d_state = 128;  /* states of each channel */                                                            \
   std::size_t expand = 0;     /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */     \

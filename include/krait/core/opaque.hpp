@@ -1,5 +1,5 @@
-// Defines krait::opaque, which prevents the compiler from fusing or reordering floating-point operations, whatever its flags
-// are.
+// Defines krait::opaque, which prevents the compiler from fusing or reordering floating-point operations,
+// whatever the compiler flags are.
 #ifndef KRAIT_CORE_OPAQUE_HPP
 #define KRAIT_CORE_OPAQUE_HPP
 

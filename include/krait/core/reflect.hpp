@@ -104,8 +104,8 @@ struct LengthPath {
   }
 };
 
-// Returns the path of member i of the reflected struct T, where `path` is the path of the struct. Both are equal if the
-// member's type is Flat.
+// Returns the path of member i of the reflected struct T, where `path` is the path of the struct. Both paths are equal if
+// the member's type is Flat.
 template <class T, std::size_t i, class Path>
 constexpr Path member_path(const Path& path) {
   if constexpr (Flat<Member<T, i>>) return path;

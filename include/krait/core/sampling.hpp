@@ -14,7 +14,7 @@ namespace krait {
 // random bits krait::random_bits(seed, n), and no other state. Tokens less than 2^-32 times as likely as the most likely token
 // are never drawn.
 struct Sampler {
-  float temperature = 1.0f;  // divides the logits; if 0, negative or NaN, the first token of largest logit is drawn (greedy)
+  float temperature = 1.0f;  // divides the logits; if 0, negative or NaN, draws the first token with the largest logit (greedy)
   Key seed{};             // krait::key(n), where n is any integer
   std::size_t draws = 0;  // the index of the next draw, which krait::sample increments
 };
@@ -27,7 +27,7 @@ template <std::size_t vocab_size>
 struct FilteredSampler {
   float temperature = 1.0f;  // divides the logits, as in Sampler
   std::size_t top_k = 0;     // keeps the k most likely tokens; 0 keeps all
-  float top_p = 1.0f;        // keeps the fewest most likely tokens with at least this total probability; 1 or more keeps all
+  float top_p = 1.0f;        // keeps the most likely tokens until their total probability reaches top_p; 1 or more keeps all
   float min_p = 0.0f;        // keeps tokens whose probability is at least min_p times the largest probability; 0 keeps all
   Key seed{};
   std::size_t draws = 0;  // the index of the next draw, which krait::sample increments

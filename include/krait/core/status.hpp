@@ -35,11 +35,11 @@ enum class Problem {
   other_format,      // the first bytes identify another format, such as a PyTorch pickle
   header_too_large,
   header_not_json,
-  header_form,       // the header is JSON, but not with the objects and arrays that the format requires
+  header_form,       // the header is JSON, but without the structure that the format requires
   duplicate,         // a name occurs twice
   bad_dtype,         // load does not support the dtype of a tensor
   bad_shape,
-  bad_offsets,       // the data of a tensor exceeds the file or does not have the size of the shape
+  bad_offsets,       // the data of a tensor is out of range, or its size does not match the shape
   overlap,           // some bytes belong to two tensors
   hole,              // some bytes belong to no tensor
   missing,           // the file lacks a parameter of the model
