@@ -99,7 +99,7 @@ class Match {
     }
   }
 
-  // Reports the first tensor of the file that is neither a parameter of the model nor ignored.
+  // Reports an error if the file has a tensor that is neither a parameter of the model nor ignored.
   void nothing_else() {
     for (std::size_t i = 0; status && i < used_.size(); ++i) {
       const safetensors::Entry& entry = file_.entries[i];
@@ -126,8 +126,8 @@ class Match {
     return Text<80>("element ") += safetensors::shape_text(at);
   }
 
-  // Checks the dtype, shape and values of a tensor. Infinite values are accepted only if `infinity` is true. A value is
-  // infinite if its magnitude, as float32 bits, is at least `first_infinite`.
+  // Returns whether the dtype, shape and values of a tensor are valid; if not, sets `status`. Infinite values are valid only if
+  // `infinity` is true. A value is infinite if its magnitude, as float32 bits, is at least `first_infinite`.
   bool check(const safetensors::Entry& entry, std::span<const std::size_t> shape, bool infinity,
              std::uint32_t first_infinite) {
     used_[static_cast<std::size_t>(&entry - file_.entries.data())] = true;

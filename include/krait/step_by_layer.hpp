@@ -24,8 +24,8 @@ class StepByLayer {
  public:
   KRAIT_INLINE StepByLayer(const Model& model, State<Model>& state) noexcept : model_(&model), state_(&state) {}
 
-  // Starts a token by reading its embedding. If layers of the previous token have not run yet, begin() runs them first, so that
-  // the state contains the previous token.
+  // Starts a token by reading its embedding. If some layers have not processed the previous token yet, begin() runs them first,
+  // so that no layer misses a token.
   template <TokenId Token>
   KRAIT_INLINE void begin(Token token) noexcept {
     while (advance()) {

@@ -50,8 +50,8 @@ consteval bool model() {
   return Layer<Model>;
 }
 
-// Checks the argument `state`: its type must be krait::State<Model>, and it must be neither const nor a temporary. S is an
-// lvalue reference unless the argument is a temporary.
+// Checks that the argument `state` is a krait::State<Model>, and neither const nor a temporary. S is an lvalue reference unless
+// the argument is a temporary.
 template <class Model, class S>
 consteval bool state() {
   using Found = std::remove_reference_t<S>;
@@ -69,7 +69,7 @@ consteval bool state() {
   }
 }
 
-// Checks the argument x of step: a token id, or a vector of d_in floats.
+// Checks that the argument x of step is a token id, or a vector of d_in floats.
 template <class Model, class In>
 consteval bool input() {
   if constexpr (TakesTokens<Model>) {
@@ -87,7 +87,7 @@ consteval bool input() {
   }
 }
 
-// Checks the argument xs of prefill and forward: a sequence of token ids, or of vectors of d_in floats.
+// Checks that the argument xs of prefill or forward is a sequence of token ids, or of vectors of d_in floats.
 template <class Model, class In>
 consteval bool inputs() {
   if constexpr (TakesTokens<Model>) {
@@ -156,7 +156,7 @@ consteval bool output() {
   }
 }
 
-// Checks the argument `scratch`: it must be a krait::Scratch<Model, n> for any n. It may be a temporary.
+// Checks that the argument `scratch` is a krait::Scratch<Model, n>, for any n. It may be a temporary.
 template <class Model, class Borrowed>
 consteval bool scratch() {
   using Found = std::remove_reference_t<Borrowed>;

@@ -48,7 +48,7 @@ struct run_result {
   static constexpr bool is_a_count = std::is_same_v<T, std::size_t>;
 };
 
-// Checks T, the type that the function `run` of the layer L returns: it must be std::size_t if L has a warm_up.
+// Checks that T, the type that the function `run` of the layer L returns, is std::size_t if L has a warm_up.
 template <class L, class T>
 consteval void layer_run_result() {
   if constexpr (warm_up<L> > 0)

@@ -58,8 +58,8 @@ consteval bool states() {
   }
 }
 
-// Checks an argument ys that receives one output for each stream: it must consist of one vector of d_out floats for each
-// stream, or be krait::no_output.
+// Checks that an argument ys that receives one output for each stream is a sequence of vectors of d_out floats, or
+// krait::no_output.
 template <class Model, class Out>
 consteval bool stream_outputs() {
   using Found = std::remove_reference_t<Out>;
@@ -77,7 +77,7 @@ consteval bool stream_outputs() {
   }
 }
 
-// Checks the argument xs of prefill_streams: one sequence of tokens for each stream.
+// Checks that the argument xs of prefill_streams has one sequence of tokens for each stream.
 template <class Model, class In>
 consteval bool sequences() {
   if constexpr (!detail::Contiguous<In> || FloatVector<In>) {
@@ -95,7 +95,8 @@ consteval bool sequences() {
   }
 }
 
-// Checks the argument ys of prefill_streams: one vector, or one sequence of vectors, for each stream; or krait::no_output.
+// Checks that the argument ys of prefill_streams has one vector, or one sequence of vectors, for each stream, or is
+// krait::no_output.
 template <class Model, class Out>
 consteval bool sequence_outputs() {
   using Found = std::remove_reference_t<Out>;

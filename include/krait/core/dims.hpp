@@ -65,7 +65,7 @@ struct Conv1dDims {
 };
 
 // StridedConv1dDims are the dims of StridedConv1d, a convolution over time that combines all channels. A token consists of
-// `stride` frames, and a frame of `channels` floats.
+// `stride` frames, each of `channels` floats.
 struct StridedConv1dDims {
   std::size_t channels = 0;
   std::size_t d_out = 0;

@@ -19,7 +19,7 @@ constexpr bool bits_are_infinite(std::uint32_t bits) { return (bits & 0x7FFFFFFF
 // The smallest magnitudes that to_bf16 and to_f16 round to infinity, as the bits of a float32.
 inline constexpr std::uint32_t bf16_infinite_from = 0x7F7F8000u, f16_infinite_from = 0x477FF000u;
 
-// bits_from_bf16 and from_bf16 convert a bf16 to float32. The first returns the bits of the float32, the second returns a
+// bits_from_bf16 and from_bf16 convert a bf16 to float32. bits_from_bf16 returns the bits of the float32, and from_bf16 a
 // float.
 constexpr std::uint32_t bits_from_bf16(std::uint16_t bits) { return std::uint32_t{bits} << 16; }
 constexpr float from_bf16(std::uint16_t bits) { return __builtin_bit_cast(float, bits_from_bf16(bits)); }
@@ -31,7 +31,7 @@ constexpr std::uint16_t to_bf16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
 }
 
-// bits_from_f16 and from_f16 convert an f16 to float32. The first returns the bits of the float32, the second returns a float.
+// bits_from_f16 and from_f16 convert an f16 to float32. bits_from_f16 returns the bits of the float32, and from_f16 a float.
 constexpr std::uint32_t bits_from_f16(std::uint16_t bits) {
   const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31u, mantissa = bits & 0x3FFu;
   if (exponent == 31) return sign | 0x7F800000u | mantissa << 13;

@@ -139,7 +139,8 @@ constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, 
 }
 
 // Calls f.operator()<Part>(path, times) for T and for the type of every part of T (structs, arrays, layers and parameters),
-// outer types first. The element type of an array is visited once; `times` is the number of parts that the visit stands for.
+// outer types first. The element type of an array is visited once for all elements; `times` is the number of parts that the
+// visit covers.
 template <class T, class Path, class F>
 constexpr void visit_types(const Path& path, std::size_t times, F& f) {
   f.template operator()<T>(path, times);

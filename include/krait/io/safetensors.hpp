@@ -309,8 +309,9 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   return {};
 }
 
-// element_bits(entry, i) and element(entry, i) return element i of an F32, F16 or BF16 tensor, converted to float32: the first
-// returns the bits, the second a float. The conversion is exact, and works on machines of any byte order.
+// element_bits(entry, i) and element(entry, i) return element i of an F32, F16 or BF16 tensor, converted to float32.
+// element_bits returns the bits of the float32, and element a float. The conversion is exact, and works on machines of any byte
+// order.
 inline std::uint32_t element_bits(const Entry& entry, std::size_t i) {
   if (entry.dtype == "F32") return static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4)));
   const auto half = static_cast<std::uint16_t>(little_endian(entry.data.subspan(2 * i, 2)));

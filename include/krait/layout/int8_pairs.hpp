@@ -34,7 +34,7 @@ KRAIT_INLINE constexpr int element_of_pair(std::int16_t pair, std::size_t place)
 // The scale of one token's quantised inputs: input k is about q[k] * step, where q[k] is a 16-bit integer.
 struct InputScale {
   float step;
-  std::int32_t sum;  // the sum of the token's q[k]; only the kernel for AVX-512 VNNI needs it, so it is 0 on other targets
+  std::int32_t sum;  // the sum of the token's quantised inputs q[k], for the kernel for AVX-512 VNNI; 0 on other targets
 };
 
 }  // namespace krait

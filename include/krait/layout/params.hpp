@@ -1,5 +1,5 @@
 // Defines the types of weight tensors, such as Matrix, Vector and Taps. Each type has the shape that the tensor has in
-// checkpoints, and a layout in memory.
+// checkpoints, and its own layout in memory.
 #ifndef KRAIT_LAYOUT_PARAMS_HPP
 #define KRAIT_LAYOUT_PARAMS_HPP
 

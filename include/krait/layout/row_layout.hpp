@@ -12,7 +12,8 @@ namespace krait {
 // multiple of strip_width on every target, so that all targets read the same image.
 inline constexpr std::size_t strip_width = 16;
 
-// The number of outputs in a panel of weights: four vectors of 16 lanes, which a matrix-vector product accumulates together.
+// The number of outputs in a panel of weights. They fill four vectors of 16 lanes, for which a matrix-vector product
+// accumulates the sums at the same time.
 inline constexpr std::size_t panel_width = 4 * strip_width;
 
 // Returns `channels`, rounded up to a multiple of 16.

@@ -34,14 +34,14 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   static constexpr std::size_t multiply_adds = InProj::multiply_adds + Conv::multiply_adds +
                                                3 * dims.d_inner * dims.d_state + 2 * dims.d_inner +
                                                (dims.rmsnorm ? dims.d_inner : 0) + OutProj::multiply_adds;
-  // A step computes z in parts of z_part channels, so that the scratch needs memory for only one part. A part has as many
-  // channels as two panels of weights or, if d_inner is not larger than that, as one panel.
+  // A step computes z in parts of z_part channels, so that the scratch needs memory for only one part. A part is the output of
+  // two panels of in_proj's weight, or of one panel if d_inner is at most two panels.
   static constexpr std::size_t z_part = dims.d_inner > 2 * panel_width ? 2 * panel_width : panel_width;
   static constexpr auto kind_text = [] {
     Text<160> text("mamba2 headdim ");
     ((text += dims.headdim) += " ngroups ") += dims.ngroups;
     if (dims.rmsnorm && dims.norm_before_gate) text += " norm_before_gate";
-    // The limits and eps are appended as the bits of a float32, in decimal, because a Text appends no floats.
+    // The limits and eps are appended as the bits of a float32, in decimal, because a Text cannot append floats.
     if (dims.rmsnorm) (text += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     (((text += " dt_limit ") += dims.dt_limit[0].bits) += " ") += dims.dt_limit[1].bits;
     return text;

@@ -39,7 +39,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   static constexpr auto kind_text = [] {
     Text<160> text("mamba3 headdim ");
     ((((text += dims.headdim) += " ngroups ") += dims.ngroups) += " angles ") += angles;
-    // A_floor and eps are appended as the bits of a float32, in decimal, because a Text appends no floats.
+    // A_floor and eps are appended as the bits of a float32, in decimal, because a Text cannot append floats.
     (((text += " A_floor ") += dims.A_floor.bits) += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     return text;
   }();
@@ -68,7 +68,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, in_order.padded_rows()> proj;  // the output of in_proj; y overwrites x
+    TokenBuffer<tokens, in_order.padded_rows()> proj;  // the output of in_proj, in which y later overwrites x
     TokenBuffer<tokens, 3 * padded(heads)> factors;    // alpha, beta and gamma of every head
     // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. In a call for several
     // tokens, the threads of an executor may compute heads at the same time, so each head has its own HeadScratch.

@@ -23,7 +23,7 @@ inline constexpr bool branch_fits = [] {
   if constexpr (!Layer<L>) return false;
   else return branch<L>::gives_every_row && L::d_in == L::d_out;
 }();
-// Causes a compile error if L cannot be the layer in a Residual. Returns true in both cases.
+// Causes a compile error if L cannot be the layer in a Residual. Always returns true.
 template <class L>
 consteval bool check_branch() {
   static_assert(branch<L>::is_layer, "krait::Residual<L>: L must be a layer or a Stack");

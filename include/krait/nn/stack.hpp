@@ -67,8 +67,8 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  // The number of members in one of the n layers, not in all: step_stack_bytes uses it to bound the call stack, and the layers
-  // run one after another on the same call stack.
+  // The number of members of one layer of the array, not of all n layers. step_stack_bytes uses it to bound the call stack, on
+  // which the n layers run one after the other.
   static constexpr std::size_t members = members_of<T>;
   static constexpr std::size_t levels = levels_of<T>;
   using State = std::conditional_t<std::is_empty_v<typename T::State>, NoState, std::array<typename T::State, n>>;

@@ -65,7 +65,7 @@ struct StridedConv1dFacts {
   static constexpr std::size_t d_in = dims.stride * dims.channels;
   static constexpr std::size_t d_out = dims.d_out;
   static constexpr std::size_t window = dims.kernel * dims.channels;  // number of floats that an output reads
-  static constexpr std::size_t kept = window - d_in;                  // floats of a window that earlier tokens contain
+  static constexpr std::size_t kept = window - d_in;                  // number of floats in the window from earlier tokens
   static constexpr std::size_t warm_up = (dims.kernel - dims.padding) / dims.stride - 1;
   static constexpr bool has_bias = dims.bias;
   static constexpr std::size_t multiply_adds = window * dims.d_out;
