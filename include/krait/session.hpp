@@ -9,7 +9,7 @@
 
 namespace krait {
 
-// This primary template is selected if Model is not a layer or model. It causes a compile error that says so.
+// This primary template is selected if Model is not a layer or model, and causes a compile error.
 template <class Model, std::size_t chunk = 1>
 class Session {
   static_assert(check::session_model<Model>());

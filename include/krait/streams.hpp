@@ -23,7 +23,7 @@ using HWY_NAMESPACE::step_streams;
 
 namespace krait {
 
-// This primary template is selected if Model is not a layer or model. It causes a compile error that says so.
+// This primary template is selected if Model is not a layer or model, and causes a compile error.
 template <class Model, std::size_t capacity, std::size_t chunk = std::clamp<std::size_t>(capacity, 1, 16)>
 class Streams {
   static_assert(check::streams_model<Model>());

@@ -79,8 +79,8 @@ inline constexpr bool exists_after_the_call = std::is_lvalue_reference_v<T> ||
 template <class Out>
 inline constexpr bool is_no_output = std::is_same_v<std::remove_cvref_t<Out>, NoOutput>;
 
-// emit_for<Out> selects the outputs that a call computes, depending on Out, the type of its output argument: every token's
-// output for a sequence of vectors, the last token's output for one vector, and no output for krait::no_output.
+// emit_for<Out> selects the outputs that a call computes, depending on Out, the type of the output argument. For a sequence of
+// vectors, every token's output is computed; for one vector, only the last token's; for krait::no_output, none.
 template <class Out>
 inline constexpr Emit emit_for = VectorSequence<std::remove_reference_t<Out>> ? Emit::all
                                  : is_no_output<Out>                          ? Emit::nothing

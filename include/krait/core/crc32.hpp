@@ -13,8 +13,8 @@
 namespace krait {
 
 namespace detail {
-// The number of bits that crc32 processes per table lookup: 4 on 32-bit targets, where the table takes 64 bytes of flash, and 8
-// on 64-bit targets, where a table of 1 KiB makes the CRC several times as fast.
+// The number of bits that crc32 processes per table lookup. On 32-bit targets, it is 4, so that the table takes only 64 bytes
+// of flash. On 64-bit targets, it is 8: a table of 1 KiB makes the CRC several times as fast.
 inline constexpr unsigned crc_bits = sizeof(void*) > 4 ? 8 : 4;
 
 // Returns the lookup table of the CRC-32. Element i is the remainder of i, a number of crc_bits bits.

@@ -104,7 +104,7 @@ struct SsmDims {
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
-// KRAIT_BLOCK_DIMS declares the members that BlockDims and ModelDims have in common. The defaults are those of mamba-ssm.
+// KRAIT_BLOCK_DIMS declares the members that BlockDims and ModelDims have in common. The defaults are mamba-ssm's.
 #define KRAIT_BLOCK_DIMS                                                                                              \
   std::size_t d_state = 16;   /* states of each channel */                                                            \
   std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
@@ -179,8 +179,8 @@ constexpr Dims with_storage(Dims dims, Storage storage) {
   return dims;
 }
 
-// noxton(dims) returns the dims of a model that is configured as the models of the JAX library noxton: in_proj, conv1d,
-// out_proj and the norms have biases, x_proj and dt_proj have none, the head is tied, and vocab_size is rounded up to a
+// noxton(dims) returns the dims of a model that is configured as the models of the JAX library noxton. in_proj, conv1d,
+// out_proj and the norms have biases; x_proj and dt_proj have none; the head is tied; and vocab_size is rounded up to a
 // multiple of 8. These settings replace those in `dims`. Other members are kept, and defaults are filled in.
 constexpr ModelDims noxton(ModelDims dims) {
   dims.vocab_size = ceil_div(dims.vocab_size, 8) * 8;

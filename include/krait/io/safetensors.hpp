@@ -26,7 +26,7 @@
 
 namespace krait::safetensors::inline KRAIT_BUILD {
 
-// Dtype is a dtype of safetensors 0.8: its name, and the number of bits of an element (safetensors/src/tensor.rs:
+// Dtype describes a dtype of safetensors 0.8 by its name and the number of bits of an element (safetensors/src/tensor.rs,
 // Dtype::bitsize).
 struct Dtype {
   std::string_view name;

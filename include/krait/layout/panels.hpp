@@ -49,7 +49,7 @@ struct Panels : PanelLayout<order, columns, width> {
 };
 
 // Panels<order, columns, width, Storage::bf16> is a bf16 matrix in panels. A 32-bit word contains the elements of two
-// neighbouring columns, that of the even column in the lower half. A shift and a mask convert both to float32.
+// neighbouring columns; the lower half is for the even column. A shift and a mask convert both elements to float32.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns, width, 2> {
   using PanelLayout<order, columns, width, 2>::offset;

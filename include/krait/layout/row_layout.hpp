@@ -20,9 +20,10 @@ inline constexpr std::size_t panel_width = 4 * strip_width;
 KRAIT_INLINE constexpr std::size_t padded(std::size_t channels) { return ceil_div(channels, strip_width) * strip_width; }
 
 // RowLayout is the order in which the rows of a weight matrix are stored. The first `lead` rows keep their order. `groups`
-// groups follow, each with per_channel rows for each of `channels` channels: for every 16 neighbouring channels, the first rows
-// of the 16 channels are stored side by side, then their second rows, and so on. The last `tail` rows keep their order. The
-// lead, every group and the tail are padded to a multiple of 16 rows, so no SIMD vector covers two of them.
+// groups follow, in each of which `channels` channels have per_channel rows each. For every 16 neighbouring channels of a
+// group, the first rows of the 16 channels are stored side by side, then their second rows, and so on. The last `tail` rows
+// keep their order. The lead, every group and the tail are padded to a multiple of 16 rows, so no SIMD vector covers two of
+// them.
 //
 //   layout                     order of the rows                           used by
 //   plain(n)                   n rows, unchanged                           Linear, x_proj, dt_proj, out_proj, output head

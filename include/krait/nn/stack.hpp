@@ -140,9 +140,9 @@ constexpr std::size_t first_false(std::initializer_list<bool> values) {
   return static_cast<std::size_t>(std::find(values.begin(), values.end(), false) - values.begin());
 }
 
-// check_parts, check_member and check_seam each check a requirement on a stack: that Parts is declared with KRAIT_PARAMS, that
-// T can be a member, and that a member accepts the output of the member before it. They return true if the requirement is met;
-// otherwise they cause a compile error, which is the only error of the stack.
+// check_parts checks that Parts is declared with KRAIT_PARAMS, check_member that T can be a member of a stack, and check_seam
+// that a member accepts the output of the member before it. Each function returns true if this holds. Otherwise, it causes a
+// compile error, which is the only error of the stack.
 template <class Parts>
 consteval bool check_parts() {
   constexpr bool named = Reflected<Parts>;
