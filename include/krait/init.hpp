@@ -124,13 +124,13 @@ void init(Key key, MambaBlock<dims>& block) noexcept {
   init(split(key, 4), block.out_proj);
 }
 
-// init(key, block) initialises a Mamba2Block or a Mamba3Block, which noxton does not have. The weights of linear layers and of
-// conv1d are uniform in +-1 / sqrt(number of inputs of one output). The other weights are set as in mamba-ssm
+// init(key, block) initialises a Mamba2Block or a Mamba3Block, which noxton does not have. The weights and biases of linear
+// layers and of conv1d are uniform in +-1 / sqrt(number of inputs of one output). The other weights are set as in mamba-ssm
 // (state-spaces/mamba, mamba2.py and mamba3.py):
 //   - dt_bias: such that softplus(dt_bias) is log-uniform in [1e-3, 1e-1]
 //   - A_log: the logarithm of a number that is uniform in [1, 16]
-//   - 1: D, norm weights, B_bias, C_bias and mimo_z
-//   - 1 / mimo_rank: mimo_x and mimo_o
+//   - D, norm weights, B_bias, C_bias and mimo_z: 1
+//   - mimo_x and mimo_o: 1 / mimo_rank
 template <Mamba2BlockDims dims>
 void init(Key key, Mamba2Block<dims>& block) noexcept {
   detail::init_heads(key, block);

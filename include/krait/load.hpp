@@ -34,8 +34,8 @@ namespace krait {
 struct LoadOptions {
   // A prefix of the name of every parameter in the file, such as "model.". Tensors without the prefix are ignored.
   std::string_view prefix{};
-  // Names of tensors to ignore, including the prefix. They may have any dtype. A parameter of the model is loaded even if its
-  // name is in this list.
+  // Names of tensors to ignore, including the prefix. These tensors may have any dtype. A parameter of the model is loaded even
+  // if this list contains its name.
   std::span<const std::string_view> ignore{};
 };
 

@@ -51,8 +51,8 @@ KRAIT_INLINE constexpr bool all_finite(const std::array<T, n>& parts) noexcept {
 namespace krait::inline KRAIT_BUILD {
 
 // is_finite(state) returns whether all numbers in the state of a model or layer are finite (neither NaN nor infinite), also
-// with -ffast-math. A NaN stays in a state until the state is reset by `state = {}`. Reads the state once. Allocates nothing,
-// throws nothing.
+// with -ffast-math. A NaN in a state stays there until the caller resets the state by `state = {}`. Reads the state once.
+// Allocates nothing, throws nothing.
 template <class State>
 [[nodiscard]] constexpr bool is_finite(const State& state) noexcept {
   return detail::all_finite(state);

@@ -249,7 +249,7 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
 }  // namespace detail
 
 // parse(bytes, file) parses and checks a safetensors file. `bytes` must outlive `file`. If the Status is not ok, `file` is
-// unchanged. Accepts unknown dtypes. Refuses
+// unchanged. Unknown dtypes are accepted. parse refuses
 //   - files of other formats
 //   - a header that is truncated, larger than header_limit, invalid JSON or not of the format's structure
 //   - duplicate names, and shapes that do not match the offsets
