@@ -132,8 +132,8 @@ Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) 
 
 namespace krait::check {
 // Returns whether Found, the model type that a program expects, is Packed, the type of a packed model. Otherwise causes a
-// compile error. It contains both values of vocab_size, d_model, n_layers, d_inner or d_state, the first of these that differs,
-// or, if none differs, both types.
+// compile error. The message contains both values of the first dim that differs (of vocab_size, d_model, n_layers, d_inner and
+// d_state) or, if none of these differs, both types.
 template <class Found, class Packed>
 consteval bool is_packed() {
   constexpr bool have_dims = requires { Found::model_dims; Packed::model_dims; };

@@ -1,4 +1,4 @@
-// Defines dims, the structs that describe layers and models. They contain sizes, which biases exist, and the storage type of
+// Defines dims, the structs that describe layers and models. They contain sizes, switches for biases, and the storage type of
 // the weights, with all defaults.
 #ifndef KRAIT_CORE_DIMS_HPP
 #define KRAIT_CORE_DIMS_HPP
