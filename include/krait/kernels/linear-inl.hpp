@@ -308,11 +308,11 @@ inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> ||
 // main memory, where one sequential stream of weights is faster than two (1.07 times as fast in a step of mamba-130m).
 inline constexpr std::size_t longest_of_two_panels = 256;
 
-// Computes a part of y[t] = W x[t] + bias for n tokens, where W is [N, K]: for each i in `part`, writes output number first + i
-// of W to y[t][i]. x and y must not overlap. `outputs` is the number of outputs from `first` on that the caller requires in
-// total. N includes padding. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If
-// the last rows of W, up to 15, are padding that `outputs` does not count, their outputs are not written. `divided` is true if
-// several threads may compute parts.
+// Computes some outputs of y[t] = W x[t] + bias for n tokens, where W is [N, K] and N includes padding: for each i in `part`,
+// writes output number first + i to y[t][i]. Together, the parts of a caller cover the outputs from `first` to first + outputs
+// - 1. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If W ends with padding
+// rows that `outputs` does not count (at most 15), their outputs are not written. x and y must not overlap. `divided` is true
+// if several threads may compute parts.
 template <std::size_t tokens, std::size_t outputs, bool divided, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n, Range part) {

@@ -125,17 +125,17 @@ HWY_INLINE void head_factors_row(float* dt, const float* a, const float* trap, c
   });
 }
 
-// The arguments of rotary_scan: pointers to the weights, the state, the inputs and the outputs of a run of tokens. "Padded"
-// means that each vector, the last axis of a shape, is padded to a multiple of 16 floats. rank is mimo_rank. The state contains
-// k and x of the token before the run, because two tokens enter each update of h.
+// The arguments of rotary_scan: pointers to the weights, the state, the inputs and the outputs of a run of tokens. padded(n) is
+// n rounded up to a multiple of 16, and rank is mimo_rank. The state contains k and x of the token before the run, because two
+// tokens enter each update of h.
 struct RotaryScan {
   const float* D;                                // weight of the skip connection, [heads]
-  const float *B_bias, *C_bias;                  // [heads][rank][d_state], padded
-  const float *mimo_x, *mimo_z, *mimo_o, *norm;  // [heads][rank][headdim], padded; norm [heads][headdim]; null if absent
+  const float *B_bias, *C_bias;                  // [heads][rank][padded(d_state)]
+  const float *mimo_x, *mimo_z, *mimo_o, *norm;  // [heads][rank][padded(headdim)]; norm [heads][headdim]; null if absent
   float* h;                                      // state, [heads][headdim / 16, rounded up][d_state][16]
-  float *k, *last_x;                             // state: k [heads][rank][d_state] and x [heads][headdim], padded
+  float *k, *last_x;                             // last k [heads][rank][padded(d_state)], last x [heads][padded(headdim)]
   std::uint32_t* turns;                          // state: the angles phi in units of 2^-32 turns, [heads][angles]
-  // For each token: alpha, beta and gamma [3][heads], padded; delta [heads]; tanh(angle) [angles].
+  // For each token: alpha, beta and gamma [3][padded(heads)]; delta [heads]; tanh(angle) [angles].
   TokenSpan<const float> factors, delta, angle;
   TokenSpan<const float> B, C, z;  // for each token: B and C after their norms, [rank][ngroups][d_state]; z [heads][headdim]
   TokenSpan<float> x;              // for each token: [heads][headdim]; rotary_scan overwrites it with its outputs

@@ -53,8 +53,8 @@ HWY_INLINE float cross_entropy_row(const float* logits, std::size_t n, std::size
   return opaque(opaque(logarithm(total) - opaque(at_target * hit)) - opaque(everywhere * total_below));
 }
 
-// Returns the sum of (y - target)^2 of n floats, in the order of sum_in_strips, and writes (y - target) scale to dy, which may
-// be y.
+// Returns the sum of (y - target)^2 over n floats, added in the order of sum_in_strips. Writes the gradient (y - target) *
+// scale to dy, which may be y.
 HWY_INLINE float squared_error_row(const float* y, const float* target, std::size_t n, float scale, float* dy) {
   const float sum = sum_of_terms(n, [&](auto sum, auto load, std::size_t i) KRAIT_LAMBDA {
     const auto difference = sub(load(y + i), load(target + i));
