@@ -65,8 +65,7 @@ def report(board, image, counts):
         chain = chains.get(address, [("?", "?")])
         names = [plain(name) for name, _ in chain]
         kernel = next((name for name in names if name in KERNELS), names[-1] if count else "?")
-        # The place of `run` or apply_ssm in the call chain is the source line that it was inlined into, which identifies the
-        # layer.
+        # The place of the innermost `run` or apply_ssm is the source line that calls the kernel, which identifies the layer.
         where = next((place.rsplit("/", 1)[-1].split(" ")[0] for name, place in zip(names, (place for _, place in chain))
                       if name in ("run", "apply_ssm")), "")
         by_kernel[(kernel, where)] += count

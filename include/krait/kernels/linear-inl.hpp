@@ -182,8 +182,8 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// Returns a Prefetcher for the panel that follows w in memory and has the same size. w has `width` outputs and K columns. Each
-// of the `tiles` tiles that multiply by w prefetches an equal share of the next panel.
+// Returns a Prefetcher for the weights that follow w in memory. They take as many bytes as w, which has `width` outputs and K
+// columns. Each of the `tiles` tiles that multiply by w prefetches an equal share of them.
 template <class W>
 HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
