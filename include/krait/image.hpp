@@ -143,7 +143,7 @@ consteval bool is_packed() {
 #define KRAIT_SAME(dim)                                                                              \
   if constexpr (found.dim != packed.dim)                                                             \
     static_assert(got<found.dim>::template wants<packed.dim>,                                        \
-                  "krait::packed<Model>(model): " #dim " of the packed model differs from Model's"); \
+                  "krait::packed<Model>(model): the packed model and Model differ in dim " #dim);    \
   else
     KRAIT_SAME(vocab_size)
     KRAIT_SAME(d_model)
@@ -151,7 +151,7 @@ consteval bool is_packed() {
     KRAIT_SAME(d_inner)
     KRAIT_SAME(d_state)
 #undef KRAIT_SAME
-      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the dims of the packed model differ from Model's");
+      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the packed model and Model differ in a dim");
   } else {
     static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): Model must be the packed model's type");
   }
