@@ -106,7 +106,7 @@ const Damage damages[] = {
      Problem::header_form, "weight", "a tensor entry that lacks a required field", fields_wanted},
     {"another field", "'dtype':", "'device':", Problem::header_form, "weight", "field device", fields_wanted},
     {"a field twice", "'dtype':", "'shape':[2,3],'dtype':",
-     Problem::duplicate, "weight", "a second field named shape", "one"},
+     Problem::duplicate, "weight", "the field shape twice", "one"},
     // damages to a dtype
     {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string for the dtype"},
     {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string for the dtype"},
@@ -130,7 +130,7 @@ const Damage damages[] = {
      Problem::bad_offsets, "weight", "24 bytes", "16 bytes for C64[2]"},
     {"an unknown dtype behind the data", "'F32','shape':[2],'data_offsets':[24,32]",
      "'F33','shape':[2],'data_offsets':[24,40]",
-     Problem::bad_offsets, "bias", "[24, 40]", "offsets [begin, end] with begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[24, 40]", "ascending offsets of at most 32"},
     {"an unknown dtype over another tensor", "'F32','shape':[2],'data_offsets':[24,32]",
      "'F33','shape':[2],'data_offsets':[23,32]",
      Problem::overlap, "bias", "begin 23", "begin 24"},
@@ -164,7 +164,7 @@ const Damage damages[] = {
     {"a size that comes round to the right one", "[2,3]", "[4294967296,4294967296,6]",
      Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a tensor smaller than 2^64 bits"},
     {"too many extents", "[2,3]", "[2,3" + repeated(",1", 63) + "]",
-     Problem::bad_shape, "weight", "a shape with more than 64 dimensions", "64 at most"},
+     Problem::bad_shape, "weight", "more than 64 dimensions", "64 at most"},
     {"a shape too large for its data", "[2,3]", "[2,4]",
      Problem::bad_offsets, "weight", "24 bytes", "32 bytes for F32[2, 4]"},
     {"a shape of nothing", "[2,3]", "[2,0]", Problem::bad_offsets, "weight", "24 bytes", "0 bytes for F32[2, 0]"},
@@ -181,14 +181,13 @@ const Damage damages[] = {
     {"an offset that is not whole", "[0,24]", "[0,2.4e1]",
      Problem::header_form, "weight", not_whole, numbers_wanted},
     {"the end before the begin", "[0,24]", "[24,0]", Problem::bad_offsets, "weight", "[24, 0]",
-     "offsets [begin, end] with begin <= end <= 32"},
+     "ascending offsets of at most 32"},
     {"an end behind the data", "[24,32]", "[24,33]", Problem::bad_offsets, "bias", "[24, 33]",
-     "offsets [begin, end] with begin <= end <= 32"},
+     "ascending offsets of at most 32"},
     {"offsets near 2^64", "[24,32]", "[18446744073709551608,18446744073709551615]",
-     Problem::bad_offsets, "bias", "[18446744073709551608, 18446744073709551615]",
-     "offsets [begin, end] with begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[18446744073709551608, 18446744073709551615]", "ascending offsets of at most 32"},
     {"offsets that come round to the right size", "[24,32]", "[18446744073709551615,7]",
-     Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "offsets [begin, end] with begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "ascending offsets of at most 32"},
     {"too few bytes", "[24,32]", "[24,28]", Problem::bad_offsets, "bias", "4 bytes", "8 bytes for F32[2]"},
     {"an overlap", "[24,32]", "[20,28]", Problem::overlap, "bias", "begin 20", "begin 24"},
     {"an overlap of all", "[24,32]", "[0,8]", Problem::overlap, "weight", "begin 0", "begin 8"},
@@ -360,8 +359,7 @@ TEST_CASE("load rejects a safetensors file truncated at any byte") {
     else if (size < data_begin)
       refused(cut, Problem::truncated, "header", bytes(size - 8), bytes(data_begin - 8));
     else
-      refused(cut, Problem::bad_offsets, "bias", "[24, 32]",
-              "offsets [begin, end] with begin <= end <= " + number(size - data_begin));
+      refused(cut, Problem::bad_offsets, "bias", "[24, 32]", "ascending offsets of at most " + number(size - data_begin));
   }
 }
 

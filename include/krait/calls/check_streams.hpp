@@ -134,7 +134,7 @@ consteval bool stream_scratch() {
 template <class Threads>
 consteval bool executor() {
   static_assert(streams_argument<std::remove_reference_t<Threads>>::is_executor,
-                "krait: executor must have executor.size(), the number of threads, and executor(n, krait::Task)");
+                "krait: executor must have size(), the number of threads, and be callable as executor(n, krait::Task)");
   return streams_argument<std::remove_reference_t<Threads>>::is_executor;
 }
 

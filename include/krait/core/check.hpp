@@ -123,7 +123,7 @@ consteval bool check_dims() {
                   "krait: dt_rank must be at least 1: use krait::resolve(dims), which fills in defaults");
   } else {
     static_assert(got<dims.dt_rank>::template at_most<dims.d_inner>,
-                  "krait: dt_rank must not exceed d_inner, because it is the rank of a projection to d_inner");
+                  "krait: dt_rank must not exceed d_inner, because dt_proj maps dt_rank inputs to d_inner outputs");
   }
   return true;
 }

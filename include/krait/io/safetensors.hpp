@@ -141,7 +141,7 @@ class HeaderReader {
     field_ = key == "dtype" ? has_dtype : key == "shape" ? has_shape : key == "data_offsets" ? has_offsets : 0;
     if (field_ == 0)
       return refuse(Problem::header_form, name_, Text<80>("field ") += key, "the fields dtype, shape and data_offsets");
-    if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, Text<80>("a second field named ") += key, "one");
+    if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, (Text<80>("the field ") += key) += " twice", "one");
     fields_ |= field_;
     return true;
   }
@@ -166,7 +166,7 @@ class HeaderReader {
     if (place_ != Place::numbers) return wrong("a number");
     Entry& entry = file_.entries.back();
     if (field_ == has_shape && entry.shape.size() == rank_limit)
-      return refuse(Problem::bad_shape, name_, (Text<80>("a shape with more than ") += rank_limit) += " dimensions",
+      return refuse(Problem::bad_shape, name_, (Text<80>("more than ") += rank_limit) += " dimensions",
                     number(rank_limit, " at most"));
     if (field_ == has_shape) entry.shape.push_back(value);
     else if (count_ < 2) (count_ == 0 ? entry.begin : entry.end) = value;
@@ -237,7 +237,7 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
     return {Problem::bad_shape, entry.name, described(bits, "bit"), "a whole number of bytes"};
   if (entry.begin > entry.end || entry.end > data.size())
     return {Problem::bad_offsets, entry.name, shape_text(std::array{entry.begin, entry.end}),
-            Text<80>("offsets [begin, end] with begin <= end <= ") += std::uint64_t{data.size()}};
+            Text<80>("ascending offsets of at most ") += std::uint64_t{data.size()}};
   const std::uint64_t size = entry.end - entry.begin;
   if (is_known && size != bits / 8)
     return {Problem::bad_offsets, entry.name, count(size, "byte"), described(bits / 8, "byte")};
