@@ -352,7 +352,7 @@ TEST_CASE("view_image rejects an image of a model with other dims, and the error
   CHECK(other_model<with([](auto& d) { d.norm = krait::NormKind::layer; })>() ==
         "backbone.layers.0.norm: data belongs to another model: found eps 10000000e-12, wanted layer_norm eps 10000000e-12");
   CHECK(other_model<with([](auto& d) { d.tied = false; })>() ==
-        "lm_head.weight: data belongs to another model: found the end, wanted f32 [19, 13]");
+        "lm_head.weight: data belongs to another model: found no parameter of this name, wanted f32 [19, 13]");
   CHECK(other_model<with([](auto& d) { d.storage = Storage::int8; })>() ==
         "backbone.embedding.weight: data belongs to another model: found f32 [19, 13], wanted int8 [19, 13]");
 }
@@ -361,7 +361,7 @@ TEST_CASE("view_image rejects an image with a parameter that the model does not 
   using Untied = krait::Mamba<with([](auto& d) { d.tied = false; })>;
   const Room<Untied> room(image_of<Untied>(1));
   CHECK(refusal<Small>(room.bytes) ==
-        "after the last parameter: data belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
+        "lm_head.weight: data belongs to another model: found f32 [19, 13], wanted no parameter of this name");
 }
 
 TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's stack has LastPool") {

@@ -73,8 +73,9 @@ inline Status compare_structure(std::string_view found, std::string_view wanted)
     if (line == wanted_line) continue;
     std::string_view facts = line, wanted_facts = wanted_line;
     const std::string_view name = take_until(' ', facts), wanted_name = take_until(' ', wanted_facts);
-    return {Problem::other_model, wanted_line.empty() ? "after the last parameter" : wanted_name,
-            line.empty() ? "the end" : name == wanted_name ? facts : line, wanted_line.empty() ? "the end" : wanted_facts};
+    if (wanted_line.empty()) return {Problem::other_model, name, facts, "no parameter of this name"};
+    return {Problem::other_model, wanted_name,
+            line.empty() ? "no parameter of this name" : name == wanted_name ? facts : line, wanted_facts};
   }
   return {};
 }
