@@ -11,10 +11,10 @@
 namespace krait {
 
 namespace detail {
-// The type of the states in a contiguous range of states, or of pointers to states. It may be const.
+// state_in<T> is the type of the states in T, a contiguous range of states or of pointers to states. It may be const.
 template <class T>
 using state_in = std::remove_pointer_t<element<T>>;
-// A contiguous range of states of the model, or of pointers to such states.
+// StateSequence<T, Model> is satisfied if T is a contiguous range of states of the model, or of pointers to such states.
 template <class T, class Model>
 concept StateSequence = Contiguous<T> && std::is_same_v<std::remove_const_t<state_in<T>>, State<Model>>;
 // True if the states that an argument S&& refers to exist after the call: the argument is not a temporary, is a std::span, or
@@ -25,7 +25,7 @@ inline constexpr bool states_exist_after_the_call = exists_after_the_call<S> || 
 
 namespace check {
 
-// streams_argument<Found> makes the type of an argument appear in error messages.
+// streams_argument<Found> exists so that error messages show Found, the type of an argument.
 template <class Found>
 struct streams_argument {
   template <class Model>
@@ -57,7 +57,8 @@ consteval bool states() {
   }
 }
 
-// Checks the argument ys: one vector of d_out floats for each stream.
+// Checks that an argument ys that receives one output for each stream is a sequence of vectors of d_out floats, or
+// krait::no_output.
 template <class Model, class Out>
 consteval bool stream_outputs() {
   using Found = std::remove_reference_t<Out>;
@@ -74,7 +75,7 @@ consteval bool stream_outputs() {
   }
 }
 
-// Checks the argument xs of prefill_streams: one sequence of tokens for each stream.
+// Checks that the argument xs of prefill_streams has one sequence of tokens for each stream.
 template <class Model, class In>
 consteval bool sequences() {
   if constexpr (!detail::Contiguous<In> || FloatVector<In>) {
@@ -90,7 +91,8 @@ consteval bool sequences() {
   }
 }
 
-// Checks the argument ys of prefill_streams: one vector, or one sequence of vectors, for each stream.
+// Checks that the argument ys of prefill_streams has one vector, or one sequence of vectors, for each stream, or is
+// krait::no_output.
 template <class Model, class Out>
 consteval bool sequence_outputs() {
   using Found = std::remove_reference_t<Out>;
@@ -156,8 +158,8 @@ consteval bool stream_ids() {
   }
 }
 
-// step_streams and prefill_streams check all arguments of a call in order. Calls without a scratch or an executor are checked
-// with the default types.
+// These functions check the arguments of krait::step_streams and krait::prefill_streams from left to right. If the caller
+// passes no scratch or no executor, Borrowed or Threads is its default type, which is valid.
 template <class Model, class S, class In, class Out, class Borrowed = StreamScratch<Model, 1>, class Threads = OneThread>
 consteval bool step_streams() {
   if constexpr (!model<Model>()) return false;

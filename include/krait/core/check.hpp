@@ -1,6 +1,7 @@
-// Defines templates and functions that all compile-time checks use. The template got<48>::wants<64> makes compilers print both
-// numbers in an error. Checks are functions, because after a failed assertion in a class clang reports errors in other classes
-// as well. A layer with wrong dims is then defined with repaired dims, so that one mistake causes one error.
+// Defines templates and functions that all compile-time checks use. A failed static assertion with the condition
+// got<48>::wants<64> makes the compiler print both numbers. One mistake should cause one error. For this reason, checks are
+// functions: after a failed assertion in a class, clang reports errors in other classes as well. For the same reason, a layer
+// with invalid dims is defined with repaired dims after the error.
 #ifndef KRAIT_CORE_CHECK_HPP
 #define KRAIT_CORE_CHECK_HPP
 
@@ -12,7 +13,8 @@
 
 namespace krait::check {
 
-// got<found>::wants<wanted> and its neighbours are conditions of static assertions whose text contains both numbers.
+// got<found>::wants<wanted> is a condition of static assertions. If an assertion fails, the compiler's message contains both
+// numbers. at_least, at_most, multiple_of and between are used in the same way.
 template <std::size_t found>
 struct got {
   template <std::size_t wanted>
@@ -27,14 +29,14 @@ struct got {
   static constexpr bool between = found >= least && found <= most;
 };
 
-// got_type<A>::wants<B> is a condition of static assertions whose text contains both types.
+// got_type<A>::wants<B> is a condition of static assertions. If an assertion fails, the compiler's message contains both types.
 template <class Found>
 struct got_type {
   template <class Wanted>
   static constexpr bool wants = std::is_same_v<Found, Wanted>;
 };
 
-// Returns the dims with every invalid size replaced by a valid one. Valid dims are unchanged.
+// Returns `dims` with every invalid member replaced by a valid one. Valid dims are unchanged.
 template <class Dims>
 consteval Dims repaired(Dims dims) {
   const auto mend = [](std::size_t& size) { size = size == 0 ? 1 : size; };
@@ -72,7 +74,7 @@ consteval Dims repaired(Dims dims) {
 }
 consteval bool valid(const auto& dims) { return repaired(dims) == dims; }
 
-// Reports the first invalid member of the dims of a block, a model or a recurrence in a compile error.
+// Causes a compile error for the first invalid member of `dims`, the dims of a block, a model or a recurrence.
 template <auto dims>
 consteval bool check_dims() {
   constexpr bool has_expand = requires { dims.expand; };

@@ -29,34 +29,35 @@ constexpr std::size_t code_point_bytes(std::string_view text) noexcept {
 // Problem is the kind of problem that a Status reports.
 enum class Problem {
   none,
-  cannot_read,       // a file that is missing, unreadable or a folder
+  cannot_read,       // the file is missing, unreadable or a folder
   cannot_write,
-  truncated,         // fewer bytes than the header requires
-  other_format,      // another format that the first bytes identify, such as a PyTorch pickle
+  truncated,         // there are fewer bytes than the header requires
+  other_format,      // the first bytes identify another format, such as a PyTorch pickle
   header_too_large,
   header_not_json,
-  header_form,       // JSON, but not the objects and arrays that the format requires
-  duplicate,         // a name that occurs twice
-  bad_dtype,         // a dtype that load does not support
+  header_form,       // the header is JSON, but without the structure that the format requires
+  duplicate,         // a name occurs twice
+  bad_dtype,         // load does not support the dtype of a tensor
   bad_shape,
-  bad_offsets,       // data that is out of range or does not have the shape's size
-  overlap,           // bytes that belong to two tensors
-  hole,              // bytes that belong to no tensor
+  bad_offsets,       // the data of a tensor is out of range, or its size does not match the shape
+  overlap,           // some bytes belong to two tensors
+  hole,              // some bytes belong to no tensor
   missing,           // the file lacks a parameter of the model
   unknown,           // the file has a tensor that is not a parameter of the model
-  not_finite,        // NaN, or an infinity in a parameter that must be finite
+  not_finite,        // the file has a NaN, or an infinity in a parameter that must be finite
   head_not_tied,     // the file's head and embedding differ, but the model has one tensor for both
   misaligned,        // the address of an image is not a multiple of 64
-  not_an_image,      // wrong magic bytes at the start of an image or snapshot
+  not_an_image,      // an image or snapshot starts with wrong magic bytes
   bad_byte_order,
   bad_version,
   bad_checksum,
-  other_model,       // an image or snapshot of another model
+  other_model,       // the image or snapshot belongs to another model
 };
 
-// ok(), and the conversion to bool, return true if there is no problem. Otherwise `where` names the tensor, parameter or file,
-// `found` is the content that was refused, and `wanted` is the content that would have been accepted. message() is one sentence
-// with all three: std::puts(status.message().c_str()).
+// Status is the result of a function that can fail. ok() and the conversion to bool return true if there is no problem.
+// Otherwise, `where` names the tensor, parameter or file, `found` describes the content that was refused, and `wanted`
+// describes content that would have been accepted. message() returns one sentence with all three:
+// std::puts(status.message().c_str()).
 struct [[nodiscard]] Status {
   Problem problem = Problem::none;
   Text<96> where{};
@@ -66,8 +67,8 @@ struct [[nodiscard]] Status {
   [[nodiscard]] constexpr bool ok() const noexcept { return problem == Problem::none; }
   constexpr explicit operator bool() const noexcept { return ok(); }
 
-  // Returns printable ASCII: a '?' replaces each control character, each other code point outside ASCII and each byte that is
-  // not valid UTF-8.
+  // Returns the message in printable ASCII: a '?' replaces each control character, each other code point outside ASCII and each
+  // byte that is not valid UTF-8.
   [[nodiscard]] constexpr Text<320> message() const noexcept {
     Text<320> text;
     if (ok()) return text += what(problem);

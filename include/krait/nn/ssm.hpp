@@ -12,7 +12,7 @@
 namespace krait {
 
 namespace detail {
-// The members that SelectiveStateSpaceModel and SelectiveStateSpace have in common.
+// SsmFacts defines the constants and types that SelectiveStateSpaceModel and SelectiveStateSpace have in common.
 template <SsmDims dims, RowLayout x_order>
 struct SsmFacts {
   static constexpr bool works_in_place = true;
