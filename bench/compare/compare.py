@@ -263,7 +263,7 @@ def show(report):
 
 
 def write(report, options):
-    """Writes the report to the file options.json. Keeps the results in that file of models that this run did not measure."""
+    """Writes the report to the file options.json. Keeps the file's results for models that this run did not measure."""
     if options.json.exists():
         earlier = json.loads(options.json.read_text())
         for part in ("results", "agreement"):

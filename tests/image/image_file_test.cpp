@@ -54,7 +54,7 @@ TEST_CASE("an ImageFile opens an image by its path, may open another image, and 
   static_assert(!std::is_copy_constructible_v<krait::ImageFile<Model>>);
 }
 
-TEST_CASE("a file that is replaced while it is open keeps its old content") {
+TEST_CASE("an ImageFile keeps the old content if its file is replaced while it is open") {
   const Folder folder;
   const auto first = image_of(1), second = image_of(2);
   REQUIRE(krait::write_file(first->bytes(), folder.path / "image").ok());
@@ -64,7 +64,7 @@ TEST_CASE("a file that is replaced while it is open keeps its old content") {
   CHECK(holds(file, *first));
 }
 
-TEST_CASE("a file that cannot be opened leaves the object unchanged") {
+TEST_CASE("an ImageFile does not change if open fails") {
   const Folder folder;
   const auto image = image_of(3);
   REQUIRE(krait::write_file(image->bytes(), folder.path / "image").ok());
