@@ -41,7 +41,7 @@ inline constexpr krait::Tensor<float, {count * tokens}, {width}> tokens{arrays.r
 
 
 class Answer:
-    """The parsed output of the example on a board."""
+    """The parsed output of the activity example on a board."""
 
     def __init__(self, board, storage, folder):
         name = folder / f"{board.name}_{storage}"

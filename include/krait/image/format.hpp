@@ -74,8 +74,9 @@ inline Status compare_structure(std::string_view found, std::string_view wanted)
     if (line == wanted_line) continue;
     std::string_view facts = line, wanted_facts = wanted_line;
     const std::string_view name = take_until(' ', facts), wanted_name = take_until(' ', wanted_facts);
-    return {Problem::other_model, wanted_line.empty() ? "after the last parameter" : wanted_name,
-            line.empty() ? "the end" : name == wanted_name ? facts : line, wanted_line.empty() ? "the end" : wanted_facts};
+    if (wanted_line.empty()) return {Problem::other_model, name, facts, "no parameter of this name"};
+    return {Problem::other_model, wanted_name,
+            line.empty() ? "no parameter of this name" : name == wanted_name ? facts : line, wanted_facts};
   }
   return {};
 }
@@ -89,7 +90,8 @@ inline Status check_format(std::string_view where, const FormatHeader& found, co
   if (found.magic != wanted.magic) return {Problem::not_an_image, where, text(found), text(wanted)};
   if (found.byte_order != wanted.byte_order)
     return {Problem::bad_byte_order, where,
-            found.byte_order == 0x04030201 ? "the opposite byte order" : "an invalid byte order", "this machine's"};
+            found.byte_order == 0x04030201 ? "numbers in the opposite byte order" : "an invalid byte order",
+            "this machine's byte order"};
   if (found.version != wanted.version)
     return {Problem::bad_version, where, count(found.version, ""), count(wanted.version, "")};
   return {};
