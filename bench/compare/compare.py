@@ -146,8 +146,8 @@ def agreement(workers, model):
 
 
 def start(name, weights, options, report):
-    """Returns the started workers of Krait (the first) and of the other programs. Writes into the report why a program is
-    absent."""
+    """Starts the workers of Krait and of the other programs, and returns them, Krait's first. Writes into the report why a
+    program is absent."""
     krait = [str(options.build / "bench" / "compare_krait"), name, str(weights)]
     workers = [Worker("Krait", [*krait, "f32"], options.core)]
     if workers[0].missing:

@@ -141,10 +141,10 @@ consteval bool is_packed() {
   if constexpr (have_dims && !same) {
     constexpr auto found = Found::model_dims;
     constexpr auto packed = Packed::model_dims;
-#define KRAIT_SAME(dim)                                                                              \
-  if constexpr (found.dim != packed.dim)                                                             \
-    static_assert(got<found.dim>::template wants<packed.dim>,                                        \
-                  "krait::packed<Model>(model): " #dim " of the packed model differs from Model's"); \
+#define KRAIT_SAME(dim)                                                                                               \
+  if constexpr (found.dim != packed.dim)                                                                              \
+    static_assert(got<found.dim>::template wants<packed.dim>,                                                         \
+                  "krait::packed<Model>(model): the packed model must have the dims of Model; they differ in " #dim); \
   else
     KRAIT_SAME(vocab_size)
     KRAIT_SAME(d_model)
@@ -152,7 +152,7 @@ consteval bool is_packed() {
     KRAIT_SAME(d_inner)
     KRAIT_SAME(d_state)
 #undef KRAIT_SAME
-      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the dims of the packed model differ from Model's");
+      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the packed model must have the dims of Model");
   } else {
     static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): Model must be the packed model's type");
   }

@@ -105,7 +105,7 @@ class Match {
       const safetensors::Entry& entry = file_.entries[i];
       if (used_[i] || !entry.name.starts_with(options_.prefix) || ignored(entry)) continue;
       status = {Problem::unknown, entry.name, Text<80>("shape ") += safetensors::shape_text(entry.shape),
-                "only the model's parameters: list other names in LoadOptions::ignore"};
+                "a name of a parameter, or a name in LoadOptions::ignore"};
     }
   }
 

@@ -52,8 +52,8 @@ class Checkpoint:
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
-        """Yields a message for each tensor of `seeded`, the example's own checkpoint, that this checkpoint lacks or has with
-        another shape."""
+        """Compares a checkpoint with `seeded`, the example's own. Yields a message for each tensor of `seeded` that the
+        checkpoint lacks or has with another shape."""
         for name, (wanted, _) in seeded.tensors.items():
             found = self.tensors[name][0] if name in self.tensors else "no such tensor"
             if found != wanted:

@@ -66,8 +66,8 @@ class Cell:
 
 @dataclasses.dataclass
 class Result:
-    """The results of one firmware image, each by model: `bits` are [(scores, state), ...], `least` and `most` the instructions
-    of a step, `stack` the bytes of stack used, and `bound` step_stack_bytes."""
+    """The results of one firmware image, each by model: `bits` are [(scores, state), ...], `least` and `most` the smallest and
+    largest instruction count of a step, `stack` the bytes of stack used, and `bound` step_stack_bytes."""
     bits: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
     least: dict = dataclasses.field(default_factory=dict)
     most: dict = dataclasses.field(default_factory=dict)
@@ -126,8 +126,8 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
                 *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword and self.keyword else [])]
 
     def build(self, cell, source, *more):
-        """Compiles a source for a cell. Returns the board, and the path of the object without the ending .o. With -flto, the
-        object is the result of link-time optimisation."""
+        """Compiles a source file for a cell: a combination of board, compiler, level and storage type. Returns the board, and
+        the path of the object without the ending .o. With -flto, the object is the result of link-time optimisation."""
         board, (command, flags) = Board(cell.board), COMPILERS[cell.compiler]
         name = self.folder / re.sub(r"\W+", "_", f"{cell} {source.stem} {' '.join(more)}")
         levels = cell.level.split()
@@ -289,7 +289,8 @@ def outcomes(runs):
 
 
 def cells_of(options, boards):
-    """Yields the cells that the options select. Link-time optimisation is tested with g++ only."""
+    """Yields the cells (combinations of board, compiler, level and storage type) that the options select. Link-time
+    optimisation is tested with g++ only."""
     compilers, levels, types = options.compilers.split(","), options.levels.split(";"), options.types.split(",")
     for board, compiler, level in itertools.product(boards, compilers, levels):
         if compiler == "g++ EMU128" and level not in COUNTED or compiler.startswith("clang") and "-flto" in level:

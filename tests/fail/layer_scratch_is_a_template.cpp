@@ -1,5 +1,5 @@
 // A scratch of one size for all chunks.
-// expect: krait::check_layer: the layer needs template <std::size_t tokens> struct Scratch
+// expect: krait::check_layer: the layer needs a member template <std::size_t tokens> struct Scratch
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // All outputs of a stack that pools.
-// expect: a stack that pools gives one output for each stream: ys must have one vector for each stream
+// expect: ys must have one vector for each stream, because the model pools
 #include "given.hpp"
 
 void use() {

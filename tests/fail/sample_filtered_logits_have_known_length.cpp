@@ -1,5 +1,5 @@
 // A std::vector of logits for a FilteredSampler, whose length is part of its type.
-// expect: FilteredSampler needs logits of constant length
+// expect: FilteredSampler needs logits of fixed length
 #include "given.hpp"
 
 extern const std::vector<float> some;

@@ -1,5 +1,5 @@
 // A number of threads in the place of an executor.
-// expect: the last argument, executor, must have executor.size()
+// expect: executor must have size()
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // A scratch in the place of an executor.
-// expect: executor, must have executor.size()
+// expect: executor must have size()
 #include "given.hpp"
 
 void use() {

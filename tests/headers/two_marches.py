@@ -56,8 +56,8 @@ def complaints(assembly):
 
 
 def check_files(compiler, folder):
-    """Yields a message for each function of krait/io that the linker may merge with that of another unit. Functions of std and
-    of the JSON library may be merged."""
+    """Yields a message for each function of krait/io that the linker may merge with the same function of another translation
+    unit. Functions of std and of the JSON library may be merged."""
     assembly = folder / "files.s"
     code, said = run([*compiler, *FLAGS, "-O0", *UNITS["AVX3"], "-DUNIT=AVX3", "-DWITH_FILES", "-S", str(HERE / "two_marches.cpp"),
                       "-o", str(assembly)])

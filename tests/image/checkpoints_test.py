@@ -153,8 +153,8 @@ class Test:
         return folder
 
     def open(self, path, *options):
-        """Runs krait pack on a checkpoint up to the point where its model is determined. Returns the model and what was written
-        to stderr: (model, "") or (None, error message)."""
+        """Runs krait pack on a checkpoint up to the point where its model is determined. Returns (model, ""), or (None, error
+        message) if krait pack fails."""
         sys.argv = ["krait", "pack", str(path), *options]
         message, model = io.StringIO(), None
 
@@ -930,8 +930,8 @@ def check_orders(test):
 
 
 def check_options(test):
-    """Checks that options of layers in --order are accepted if they state what the layer has, and rejected by name if Krait
-    lacks the value."""
+    """Checks that --order accepts a layer's option with the value that the layer has, and rejects, by name, an option with a
+    value that Krait does not support."""
     strided = {"conv.weight": floats(4, 3, 7), "conv.bias": floats(4), **batch_norm("bn"), **blocks()}
     depthwise = {**linear("proj", 6, 4), "conv.weight": floats(4, 1, 3), **blocks()}
     audio = {"conv.weight": floats(4, 1, 5), **blocks()}
@@ -976,7 +976,8 @@ def check_options(test):
     tensors |= linear("head", 4, 3, False)
 
     def order_of(changed):
-        """Returns a text for --order in which the layers that are keys of `changed` have the text of their value instead."""
+        """Returns a string for the option --order, in which the dictionary `changed` replaces layers: each key is replaced by
+        its value."""
         words = "embedding(token)", "linear(proj)", "relu", "layers", "layer_norm(norm_f)", "mean", "linear(head)"
         return ",".join(changed.get(word, word) for word in words)
 

@@ -82,7 +82,7 @@ TEST_CASE("a file that cannot be opened leaves the object unchanged") {
   krait::ImageFile<OtherModel> other;
   CHECK(other.open(folder.path / "image").problem == Problem::other_model);
   CHECK(std::string(file.open(folder.path / "absent").message()) ==
-        (folder.path / "absent").string() + ": cannot be read: found No such file or directory, wanted a readable file that is not empty");
+        (folder.path / "absent").string() + ": file cannot be read: found No such file or directory, wanted a readable file that is not empty");
 }
 
 TEST_CASE("view_image accepts the FileBytes that read_file has read") {
@@ -96,7 +96,7 @@ TEST_CASE("view_image accepts the FileBytes that read_file has read") {
   CHECK(std::memcmp(&view->model, &image->model, sizeof(Model)) == 0);
 }
 
-TEST_CASE("the message for bytes that are not aligned names the ways to align them") {
+TEST_CASE("the error for an image at an unaligned address names the ways to align it") {
   const auto image = image_of(5);
   std::vector<std::byte> bytes(image->bytes().size() + 64);
   const std::size_t beyond = reinterpret_cast<std::uintptr_t>(bytes.data()) % 64;

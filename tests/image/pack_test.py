@@ -233,8 +233,8 @@ def check_packed(test):
 
 
 def check_section(test):
-    """Checks that --section places the weights, and nothing else, in a section, and that units that include the header share
-    one copy of the weights."""
+    """Checks that the option --section of krait pack places only the weights in the section, and that all translation units
+    that include the packed header share one copy of the weights."""
     header = (test.folder / "placed.hpp").read_text()
     (test.folder / "placed_too.hpp").write_text(header.replace("KRAIT_PACKED_PLACED_HPP", "KRAIT_PACKED_TOO_HPP"))
     for unit, source in {"one": "const void* one() { return &placed::model(); }\n",

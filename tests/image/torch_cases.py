@@ -266,7 +266,7 @@ def language_models():
 
 
 def mamba2_models():
-    """Writes cases of Mamba-2 of transformers."""
+    """Writes test cases for the Mamba-2 model of the library transformers."""
     shape = dict(vocab_size=IDS, hidden_size=WIDTH, state_size=8, num_hidden_layers=2, initializer_range=0.3)
     shape |= dict(num_heads=4, head_dim=8, n_groups=1)
     ids = torch.randint(0, IDS, (1, TOKENS))

@@ -159,7 +159,7 @@ TEMPLATE_TEST_CASE("a denormal A_log, or a denormal a of Mamba-3, decays the sta
   CHECK(double{Kind::h(decayed, 0, 0, 0)} / double{Kind::h(filled, 0, 0, 0)} == Approx(decay).epsilon(1e-6));
 }
 
-TEMPLATE_TEST_CASE("the state does not decay and takes no input if dt is -110 or less, down to -infinity", "", Mamba1, Mamba2) {
+TEMPLATE_TEST_CASE("the state neither decays nor adds the input if dt is -110 or less, down to -infinity", "", Mamba1, Mamba2) {
   for (const float dt : {-110.0f, -1e4f, -FLT_MAX, -inf})
     for (const float A_log : {-inf, -1e4f, 0.0f, 3.0f, 20.0f}) check_kept<TestType>(A_log, dt, 3.0f, 1);
 }
@@ -172,7 +172,7 @@ TEMPLATE_TEST_CASE("a step without input sets the state to 0 if dt is 1e4 or mor
   }
 }
 
-TEST_CASE("with extreme values of dt and a, Mamba-3 forgets the state, keeps it, or takes no input, as Mamba-2 does") {
+TEST_CASE("with extreme values of dt and a, Mamba-3 sets the state to 0, keeps it, or ignores the input, as Mamba-2 does") {
   for (const float a : {1e4f, 1e30f, FLT_MAX, inf}) check_forgotten<Mamba3>(a, 0.5f);
   for (const float a : {-1e30f, -FLT_MAX, -inf}) check_kept<Mamba3>(a, 0.5f, 0.0f, 1000);
   for (const float dt : {-110.0f, -1e4f, -FLT_MAX, -inf})
@@ -181,7 +181,7 @@ TEST_CASE("with extreme values of dt and a, Mamba-3 forgets the state, keeps it,
     for (const float a : {0.0f, 3.0f, 1e4f, inf}) check_forgotten<Mamba3>(a, dt);
 }
 
-TEMPLATE_TEST_CASE("a NaN in the parameters of one channel or head does not change the states of the others", "", Mamba1,
+TEMPLATE_TEST_CASE("a NaN in the parameters of one channel or head does not change the states of other channels or heads", "", Mamba1,
                    Mamba2, Mamba3) {
   using Kind = TestType;
   const float nan = std::numeric_limits<float>::quiet_NaN();

@@ -174,7 +174,7 @@ struct Streams {
   }
 };
 
-TEST_CASE("streams processed together have the bits of each stream alone, whichever streams join, leave or get outputs") {
+TEST_CASE("streams processed together give the same bits as each stream alone, whichever streams join, leave or get outputs") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 1);

@@ -75,7 +75,7 @@ group("fail step_output_is_no_temporary", ("exists_after_the_call = std::is_lval
 group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()) return false;\n  else if constexpr (!input<Model, In>()) return false;",
                                           "else if constexpr (!(input<Model, In>() & state<Model, S>())) return false;"))
 group("fail step_scratch_is_not_const",
-      ("is_writable, \"krait: the fifth argument, scratch, must not be const, because the call writes it\");\n    return false;",
+      ("is_writable, \"krait: the fifth argument, scratch, must not be const, because the call writes to it\");\n    return false;",
        "is_writable, \"\");\n    return true;"))
 group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),

@@ -102,7 +102,7 @@ TEST_CASE("the dims of Mamba-2 and Mamba-3 have the defaults of mamba-ssm") {
   STATIC_REQUIRE(decltype(krait::Mamba3Block<block3>{}.in_proj.weight)::rows == 2 * 1536 + 2 * 128 + 3 * 24 + 32);
 }
 
-TEST_CASE("resolve and block_dims keep the dims of Mamba-2 and Mamba-3") {
+TEST_CASE("resolve and block_dims keep every value that is given in the dims of Mamba-2 and Mamba-3") {
   krait::Mamba2Dims two{.vocab_size = 30, .d_model = 12, .n_layers = 3, .d_state = 5, .d_conv = 2, .expand = 3, .headdim = 4,
                         .ngroups = 3, .in_bias = true, .conv_bias = false, .out_bias = true, .norm_bias = true,
                         .D_has_hdim = true, .rmsnorm = false, .norm_before_gate = true, .dt_limit = {0.1, 0.2},

@@ -96,7 +96,7 @@ void rename(Checkpoint& tensors, const std::string& from, const std::string& to)
 }
 
 const std::string mixer = "backbone.layers.0.mixer.", embedding = "backbone.embedding.weight";
-const std::string unknown_wanted = "only the model's parameters: list other names in LoadOptions::ignore";
+const std::string unknown_wanted = "a name of a parameter, or a name in LoadOptions::ignore";
 
 struct Damage {
   std::string title;
@@ -259,7 +259,7 @@ TEST_CASE("load accepts both names of the embedding: backbone.embedding (mamba-s
   CHECK(same_bytes(model, loaded));
 }
 
-TEST_CASE("load reads Mamba-2 with the names of transformers, and Mamba-3 with those of mamba-ssm") {
+TEST_CASE("load reads Mamba-2 with the tensor names of transformers, and Mamba-3 with those of mamba-ssm") {
   static krait::Mamba2<krait::resolve(krait::Mamba2Dims{.vocab_size = 3, .d_model = 4, .n_layers = 1, .d_state = 2,
                                                         .d_conv = 2, .headdim = 4})> two, two_loaded;
   static krait::Mamba3<krait::resolve(krait::Mamba3Dims{.vocab_size = 3, .d_model = 4, .n_layers = 1, .d_state = 4,
@@ -325,7 +325,7 @@ TEST_CASE("load with a prefix reads only tensors whose names start with it, and 
                 {"model.", with_prefix});
 }
 
-TEST_CASE("a parameter of the model must be in the file even if its name is listed in `ignore`") {
+TEST_CASE("load requires every parameter of the model, even if its name is listed in `ignore`") {
   static Tied model, loaded;
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));

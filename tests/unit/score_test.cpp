@@ -86,7 +86,7 @@ TEST_CASE("apply_penalties agrees with the formulas of the penalties, computed i
   }
 }
 
-TEST_CASE("apply_penalties accepts every type of logits and of token ids") {
+TEST_CASE("apply_penalties accepts logits and token ids in tensors, arrays, vectors and spans") {
   krait::Tensor<float, 4> tensor{{1, 2, 3, 4}};
   const std::array<unsigned char, 2> bytes{1, 200};
   krait::apply_penalties(tensor, bytes, {.repetition = 2});

@@ -103,8 +103,8 @@ def check_stored(path, weight, storage, name):
 
 
 def hostile_floats():
-    """Returns, as float32, every bf16 and f16 number, the middles between neighbouring numbers, the floats next to these
-    middles, and NaNs."""
+    """Returns, as float32, every bf16 and f16 number, the midpoints between neighbouring numbers, the floats next to these
+    midpoints, and NaNs."""
     halves = np.arange(1 << 15, dtype=np.uint32)
     numbers = []
     with np.errstate(all="ignore"):

@@ -49,8 +49,7 @@ def component_of(file):
 
 
 def stack_of(file):
-    """Returns the Model, as krait pack makes it, of a vector of a Stack. The metadata's `order` gives the order of its
-    layers."""
+    """Returns krait pack's Model for a reference vector of a Stack. The `order` in the vector's metadata lists the layers."""
     if "order" not in file.metadata:
         raise Problem("metadata: order is missing: a Stack has krait pack's --order there")
     weights = {name: tensor for name, tensor in file.tensors.items() if name not in ("input", "output")}

@@ -57,14 +57,14 @@ consteval bool state() {
   using Found = std::remove_reference_t<S>;
   if constexpr (!std::is_same_v<std::remove_const_t<Found>, State<Model>>) {
     static_assert(got_type<Found>::template wants<State<Model>>,
-                  "krait: the second argument, state, must be a krait::State<Model> of this model: (model, state, x, y[, scratch])");
+                  "krait: the second argument, state, must be a krait::State<Model> of this model; the arguments are (model, state, x, y[, scratch])");
     return false;
   } else if constexpr (std::is_const_v<Found>) {
     static_assert(argument<Found>::is_writable, "krait: the second argument, state, must not be const, because the call advances it");
     return false;
   } else {
     static_assert(argument<Found>::template outlives_the_call<S>,
-                  "krait: the second argument, state, must not be a temporary: the next call needs it");
+                  "krait: the second argument, state, must not be a temporary, because the next call needs it");
     return true;
   }
 }
@@ -116,7 +116,7 @@ consteval bool output_vector() {
     return false;
   } else {
     static_assert(got<detail::length_of<Found>>::template wants<Model::d_out>,
-                  "krait: the output must hold d_out elements (logits: vocab_size)");
+                  "krait: the output must hold d_out elements (for logits, vocab_size elements)");
     return detail::length_of<Found> == Model::d_out;
   }
 }
@@ -126,7 +126,7 @@ consteval bool output_vector() {
 template <class Out>
 consteval bool output_exists() {
   static_assert(argument<std::remove_reference_t<Out>>::template outlives_the_call<Out>,
-                "krait: the output, y or ys, must not be a temporary: its values would be lost");
+                "krait: the output, y or ys, must not be a temporary, because its values would be lost");
   return detail::exists_after_the_call<Out>;
 }
 
@@ -164,7 +164,7 @@ consteval bool scratch() {
     static_assert(argument<Found>::is_scratch, "krait: the fifth argument, scratch, must be a krait::Scratch<Model, n>");
     return false;
   } else if constexpr (std::is_const_v<Found>) {
-    static_assert(argument<Found>::is_writable, "krait: the fifth argument, scratch, must not be const, because the call writes it");
+    static_assert(argument<Found>::is_writable, "krait: the fifth argument, scratch, must not be const, because the call writes to it");
     return false;
   } else {
     static_assert(got_type<Found>::template wants<Scratch<Model, Found::chunk>>,

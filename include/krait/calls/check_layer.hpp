@@ -52,8 +52,8 @@ struct run_result {
 template <class L, class T>
 consteval void layer_run_result() {
   if constexpr (warm_up<L> > 0)
-    static_assert(run_result<T>::is_a_count, "krait::check_layer: the function run of a layer with a warm_up must return a "
-                                             "std::size_t, the number of leading tokens of the call that have no output");
+    static_assert(run_result<T>::is_a_count,
+                  "krait::check_layer: with a warm_up, run must return std::size_t, the number of tokens without output");
 }
 
 // Checks a layer's Scratch and its bool constants, and that the layer is a trivially copyable aggregate whose members are
@@ -74,7 +74,7 @@ consteval bool layer_scratch_and_weights() {
   else if constexpr (!Facts::is_trivially_copyable_aggregate)
     static_assert(Facts::is_trivially_copyable_aggregate, "krait::check_layer: the layer must be a trivially copyable aggregate, without constructors");
   else if constexpr (!Facts::names_its_members)
-    static_assert(Facts::names_its_members, "krait::check_layer: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores others");
+    static_assert(Facts::names_its_members, "krait::check_layer: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
   else
     return true;
   return false;
@@ -99,9 +99,9 @@ consteval bool layer_type() {
     static_assert(Facts::has_state, "krait::check_layer: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
   else if constexpr (!state_type<typename L::State>::is_trivially_copyable)
     static_assert(state_type<typename L::State>::is_trivially_copyable,
-                  "krait::check_layer: State must be trivially copyable, because copying its bytes saves it");
+                  "krait::check_layer: State must be trivially copyable, because a snapshot copies its bytes");
   else if constexpr (!Facts::has_scratch)
-    static_assert(Facts::has_scratch, "krait::check_layer: the layer needs template <std::size_t tokens> struct Scratch, or using Scratch = krait::NoScratch<tokens>");
+    static_assert(Facts::has_scratch, "krait::check_layer: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
   else
     return layer_scratch_and_weights<L>();
   return false;

@@ -40,7 +40,7 @@ consteval bool check_sample() {
     return false;
   } else if constexpr (vocab_size > 0 && found == 0) {
     static_assert(found > 0,
-                  "krait::sample: FilteredSampler needs logits of constant length: std::span<const float, vocab_size>(logits)");
+                  "krait::sample: a FilteredSampler needs logits of fixed length, such as a std::span<float, vocab_size>");
     return false;
   } else if constexpr (vocab_size > 0) {
     static_assert(got<found>::template wants<vocab_size>,

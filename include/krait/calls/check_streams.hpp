@@ -44,8 +44,7 @@ consteval bool states() {
   using Found = std::remove_reference_t<S>;
   if constexpr (!detail::StateSequence<Found, Model>) {
     static_assert(streams_argument<Found>::template has_states<Model>,
-                  "krait: the second argument, states, must be an array, vector or span of krait::State<Model> of this model, "
-                  "or of pointers to them");
+                  "krait: states must be a contiguous range of krait::State<Model> of this model, or of pointers to them");
     return false;
   } else if constexpr (std::is_const_v<detail::state_in<Found>>) {
     static_assert(argument<detail::state_in<Found>>::is_writable,
@@ -53,7 +52,7 @@ consteval bool states() {
     return false;
   } else {
     static_assert(detail::states_exist_after_the_call<S>,
-                  "krait: the second argument, states, must not be a temporary: the next call needs them");
+                  "krait: the second argument, states, must not be a temporary, because the next call needs them");
     return detail::states_exist_after_the_call<S>;
   }
 }
@@ -65,8 +64,7 @@ consteval bool stream_outputs() {
   using Found = std::remove_reference_t<Out>;
   if constexpr (!detail::is_no_output<Found> && !VectorSequence<Found>) {
     static_assert(streams_argument<Found>::has_one_vector_for_each_stream,
-                  "krait: ys must be an array, vector or span with one vector of d_out floats for each stream, such as "
-                  "krait::Tensor<float, streams, d_out>");
+                  "krait: ys must have one vector of d_out floats for each stream, such as krait::Tensor<float, n, d_out>");
     return false;
   } else if constexpr (detail::is_no_output<Found>) {
     return output<Model, Out>();
@@ -82,13 +80,11 @@ template <class Model, class In>
 consteval bool sequences() {
   if constexpr (!detail::Contiguous<In> || FloatVector<In>) {
     static_assert(streams_argument<In>::is_sequence && !FloatVector<In>,
-                  "krait::prefill_streams: xs must be an array, vector or span that has one sequence of tokens for each "
-                  "stream");
+                  "krait::prefill_streams: xs must be a contiguous range with one sequence of tokens for each stream");
     return false;
   } else if constexpr (!detail::Contiguous<detail::element<In>> || (!TakesTokens<Model> && VectorSequence<In>)) {
     static_assert(streams_argument<detail::element<In>>::is_sequence && !VectorSequence<In>,
-                  "krait::prefill_streams: xs must have one sequence of tokens for each stream; for one token of each stream "
-                  "use krait::step_streams");
+                  "krait::prefill_streams: each stream needs a sequence of tokens; for one token, use krait::step_streams");
     return false;
   } else {
     return inputs<Model, const detail::element<In>>();
@@ -106,13 +102,11 @@ consteval bool sequence_outputs() {
     return stream_outputs<Model, Out>();
   } else if constexpr (!VectorSequence<detail::element<Found>>) {
     static_assert(streams_argument<detail::element<Found>>::has_one_vector_for_each_token,
-                  "krait::prefill_streams: ys must have one sequence of vectors for each stream, with one vector for each "
-                  "token");
+                  "krait::prefill_streams: ys must have one sequence for each stream, with one vector for each token");
     return false;
   } else if constexpr (gives_one_row<Model>) {
     static_assert(streams_argument<Model>::gives_one_output_for_each_token,
-                  "krait::prefill_streams: a stack that pools gives one output for each stream: ys must have one vector for "
-                  "each stream");
+                  "krait::prefill_streams: ys must have one vector for each stream, because the model pools");
     return false;
   } else if constexpr (!detail::exists_after_the_call<Out>) {
     return output_exists<Out>();
@@ -130,7 +124,7 @@ consteval bool stream_scratch() {
     return false;
   } else if constexpr (std::is_const_v<Found>) {
     static_assert(argument<Found>::is_writable,
-                  "krait: the fifth argument, scratch, must not be const, because the call writes it");
+                  "krait: the fifth argument, scratch, must not be const, because the call writes to it");
     return false;
   } else {
     static_assert(got_type<typename Found::StreamModel>::template wants<Model>,
@@ -142,24 +136,22 @@ consteval bool stream_scratch() {
 template <class Threads>
 consteval bool executor() {
   static_assert(streams_argument<std::remove_reference_t<Threads>>::is_executor,
-                "krait: the last argument, executor, must have executor.size(), the number of threads, and executor(n, "
-                "krait::Task)");
+                "krait: executor must have size(), the number of threads, and be callable as executor(n, krait::Task)");
   return streams_argument<std::remove_reference_t<Threads>>::is_executor;
 }
 
 template <class Model>
 consteval bool streams_model() {
   if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
-    static_assert(argument<Model>::is_layer, "krait::Streams<Model, capacity> streams{model}: model must be a layer or a "
-                  "model");
+    static_assert(argument<Model>::is_layer,
+                  "krait::Streams<Model, capacity> streams{model}: model must be a layer or a model");
   return true;
 }
 template <class Ids>
 consteval bool stream_ids() {
   if constexpr (!TokenIdSequence<Ids>) {
     static_assert(streams_argument<Ids>::has_ids,
-                  "krait::Streams: the first argument, ids, must be an array, vector or span of integers, the results of "
-                  "join()");
+                  "krait::Streams: ids must be a contiguous range of the integers that join() returned");
     return false;
   } else {
     return true;

@@ -100,14 +100,14 @@ consteval bool check_dims() {
     static_assert(got<dims.headdim>::template at_least<1>,
                   "krait: headdim, the number of channels of a head, must be at least 1");
   } else if constexpr (requires { requires dims.ngroups == 0; }) {
-    static_assert(got<dims.ngroups>::template at_least<1>, "krait: ngroups must be at least 1");
+    static_assert(got<dims.ngroups>::template at_least<1>, "krait: ngroups, the number of groups of heads, must be at least 1");
   } else if constexpr (requires { requires dims.d_inner % dims.headdim != 0; }) {
     static_assert(got<dims.d_inner>::template multiple_of<dims.headdim>, "krait: d_inner must be a multiple of headdim");
   } else if constexpr (requires { requires dims.d_inner / dims.headdim % dims.ngroups != 0; }) {
     static_assert(got<dims.d_inner / dims.headdim>::template multiple_of<dims.ngroups>,
                   "krait: the number of heads, d_inner / headdim, must be a multiple of ngroups");
   } else if constexpr (requires { requires dims.mimo_rank == 0; }) {
-    static_assert(got<dims.mimo_rank>::template at_least<1>, "krait: mimo_rank must be at least 1");
+    static_assert(got<dims.mimo_rank>::template at_least<1>, "krait: mimo_rank, which is 1 for SISO, must be at least 1");
   } else if constexpr (requires { dims.rope_fraction; requires angles_of(dims) == 0; }) {
     static_assert(got<angles_of(dims)>::template at_least<1>,
                   "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
@@ -116,16 +116,16 @@ consteval bool check_dims() {
     static_assert(is_a_limit, "krait: A_floor, the lower bound of -A, must not be negative");
   } else if constexpr (requires { dims.rope_fraction; }) {
     constexpr bool is_a_part = dims.rope_fraction <= 1.0f;
-    static_assert(is_a_part, "krait: rope_fraction must not exceed 1");
+    static_assert(is_a_part, "krait: rope_fraction, the rotated fraction of the states, must not exceed 1");
   } else if constexpr (requires { dims.dt_limit; }) {
     constexpr bool ascends = 0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1];
-    static_assert(ascends, "krait: dt_limit must be {least, most} with 0 <= least <= most");
+    static_assert(ascends, "krait: dt_limit must be {min, max} with 0 <= min <= max");
   } else if constexpr (dims.dt_rank == 0) {
     static_assert(got<dims.dt_rank>::template at_least<1>,
                   "krait: dt_rank must be at least 1: use krait::resolve(dims), which fills in defaults");
   } else {
     static_assert(got<dims.dt_rank>::template at_most<dims.d_inner>,
-                  "krait: dt_rank must not exceed d_inner, because it is the rank of a projection to d_inner");
+                  "krait: dt_rank must not exceed d_inner, because dt_proj maps dt_rank inputs to d_inner outputs");
   }
   return true;
 }

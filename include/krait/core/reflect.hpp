@@ -193,7 +193,7 @@ namespace krait::inline KRAIT_BUILD {
 template <class Model, class F>
 constexpr void for_each_param(Model& model, F&& f) {
   static_assert(check::got<detail::longest_name<std::remove_const_t<Model>>()>::template at_most<longest_param_name>,
-                "krait: the name of a parameter (the names of its members, joined by dots) must not exceed 96 characters");
+                "krait: a parameter's full name, such as layers.0.mixer.D, must not exceed 96 characters");
   const auto call = [&](const detail::NamePath& path, auto& tensor) { f(path.name, tensor); };
   detail::visit_parameters(detail::NamePath{}, call, model);
 }

@@ -84,29 +84,29 @@ struct [[nodiscard]] Status {
   static constexpr std::string_view what(Problem problem) noexcept {
     switch (problem) {
       case Problem::none: return "no problem";
-      case Problem::cannot_read: return "cannot be read";
-      case Problem::cannot_write: return "cannot be written";
-      case Problem::truncated: return "ends too early";
-      case Problem::other_format: return "not a safetensors file";
+      case Problem::cannot_read: return "file cannot be read";
+      case Problem::cannot_write: return "file cannot be written";
+      case Problem::truncated: return "data is incomplete";
+      case Problem::other_format: return "file is not in the safetensors format";
       case Problem::header_too_large: return "header is too large";
-      case Problem::header_not_json: return "header is not JSON";
+      case Problem::header_not_json: return "header is not valid JSON";
       case Problem::header_form: return "header does not follow the safetensors format";
       case Problem::duplicate: return "duplicate name";
       case Problem::bad_dtype: return "dtype is not supported";
       case Problem::bad_shape: return "shape is wrong";
-      case Problem::bad_offsets: return "data offsets are wrong";
-      case Problem::overlap: return "data overlaps another tensor";
+      case Problem::bad_offsets: return "data_offsets are wrong";
+      case Problem::overlap: return "data overlaps another tensor's data";
       case Problem::hole: return "bytes belong to no tensor";
       case Problem::missing: return "parameter is missing";
-      case Problem::unknown: return "model has no such tensor";
+      case Problem::unknown: return "model has no parameter of this name";
       case Problem::not_finite: return "value is not finite";
       case Problem::head_not_tied: return "head differs from the embedding";
       case Problem::misaligned: return "address is not aligned";
       case Problem::not_an_image: return "magic bytes are wrong";
       case Problem::bad_byte_order: return "byte order differs from this machine's";
       case Problem::bad_version: return "layout version differs from this library's";
-      case Problem::bad_checksum: return "data is damaged: CRC-32 is wrong";
-      case Problem::other_model: return "belongs to another model";
+      case Problem::bad_checksum: return "data is damaged (its CRC-32 is wrong)";
+      case Problem::other_model: return "data belongs to another model";
     }
     return "unknown problem";
   }

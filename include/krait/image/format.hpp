@@ -89,7 +89,8 @@ inline Status check_format(std::string_view where, const FormatHeader& found, co
   if (found.magic != wanted.magic) return {Problem::not_an_image, where, text(found), text(wanted)};
   if (found.byte_order != wanted.byte_order)
     return {Problem::bad_byte_order, where,
-            found.byte_order == 0x04030201 ? "the opposite byte order" : "an invalid byte order", "this machine's"};
+            found.byte_order == 0x04030201 ? "numbers in the opposite byte order" : "an invalid byte order",
+            "this machine's byte order"};
   if (found.version != wanted.version)
     return {Problem::bad_version, where, count(found.version, ""), count(wanted.version, "")};
   return {};

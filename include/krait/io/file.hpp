@@ -55,7 +55,7 @@ inline Status file_problem(Problem problem, const std::filesystem::path& path, s
 }
 // Returns the system's error message for the latest stream operation, or a general message if the system gives none.
 inline std::string stream_reason() {
-  return errno == 0 ? "input or output failed" : std::generic_category().message(errno);
+  return errno == 0 ? "an input or output error" : std::generic_category().message(errno);
 }
 // Writes the size of a file in bytes to `size`. Fails for an empty file and for anything that is not a regular file.
 inline Status file_size(const std::filesystem::path& path, std::size_t& size) {
@@ -85,7 +85,7 @@ Status read_file(const std::filesystem::path& path, std::vector<std::byte, Alloc
   if (!stream) return detail::file_problem(Problem::cannot_read, path, detail::stream_reason());
   std::vector<std::byte, Allocator> read(size);
   if (!stream.read(reinterpret_cast<char*>(read.data()), static_cast<std::streamsize>(size)))
-    return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the size of the file");
+    return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the file's size");
   bytes = std::move(read);
   return {};
 }

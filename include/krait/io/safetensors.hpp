@@ -121,7 +121,8 @@ class HeaderReader {
   }
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
-      return refuse(Problem::header_form, name_, "an entry that lacks a field", "dtype, shape and data_offsets");
+      return refuse(Problem::header_form, name_, "a tensor entry that lacks a required field",
+                    "the fields dtype, shape and data_offsets");
     place_ = place_ == Place::file ? Place::start : Place::file;
     return true;
   }
@@ -131,7 +132,7 @@ class HeaderReader {
       is_metadata_ = key == "__metadata__";
       fields_ = 0;
       if (is_metadata_ && std::exchange(had_metadata_, true))
-        return refuse(Problem::duplicate, key, "a second entry of the same name", "one");
+        return refuse(Problem::duplicate, key, "a second entry with the same name", "one");
       if (!is_metadata_) file_.entries.push_back({.name = key, .dtype = {}, .shape = {}, .data = {}});
       return true;
     }
@@ -141,8 +142,8 @@ class HeaderReader {
     }
     field_ = key == "dtype" ? has_dtype : key == "shape" ? has_shape : key == "data_offsets" ? has_offsets : 0;
     if (field_ == 0)
-      return refuse(Problem::header_form, name_, Text<80>("field ") += key, "dtype, shape and data_offsets");
-    if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, Text<80>("a second field ") += key, "one");
+      return refuse(Problem::header_form, name_, Text<80>("field ") += key, "the fields dtype, shape and data_offsets");
+    if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, (Text<80>("the field ") += key) += " twice", "one");
     fields_ |= field_;
     return true;
   }
@@ -167,7 +168,7 @@ class HeaderReader {
     if (place_ != Place::numbers) return wrong("a number");
     Entry& entry = file_.entries.back();
     if (field_ == has_shape && entry.shape.size() == rank_limit)
-      return refuse(Problem::bad_shape, name_, (Text<80>("a shape of more than ") += rank_limit) += " extents",
+      return refuse(Problem::bad_shape, name_, (Text<80>("more than ") += rank_limit) += " dimensions",
                     number(rank_limit, " at most"));
     if (field_ == has_shape) entry.shape.push_back(value);
     else if (count_ < 2) (count_ == 0 ? entry.begin : entry.end) = value;
@@ -181,7 +182,7 @@ class HeaderReader {
   bool binary(std::vector<std::uint8_t>&) { return wrong("bytes"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
     return refuse(Problem::header_not_json, "", Text<80>("an error at character ") += std::uint64_t{position},
-                  "JSON in UTF-8");
+                  "a JSON header in UTF-8");
   }
 
  private:
@@ -195,10 +196,10 @@ class HeaderReader {
   }
   bool wrong(std::string_view found) {
     return refuse(Problem::header_form, name_, found,
-                  place_ == Place::file       ? "a JSON object for each name"
-                  : place_ == Place::metadata ? "a string for each key of __metadata__"
+                  place_ == Place::file       ? "a JSON object for each tensor name"
+                  : place_ == Place::metadata ? "a string as the value of each key of __metadata__"
                   : place_ == Place::numbers  ? "non-negative integers"
-                  : field_ == has_dtype       ? "a string as the dtype"
+                  : field_ == has_dtype       ? "a string for the dtype"
                                               : "an array for shape and data_offsets");
   }
 
@@ -230,7 +231,7 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
   const bool is_known = dtype != std::end(dtypes);
   std::uint64_t bits = 0;
   if (!size_in_bits(entry.shape, is_known ? dtype->bits : 1, bits))
-    return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a tensor size below 2^64 bits"};
+    return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a tensor smaller than 2^64 bits"};
   const auto described = [&](std::uint64_t value, std::string_view unit) {
     return ((count(value, unit) += " for ") += entry.dtype) += shape_text(entry.shape);
   };
@@ -238,7 +239,7 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
     return {Problem::bad_shape, entry.name, described(bits, "bit"), "a whole number of bytes"};
   if (entry.begin > entry.end || entry.end > data.size())
     return {Problem::bad_offsets, entry.name, shape_text(std::array{entry.begin, entry.end}),
-            Text<80>("offsets with begin <= end <= ") += std::uint64_t{data.size()}};
+            Text<80>("ascending offsets of at most ") += std::uint64_t{data.size()}};
   const std::uint64_t size = entry.end - entry.begin;
   if (is_known && size != bits / 8)
     return {Problem::bad_offsets, entry.name, count(size, "byte"), described(bits / 8, "byte")};
@@ -276,7 +277,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   // nlohmann-json stops at a zero byte and ignores the rest of the header.
   if (const auto* zero = std::find(text, text_end, '\0'); zero != text_end)
     return {Problem::header_not_json, "", Text<80>("a zero byte at character ") += static_cast<std::uint64_t>(zero - text + 1),
-            "JSON in UTF-8"};
+            "a JSON header in UTF-8"};
 
   File read;
   detail::HeaderReader reader(read);
@@ -285,7 +286,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   std::sort(read.entries.begin(), read.entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   const auto twice = std::adjacent_find(read.entries.begin(), read.entries.end(),
                                         [](const Entry& a, const Entry& b) { return a.name == b.name; });
-  if (twice != read.entries.end()) return {Problem::duplicate, twice->name, "a second entry of the same name", "one"};
+  if (twice != read.entries.end()) return {Problem::duplicate, twice->name, "a second entry with the same name", "one"};
 
   const auto data = bytes.subspan(static_cast<std::size_t>(8 + length));
   std::vector<const Entry*> by_place;

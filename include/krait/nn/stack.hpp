@@ -158,7 +158,7 @@ consteval bool check_member() {
     static_assert(member<T>::is_layer,
                   "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks or Residuals");
     static_assert(member<T>::gives_every_row,
-                  "krait::Stack<Parts>: a member must give one output for every input, unlike a Mamba or a stack that pools: list their layers as members instead");
+                  "krait::Stack<Parts>: a member must not be a Mamba or a stack that pools, which may give only the last output: list its layers as members instead");
   }
   return member_fits<T>;
 }
@@ -186,7 +186,7 @@ consteval bool check_seam() {
   static_assert(Seam::rows_suffice,
                 "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
   static_assert(Seam::has_no_warm_up,
-                "krait::Stack<Parts>: only the first member may have a warm_up; a StridedConv1d has one if its padding is less than kernel - stride");
+                "krait::Stack<Parts>: only the first member may have a warm_up (leading tokens without an output); a StridedConv1d has one if its padding is less than kernel - stride");
   return Seam::fits;
 }
 

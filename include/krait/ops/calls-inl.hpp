@@ -257,12 +257,12 @@ consteval bool check_layer() {
     if constexpr (Pooling<L> || Summarising<L>) {
       if constexpr (!detail::Runs<L, 1, In, Emit> || !detail::Runs<L, 4, In, Emit>)
         static_assert(check::layer<L>::has_run,
-                      "krait::check_layer: a layer that pools or summarises needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
+                      "krait::check_layer: a layer L with pools or summarises = true needs, before this line and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
       else
         check::layer_run_result<L, detail::ResultOfRun<L, In, Emit>>();
     } else if constexpr (!detail::Runs<L, 1, In> || !detail::Runs<L, 4, In>) {
       static_assert(check::layer<L>::has_run,
-                    "krait::check_layer: the layer needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
+                    "krait::check_layer: the layer L needs, before this line and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
     } else {
       check::layer_run_result<L, detail::ResultOfRun<L, In>>();
     }

@@ -7,15 +7,16 @@ import numpy as np
 
 
 def summed_to(gradient, shape):
-    """Returns the gradient of an array that was broadcast from `shape`."""
+    """Returns the gradient of an array of shape `shape`, given the `gradient` of its broadcast copy: sums over the broadcast
+    axes."""
     extra = gradient.ndim - len(shape)
     gradient = gradient.sum(axis=tuple(range(extra)))
     return gradient.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1 and gradient.shape[i] != 1), keepdims=True)
 
 
 class Value(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array, and how it was computed: pairs of a Value that it depends on and a function that returns the gradient with
-    respect to that Value, given the gradient with respect to this one."""
+    """An array, with the Values from which it was computed. Each of these is paired with a function that returns the gradient
+    with respect to it, given the gradient with respect to this array."""
 
     def __init__(self, data, parents=()):
         self.data = np.asarray(data, np.float64)
