@@ -22,7 +22,7 @@ using IntV = hn::Vec<IntTag>;
 // Truncates the lanes of v, which must be within +-2^31, to integers.
 HWY_INLINE IntV to_integers(V v) {
 #if HWY_TARGET == HWY_SCALAR
-  return IntV(static_cast<std::int32_t>(v.raw));  // Highway's ConvertTo would compare v with integer limits in double precision
+  return IntV(static_cast<std::int32_t>(v.raw));  // not hn::ConvertTo, which compares v with limits in double precision
 #else
   return hn::ConvertTo(IntTag{}, v);
 #endif

@@ -104,7 +104,7 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
     std::size_t first = 0;      // the index of the first token of segment i among the added tokens
-    std::size_t collected = 0;  // for language models: the number of last tokens whose vector is at the start of x
+    std::size_t collected = 0;  // for language models: how many last tokens' vectors have been copied to the start of x
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];
       const std::size_t count = scratch.segments[i].tokens;
