@@ -1,4 +1,4 @@
-// A layer without a template Scratch.
+// The user's layer has no template Scratch.
 // expect: krait::check_layer: the layer needs a member template <std::size_t tokens> struct Scratch
 #include "gain.hpp"
 

@@ -1,4 +1,4 @@
-// A layer without a function run.
+// The user's layer has no function `run`.
 // expect: krait::check_layer: the layer L needs, before this line and in its namespace
 // expect: void run(
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A run that takes pointers.
+// The function `run` of the user's layer takes pointers instead of TokenSpans.
 // expect: krait::check_layer: the layer L needs, before this line and in its namespace
 // expect: void run(
 #include "given.hpp"

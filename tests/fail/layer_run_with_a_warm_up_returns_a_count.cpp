@@ -1,4 +1,4 @@
-// A layer with a warm_up whose run does not return how many tokens of the call have no output.
+// The user's layer has a warm_up, but its `run` does not return the number of tokens without output.
 // expect: krait::check_layer: with a warm_up, run must return std::size_t
 // expect: run_result<void>
 #include "given.hpp"

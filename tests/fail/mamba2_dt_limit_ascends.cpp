@@ -1,4 +1,4 @@
-// The limits of delta in the wrong order.
+// The lower limit of delta exceeds the upper limit.
 // expect: dt_limit must be {min, max} with 0 <= min <= max
 #include "given.hpp"
 

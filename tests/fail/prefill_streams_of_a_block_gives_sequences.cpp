@@ -1,4 +1,4 @@
-// One output of each stream for layers that give one for each token.
+// The call passes one output vector for each stream, but a block has an output for each token.
 // expect: ys must have one sequence for each stream, with one vector for each token
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// One vector of each stream in the place of sequences.
+// The call passes one input vector for each stream instead of one sequence of vectors.
 // expect: each stream needs a sequence of tokens; for one token, use krait::step_streams
 #include "given.hpp"
 

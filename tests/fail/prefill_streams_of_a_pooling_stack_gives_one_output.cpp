@@ -1,4 +1,4 @@
-// All outputs of a stack that pools.
+// The call passes an output vector for each token, but a stack that pools has only one output.
 // expect: ys must have one vector for each stream, because the model pools
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// One sequence for several streams.
+// The call passes one sequence of token ids for several streams.
 // expect: each stream needs a sequence of tokens; for one token, use krait::step_streams
 #include "given.hpp"
 

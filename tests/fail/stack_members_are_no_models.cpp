@@ -1,4 +1,4 @@
-// A language model as a member.
+// A member of the stack is a language model.
 // expect: krait::Stack<Parts>
 // expect: a member must not be a Mamba or a stack that pools
 // expect: Mamba

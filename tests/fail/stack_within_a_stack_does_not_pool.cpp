@@ -1,4 +1,4 @@
-// A stack that pools as a member of another.
+// A member of the stack is a stack that pools.
 // expect: krait::Stack<Parts>
 // expect: a member must not be a Mamba or a stack that pools
 // expect: pools

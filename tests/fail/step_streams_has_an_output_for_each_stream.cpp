@@ -1,4 +1,4 @@
-// One vector for the outputs of several streams.
+// The call passes one output vector for several streams.
 // expect: ys must have one vector of d_out floats for each stream
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A number of threads in the place of an executor.
+// The call passes a number of threads instead of an executor.
 // expect: executor must have size()
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// One id, as for one stream.
+// The call passes one id instead of a sequence of ids.
 // expect: ids must be a contiguous range of the integers that join() returned
 #include "given.hpp"
 

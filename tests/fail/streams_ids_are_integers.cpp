@@ -1,4 +1,4 @@
-// Ids that are floats.
+// The ids are floats.
 // expect: ids must be a contiguous range of the integers that join() returned
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// One state for several streams.
+// The call passes one state for several streams.
 // expect: states must be a contiguous range of krait::State<Model>
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// States of another model.
+// The states belong to another model.
 // expect: states must be a contiguous range of krait::State<Model> of this model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A scratch in the place of an executor.
+// The call passes a scratch instead of an executor.
 // expect: executor must have size()
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The gradient of one vector for two.
+// The call passes one vector for the gradient of two vectors of logits.
 // expect: the last argument, the gradient, must have the first argument's shape
 #include "given.hpp"
 

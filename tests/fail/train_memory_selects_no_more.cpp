@@ -1,4 +1,4 @@
-// Moments of parameters whose gradients are not there.
+// The moments select parameters that have no gradients.
 // expect: the optimiser's moments or memory must not select a parameter that the gradients do not select
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A norm's weight for Muon.
+// The memory for muon selects the weight of a norm.
 // expect: krait::muon: memory must select only matrices
 #include "given.hpp"
 

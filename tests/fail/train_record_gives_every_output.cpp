@@ -1,4 +1,4 @@
-// One vector for the logits of two tokens.
+// The call passes one vector for the logits of two tokens.
 // expect: ys and dys must each be a sequence of float vectors, one for each token
 #include "given.hpp"
 

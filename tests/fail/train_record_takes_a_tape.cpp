@@ -1,4 +1,4 @@
-// A scratch in the place of the tape.
+// The call passes a scratch instead of the tape.
 // expect: the tape must be a krait::Tape<Model, tokens>, as in record(model, state, xs, ys, tape)
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The gradient of token ids.
+// The call requests the gradient of token ids.
 // expect: dxs must be krait::no_output, because token ids have no gradient
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A model with int8 weights.
+// The weights of the model to train are int8.
 // expect: this model cannot be trained: all weights must be f32
 #include "given.hpp"
 
