@@ -1,5 +1,6 @@
 // Tests that a Stack gives the same bits as its layers called one after the other.
 #include <array>
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <krait.hpp>
@@ -44,13 +45,30 @@ Rows<width> drawn_rows(float limit) {
   return rows;
 }
 
+// Returns n vectors as memory for outputs. They are not zero, so that an output that is not written is noticed.
+template <std::size_t d_out>
+Rows<d_out> stale_rows(std::size_t n) {
+  Rows<d_out> rows(n);
+  for (auto& row : rows) std::fill(row.begin(), row.end(), 77.0f);
+  return rows;
+}
+
 // Returns a layer's output for every token, computed by single steps. Output t of a pooling layer summarises the first t + 1
 // tokens.
 template <class Layer>
 Rows<Layer::d_out> through(const Layer& layer, const Rows<Layer::d_in>& xs) {
   krait::State<Layer> state{};
-  Rows<Layer::d_out> ys(xs.size());
+  auto ys = stale_rows<Layer::d_out>(xs.size());
   for (std::size_t t = 0; t < xs.size(); ++t) krait::step(layer, state, xs[t], ys[t]);
+  return ys;
+}
+
+// Returns a layer's output for every token, computed by one call of prefill.
+template <class Layer>
+Rows<Layer::d_out> prefilled(const Layer& layer, const Rows<Layer::d_in>& xs) {
+  krait::State<Layer> state{};
+  auto ys = stale_rows<Layer::d_out>(xs.size());
+  krait::prefill(layer, state, xs, ys);
   return ys;
 }
 
@@ -180,6 +198,7 @@ void check_convolution(std::size_t warm_up) {
   for (const auto& x : xs) frames.insert(frames.end(), x.begin(), x.end());
   const auto wanted = convolved(layer, frames);
   const auto ys = through(layer, xs);
+  CHECK(prefilled(layer, xs) == ys);
   REQUIRE(wanted.size() + warm_up == length);
   for (std::size_t t = 0; t < length; ++t)
     for (std::size_t i = 0; i < dims.d_out; ++i)
@@ -238,6 +257,7 @@ TEST_CASE("a stack writes zeros for its first layer's tokens without output, and
   rows.insert(rows.begin(), 3, krait::Tensor<float, 7>{});
   means.insert(means.begin(), 3, krait::Tensor<float, 3>{});
   CHECK(through(tokens, xs) == rows);
+  CHECK(prefilled(tokens, xs) == rows);
   CHECK(through(pooled, xs) == means);
 }
 

@@ -1,8 +1,10 @@
 // Tests step_streams, prefill_streams and Streams with models of this file: executors, ids, and states that occur twice in a
 // call.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -145,6 +147,33 @@ TEST_CASE("prefill_streams with no_output only advances states; otherwise it wri
   CHECK(krait::step_streams(model->model, silent, std::vector<int>{1, 2}, krait::no_output) == 2);
   krait::step_streams(model->model, together, std::vector<int>{1, 2}, logits);
   CHECK(same_bytes(silent, together));
+}
+
+TEST_CASE("if ys has fewer elements than there are streams, step_streams and prefill_streams write only these") {
+  const auto model = std::make_unique<TextStreams>();
+  const std::vector<int> tokens{3, 1, 4, 1, 5};
+  const std::vector<std::vector<int>> texts{{1, 2, 3}, {5}, std::vector<int>(40, 9), {7, 8}, {6}};
+  std::vector<krait::State<Text>> alone(5), together(5);
+  Logits untouched;
+  std::fill(untouched.begin(), untouched.end(), -77.0f);
+  for (const std::size_t wanted : {2, 3}) {
+    std::vector<Logits> expected(5), logits(5, untouched);
+    for (std::size_t i = 0; i < 5; ++i) krait::step(model->model, alone[i], tokens[i], expected[i]);
+    krait::step_streams(model->model, together, tokens, std::span(logits).first(wanted));
+    std::fill(expected.begin() + static_cast<std::ptrdiff_t>(wanted), expected.end(), untouched);
+    CHECK(same_bytes(expected, logits));
+    CHECK(same_bytes(alone, together));
+
+    logits.assign(5, untouched);
+    for (std::size_t i = 0; i < 5; ++i) {
+      Logits last;
+      krait::prefill(model->model, alone[i], texts[i], last);
+      if (i < wanted) expected[i] = last;
+    }
+    krait::prefill_streams(model->model, together, texts, std::span(logits).first(wanted));
+    CHECK(same_bytes(expected, logits));
+    CHECK(same_bytes(alone, together));
+  }
 }
 
 TEST_CASE("if a call lists a state several times, this state processes its tokens one after the other") {
