@@ -211,6 +211,7 @@ TEST_CASE("Streams::join returns the smallest free id and starts a fresh sequenc
   const auto before = streams->state(0);
   for (const std::vector<int>& wrong : {std::vector<int>{0, 1}, {0, 3}, {0, -1}, {0}, {0, 2, 0}})
     CHECK_FALSE(streams->step(wrong, std::vector<int>{7, 8}, logits));
+  for (int id = -1; id > -300; --id) CHECK_FALSE(streams->step(std::vector<int>{0, id}, std::vector<int>{7, 8}, logits));
   CHECK(std::memcmp(&streams->state(0), &before, sizeof(before)) == 0);
   CHECK(same_bytes(expected, logits));
   CHECK(streams->leave(2));
