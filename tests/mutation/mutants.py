@@ -478,10 +478,10 @@ group("bits",
       ("copy_floats(tile.x[i], outer[i], left);", "copy_floats(tile.x[i], outer[i], left - 1);"),
       ("hn::Eq(hn::And(quarter, one), one)", "hn::Eq(hn::And(quarter, one), two)"),
       ("first = hn::GetLane(mul_add(a, c, neg(mul(b, s))));", "first = hn::GetLane(mul_add(a, c, mul(b, s)));"),
-      ("out[pairwise ? 2 * i + 1 : i + d_state / 2]", "out[pairwise ? 2 * i + 1 : i + angles]"),
       ("store_vector(x, at.last_x + channel);", ""),
       ("new_v = mul(x, of_rank), last_v = mul(last_x, of_rank);", "new_v = mul(x, of_rank);"),
       ("mul(mul(sub(one, share), delta), alpha)", "mul(sub(one, share), delta)"),
       ("(r * s.ngroups + head / (s.heads / s.ngroups)) * s.d_state", "(r + head / (s.heads / s.ngroups)) * s.d_state"))
+group("vectors/mamba3", ("out[pairwise ? 2 * i + 1 : i + d_state / 2]", "out[pairwise ? 2 * i + 1 : i + angles]"))
 group("exact", ("{-75.39356231689453f,", "{-75.0f,"), ("{0.0020729508250951767f,", "{0.002f,"))
 group("cortex-m4", ("vfma.f32 s11, s23, \" k1 \"", "vfma.f32 s11, s22, \" k1 \""))
