@@ -77,7 +77,7 @@ class Course {
   }
   std::size_t steps() const { return settings_.passes * fresh_.size(); }
 
-  // Makes the next step. Its instructions depend on the lengths of its utterances only.
+  // Makes the next step. At most steps() calls are useful: the learning rate is 0 afterwards.
   void step() {
     krait::clear_gradients(memory_.gradients);
     study(fresh_[step_ % fresh_.size()]);
