@@ -1,6 +1,6 @@
-// Functions for programs on bare boards: print text, end the program, count instructions, and measure the stack of a call. They
-// use semihosting and the core's own counters instead of stdio, so that the program needs neither a heap nor the C library's
-// files. On a machine with an operating system, the same programs run, but the counts are 0.
+// Functions for programs on bare boards: print text, write a file, end the program, count instructions, and measure the stack
+// of a call. They use semihosting and the core's own counters instead of stdio, so that the program needs neither a heap nor
+// the C library's files. On a machine with an operating system, the same programs run, but the counts are 0.
 #ifndef KRAIT_EXAMPLES_FIRMWARE_HPP
 #define KRAIT_EXAMPLES_FIRMWARE_HPP
 
@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include <krait/core/text.hpp>
@@ -22,6 +23,12 @@ namespace firmware {
 #ifdef __unix__
 
 inline void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+inline bool write_file(const char* path, std::span<const std::byte> bytes) {
+  std::FILE* const file = std::fopen(path, "wb");
+  if (!file) return false;
+  const bool all = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  return std::fclose(file) == 0 && all;
+}
 [[noreturn]] inline void exit(std::uint32_t code) { std::exit(static_cast<int>(code)); }
 inline void start_counter() {}
 inline std::uint32_t ticks() { return 0; }
@@ -58,6 +65,18 @@ inline void print(std::string_view text) {
   krait::Text<200> terminated = krait::Text<198>(text);
   terminated += std::string_view("\0", 1);
   semihost(write0, terminated.characters.data());
+}
+
+// Writes a file of the debugger's machine, in place of a sector of flash. Returns whether all bytes were written.
+inline bool write_file(const char* path, std::span<const std::byte> bytes) {
+  using Word = std::uintptr_t;
+  constexpr std::uint32_t open = 0x01, close = 0x02, write = 0x05, binary_for_writing = 5;
+  const Word name[3] = {reinterpret_cast<Word>(path), binary_for_writing, std::string_view(path).size()};
+  const Word file = semihost(open, name);
+  if (file == static_cast<Word>(-1)) return false;
+  const Word data[3] = {file, reinterpret_cast<Word>(bytes.data()), bytes.size()};
+  const bool all = semihost(write, data) == 0;  // the number of bytes that were not written
+  return semihost(close, &file) == 0 && all;
 }
 
 [[noreturn]] inline void exit(std::uint32_t code) {

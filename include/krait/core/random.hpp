@@ -56,7 +56,8 @@ constexpr std::uint32_t random_bits(Key k, std::uint64_t i) noexcept {
 }
 
 // Returns the i-th uniform random number in [lo, hi). Its bits equal those of jax.random.uniform(k, shape, minval=lo,
-// maxval=hi)[i].
+// maxval=hi)[i]. On boards without fused multiply-add, this is guaranteed only if hi - lo is a power of two, because their C
+// library's fmaf may round twice.
 inline float uniform(Key k, std::uint64_t i, float lo = 0.0f, float hi = 1.0f) noexcept {
   const float unit = __builtin_bit_cast(float, (random_bits(k, i) >> 9) | 0x3F800000u) - 1.0f;
   const float scaled = __builtin_fmaf(unit, hi - lo, lo);
