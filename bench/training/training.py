@@ -4,11 +4,11 @@
   training.py [--krait PROGRAM] [--rounds N] [--json FILE]      needs numpy and safetensors; JAX and PyTorch if installed
   training.py --show FILE                                       prints the table of an earlier run
 
-A step computes the gradient of the mean cross-entropy over windows of 256 tokens of 8 streams, limits its norm, and makes a step
-of AdamW, in float32. Each program is a worker process (training_protocol.py), pinned to one core. The workers take turns, so that the
-load of other processes affects all alike, and the least time counts. Before the measurements, the loss and the gradients of each
-program are compared with Krait's. Krait's worker also measures the peak rate of multiply-adds of the core, and a second one does
-both with two threads on two cores.
+A step computes the gradient of the mean cross-entropy over windows of 256 tokens of 8 streams, limits its norm, and makes a
+step of AdamW, in float32. Each program is a worker process (training_protocol.py), pinned to one core. The workers take turns,
+so that the load of other processes affects all alike, and the least time counts. Before the measurements, the loss and the
+gradients of each program are compared with Krait's. Krait's worker also measures the peak rate of multiply-adds of the core,
+and a second one does both with two threads on two cores.
 """
 import argparse
 import datetime

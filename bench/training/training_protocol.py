@@ -1,7 +1,7 @@
 """Defines the work and the line protocol that training.py and its workers use.
 
-A worker is a process that trains model S, whose weights it reads from a file. It first prints "ready" and a JSON object with its
-version. Then it answers each line that it reads with one line: the nanoseconds taken, or "no: " and the reason.
+A worker is a process that trains model S, whose weights it reads from a file. It first prints "ready" and a JSON object with
+its version. Then it answers each line that it reads with one line: the nanoseconds taken, or "no: " and the reason.
 
     gradients FILE   computes the gradient of a window of each stream; writes the loss and the gradients, in the order of names
     step TIMES       makes TIMES training steps: the gradients of a window of each stream, clipping by norm, AdamW

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "krait/nn/mamba2_block.hpp"
 #include "krait/nn/mamba_block.hpp"
 #include "krait/nn/residual_block.hpp"
 #include "krait/train/recording.hpp"
@@ -99,6 +100,51 @@ struct Recording<MambaBlock<dims>, G, dx> {
     TokenBuffer<tokens, 2 * padded(dims.d_inner)> dxz;  // the gradient of in_proj's outputs
     SsmWork<typename Block::Ssm, tokens> ssm;
     Columns<typename Block::InProj, typename Block::Ssm::XProj, typename Block::Ssm::DtProj, typename Block::OutProj> columns;
+  };
+  template <std::size_t tokens>
+  using Work = std::conditional_t<whole, WholeWork<tokens>, krait::Scratch<Block, tokens>>;
+};
+
+// A block of Mamba-2 keeps its tape, or only the inputs of out_proj, as a MambaBlock does.
+template <Mamba2BlockDims dims, class G, bool dx>
+struct Recording<Mamba2Block<dims>, G, dx> {
+  using Block = Mamba2Block<dims>;
+  static constexpr bool supported = dims.storage == Storage::f32;
+  static constexpr bool whole = [] {
+    if constexpr (dx) return true;
+    else if constexpr (!is_trained<G>) return false;
+    else return is_trained<MemberGradient<0, G>> || is_trained<MemberGradient<1, G>> || is_trained<MemberGradient<2, G>> ||
+                is_trained<MemberGradient<3, G>> || is_trained<MemberGradient<4, G>> ||
+                (dims.rmsnorm && is_trained<MemberGradient<5, G>>);
+  }();
+  static constexpr std::size_t state_floats = Block::heads * padded(dims.headdim) * dims.d_state;
+  static constexpr std::size_t row = dims.d_state * strip_width;
+  template <std::size_t tokens>
+  struct WholeTape {
+    alignas(64) std::array<float, padded(Block::conv_channels) * (dims.d_conv - 1)> conv;  // the state before the window
+    alignas(64) std::array<std::array<float, state_floats>, ceil_div(tokens, scan_tokens)> states;  // before tokens 0, 8, ...
+    TokenBuffer<tokens, Block::InProj::padded_out> projected;  // the outputs of in_proj: z, then x, B and C, then dt
+    TokenBuffer<tokens, Block::conv_channels> xBC;             // the inputs of the recurrence
+    TokenBuffer<tokens, dims.d_inner> y;                       // the outputs of the recurrence
+  };
+  template <std::size_t tokens>
+  struct OutputTape {
+    TokenBuffer<tokens, dims.d_inner> mixed;  // the inputs of out_proj
+  };
+  template <std::size_t tokens>
+  using Tape = std::conditional_t<whole, WholeTape<tokens>, OutputTape<tokens>>;
+  template <std::size_t tokens>
+  struct WholeWork {
+    TokenBuffer<tokens, dims.d_inner> mixed;                    // the inputs of out_proj, or of the norm or the gate
+    TokenBuffer<tokens, dims.d_inner> dmixed;                   // the gradient of `mixed`; then that of y
+    TokenBuffer<tokens, Block::InProj::padded_out> dprojected;  // the gradient of in_proj's outputs
+    TokenBuffer<tokens, Block::conv_channels> dxBC;             // the gradient of the recurrence's inputs
+    TokenBuffer<tokens, 2 * padded(Block::heads)> step_sizes;   // delta and the decays
+    TokenBuffer<tokens, 2 * padded(Block::heads)> along;        // sums of head_scan_backward
+    alignas(64) std::array<float, state_floats> dh;
+    alignas(64) std::array<float, (scan_tokens + 1) * row> states;
+    alignas(64) std::array<float, scan_tokens * 2 * row> sums;
+    Columns<typename Block::InProj, typename Block::OutProj> columns;
   };
   template <std::size_t tokens>
   using Work = std::conditional_t<whole, WholeWork<tokens>, krait::Scratch<Block, tokens>>;

@@ -44,7 +44,7 @@ consteval bool trainable() {
     return false;
   } else if constexpr (!detail::Recording<Model, typename Gradients<Model>::Sums, false>::supported) {
     static_assert(trained<Model>::has_backward,
-                  "krait: this model cannot be trained: the weights of all its layers must be f32, and Mamba-2, Mamba-3 and layers of users have no backward");
+                  "krait: this model cannot be trained: the weights of all its layers must be f32, and Mamba-3 and layers of users have no backward");
     return false;
   } else {
     return true;

@@ -58,14 +58,14 @@ struct ModelGradient {
   using Head = MemberGradient<1, std::conditional_t<tied, Frozen, G>>;
 };
 
-template <ModelDims dims, class G, bool dx>
+template <DimsOfModel auto dims, class G, bool dx>
 struct Recording<Mamba<dims>, G, dx> {
   using Model = Mamba<dims>;
   using Gradient = ModelGradient<G, dims.tied>;
   static constexpr bool layers_dx = is_trained<typename Gradient::Embedding>;
   static constexpr bool layers_needed = layers_dx || is_trained<typename Gradient::Layers>;
   using Layers = Recording<typename Model::Backbone::Layers, typename Gradient::Layers, layers_dx>;
-  static constexpr bool supported = dims.storage == Storage::f32;
+  static constexpr bool supported = dims.storage == Storage::f32 && Layers::supported;
   template <std::size_t tokens>
   struct LayersTape {
     TokenBuffer<tokens, dims.d_model> x;  // the outputs of the embedding
