@@ -1,5 +1,5 @@
-// Program for same_training.py: trains a language model of Mamba-1, one of Mamba-2 and a classifier for 100 steps, and prints hashes of their weights,
-// moments and losses, with one worker and with two. On a host, the two workers run on two threads.
+// Program for same_training.py: trains a language model of Mamba-1, one of Mamba-2 and a classifier for 100 steps, and prints
+// hashes of their weights, moments and losses, with one worker and with two. On a host, the two workers run on two threads.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <array>
@@ -58,7 +58,8 @@ struct Language {
     return compute_window(model, states[stream], worker, stream, step);
   }
   template <class Any>
-  static float compute_window(const Any& model, krait::State<Any>& state, auto& worker, std::size_t stream, std::size_t step) {
+  static float compute_window(const Any& model, krait::State<Any>& state, auto& worker, std::size_t stream,
+                              std::size_t step) {
     Random random{static_cast<std::uint32_t>(stream)};
     std::array<int, window + 1> text;
     for (std::size_t i = 0; i <= window; ++i)

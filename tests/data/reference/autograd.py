@@ -1,7 +1,7 @@
 """Reverse-mode differentiation of numpy float64 functions: computes the expected gradients of the reference vectors.
 
-The functions of mamba_reference.py and mamba2_block of heads_reference.py take a Value in the place of an array: numpy passes the operations on it to this file
-(NEP 13 and NEP 18), which computes them and keeps how to differentiate them.
+The functions of mamba_reference.py, and mamba2_block of heads_reference.py, take a Value in the place of an array: numpy passes
+the operations on it to this file (NEP 13 and NEP 18), which computes them and keeps how to differentiate them.
 """
 import numpy as np
 
