@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -87,7 +88,8 @@ int main(int argc, char** argv) {
     std::istringstream words(line);
     words >> verb >> argument;
     const auto start = std::chrono::steady_clock::now();
-    if (verb == "step") {
+    const std::clock_t cpu_start = std::clock();
+    if (verb == "step" || verb == "cpu") {
       for (int i = 0; i < std::atoi(argument.c_str()); ++i) {
         compute_gradients(*run, workers, threads);
         krait::clip_by_norm(run->gradients, 1.0f);
@@ -105,6 +107,7 @@ int main(int argc, char** argv) {
       continue;
     }
     const auto took = std::chrono::steady_clock::now() - start;
-    std::cout << std::chrono::duration_cast<std::chrono::nanoseconds>(took).count() << std::endl;
+    if (verb == "cpu") std::cout << (std::clock() - cpu_start) * (1'000'000'000 / CLOCKS_PER_SEC) << std::endl;
+    else std::cout << std::chrono::duration_cast<std::chrono::nanoseconds>(took).count() << std::endl;
   }
 }

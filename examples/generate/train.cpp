@@ -117,8 +117,8 @@ double bits_per_byte(const Model& model, std::span<const std::byte> text) {
 
 // Makes one step: the gradients of a window of each stream, then Muon and AdamW.
 template <class Model>
-void step(Run<Model>& run, std::span<const std::byte> text, std::vector<krait::Worker<Model, window>>& workers, krait::Gradients<Model>& gradients,
-          Threads& threads) {
+void step(Run<Model>& run, std::span<const std::byte> text, std::vector<krait::Worker<Model, window>>& workers,
+          krait::Gradients<Model>& gradients, Threads& threads) {
   const std::size_t length = (text.size() - 1) / streams;
   if (run.at + window > length) run.at = 0, ++run.pass;
   const auto start = static_cast<std::size_t>(draw(run.settings, 1, run.pass) * static_cast<float>(text.size()));

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that the program `train` learns, with Mamba-1 and Mamba-2, and that it gives the same model with two threads and when it is interrupted.
+"""Checks that the program `train` learns, with Mamba-1 and Mamba-2, and that it gives the same model with two threads and when
+it is interrupted.
 
   train_test.py TRAIN
 """

@@ -96,7 +96,8 @@ def make(path, seed, component, steps, sizes, options):
         x = add("input", draw((steps, d_in), 1.0))
         cotangent = add("cotangent", draw((steps, sizes.get("d_model", d_in)), 1.0))
     norm = getattr(reference, options.get("norm", "rms_norm"))
-    mixer = mixer_of(f"{options['kind']}Block" if "kind" in options else component, sizes, options) if "heads" in sizes else None
+    block = f"{options['kind']}Block" if "kind" in options else component
+    mixer = mixer_of(block, sizes, options) if "heads" in sizes else None
     forward = forward_of(component, eps, dt_b_c_eps, norm, mixer)
     for name, value in autograd.gradients(forward, exact, x, cotangent).items():
         add(name, value)

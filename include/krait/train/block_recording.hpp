@@ -33,8 +33,6 @@ struct SsmWork {
   TokenBuffer<tokens, Ssm::XProj::padded_out> dx_dbl;
   TokenBuffer<tokens, Ssm::dt_rank> ddt_low;  // the gradient of dt_proj's inputs
   alignas(64) std::array<float, padded(Ssm::d_inner) * Ssm::d_state> dh;
-  alignas(64) std::array<float, (scan_tokens + 1) * row> states;
-  alignas(64) std::array<float, scan_tokens * row> decays;
   alignas(64) std::array<float, (Ssm::per_channel ? 1 : scan_tokens * 2 * row)> sums;
 };
 
