@@ -14,13 +14,12 @@ and a second one does both with two threads on two cores.
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import statistics
 import sys
 import tempfile
-
-import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
@@ -42,13 +41,15 @@ PEERS = {
 
 def gradients(worker, shapes):
     """Returns the loss and the gradients, by name, that a worker computes."""
+    import numpy as np
+
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "gradients")
         worker.ask(f"gradients {file}")
         numbers = np.fromfile(file, np.float32)
     loss, at, found = float(numbers[0]), 1, {}
     for name in sorted(shapes):
-        size = int(np.prod(shapes[name]))
+        size = math.prod(shapes[name])
         found[name] = numbers[at : at + size]
         at += size
     if at != len(numbers):
@@ -59,6 +60,8 @@ def gradients(worker, shapes):
 def compare(workers, shapes):
     """Compares the loss and the gradients of each worker with those of the first. Returns {program: (loss's difference, largest
     difference of a gradient, its name)}."""
+    import numpy as np
+
     loss, wanted = gradients(workers[0], shapes)
     report = {}
     for worker in workers[1:]:
@@ -78,24 +81,36 @@ def linear_products(model):
     return 3 * tokens * (model.n_layers * layer + d * model.vocab_size)
 
 
-def show(report):
+def table(report):
+    """Returns the lines of a Markdown table of a report's times, shares and differences."""
     best = {name: min(samples) for name, samples in report["step_ms"].items()}
-    median = {name: statistics.median(samples) for name, samples in report["step_ms"].items()}
-    krait = best["Krait"]
     tokens = training_protocol.STREAMS * training_protocol.WINDOW
-    print("| program | step, min | median | min / Krait's | tokens a second |\n|---|---:|---:|---:|---:|")
+    lines = ["| program | step, least | median | least / Krait's | tokens a second | largest difference of a gradient |",
+             "|---|---:|---:|---:|---:|---:|"]
     for name, least in best.items():
-        print(f"| {name} | {least:.1f} ms | {median[name]:.1f} ms | {least / krait:.2f} | {tokens / least * 1e3:,.0f} |")
-    peak, products = report["peak_G"], report["linear_products"]
-    share = products / (krait * 1e6) / peak["one core"]
-    print(f"\nFMA peak of a core: {peak['one core']:.1f} G multiply-adds a second; the linear layers' three products: "
-          f"{products / 1e9:.3f} G, {100 * share:.0f} % of the peak")
-    if "two cores" in peak:
+        difference = f"{report['agreement'][name][1]:.1e}" if name in report["agreement"] else ""
+        lines.append(f"| {name} | {least:.1f} ms | {statistics.median(report['step_ms'][name]):.1f} ms | "
+                     f"{least / best['Krait']:.1f} | {tokens / least * 1e3:,.0f} | {difference} |")
+    return lines
+
+
+def summary(report):
+    """Returns the lines of a Markdown table of Krait's speed relative to the FMA peak, and with two threads."""
+    peak, products, least = report["peak_G"], report["linear_products"], min(report["step_ms"]["Krait"])
+    lines = ["| what was measured | figure |", "|---|---:|",
+             f"| FMA peak of a core, multiply-adds a second | {peak['one core']:.0f} G |",
+             f"| multiply-adds of the linear layers' three products in a step | {products / 1e9:.2f} G |",
+             f"| these products, relative to the FMA peak during the time of a step | "
+             f"{100 * products / (least * 1e6) / peak['one core']:.0f} % |"]
+    of_two = peak.get("two cores", 0.0) / peak["one core"]
+    if 0.0 < of_two < 1.8:  # other processes used the cores
+        lines.append(f"| two threads relative to one | not measured: the FMA peak of two threads was {of_two:.1f} times that "
+                     "of one |")
+    elif of_two > 0.0:
         wall = {name: min(samples) for name, samples in report["wall_ms"].items()}
-        print(f"two threads on two cores: {wall['Krait'] / wall['Krait, two threads']:.2f} times as fast as one; "
-              f"their FMA peak is {peak['two cores'] / peak['one core']:.2f} times that of one")
-    for name, (loss, error, worst) in report["agreement"].items():
-        print(f"{name}: loss differs by {loss:.1e}, gradients by up to {error:.1e} of the largest of their tensor ({worst})")
+        lines += [f"| two threads relative to one, time of a step | {wall['Krait'] / wall['Krait, two threads']:.2f} times |",
+                  f"| two threads relative to one, FMA peak | {of_two:.2f} times |"]
+    return lines
 
 
 def measure(options):
@@ -153,7 +168,7 @@ def main():
     parser.add_argument("--show", type=pathlib.Path)
     options = parser.parse_args()
     report = json.loads(options.show.read_text()) if options.show else measure(options)
-    show(report)
+    print(*table(report), "", *summary(report), sep="\n")
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     wrong = [name for name, (loss, error, _) in report["agreement"].items() if not max(loss, error) <= TOLERANCE]
