@@ -71,7 +71,7 @@ def add_model_options(parser):
         "dims of blocks of Mamba-2 and Mamba-3", "default: config.json's or the metadata's, or mamba-ssm's default"
     )
     blocks.add_argument("--ngroups", type=int, metavar="N", help="Mamba-2: groups of heads that share B and C")
-    blocks.add_argument("--dt-limit", type=two_numbers, metavar="LEAST,MOST", help="Mamba-2: limits of delta")
+    blocks.add_argument("--dt-limit", type=two_numbers, metavar="MIN,MAX", help="Mamba-2: limits of delta")
     blocks.add_argument(
         "--norm-before-gate", action="store_true", default=None, help="Mamba-2: the norm of a block is applied before the gate"
     )

@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from odd_vectors import block_weights, encode, heads, heads_weights, mixer_of, mixer_weights, model_weights, reference, write
-import autograd  # beside mamba_reference.py
+import autograd  # in the folder of mamba_reference.py
 
 # Name -> (model type, number of tokens, sizes, options), as in odd_vectors.py.
 CASES = {
@@ -46,7 +46,8 @@ CASES = {
 
 
 def forward_of(component, eps, dt_b_c_eps, norm, mixer):
-    """Returns the reference's function of the input and the weights. `mixer` is None or a block of Mamba-2."""
+    """Returns the function of the numpy reference that computes a model type's outputs from its input and weights. `mixer` is
+    None or a block of Mamba-2."""
     if mixer:
         return {
             "Mamba2Block": lambda x, p: mixer(x, p)[0],

@@ -1,7 +1,8 @@
-// Computes linear layers, y = W x + bias, whose weights are stored in panels: [N / 64][K][64], where the last panel may be 16,
-// 32 or 48 outputs wide. A SIMD vector covers neighbouring outputs, and each input is broadcast to all lanes. Each output is
-// therefore one chain of fused multiply-adds with k ascending, whatever the target and the number of tokens, and the weights
-// are read sequentially. bf16 and f16 weights are widened exactly to float32. int8 weights are multiplied in int8-inl.hpp.
+// Computes linear layers, y = W x + bias. The weights W [N, K] are stored in panels of 64 neighbouring outputs, [N /
+// 64][K][64], where the last panel may be 16, 32 or 48 outputs wide. A SIMD vector covers neighbouring outputs, and each input
+// is broadcast to all lanes. Each output is therefore summed by fused multiply-adds in ascending order of k, whatever the
+// target and the number of tokens, and the weights are read sequentially. bf16 and f16 weights are widened exactly to float32.
+// int8 weights are multiplied by the functions that int8-inl.hpp includes.
 #if defined(KRAIT_KERNELS_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_LINEAR_INL_HPP
 #undef KRAIT_KERNELS_LINEAR_INL_HPP
@@ -14,9 +15,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Returns the number of vectors of outputs in a tile: the largest number that divides the panel's `width` evenly and whose
-// accumulators fit in the registers. A tile of one token may use nearly all registers as accumulators; a tile of several tokens
-// leaves registers for the weights and the broadcast inputs.
+// Returns the number of vectors of outputs in a tile: the largest number that divides the number of vectors in the panel and
+// whose accumulators fit in the registers. A tile of one token may use nearly all registers as accumulators; a tile of several
+// tokens leaves registers for the weights and the broadcast inputs.
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width, std::size_t accumulators) {
   const std::size_t most_of_few = tokens == 1 ? 8 : tokens == 2 ? 5 : 4;
   const std::size_t most = (few_registers ? most_of_few : tokens == 1 ? 16 : 24 / tokens) / accumulators;
@@ -25,8 +26,8 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// Returns a Prefetcher for the weights that are stored after the K columns of w, and take as many bytes as these columns. Each
-// of the `tiles` tiles that multiply by w prefetches an equal share.
+// Returns a Prefetcher for the weights that follow w in memory. They take as many bytes as w, which has `width` outputs and K
+// columns. Each of the `tiles` tiles that multiply by w prefetches an equal share of them.
 template <class W>
 HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
@@ -35,9 +36,9 @@ HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K,
 }
 
 // Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. A tile of one
-// vector has too few independent sums to hide the latency of FMA. For example, x_proj has five vectors of outputs on AVX2 if
-// d_model is 128; with one-vector tiles, a prefill takes 1.03 times as long. int8 tiles, which have several accumulators for
-// each vector, have enough sums at any width.
+// vector has too few independent sums to hide the latency of FMA. For example, if d_model is 128, x_proj has five vectors of
+// outputs on AVX2; with one-vector tiles, a prefill takes 1.03 times as long. int8 tiles have several accumulators for each
+// vector, and therefore enough sums at any width.
 inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t outputs, std::size_t accumulators) {
   const bool wider_with_fewer = most > 2 && tile_vectors(most, outputs, 1) == 1 && tile_vectors(most - 1, outputs, 1) > 1;
   return accumulators == 1 && wider_with_fewer ? most - 1 : most;
@@ -45,7 +46,7 @@ inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t output
 
 // Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
 // `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first; smaller tiles process the
-// remaining tokens. `resume` is passed to linear_tile.
+// remaining tokens. `resume` is passed on to linear_tile.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X, class... Resume>
 HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n,
                              Resume... resume) {
@@ -63,10 +64,10 @@ HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float*
   }
 }
 
-// Computes the same outputs as linear_tiles. If one tile cannot process all tokens, the columns are divided into blocks: every
-// tile multiplies by one block, whose weights stay in the first-level cache, before the next block starts. Between blocks, the
-// sums are kept in y. On a Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without
-// blocks.
+// Computes the same outputs as linear_tiles. If there are more tokens than fit in one tile, the columns are divided into
+// blocks: all tiles multiply by the columns of one block, whose weights stay in the first-level cache, before they multiply by
+// the next block. Between blocks, the sums are kept in y. On a Zen 3, 16 tokens of a layer with 768 inputs, read from memory,
+// take 0.82 times as long as without blocks.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_blocks(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                               std::size_t n) {
@@ -87,10 +88,11 @@ HWY_NOINLINE void linear_blocks_once(W w, std::size_t width, std::size_t K, cons
   linear_blocks<most_tokens, outputs>(w, width, K, bias, x, y, n);
 }
 
-// Computes the same outputs as linear_blocks. A panel of several tokens is computed by a function that all layers share:
-// examples/generate is 0.88 times as large, and compiles in 0.63 times the time. int8 panels are inlined, which makes them 1.13
-// times as fast on a Zen 5, unless the outputs are divided among threads: then the caller has several kinds of panels, and g++
-// would keep the sums of all of them in memory.
+// Computes the same outputs as linear_blocks. With several tokens per tile, it calls one function that is not inlined and that
+// all layers share: the program examples/generate is then 0.88 times as large, and compiles in 0.63 times the time. int8 panels
+// are inlined, because they are then computed 1.13 times as fast on a Zen 5. If the outputs are divided among threads, int8
+// panels are not inlined: the caller then computes panels of several widths, and g++ would keep the sums of all of them in
+// memory.
 template <std::size_t most_tokens, std::size_t outputs, bool divided, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   constexpr bool shared = most_tokens > 1 && (divided || !std::is_same_v<W, Weights<Storage::int8>>);
@@ -98,12 +100,13 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
   else linear_blocks<most_tokens, outputs>(w, width, K, bias, x, y, n);
 }
 
-// Computes y[t] = W x[t] + bias for n tokens and the last panel of W, which has `width` rows (outputs): 16, 32, 48 or 64. The
-// switch makes the width a template argument.
+// Computes y[t] = W x[t] + bias for n tokens and the last panel of W, which has 16, 32, 48 or 64 outputs (`width`). The switch
+// makes the width a template argument.
 template <std::size_t tokens, bool divided, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
-  static_assert(panel_width == 4 * strip_width, "krait: the kernels handle only panels of one to four strips of 16 outputs");
+  static_assert(panel_width == 4 * strip_width,
+                "krait: panel_width must be 64, because the last panel of a weight has 1 to 4 strips of 16 outputs");
   switch (width / strip_width) {
     case 1: return linear_panel<tokens, 1 * strip_width, divided>(w, 1 * strip_width, K, bias, x, y, n);
     case 2: return linear_panel<tokens, 2 * strip_width, divided>(w, 2 * strip_width, K, bias, x, y, n);
@@ -112,9 +115,10 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
   }
 }
 
-// Computes y[t] = W x[t] + bias on scalar targets, for n tokens and the first `here` outputs that w points to: in tiles of 16
-// outputs, then of 4. If fewer than 4 outputs remain, their tile is computed in a local array and copied. The template argument
-// `outputs` is the caller's total number of outputs; tiles that this number cannot require are not instantiated.
+// Computes y[t] = W x[t] + bias on scalar targets, for n tokens and the first `here` outputs that w points to. Tiles have 16
+// outputs; the remaining outputs are computed in tiles of 4, and if fewer than 4 remain, in a local array, from which they are
+// copied to y. The template argument `outputs` is the total number of outputs of the caller; a tile size that this number does
+// not require is not compiled.
 template <std::size_t outputs, class W, class X>
 HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                     std::size_t here, std::size_t n) {
@@ -140,20 +144,20 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
 
 // True if a step with weights of type W computes two panels of outputs at once. This is the case for bf16 and f16 weights if a
 // panel consists of at most four vectors, because four accumulators do not hide the latency of the multiply-adds and of the
-// conversion to float32; eight accumulators do. On a Zen 4, in_proj of d_model 128 with bf16 is 1.12 times as fast, and a step
-// with f16 1.03 times.
+// conversion to float32; eight accumulators do. On a Zen 4, this makes in_proj with bf16 weights and d_model 128 1.12 times as
+// fast, and a step with f16 weights 1.03 times as fast.
 template <class W>
 inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> || std::is_same_v<W, Weights<Storage::f16>>) &&
                                    panel_width / lanes <= 4;
 // The largest number of columns K for which two panels are computed at once. Models with more columns are usually read from
-// main memory, where one sequential stream of weights is faster than two (1.07 times for a step of mamba-130m).
+// main memory, where one sequential stream of weights is faster than two (1.07 times as fast in a step of mamba-130m).
 inline constexpr std::size_t longest_of_two_panels = 256;
 
-// Computes y[t] = W x[t] + bias for n tokens and some outputs of W [N, K]: for each i in `part`, writes output first + i to
-// y[t][i]. x and y must not overlap. `outputs` is the total number of outputs that the caller requires from `first` on. N
-// includes padding. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If
-// `outputs` leaves out padding at the end of W, up to 15 rows, this padding is not written to y. `divided` is true if
-// threads may compute parts.
+// Computes some outputs of y[t] = W x[t] + bias for n tokens, where W is [N, K] and N includes padding: for each i in `part`,
+// writes output number first + i to y[t][i]. Together, the parts of a caller cover the outputs from `first` to first + outputs
+// - 1. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If W ends with padding
+// rows that `outputs` does not count (at most 15), their outputs are not written. x and y must not overlap. `divided` is true
+// if several threads may compute parts.
 template <std::size_t tokens, std::size_t outputs, bool divided, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n, Range part) {

@@ -16,38 +16,41 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The number of tokens in a register tile: the accumulators of all tokens x vectors must fit in the SIMD registers.
+// The number of tokens in a register tile. A tile keeps one accumulator in a SIMD register for each token and each vector of
+// outputs, so the number of tokens is limited by the number of registers.
 inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
 
-// Returns one weight as float32 from its stored form: a float32, the bits of an f16, or a word that contains the bf16 weights
-// of two neighbouring columns (the even column in the lower half).
+// Returns one weight as float32. A weight is stored as a float32, as the bits of an f16, or in a word that contains the bf16
+// weights of two neighbouring columns, the even column in the lower half; `column` selects one of the two.
 inline float stored_column(float value, std::size_t) { return value; }
 inline float stored_column(std::uint16_t value, std::size_t) { return from_f16(value); }
 inline float stored_column(std::uint32_t pair, std::size_t column) {
   return from_bf16(static_cast<std::uint16_t>(pair >> 16 * column));
 }
 
-// Weights<storage> points to the weights of an output and of the following outputs of the same panel, stored as [K /
-// columns][width]. It does not contain the panel's width, which callers pass along.
+// Weights<storage> points to the weights of an output and of the outputs that follow it in the same panel. A panel is an array
+// [K / columns][width] of stored elements, each of which contains the weights of `columns` columns. Callers pass the panel's
+// width along, because Weights does not contain it.
 template <Storage storage>
 struct Weights {
   using Stored = std::conditional_t<storage == Storage::f32, float,
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // columns (inputs) in one stored element
-  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations of a tile's loop over K
-  // The number of columns in a block of linear_panel. The weights of a block, in a panel `width` outputs wide, take 12 KiB, so
-  // that two blocks fit in a first-level cache.
+  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations over K columns
+  // Returns the number of columns in a block of linear_blocks, for a panel that is `width` outputs wide. The weights of a block
+  // take 12 KiB, so that two blocks fit in a first-level cache.
   static constexpr std::size_t columns_of_block(std::size_t width) {
     return std::size_t{12} * 1024 / (width * sizeof(Stored)) * columns;
   }
-  static constexpr std::size_t accumulators = 1;  // accumulator registers that one vector of outputs requires
+  static constexpr std::size_t accumulators = 1;  // accumulator registers for one token and one vector of outputs
   // The largest number of tokens in a tile. On targets with 16 SIMD registers, a bf16 tile has two tokens, because it
   // broadcasts two inputs of each token at a time.
   static constexpr std::size_t most_tokens = columns > 1 && few_registers ? 2 : tile_tokens;
   const Stored* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * rounds(K)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
-  // Returns the weights from an even column on, in a panel that is `width` outputs wide.
+  // Returns the weights starting at `column`, which must be even because bf16 weights are stored in pairs of columns. The panel
+  // is `width` outputs wide.
   Weights columns_from(std::size_t column, std::size_t width) const { return {values + column / columns * width}; }
   float get(std::size_t output, std::size_t k, std::size_t width) const {
     return stored_column(values[k / columns * width + output], k % columns);
@@ -85,10 +88,10 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
   use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
 }
 
-// Prefetches the next panel of weights, `step` bytes further on at each call of fetch(). Tiles of several tokens call fetch()
-// once in each iteration over K, because the first tile of the next panel would otherwise wait for memory. Tiles of one token
-// read weights all the time, and run faster without a Prefetcher. On targets other than x86, where prefetching has not been
-// measured, fetch() does nothing.
+// Prefetches the next panel of weights. Each call of fetch() prefetches one address and advances by `step` bytes. Tiles of
+// several tokens call fetch() once in each iteration over the columns, because the first tile of the next panel would otherwise
+// wait for memory. A tile of one token reads weights without pauses, and runs faster without a Prefetcher. On targets other
+// than x86, where prefetching has not been measured, fetch() does nothing.
 struct Prefetcher {
   const char* at;    // the address to prefetch next
   std::size_t step;  // bytes by which each call of fetch() advances
@@ -105,10 +108,11 @@ struct Prefetcher {
 inline constexpr float no_bias[strip_width] = {};
 #endif
 
-// Computes one register tile of a linear layer: `tokens` tokens x `vectors` vectors of neighbouring outputs.
-//   y[t][o] = bias[o] + x[t][0] w[0][o] + x[t][1] w[1][o] + ...     one chain of multiply-adds
-// The outputs may span `panels` whole panels. A null bias means zero. If `resume` is true, the sums start from y, which
-// contains the sums over the preceding columns, instead of from the bias. If tokens > 1, prefetcher must not be null.
+// Computes one register tile of a linear layer, `tokens` tokens x `vectors` vectors of neighbouring outputs:
+//   y[t][o] = bias[o] + x[t][0] w[0][o] + x[t][1] w[1][o] + ...     summed from left to right, by multiply-adds
+// If `panels` is above 1, the outputs cover this number of whole panels. A null bias means zero. If `resume` is true, the sums
+// start from y, which contains the sums over the preceding columns, instead of from the bias. If tokens > 1, prefetcher must
+// not be null.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
                             TokenSpan<const float> x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr,

@@ -9,7 +9,8 @@
 
 namespace krait {
 
-// TokenSpan refers to tokens that are stored at a constant distance: token t starts at data + t * stride, in elements of T.
+// TokenSpan refers to tokens that are stored at a constant distance: token t starts at data + t * stride. stride is a number of
+// elements.
 template <class T>
 struct TokenSpan {
   T* data;

@@ -42,8 +42,8 @@ struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, dims.d_inner> x;                // the x of the formula, overwritten by y
-    typename Ssm::template InnerScratch<tokens> ssm;  // the scratch of the SSM; its member delta holds z after the SSM has run
+    TokenBuffer<tokens, dims.d_inner> x;                // x in the formulas above; y overwrites it
+    typename Ssm::template InnerScratch<tokens> ssm;  // scratch of the SSM; after the SSM has run, its member delta contains z
     [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
   };
 };

@@ -12,7 +12,7 @@
 namespace krait {
 
 namespace detail {
-// The members that SelectiveStateSpaceModel and SelectiveStateSpace have in common.
+// SsmFacts defines the constants and types that SelectiveStateSpaceModel and SelectiveStateSpace have in common.
 template <SsmDims dims, RowLayout x_order>
 struct SsmFacts {
   static constexpr bool works_in_place = true;
@@ -97,7 +97,7 @@ constexpr RowLayout per_channel_order(const SsmDims& dims) {
 template <SsmDims dims>
 struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(dims)> {
   static_assert(!(dims.dt_b_c_eps > 0.0f),
-                "krait::SelectiveStateSpace<dims>: dt_b_c_eps must be 0: only blocks norm dt, B and C");
+                "krait::SelectiveStateSpace<dims>: dt_b_c_eps must be 0, because this layer does not normalise dt, B and C");
   using Facts = detail::SsmFacts<dims, detail::per_channel_order(dims)>;
   using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias,
                                     .storage = dims.storage}>;

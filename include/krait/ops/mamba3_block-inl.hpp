@@ -18,7 +18,7 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
                     typename Mamba3Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
   using Block = Mamba3Block<given>;
-  constexpr const Mamba3BlockDims& dims = Block::block_dims;  // `given`, with invalid members replaced by valid ones
+  constexpr const Mamba3BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, rows = Block::in_order.padded_rows();
   const TokenSpan<float> proj = scratch.proj.span(), factors = scratch.factors.span();
   const TokenSpan<float> x = proj.from_channel(Block::in_order.group_start(0)), B = x.from_channel(dims.d_inner);
@@ -71,8 +71,8 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
       rotary_scan<dims.mimo_rank>(scan, of_part, &scratch.head[tokens == 1 ? 0 : of_part.begin]);
     });
   };
-  // split() divides channels at multiples of 16. Each head counts as 16 channels, so that no head is divided. A scratch for one
-  // token has memory for only one head, so the heads of one token are not divided among threads.
+  // split() divides channels among threads, at multiples of 16. Here each head counts as 16 channels, so that no head is
+  // divided. If `tokens` is 1, the scratch has memory for only one head, so all heads are processed by one thread.
   if constexpr (tokens == 1) run_heads({0, heads * strip_width});
   else split(state, heads * strip_width, n * dims.d_inner * dims.d_state * (1 + 3 * dims.mimo_rank), run_heads);
   if constexpr (dims.mimo_rank == 1)

@@ -14,8 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. Each token has its
-// channels padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
+// Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. The channels of
+// each token are padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
 template <std::size_t tokens, class Ssm, class States, class Borrowed>
 HWY_INLINE void apply_ssm(const Ssm& layer, States& states,
                           typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, TokenSpan<float> xy,
