@@ -15,12 +15,16 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+// The functions read the dims from block_dims, as `run` does, because clang 16 reads other numbers from the members of type Real
+// of a deduced template argument.
+
 // Computes delta and the decays of n tokens from the outputs dt of in_proj. Row t of step_sizes receives delta [heads] and the
 // decays [heads], each padded to a multiple of 16.
-template <Mamba2BlockDims dims>
-HWY_INLINE void compute_step_sizes(const Mamba2Block<dims>& block, TokenSpan<const float> dt, TokenSpan<float> step_sizes,
+template <Mamba2BlockDims given>
+HWY_INLINE void compute_step_sizes(const Mamba2Block<given>& block, TokenSpan<const float> dt, TokenSpan<float> step_sizes,
                                    std::size_t n) {
-  constexpr std::size_t heads = Mamba2Block<dims>::heads;
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
+  constexpr std::size_t heads = Mamba2Block<given>::heads;
   for (std::size_t t = 0; t < n; ++t) {
     copy_floats(dt[t], step_sizes[t], padded(heads));
     step_sizes_row<dims.dt_limit == Mamba2BlockDims{}.dt_limit>(step_sizes[t], block.dt_bias.data(), block.A_log.data(),
@@ -30,8 +34,9 @@ HWY_INLINE void compute_step_sizes(const Mamba2Block<dims>& block, TokenSpan<con
 }
 
 // Applies the norm of the block to one token's channels in place, if there is a norm.
-template <Mamba2BlockDims dims>
-HWY_INLINE void apply_gated_norm([[maybe_unused]] const Mamba2Block<dims>& block, [[maybe_unused]] float* y) {
+template <Mamba2BlockDims given>
+HWY_INLINE void apply_gated_norm([[maybe_unused]] const Mamba2Block<given>& block, [[maybe_unused]] float* y) {
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
   if constexpr (dims.rmsnorm) {
     constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
     for (std::size_t c = 0; c < dims.d_inner; c += of_group)
@@ -39,9 +44,10 @@ HWY_INLINE void apply_gated_norm([[maybe_unused]] const Mamba2Block<dims>& block
   }
 }
 // Computes the inputs of out_proj from the outputs y of the recurrence and the gate z.
-template <Mamba2BlockDims dims>
-HWY_INLINE void gate_and_norm(const Mamba2Block<dims>& block, TokenSpan<const float> y, TokenSpan<const float> z,
+template <Mamba2BlockDims given>
+HWY_INLINE void gate_and_norm(const Mamba2Block<given>& block, TokenSpan<const float> y, TokenSpan<const float> z,
                               TokenSpan<float> mixed, std::size_t n) {
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
   constexpr std::size_t channels = padded(dims.d_inner);
   for (std::size_t t = 0; t < n; ++t) {
     copy_floats(y[t], mixed[t], channels);
@@ -51,10 +57,11 @@ HWY_INLINE void gate_and_norm(const Mamba2Block<dims>& block, TokenSpan<const fl
   }
 }
 
-template <std::size_t tokens, Mamba2BlockDims dims, class Tape, class Work>
-HWY_INLINE void record(const Mamba2Block<dims>& block, State<Mamba2Block<dims>>& state, Tape& tape, Work& work,
+template <std::size_t tokens, Mamba2BlockDims given, class Tape, class Work>
+HWY_INLINE void record(const Mamba2Block<given>& block, State<Mamba2Block<given>>& state, Tape& tape, Work& work,
                        TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
-  using Block = Mamba2Block<dims>;
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
+  using Block = Mamba2Block<given>;
   constexpr std::size_t at_a_time = krait::detail::scan_tokens, state_channels = Block::heads * padded(dims.headdim);
   const NoState none;
   NoScratch<tokens> no_scratch;
@@ -92,10 +99,11 @@ HWY_INLINE void record(const Mamba2Block<dims>& block, State<Mamba2Block<dims>>&
 }
 
 // Computes the gradients of the recurrence, of conv1d's outputs and of dt from the gradient dy of the recurrence's outputs.
-template <std::size_t tokens, Mamba2BlockDims dims, class Tape, class Work, class G>
-HWY_INLINE void heads_backward(const Mamba2Block<dims>& block, Tape& tape, Work& work, TokenSpan<const float> dy, G& gradients,
-                               State<Mamba2Block<dims>>* dstate, std::size_t n) {
-  using Block = Mamba2Block<dims>;
+template <std::size_t tokens, Mamba2BlockDims given, class Tape, class Work, class G>
+HWY_INLINE void heads_backward(const Mamba2Block<given>& block, Tape& tape, Work& work, TokenSpan<const float> dy, G& gradients,
+                               State<Mamba2Block<given>>* dstate, std::size_t n) {
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
+  using Block = Mamba2Block<given>;
   using krait::detail::floats_of, krait::detail::gradient_of_member;
   constexpr std::size_t at_a_time = krait::detail::scan_tokens, heads = Block::heads, wide = padded(heads);
   constexpr std::size_t dt_start = Block::in_order.tail_start();
@@ -140,11 +148,12 @@ HWY_INLINE void heads_backward(const Mamba2Block<dims>& block, Tape& tape, Work&
   clear_padding(dxBC, Block::conv_channels, n);
 }
 
-template <std::size_t tokens, bool dx, Mamba2BlockDims dims, class Tape, class Work, class G>
-HWY_INLINE void backward(const Mamba2Block<dims>& block, Tape& tape, [[maybe_unused]] Work& work, TokenSpan<const float> in,
-                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<Mamba2Block<dims>>* dstate,
+template <std::size_t tokens, bool dx, Mamba2BlockDims given, class Tape, class Work, class G>
+HWY_INLINE void backward(const Mamba2Block<given>& block, Tape& tape, [[maybe_unused]] Work& work, TokenSpan<const float> in,
+                         TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<Mamba2Block<given>>* dstate,
                          std::size_t n) {
-  using Block = Mamba2Block<dims>;
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
+  using Block = Mamba2Block<given>;
   using krait::detail::floats_of, krait::detail::gradient_of_member;
   constexpr std::size_t channels = padded(dims.d_inner);
   auto&& out_proj = gradient_of_member<(dims.rmsnorm ? 6 : 5)>(gradients);
