@@ -41,27 +41,32 @@ HWY_INLINE void scan_backward_channels(const ScanBackward& s, std::size_t c, Cou
     if constexpr (per_channel) return load_vector(from + first + n * strip_width);
     else return hn::Set(Tag{}, from[n]);
   };
-  const std::size_t end = tokens;
+  // Calls f(i) for i = 0, ..., tokens - 1. Compilers report a loop that they cannot unroll.
+  const auto each_token = [&](auto f) KRAIT_LAMBDA {
+    if constexpr (std::is_same_v<Count, std::size_t>) {
+      for (std::size_t i = 0; i < tokens; ++i) f(i);
+    } else {
+      KRAIT_UNROLL
+      for (std::size_t i = 0; i < Count::value; ++i) f(i);
+    }
+  };
   V delta[most], delta_x[most], dy[most], along_B[most], along_A[most];
-  KRAIT_UNROLL
-  for (std::size_t t = 0; t < end; ++t) {
+  each_token([&](std::size_t t) KRAIT_LAMBDA {
     delta[t] = softplus(load_vector(s.dt[t] + c)), delta_x[t] = mul(delta[t], load_vector(s.x[t] + c));
     dy[t] = load_vector(s.dy[t] + c), along_B[t] = zero_start(), along_A[t] = zero_start();
-  }
+  });
   for (std::size_t n = 0; n < d_state; ++n) {
     const std::size_t in_state = first + n * strip_width;
     const V A2 = load_vector(s.A2 + in_state);
     V h[most + 1], decay[most];
     h[0] = load_vector(s.h + in_state);
-    KRAIT_UNROLL
-    for (std::size_t t = 0; t < end; ++t) {
+    each_token([&](std::size_t t) KRAIT_LAMBDA {
       decay[t] = exp2_decay(mul(delta[t], A2));
       h[t + 1] = mul_add(decay[t], h[t], mul(delta_x[t], matrix(s.B[t], n)));
-    }
+    });
     V dh = load_vector(s.dh + in_state), along_delta = zero_start();
-    KRAIT_UNROLL
-    for (std::size_t i = 0; i < end; ++i) {
-      const std::size_t t = end - 1 - i;
+    each_token([&](std::size_t i) KRAIT_LAMBDA {
+      const std::size_t t = tokens - 1 - i;
       const V g = mul_add(matrix(s.C[t], n), dy[t], dh);
       if constexpr (per_channel) {
         store_vector(mul(dy[t], h[t + 1]), s.dC[t] + in_state);
@@ -76,20 +81,19 @@ HWY_INLINE void scan_backward_channels(const ScanBackward& s, std::size_t c, Cou
       const V e = mul(dh, h[t]);
       along_A[t] = mul_add(e, A2, along_A[t]);
       along_delta = add(along_delta, mul(e, delta[t]));
-    }
+    });
     store_vector(dh, s.dh + in_state);
     if (s.dA_log) store_vector(mul_add(along_delta, mul(A2, ln2), load_vector(s.dA_log + in_state)), s.dA_log + in_state);
   }
   V dD = s.dD ? load_vector(s.dD + c) : zero_start();
-  KRAIT_UNROLL
-  for (std::size_t i = 0; i < end; ++i) {
-    const std::size_t t = end - 1 - i;
+  each_token([&](std::size_t i) KRAIT_LAMBDA {
+    const std::size_t t = tokens - 1 - i;
     const V x = load_vector(s.x[t] + c);
     store_vector(mul_add(along_B[t], delta[t], mul(dy[t], load_vector(s.D + c))), s.dx[t] + c);
     const V ddelta = mul_add(along_B[t], x, mul(along_A[t], ln2));
     store_vector(mul(ddelta, sigmoid(load_vector(s.dt[t] + c))), s.ddt[t] + c);
     dD = mul_add(dy[t], x, dD);
-  }
+  });
   if (s.dD) store_vector(dD, s.dD + c);
 }
 

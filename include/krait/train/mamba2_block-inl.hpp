@@ -100,8 +100,8 @@ HWY_INLINE void record(const Mamba2Block<given>& block, State<Mamba2Block<given>
 
 // Computes the gradients of the recurrence, of conv1d's outputs and of dt from the gradient dy of the recurrence's outputs.
 template <std::size_t tokens, Mamba2BlockDims given, class Tape, class Work, class G>
-HWY_INLINE void heads_backward(const Mamba2Block<given>& block, Tape& tape, Work& work, TokenSpan<const float> dy, G& gradients,
-                               State<Mamba2Block<given>>* dstate, std::size_t n) {
+HWY_INLINE void heads_backward(const Mamba2Block<given>& block, Tape& tape, Work& work, TokenSpan<const float> dy,
+                               G& gradients, State<Mamba2Block<given>>* dstate, std::size_t n) {
   constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
   using Block = Mamba2Block<given>;
   using krait::detail::floats_of, krait::detail::gradient_of_member;
