@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The functions read the dims from block_dims, as `run` does, because clang 16 reads other numbers from the members of type Real
+// The functions read the dims from block_dims, as `run` does, because clang 16 reads other numbers from members of type Real
 // of a deduced template argument.
 
 // Computes delta and the decays of n tokens from the outputs dt of in_proj. Row t of step_sizes receives delta [heads] and the
