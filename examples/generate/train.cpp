@@ -21,8 +21,9 @@
 
 namespace {
 
-constexpr auto dims = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
-using Model = krait::Mamba<dims>;
+using Mamba1 = krait::Mamba<krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4})>;
+using Mamba2 = krait::Mamba2<krait::resolve(krait::Mamba2Dims{.vocab_size = 256, .d_model = 128, .n_layers = 4, .d_state = 48,
+                                                              .headdim = 16})>;
 constexpr std::size_t streams = 8, window = 512;
 
 // Muon trains these weights, AdamW all others.
@@ -44,7 +45,9 @@ struct Settings {
 };
 
 // Everything that training changes. A checkpoint consists of the bytes of a Run and their CRC-32.
+template <class M>
 struct Run {
+  using Model = M;
   Settings settings;
   std::uint64_t step = 0;       // steps made
   std::uint64_t pass = 0;       // passes over the text, each from a random place
@@ -55,9 +58,8 @@ struct Run {
   krait::MuonMemory<Model, Hidden> muon;
   krait::Moments<Model, Others> adamw;
 };
-static_assert(std::is_trivially_copyable_v<Run>);
+static_assert(std::is_trivially_copyable_v<Run<Mamba1>> && std::is_trivially_copyable_v<Run<Mamba2>>);
 
-using Worker = krait::Worker<Model, window>;
 using Text = std::vector<std::byte>;
 
 [[noreturn]] void fail(const std::string& message) {
@@ -75,7 +77,8 @@ float draw(const Settings& settings, std::uint64_t purpose, std::uint64_t i) {
 
 std::uint32_t checksum(std::span<const std::byte> bytes) { return krait::crc32(bytes); }
 
-void save_checkpoint(const Run& run, const std::string& path) {
+template <class Model>
+void save_checkpoint(const Run<Model>& run, const std::string& path) {
   const auto bytes = std::as_bytes(std::span(&run, 1));
   std::vector<std::byte> file(bytes.begin(), bytes.end());
   const std::uint32_t sum = checksum(bytes);
@@ -83,23 +86,25 @@ void save_checkpoint(const Run& run, const std::string& path) {
   file.insert(file.end(), tail.begin(), tail.end());
   check(krait::write_file(file, path));
 }
-void load_checkpoint(const std::string& path, Run& run) {
+template <class Model>
+void load_checkpoint(const std::string& path, Run<Model>& run) {
   std::vector<std::byte> file;
   check(krait::read_file(path, file));
   std::uint32_t sum = 0;
-  if (file.size() != sizeof(Run) + sizeof(sum))
-    fail(path + ": found " + std::to_string(file.size()) + " bytes, wanted a checkpoint of " + std::to_string(sizeof(Run) + 4));
-  std::memcpy(&sum, file.data() + sizeof(Run), sizeof(sum));
-  if (sum != checksum(std::span(file).first(sizeof(Run)))) fail(path + ": the checkpoint is damaged: its checksum is wrong");
+  if (file.size() != sizeof(run) + sizeof(sum))
+    fail(path + ": found " + std::to_string(file.size()) + " bytes, wanted a checkpoint of " + std::to_string(sizeof(run) + 4));
+  std::memcpy(&sum, file.data() + sizeof(run), sizeof(sum));
+  if (sum != checksum(std::span(file).first(sizeof(run)))) fail(path + ": the checkpoint is damaged: its checksum is wrong");
   const Settings wanted = run.settings;
-  std::memcpy(static_cast<void*>(&run), file.data(), sizeof(Run));
+  std::memcpy(static_cast<void*>(&run), file.data(), sizeof(run));
   if (run.settings != wanted) fail(path + ": the checkpoint is of another text or of other settings");
 }
 
 // Returns the mean of -log2 p(byte | all bytes before it) of the bytes 2 to N of a text.
+template <class Model>
 double bits_per_byte(const Model& model, std::span<const std::byte> text) {
   static krait::State<Model> state;
-  static krait::Tensor<float, 64, dims.vocab_size> logits;
+  static krait::Tensor<float, 64, Model::vocab_size> logits;
   state = {};
   double bits = 0.0;
   const std::span ids(reinterpret_cast<const unsigned char*>(text.data()), text.size());
@@ -111,21 +116,23 @@ double bits_per_byte(const Model& model, std::span<const std::byte> text) {
 }
 
 // Makes one step: the gradients of a window of each stream, then Muon and AdamW.
-void step(Run& run, std::span<const std::byte> text, std::vector<Worker>& workers, krait::Gradients<Model>& gradients,
-          Threads& threads) {
+template <class Model>
+void step(Run<Model>& run, std::span<const std::byte> text, std::vector<krait::Worker<Model, window>>& workers,
+          krait::Gradients<Model>& gradients, Threads& threads) {
   const std::size_t length = (text.size() - 1) / streams;
   if (run.at + window > length) run.at = 0, ++run.pass;
   const auto start = static_cast<std::size_t>(draw(run.settings, 1, run.pass) * static_cast<float>(text.size()));
   std::array<float, streams> losses;
   krait::clear_gradients(gradients);
-  krait::accumulate(streams, workers, gradients, [&](Worker& worker, std::size_t i) {
-    static thread_local krait::Tensor<float, window, dims.vocab_size> logits;
+  krait::accumulate(streams, workers, gradients, [&](krait::Worker<Model, window>& worker, std::size_t i) {
+    static thread_local krait::Tensor<float, window, Model::vocab_size> logits;
     std::array<unsigned char, window + 1> bytes;
     for (std::size_t t = 0; t <= window; ++t)
       bytes[t] = std::to_integer<unsigned char>(text[(start + i * length + run.at + t) % text.size()]);
     if (run.at == 0 || draw(run.settings, 2, run.step * streams + i) < run.settings.reset) run.states[i] = {};
-    krait::record(run.model, run.states[i], std::span(bytes).first<window>(), logits, worker.tape);
-    losses[i] = krait::cross_entropy(logits, std::span(bytes).last<window>(), logits);
+    const std::span<const unsigned char, window + 1> ids(bytes);
+    krait::record(run.model, run.states[i], ids.first<window>(), logits, worker.tape);
+    losses[i] = krait::cross_entropy(logits, ids.last<window>(), logits);
     krait::backward(run.model, worker.tape, logits, worker.gradients);
   }, threads);
   ++run.step, run.at += window;
@@ -140,23 +147,76 @@ void step(Run& run, std::span<const std::byte> text, std::vector<Worker>& worker
   krait::adamw(run.model, gradients, run.adamw, {.rate = rate, .beta2 = 0.99f, .weight_decay = run.settings.weight_decay});
 }
 
+// What the command line selects.
+struct Options {
+  Settings settings;
+  std::string text = "kjv.txt", out = "kjv.safetensors", checkpoint;
+  std::size_t threads = 1, log = 100;
+  double minutes = 5.0;
+  std::uint64_t stop = 0;
+};
+
+// Trains a model, from the start or from a checkpoint.
+template <class Model>
+void train(const Options& options) {
+  const auto run = std::make_unique<Run<Model>>();
+  run->settings = options.settings;
+  Settings& settings = run->settings;
+  Text text;
+  check(krait::read_file(options.text, text));
+  if (text.size() < settings.held_out + streams * (window + 1)) fail(options.text + ": the text is too short");
+  settings.text = checksum(text);
+  const std::span<const std::byte> training = std::span(text).first(text.size() - settings.held_out);
+  const std::span<const std::byte> held_out = std::span(text).last(settings.held_out);
+  krait::init_for_training(krait::key(settings.seed), run->model);
+  if (!options.checkpoint.empty() && std::filesystem::exists(options.checkpoint)) {
+    load_checkpoint(options.checkpoint, *run);
+    std::fprintf(stderr, "resumed after step %llu\n", static_cast<unsigned long long>(run->step));
+  }
+
+  std::vector<krait::Worker<Model, window>> workers(std::min(options.threads, streams));
+  const auto gradients = std::make_unique<krait::Gradients<Model>>();
+  Threads threads(workers.size());
+  const auto seconds = [] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  };
+  const double begin = seconds();
+  const std::uint64_t first = run->step, last = options.stop > 0 ? std::min(options.stop, settings.steps) : settings.steps;
+  double saved = begin;
+  while (run->step < last) {
+    step(*run, training, workers, *gradients, threads);
+    if (run->step % options.log == 0 || run->step == last) {
+      const double each = (seconds() - begin) / static_cast<double>(run->step - first);
+      std::fprintf(stderr, "step %llu/%llu  %.0f bytes/s  loss %.4f bits/byte  %.1f minutes to go\n",
+                   static_cast<unsigned long long>(run->step), static_cast<unsigned long long>(settings.steps),
+                   streams * window / each, run->loss, each * static_cast<double>(settings.steps - run->step) / 60);
+    }
+    if (!options.checkpoint.empty() && (seconds() - saved > 60 * options.minutes || run->step == last)) {
+      save_checkpoint(*run, options.checkpoint);
+      saved = seconds();
+    }
+  }
+  if (run->step < settings.steps) return;
+  check(krait::save_file(run->model, options.out));
+  if (held_out.size() > 1)
+    std::printf("%.6f bits per byte on the %zu bytes held out\n", bits_per_byte(run->model, held_out), held_out.size());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Trains the byte-level Mamba language model of this example."};
-  const auto run = std::make_unique<Run>();
-  Settings& settings = run->settings;
-  std::string text_path = "kjv.txt", out = "kjv.safetensors", checkpoint;
-  std::size_t thread_count = 1, log = 100;
-  double minutes = 5.0;
-  std::uint64_t stop = 0;
-  app.add_option("--text", text_path, "the text; its last bytes are held out");
-  app.add_option("--out", out, "the trained model, a safetensors file");
-  app.add_option("--checkpoint", checkpoint, "where to save checkpoints; an existing one is resumed");
-  app.add_option("--minutes", minutes, "between two checkpoints");
-  app.add_option("--threads", thread_count, "does not change the bits")->check(CLI::Range(1, 64));
-  app.add_option("--log", log, "steps between two lines of progress")->check(CLI::PositiveNumber);
-  app.add_option("--stop", stop, "save a checkpoint and end after this step");
+  Options options;
+  Settings& settings = options.settings;
+  bool mamba2 = false;
+  app.add_flag("--mamba2", mamba2, "train a Mamba-2, with d_state 48 and headdim 16");
+  app.add_option("--text", options.text, "the text; its last bytes are held out");
+  app.add_option("--out", options.out, "the trained model, a safetensors file");
+  app.add_option("--checkpoint", options.checkpoint, "where to save checkpoints; an existing one is resumed");
+  app.add_option("--minutes", options.minutes, "between two checkpoints");
+  app.add_option("--threads", options.threads, "does not change the bits")->check(CLI::Range(1, 64));
+  app.add_option("--log", options.log, "steps between two lines of progress")->check(CLI::PositiveNumber);
+  app.add_option("--stop", options.stop, "save a checkpoint and end after this step");
   app.add_option("--steps", settings.steps)->capture_default_str();
   app.add_option("--warmup", settings.warmup)->capture_default_str();
   app.add_option("--rate", settings.rate, "learning rate")->capture_default_str();
@@ -165,43 +225,6 @@ int main(int argc, char** argv) {
   app.add_option("--held-out", settings.held_out, "bytes at the end of the text")->capture_default_str();
   app.add_option("--seed", settings.seed)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-
-  Text text;
-  check(krait::read_file(text_path, text));
-  if (text.size() < settings.held_out + streams * (window + 1)) fail(text_path + ": the text is too short");
-  settings.text = checksum(text);
-  const std::span<const std::byte> training = std::span(text).first(text.size() - settings.held_out);
-  const std::span<const std::byte> held_out = std::span(text).last(settings.held_out);
-  krait::init_for_training(krait::key(settings.seed), run->model);
-  if (!checkpoint.empty() && std::filesystem::exists(checkpoint)) {
-    load_checkpoint(checkpoint, *run);
-    std::fprintf(stderr, "resumed after step %llu\n", static_cast<unsigned long long>(run->step));
-  }
-
-  std::vector<Worker> workers(std::min(thread_count, streams));
-  const auto gradients = std::make_unique<krait::Gradients<Model>>();
-  Threads threads(workers.size());
-  const auto seconds = [] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  };
-  const double begin = seconds();
-  const std::uint64_t first = run->step, last = stop > 0 ? std::min(stop, settings.steps) : settings.steps;
-  double saved = begin;
-  while (run->step < last) {
-    step(*run, training, workers, *gradients, threads);
-    if (run->step % log == 0 || run->step == last) {
-      const double each = (seconds() - begin) / static_cast<double>(run->step - first);
-      std::fprintf(stderr, "step %llu/%llu  %.0f bytes/s  loss %.4f bits/byte  %.1f minutes to go\n",
-                   static_cast<unsigned long long>(run->step), static_cast<unsigned long long>(settings.steps),
-                   streams * window / each, run->loss, each * static_cast<double>(settings.steps - run->step) / 60);
-    }
-    if (!checkpoint.empty() && (seconds() - saved > 60 * minutes || run->step == last)) {
-      save_checkpoint(*run, checkpoint);
-      saved = seconds();
-    }
-  }
-  if (run->step < settings.steps) return 0;
-  check(krait::save_file(run->model, out));
-  if (held_out.size() > 1)
-    std::printf("%.6f bits per byte on the %zu bytes held out\n", bits_per_byte(run->model, held_out), held_out.size());
+  if (mamba2) train<Mamba2>(options);
+  else train<Mamba1>(options);
 }

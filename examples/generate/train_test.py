@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that the program `train` learns, and that it gives the same model with two threads and when it is interrupted.
+"""Checks that the program `train` learns, with Mamba-1 and Mamba-2, and that it gives the same model with two threads and when
+it is interrupted.
 
   train_test.py TRAIN
 """
@@ -22,6 +23,14 @@ def main():
                        "--held-out", "2000", *more]
             return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
+        heads = train("heads", "--mamba2")
+        train("resumed_heads", "--mamba2", "--checkpoint", folder / "of_heads", "--stop", "4", "--threads", "2")
+        train("resumed_heads", "--mamba2", "--checkpoint", folder / "of_heads")
+        losses = [float(loss) for loss in re.findall(r"loss (\d+\.\d+)", heads.stderr)]
+        if heads.returncode or len(losses) != 12 or not losses[-1] < losses[0] - 1:
+            wrong.append(f"12 steps of Mamba-2: exit code {heads.returncode}, losses {losses}")
+        elif (folder / "resumed_heads").read_bytes() != (folder / "heads").read_bytes():
+            wrong.append("an interrupted run of Mamba-2 with two threads gives another model")
         plain = train("plain")
         losses = [float(loss) for loss in re.findall(r"loss (\d+\.\d+)", plain.stderr)]
         if plain.returncode or len(losses) != 12 or not losses[-1] < losses[0] - 1:
@@ -37,6 +46,7 @@ def main():
         damaged = bytearray(kept)
         damaged[1000] ^= 1
         for content, more, words in [(damaged, (), "the checkpoint is damaged"), (kept[:-1], (), "wanted a checkpoint of"),
+                                     (kept, ("--mamba2",), "wanted a checkpoint of"),
                                      (kept, ("--seed", "1"), "the checkpoint is of another text or of other settings")]:
             checkpoint.write_bytes(content)
             done = train("refused", "--checkpoint", checkpoint, *more)

@@ -15,8 +15,9 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(ROOT / "bench" / "compare"))
+sys.path[:0] = [str(ROOT / "bench" / "compare"), str(ROOT / "bench" / "training")]
 import compare
+import training
 
 README = ROOT / "README.md"
 MOST_WORDS, MOST_ROWS = 900, 12  # the most words in README, and the most rows in a table of README
@@ -124,6 +125,10 @@ def main():
         wrong.append("no bench/results/*/compare.json")
     for report in reports:
         wrong += wrong_table(f"docs/speed.md ({report.parent.name})", speed, compare.summary(json.loads(report.read_text())))
+    for report in ROOT.glob("bench/results/*/training.json"):
+        numbers = json.loads(report.read_text())
+        for rows_of in (training.table, training.summary):
+            wrong += wrong_table(f"docs/speed.md ({report.parent.name}, training)", speed, rows_of(numbers))
     wrong += [*wrong_table("docs/memory.md", memory, rows), *wrong_size("README.md", readme),
               *wrong_packages(readme, (ROOT / "tests/run").read_text())]
     for path in [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), ROOT / "bench/compare/README.md"]:

@@ -1,5 +1,5 @@
-// Program for same_training.py: trains a language model and a classifier for 100 steps, and prints hashes of their weights,
-// moments and losses, with one worker and with two. On a host, the two workers run on two threads.
+// Program for same_training.py: trains a language model of Mamba-1, one of Mamba-2 and a classifier for 100 steps, and prints
+// hashes of their weights, moments and losses, with one worker and with two. On a host, the two workers run on two threads.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <array>
@@ -55,15 +55,33 @@ struct Language {
   std::array<krait::State<Model>, streams> states{};
 
   float compute(const Model& model, auto& worker, std::size_t stream, std::size_t step) {
+    return compute_window(model, states[stream], worker, stream, step);
+  }
+  template <class Any>
+  static float compute_window(const Any& model, krait::State<Any>& state, auto& worker, std::size_t stream,
+                              std::size_t step) {
     Random random{static_cast<std::uint32_t>(stream)};
     std::array<int, window + 1> text;
     for (std::size_t i = 0; i <= window; ++i)
       text[i] = static_cast<int>((step * window + i) * (stream + 2) % 7 + random.bits() % 3);
-    krait::Tensor<float, window, Model::vocab_size> logits;
-    krait::record(model, states[stream], std::span(text).first(window), logits, worker.tape);
+    krait::Tensor<float, window, Any::vocab_size> logits;
+    krait::record(model, state, std::span(text).first(window), logits, worker.tape);
     const float loss = krait::cross_entropy(logits, std::span(text).last(window), logits, 0.05f);
     krait::backward(model, worker.tape, logits, worker.gradients);
     return loss;
+  }
+};
+
+// The language model of Mamba-2: with an odd width of its heads, groups, and all kinds of biases.
+struct Language2 : Language {
+  static constexpr auto dims = krait::resolve(krait::Mamba2Dims{.vocab_size = 21, .d_model = 16, .n_layers = 2, .d_state = 5,
+                                                                .d_inner = 40, .headdim = 10, .ngroups = 2, .in_bias = true,
+                                                                .out_bias = true, .dt_limit = {0.05f, 2.0f}});
+  using Model = krait::Mamba2<dims>;
+  std::array<krait::State<Model>, streams> states{};
+
+  float compute(const Model& model, auto& worker, std::size_t stream, std::size_t step) {
+    return compute_window(model, states[stream], worker, stream, step);
   }
 };
 
@@ -155,6 +173,7 @@ void train_both(std::string_view name) {
 int main() {
   (firmware::Line() << krait::target_name() << (krait::has_fma ? " fma" : "")).print();
   train_both<Language>("language");
+  train_both<Language2>("language2");
   train_both<Classifier>("classifier");
   firmware::exit(0);
 }

@@ -38,6 +38,11 @@ void visit_state(S& state, F f) {
   };
   if constexpr (requires { state.layers; }) {
     for (auto& layer : state.layers) visit_state(layer, f);
+  } else if constexpr (requires { state.h.extents; }) {
+    visit_state(state.conv_state, f);
+    for (std::size_t head = 0; head < state.h.extents[0]; ++head)
+      for (std::size_t channel = 0; channel < state.h.extents[1]; ++channel)
+        for (std::size_t n = 0; n < state.h.extents[2]; ++n) f(state.h.values[state.h.offset(head, channel, n)]);
   } else if constexpr (requires { state.ssm_state; }) {
     visit_state(state.conv_state, f);
     visit_state(state.ssm_state, f);

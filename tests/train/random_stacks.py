@@ -199,20 +199,76 @@ class Block(Layer):
         return apply_linear(p, "out_proj", y * silu(z)), [window, h]
 
 
+def heads_dims(rng, d_in):
+    groups, of_group, headdim = int(rng.integers(1, 3)), int(rng.integers(1, 3)), int(rng.integers(1, 20))
+    flags = {name: bool(rng.integers(2)) for name in ("in_bias", "conv_bias", "out_bias", "D_has_hdim", "rmsnorm",
+                                                      "norm_before_gate")}
+    limits = "{0.3, 0.9}" if rng.integers(3) == 0 else ""
+    return dict(d_model=d_in, d_state=int(rng.integers(1, 8)), d_conv=int(rng.integers(1, 6)),
+                d_inner=groups * of_group * headdim, headdim=headdim, ngroups=groups, **flags,
+                **({"dt_limit": limits} if limits else {}), mixer_norm_eps="1e-2")
+
+
+class HeadsBlock(Layer):
+    """A Mamba2Block."""
+
+    def __init__(self, rng, d_in, given=None):
+        d = self.sizes = given or heads_dims(rng, d_in)
+        d_inner, self.heads = d["d_inner"], d["d_inner"] // d["headdim"]
+        channels = d_inner + 2 * d["ngroups"] * d["d_state"]
+        super().__init__(f"krait::Mamba2Block<{dims('Mamba2BlockDims', **d)}>", {
+            **linear_params("in_proj", d_inner + channels + self.heads, d_in, d["in_bias"]),
+            "conv1d.weight": (channels, 1, d["d_conv"]), **({"conv1d.bias": (channels,)} if d["conv_bias"] else {}),
+            "dt_bias": (self.heads,), "A_log": (self.heads,), "D": (d_inner if d["D_has_hdim"] else self.heads,),
+            **({"norm.weight": (d_inner,)} if d["rmsnorm"] else {}),
+            **linear_params("out_proj", d_in, d_inner, d["out_bias"])},
+            d_in, [(channels, d["d_conv"] - 1), (self.heads, d["headdim"], d["d_state"])])
+
+    def forward(self, u, p, state):
+        d, heads, d_inner = self.sizes, self.heads, self.sizes["d_inner"]
+        wide = d["ngroups"] * d["d_state"]
+        z, xBC, dt = np.split(apply_linear(p, "in_proj", u), [d_inner, 2 * d_inner + 2 * wide], -1)
+        xBC, window = convolve(xBC, p["conv1d.weight"], p.get("conv1d.bias", 0), state[0])
+        x, B, C = np.split(silu(xBC), [d_inner, d_inner + wide], -1)
+        delta = np.logaddexp(dt + p["dt_bias"], 0)
+        if "dt_limit" in d:
+            delta = np.minimum(np.maximum(delta, np.float64(np.float32(0.3))), np.float64(np.float32(0.9)))
+        x = x.reshape(len(x), heads, d["headdim"])
+        B, C = (np.repeat(v.reshape(len(x), d["ngroups"], -1), heads // d["ngroups"], 1)[:, :, None] for v in (B, C))
+        h, y = state[1], []
+        for t in range(len(x)):
+            h = np.exp(-np.exp(p["A_log"]) * delta[t])[:, None, None] * h + (delta[t][:, None] * x[t])[..., None] * B[t]
+            y.append(((C[t] * h).sum(-1) + p["D"].reshape(heads, -1) * x[t]).reshape(-1))
+        y, gate = np.stack(y), silu(z)
+        if d["rmsnorm"]:
+            norm = lambda v: normed(v.reshape(len(v), d["ngroups"], -1), 1e-2).reshape(v.shape) * p["norm.weight"]
+            y = norm(y) * gate if d["norm_before_gate"] else norm(y * gate)
+        else:
+            y = y * gate
+        return apply_linear(p, "out_proj", y), [window, h]
+
+
 def below(p, name):
     return {key[len(name) + 1:]: value for key, value in p.items() if key.startswith(f"{name}.")}
 
 
+# The members of ModelDims and BlockDims, and of Mamba2Dims and Mamba2BlockDims, that both have, in their order.
+MAMBA_DIMS = ["d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias", "norm_bias",
+              "norm", "dt_b_c_eps"]
+MAMBA2_DIMS = ["d_state", "d_conv", "d_inner", "headdim", "ngroups", "in_bias", "conv_bias", "out_bias", "norm_bias",
+               "D_has_hdim", "rmsnorm", "norm_before_gate", "dt_limit", "mixer_norm_eps", "norm"]
+
+
 class ResidualBlock(Layer):
-    def __init__(self, rng, d_in, d=None, norm=None):
-        d = d or block_dims(rng, d_in)
-        kind, bias = norm or (["rms", "layer"][rng.integers(2)], bool(rng.integers(2)))
-        self.norm, self.mixer = Norm(rng, d_in, kind, bias), Block(rng, d_in, d)
-        values = {**d, "norm_bias": bias, "norm": f"krait::NormKind::{kind}", "norm_eps": "1e-2"}
-        names = ["d_model", "d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias",
-                 "norm_bias", "norm", "dt_b_c_eps", "norm_eps"]
-        self.dims = {name: values[name] for name in names}
-        super().__init__(f"krait::ResidualBlock<{dims('BlockDims', **self.dims)}>",
+    def __init__(self, rng, d_in):
+        mixer, self.kind, names = [(Block, "", MAMBA_DIMS), (HeadsBlock, "2", MAMBA2_DIMS)][rng.integers(2)]
+        d = (block_dims if mixer is Block else heads_dims)(rng, d_in)
+        kind, bias = ["rms", "layer"][rng.integers(2)], bool(rng.integers(2))
+        self.norm, self.mixer = Norm(rng, d_in, kind, bias), mixer(rng, d_in, d)
+        values = {**d, "norm_bias": bias, "norm": f"krait::NormKind::{kind}"}
+        self.dims = {name: values[name] for name in names if name in values}  # in the order of the struct's members
+        block = dims(f"{'Mamba2' if self.kind else ''}BlockDims", d_model=d_in, **self.dims, norm_eps="1e-2")
+        super().__init__(f"krait::ResidualBlock<{block}>",
                          {**{f"norm.{k}": v for k, v in self.norm.params.items()},
                           **{f"mixer.{k}": v for k, v in self.mixer.params.items()}}, d_in, self.mixer.state_shapes)
 
@@ -240,7 +296,7 @@ class Blocks(Layer):
 
 class Residual(Layer):
     def __init__(self, rng, d_in):
-        self.inner = [Activation, Conv1d, Ssm, Block, Norm, ResidualBlock][rng.integers(6)](rng, d_in)
+        self.inner = [Activation, Conv1d, Ssm, Block, HeadsBlock, Norm, ResidualBlock][rng.integers(7)](rng, d_in)
         super().__init__(f"krait::Residual<{self.inner.type}>", self.inner.params, d_in, self.inner.state_shapes)
 
     def forward(self, x, p, state):
@@ -312,7 +368,7 @@ class Stack:
     def __init__(self, rng, name):
         self.name, self.takes_tokens = name, rng.integers(4) == 0
         self.d_in = width = int(rng.integers(1, 20))
-        kinds = [Linear, Norm, Activation, Conv1d, Ssm, Sss, Block, ResidualBlock, Blocks, Residual, Positional]
+        kinds = [Linear, Norm, Activation, Conv1d, Ssm, Sss, Block, HeadsBlock, ResidualBlock, Blocks, Residual, Positional]
         self.layers = [Embedding(rng, width)] if self.takes_tokens else []
         if not self.takes_tokens and rng.integers(2) == 0:
             self.layers = [StridedConv1d(rng, width)]
@@ -375,11 +431,8 @@ class Language:
         self.state_shapes = self.block.state_shapes * self.n_layers
 
     def declaration(self):
-        d = self.block.dims
-        order = ["d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias",
-                 "norm_bias", "norm", "dt_b_c_eps"]
-        model = dims("ModelDims", vocab_size=self.d_in, d_model=d["d_model"], n_layers=self.n_layers,
-                     **{name: d[name] for name in order}, tied=self.tied, norm_eps="1e-2")
+        model = dims("Mamba2Dims" if self.block.kind else "ModelDims", vocab_size=self.d_in, d_model=self.block.d_out,
+                     n_layers=self.n_layers, **self.block.dims, tied=self.tied, norm_eps="1e-2")
         return f"using {self.name} = krait::Mamba<{model}>;\n"
 
     @staticmethod
@@ -505,7 +558,7 @@ class Case:
                 flat[at] = kept
                 difference = (up - down) / (2 * step)
                 # Where two slopes meet, as in ReLU at 0 and in MaxPool of equal numbers, there is no derivative to compare.
-                if abs(up - 2 * self.loss(inputs, weights, state) + down) / step > 0.1 * max(largest, abs(difference)):
+                if abs(up - 2 * self.loss(inputs, weights, state) + down) / step > TOLERANCE * max(largest, abs(difference)):
                     continue
                 worst = max(worst, abs(difference - gradient.reshape(-1)[at]))
                 largest = max(largest, abs(difference))

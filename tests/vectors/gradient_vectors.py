@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from odd_vectors import block_weights, encode, mixer_weights, model_weights, reference, write
+from odd_vectors import block_weights, encode, heads, heads_weights, mixer_of, mixer_weights, model_weights, reference, write
 import autograd  # in the folder of mamba_reference.py
 
 # Name -> (model type, number of tokens, sizes, options), as in odd_vectors.py.
@@ -31,11 +31,29 @@ CASES = {
         dict(bias="conv1d dt_proj")),
     "grad_mamba_untied": ("Mamba", 50, dict(vocab_size=21, n_layers=2, d_model=16, d_inner=24, d_state=5, dt_rank=2, d_conv=3),
         dict(bias="norm in_proj conv1d x_proj dt_proj out_proj", head="own")),
+    "grad_mamba2": ("Mamba2Block", 41, dict(d_model=9, heads=6, headdim=5, d_state=3, d_conv=3),
+        dict(bias="in_proj conv1d out_proj", D_has_hdim=True, settings=dict(ngroups=3))),
+    "grad_mamba2_limits": ("Mamba2Block", 33, dict(d_model=12, heads=2, headdim=20, d_state=4, d_conv=4),
+        dict(bias="conv1d", settings=dict(dt_limit=(0.05, 0.2), norm_before_gate=True))),
+    "grad_mamba2_no_norm": ("Mamba2Block", 20, dict(d_model=16, heads=1, headdim=40, d_state=6, d_conv=1),
+        dict(without="norm")),
+    "grad_mamba2_wide": ("Mamba2Block", 130, dict(d_model=24, heads=5, headdim=33, d_state=17, d_conv=4), dict(bias="conv1d")),
+    "grad_mamba2_residual": ("ResidualBlock", 25, dict(d_model=11, heads=4, headdim=8, d_state=7, d_conv=2),
+        dict(bias="norm conv1d", kind="Mamba2", norm="layer_norm", settings=dict(ngroups=2))),
+    "grad_mamba2_model": ("Mamba", 50, dict(vocab_size=19, n_layers=2, d_model=16, heads=2, headdim=16, d_state=16, d_conv=4),
+        dict(bias="conv1d", kind="Mamba2", head="own")),
 }
 
 
-def forward_of(component, eps, dt_b_c_eps, norm):
-    """Returns the function of the numpy reference that computes a model type's outputs from its input and weights."""
+def forward_of(component, eps, dt_b_c_eps, norm, mixer):
+    """Returns the function of the numpy reference that computes a model type's outputs from its input and weights. `mixer` is
+    None or a block of Mamba-2."""
+    if mixer:
+        return {
+            "Mamba2Block": lambda x, p: mixer(x, p)[0],
+            "ResidualBlock": lambda x, p: heads.residual_block(x, p, mixer, eps, norm),
+            "Mamba": lambda x, p: heads.language_model(x, p, mixer, eps, norm),
+        }[component]
     return {
         "SelectiveStateSpaceModel": lambda x, p: reference.selective_state_space_model(x, p, dt_b_c_eps=dt_b_c_eps)[0],
         "SelectiveStateSpace": reference.selective_state_space,
@@ -55,8 +73,12 @@ def make(path, seed, component, steps, sizes, options):
 
     if component == "Mamba":
         weights = model_weights(sizes, biased, draw, options)
+    elif component == "ResidualBlock":
+        weights = block_weights(component, sizes, biased, draw, options)
+    elif "heads" in sizes:
+        weights = heads_weights(component, sizes, options, draw)
     else:
-        weights = (block_weights if component == "ResidualBlock" else mixer_weights)(component, sizes, biased, draw)
+        weights = mixer_weights(component, sizes, biased, draw)
     tensors, exact = {}, {}
 
     def add(name, value):
@@ -75,12 +97,19 @@ def make(path, seed, component, steps, sizes, options):
         x = add("input", draw((steps, d_in), 1.0))
         cotangent = add("cotangent", draw((steps, sizes.get("d_model", d_in)), 1.0))
     norm = getattr(reference, options.get("norm", "rms_norm"))
-    for name, value in autograd.gradients(forward_of(component, eps, dt_b_c_eps, norm), exact, x, cotangent).items():
+    block = f"{options['kind']}Block" if "kind" in options else component
+    mixer = mixer_of(block, sizes, options) if "heads" in sizes else None
+    forward = forward_of(component, eps, dt_b_c_eps, norm, mixer)
+    for name, value in autograd.gradients(forward, exact, x, cotangent).items():
         add(name, value)
     metadata = {"component": component, "seq_len": str(steps)}
     metadata |= {"norm_eps": str(eps)} if eps != 1e-5 else {}
     metadata |= {"norm": options["norm"]} if "norm" in options else {}
     metadata |= {"dt_b_c_eps": str(dt_b_c_eps)} if dt_b_c_eps else {}
+    if mixer:
+        metadata |= {"headdim": str(sizes["headdim"])}
+        metadata |= {name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                     for name, value in options.get("settings", {}).items()}
     write(path, tensors, metadata)
 
 

@@ -109,6 +109,11 @@ HWY_NOINLINE inline void linear_weight_gradient(TokenSpan<const float> x, TokenS
     const std::size_t width = std::min(panel_width, N - panel);
     const auto columns = [&](std::size_t k, auto count) KRAIT_LAMBDA {
       std::size_t o = 0;
+      if constexpr (gradient_vectors == 1) {
+        for (; o + 4 * step <= width; o += 4 * step)
+          weight_gradient_tile<count, 4 * gradient_vectors>(x.from_channel(k), y.from_channel(panel + o), n,
+                                                            gradient + panel * K + k * width + o, width);
+      }
       if constexpr (lanes > 1) {
         for (; o + 2 * step <= width; o += 2 * step)
           weight_gradient_tile<count, 2 * gradient_vectors>(x.from_channel(k), y.from_channel(panel + o), n,

@@ -13,8 +13,13 @@ namespace krait::detail {
 template <std::size_t heads, std::size_t headdim, std::size_t d_state>
 struct HeadStates : Strips<heads * padded(headdim), d_state> {
   static constexpr std::array<std::size_t, 3> extents{heads, headdim, d_state};
+  using Base = Strips<heads * padded(headdim), d_state>;
+  using Base::offset;
+  KRAIT_INLINE static constexpr std::size_t offset(std::size_t head, std::size_t channel, std::size_t n) {
+    return Base::offset(head * padded(headdim) + channel, n);
+  }
   KRAIT_INLINE constexpr float get(std::size_t head, std::size_t channel, std::size_t n) const {
-    return Strips<heads * padded(headdim), d_state>::get(head * padded(headdim) + channel, n);
+    return Base::values[offset(head, channel, n)];
   }
 };
 

@@ -44,7 +44,7 @@ consteval bool trainable() {
     return false;
   } else if constexpr (!detail::Recording<Model, typename Gradients<Model>::Sums, false>::supported) {
     static_assert(trained<Model>::has_backward,
-                  "krait: this model cannot be trained: all weights must be f32, and Mamba-2, Mamba-3 and user-defined layers have no backward pass");
+                  "krait: this model cannot be trained: all weights must be f32, and Mamba-3 and user-defined layers have no backward pass");
     return false;
   } else {
     return true;

@@ -110,6 +110,11 @@ template <std::size_t d_inner, std::size_t d_state, auto mask>
 struct GradientOf<DecayRates<d_inner, d_state>, mask> {
   using type = Strips<d_inner, d_state>;
 };
+template <std::size_t heads, auto mask>
+  requires(mask.any())
+struct GradientOf<HeadDecayRates<heads>, mask> {
+  using type = Strips<heads, 1>;
+};
 template <class T, auto mask>
   requires(mask.any() && !Parameter<T> && Reflected<T>)
 struct GradientOf<T, mask> {
@@ -143,6 +148,8 @@ template <class T>
 inline constexpr bool is_decay_rates = false;
 template <std::size_t d_inner, std::size_t d_state>
 inline constexpr bool is_decay_rates<DecayRates<d_inner, d_state>> = true;
+template <std::size_t heads>
+inline constexpr bool is_decay_rates<HeadDecayRates<heads>> = true;
 template <class T>
 inline constexpr bool decays = false;
 template <RowLayout order, std::size_t d_in, Storage storage>

@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-template <std::size_t tokens, ModelDims dims, class Tape, class Work, class Token>
+template <std::size_t tokens, krait::detail::DimsOfModel auto dims, class Tape, class Work, class Token>
 HWY_INLINE void record(const Mamba<dims>& model, State<Mamba<dims>>& state, Tape& tape, Work& work, const Token* in,
                        TokenSpan<float> out, std::size_t n) {
   using Recording = typename Tape::Owner;
@@ -37,7 +37,7 @@ HWY_INLINE void record(const Mamba<dims>& model, State<Mamba<dims>>& state, Tape
 }
 
 // The gradient of a tied weight gets the terms of the head first, then those of the embedding.
-template <std::size_t tokens, bool, ModelDims dims, class Tape, class Work, class Token, class G>
+template <std::size_t tokens, bool, krait::detail::DimsOfModel auto dims, class Tape, class Work, class Token, class G>
 HWY_INLINE void backward(const Mamba<dims>& model, Tape& tape, Work& work, const Token* in, TokenSpan<float> dout,
                          TokenSpan<float>, G& gradients, State<Mamba<dims>>* dstate, std::size_t n) {
   using krait::detail::gradient_of_member;

@@ -7,6 +7,7 @@
 #endif
 
 #include "krait/ops/residual_block-inl.hpp"
+#include "krait/train/mamba2_block-inl.hpp"
 #include "krait/train/mamba_block-inl.hpp"
 #include "krait/train/norm-inl.hpp"
 

@@ -73,7 +73,7 @@ HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, token
   else std::memset(work.dh.data(), 0, sizeof(work.dh));
   for (std::size_t first = (n - 1) / at_a_time * at_a_time + at_a_time; first > 0;) {
     first -= at_a_time;
-    scan_backward<Ssm::per_channel>({.A2 = layer.A_log.data(),
+    scan_backward<Ssm::per_channel, at_a_time>({.A2 = layer.A_log.data(),
                                      .D = layer.D.data(),
                                      .h = tape.states[first / at_a_time].data(),
                                      .dt = dt.from(first),
@@ -88,8 +88,6 @@ HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, token
                                      .dA_log = A_log,
                                      .dD = D,
                                      .dh = work.dh.data(),
-                                     .states = work.states.data(),
-                                     .decays = work.decays.data(),
                                      .sums = work.sums.data(),
                                      .d_state = Ssm::d_state,
                                      .tokens = std::min(at_a_time, n - first)},

@@ -1,7 +1,7 @@
 """Reverse-mode differentiation of numpy float64 functions: computes the expected gradients of the reference vectors.
 
-The functions of mamba_reference.py take a Value in the place of an array: numpy passes the operations on it to this file
-(NEP 13 and NEP 18), which computes them and keeps how to differentiate them.
+The functions of mamba_reference.py, and mamba2_block of heads_reference.py, take a Value in the place of an array: numpy passes
+the operations on it to this file (NEP 13 and NEP 18), which computes them and keeps how to differentiate them.
 """
 import numpy as np
 
@@ -51,6 +51,9 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
     def reshape(self, *shape):
         return Value(self.data.reshape(*shape), [(self, lambda g: g.reshape(self.shape))])
 
+    def ravel(self):
+        return self.reshape(-1)
+
     @property
     def T(self):
         return Value(self.data.T, [(self, lambda g: g.T)])
@@ -94,6 +97,32 @@ def split(x, places, axis=-1):
     return [x[..., begin:end] for begin, end in zip([0, *ends], ends)]
 
 
+def clip(x, least, most):
+    inside = (x.data >= least) & (x.data <= most)
+    return Value(np.clip(x.data, least, most), [(x, lambda g: g * inside)])
+
+
+def repeat(x, times, axis):
+    """Returns x (n, ...) with each entry repeated, for axis 0."""
+    if axis != 0:
+        raise NotImplementedError(f"repeat along axis {axis} has no derivative here")
+    return Value(np.repeat(x.data, times, 0), [(x, lambda g: g.reshape(len(x), times, *x.shape[1:]).sum(1))])
+
+
+def einsum(formula, *operands):
+    """Returns the sum of products. An index of an operand must be in another operand or in the result."""
+    names, result = formula.split("->")
+    names = names.split(",")
+    arrays = [x.data if isinstance(x, Value) else x for x in operands]
+
+    def slope(i):
+        others = [(name, array) for j, (name, array) in enumerate(zip(names, arrays)) if j != i]
+        backward = ",".join([result, *(name for name, _ in others)]) + f"->{names[i]}"
+        return lambda g: np.einsum(backward, g, *(array for _, array in others))
+
+    return Value(np.einsum(formula, *arrays), [(x, slope(i)) for i, x in enumerate(operands) if isinstance(x, Value)])
+
+
 # For each ufunc, a function that takes the result and the arguments, and returns one function for each argument. The returned
 # function maps the gradient with respect to the result to the gradient with respect to the argument.
 UFUNCS = {
@@ -114,6 +143,9 @@ FUNCTIONS = {
     np.stack: lambda values: concatenate([x[None] for x in values]),
     np.split: split,
     np.broadcast_to: lambda x, shape: x + np.zeros(shape),
+    np.clip: clip,
+    np.repeat: repeat,
+    np.einsum: einsum,
 }
 
 

@@ -34,7 +34,7 @@ def mamba2_block(u, p, headdim, ngroups=1, dt_limit=(0.0, np.inf), norm_before_g
         B_t, C_t = (of_heads(v[t].reshape(G, N), H) for v in (B, C))
         h = decay[t][:, None, None] * h + np.einsum("h,hp,hn->hpn", delta[t], x_t, B_t)
         rows.append((np.einsum("hpn,hn->hp", h, C_t) + D * x_t).ravel())
-    y = np.array(rows)
+    y = np.stack(rows)
     if "norm.weight" in p:
         def norm(v):
             return normalised(v.reshape(len(v), G, -1), norm_eps).reshape(v.shape) * p["norm.weight"]
