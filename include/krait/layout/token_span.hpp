@@ -1,9 +1,12 @@
-// Defines TokenSpan and TokenBuffer, which describe the tokens of a sequence in memory while a layer processes them.
+// Defines TokenSpan and TokenBuffer, which describe the tokens of a sequence in memory while a layer processes them, and AnyOf,
+// scratch memory that is used for several purposes in turn.
 #ifndef KRAIT_LAYOUT_TOKEN_SPAN_HPP
 #define KRAIT_LAYOUT_TOKEN_SPAN_HPP
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <new>
 
 #include "krait/layout/row_layout.hpp"
 
@@ -34,6 +37,25 @@ struct TokenBuffer {
 
   KRAIT_INLINE TokenSpan<float> span() { return {values.data(), stride}; }
 };
+
+namespace detail {
+
+// AnyOf is memory for one object at a time, of any of the types Ts, which must be trivially default-constructible.
+template <class... Ts>
+struct AnyOf {
+  alignas(Ts...) std::array<std::byte, std::max({sizeof(Ts)...})> bytes;
+
+  // Starts an object of type T, with unspecified content, and ends the object before it.
+  template <class T>
+  KRAIT_INLINE T& start() {
+    // Compilers assume that objects of different types do not overlap. Without this barrier, they could move the stores to the
+    // new object before the last loads from the old one.
+    asm("" : "+m"(bytes));
+    return *::new (static_cast<void*>(bytes.data())) T;
+  }
+};
+
+}  // namespace detail
 
 }  // namespace krait
 

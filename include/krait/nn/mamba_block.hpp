@@ -42,9 +42,10 @@ struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, dims.d_inner> x;                // the x of the formula, overwritten by y
-    typename Ssm::template InnerScratch<tokens> ssm;  // the scratch of the SSM; its member delta holds z after the SSM has run
-    [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
+    using InputScratch = LinearScratch<tokens, dims.d_model, dims.storage>;
+    TokenBuffer<tokens, dims.d_inner> x;  // the x of the formula, overwritten by y
+    // The scratch of the SSM. The memory of its delta holds z after the SSM has run.
+    typename Ssm::template InnerScratch<tokens, InputScratch> ssm;
   };
 };
 

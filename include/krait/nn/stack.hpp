@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <initializer_list>
-#include <new>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -46,15 +45,6 @@ struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts, Slots<std::index_se
 // Returns the object of slot i.
 template <std::size_t i, class T, class Owner>
 KRAIT_INLINE T& slot_object(Slot<i, T, Owner>& slot) { return slot.object; }
-
-// AnyOf is memory for one object at a time, of any of the types Ts, which must be trivially default-constructible.
-template <class... Ts>
-struct AnyOf {
-  alignas(Ts...) std::array<std::byte, std::max({sizeof(Ts)...})> bytes;
-
-  template <class T>
-  KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
-};
 
 // MemberFacts<T> defines the constants and types of a stack's member T. They are those of the layer T or, if T is an array of
 // layers, of one layer that consists of the array's layers in their order.
