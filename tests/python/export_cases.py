@@ -2,7 +2,7 @@
 """Exports PyTorch modules of many kinds with krait.export: outputs must be right within 1e-5, or the module must be rejected
 with a message that names the reason.
 
-  export_cases.py FOLDER COMPILER [WORD]    only cases whose names contain the word
+  export_cases.py FOLDER COMPILER [WORD]    only cases whose names contain the word; calls: arguments
 
 Needs torch, transformers, mambapy and numpy. Exit code 0: all right; 1: some are wrong.
 """
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import torch
 import transformers
 from mambapy import mamba as mamba_py_library
@@ -394,7 +395,7 @@ def attention():
     return nn.Sequential(proj(), Apply(lambda self, x: self.self_attn(x, x, x)[0], self_attn=attention)), features()
 
 
-@bad("flip in forward(): found the function flip")
+@bad("flip in forward(): found a reversal of the tokens, as in bidirectional models, wanted layers that process")
 def bidirectional():
     def forward(self, x):
         x = self.proj(x)
@@ -534,6 +535,38 @@ def shaken(module):
     return module.train()
 
 
+def check_calls(folder, compiler):
+    """Yields a message for each wrong argument of krait.export that has no clear message, for a convolution whose last outputs
+    a stream does not give after zeros, and if krait pack does not say that krait.export has proved a file."""
+    conv = nn.Sequential(nn.Conv1d(FEATURES, WIDTH, 8, stride=4, padding=4), nn.ReLU()).eval()
+    x, path = torch.randn(1, FEATURES, TOKENS), folder / "padded.safetensors"
+    absent = folder / "absent" / "a.safetensors"
+    for kind, words, call in [
+        (TypeError, "example: found tuple (tensor(", lambda: krait.export(conv, (x,), path)),
+        (TypeError, "wanted one tensor or array, the module's only input", lambda: krait.export(conv, {"x": x}, path)),
+        (TypeError, "example: found list [[1, 2], [3]]", lambda: krait.export(conv, [[1, 2], [3]], path)),
+        (krait.Problem, f"cannot write {absent}: there is no folder {absent.parent}", lambda: krait.export(conv, x, absent)),
+    ]:
+        try:
+            call()
+            yield f"accepted: {words}"
+        except kind as error:
+            if words not in str(error):
+                yield f"wanted {words!r}, found {error}"
+    krait.export(conv, x, path, compiler=compiler)
+    model, wanted = krait.load(path, compiler=compiler), conv(x)[0].T.detach().numpy()
+    tokens = x[0].T.reshape(-1, model.d_in).numpy()
+    tokens = np.concatenate([tokens, np.zeros((model.trailing_tokens, model.d_in), np.float32)])
+    found = model.prefill(model.state(), tokens)[model.warm_up :]
+    if model.trailing_tokens != 1 or found.shape != wanted.shape or np.abs(found - wanted).max() > 1e-5:
+        yield f"padded: found {model.trailing_tokens} trailing tokens and outputs {found.shape}, wanted 1 and {wanted.shape}"
+    proved = "krait.export proved that the outputs with f32 weights are the module's within 1e-05"
+    for options, wanted in {(): proved, ("norm_eps",): "not checked"}.items():
+        text = krait.pack(path, image=folder / "padded.image", compiler=compiler, **dict.fromkeys(options, 1e-3))[1]
+        if (wanted not in text) or (proved in text) != (wanted == proved):
+            yield f"krait.pack {options}: found {text!r}, wanted {wanted!r}"
+
+
 def main():
     folder, compiler, word = pathlib.Path(sys.argv[1]), sys.argv[2], (sys.argv[3:] or [""])[0]
     transformers.logging.set_verbosity_error()
@@ -564,6 +597,8 @@ def main():
             krait.load(path, compiler=compiler).check(module.float(), example, 1e-5)
         except krait.Problem as problem:
             wrong.append(f"{name}: {problem}")
+    if not word or word == "calls":
+        wrong += check_calls(folder, compiler)
     for name in ("conv_front", "tied_head_with_positions", "transformers_mamba2"):
         if word and word not in name:
             continue
