@@ -98,6 +98,8 @@ def read(make_reader, trace, example):
             reader.read_all()
             return reader
         except Problem as problem:
+            if axes[-2:] == "CT":  # a message that speaks of tokens would otherwise surprise
+                problem.args = (f"{problem.args[0]} (with the example as {reader.text(trace.input)})", *problem.args[1:])
             problems.append((len(reader.steps), problem))
     raise max(problems, key=lambda one: one[0])[1]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the archives of PlatformIO and of ESP-IDF's component manager, and compiles a program with what is in them; and runs the
-sketch of the Arduino library on an emulated Cortex-M4F.
+"""Makes the archives of PlatformIO and of ESP-IDF's component manager, and compiles a program with what is in them; and runs
+the sketch of the Arduino library on an emulated Cortex-M4F.
 
   archives.py --venv FOLDER
 

@@ -3,9 +3,9 @@
 
   vcpkg_port.py
 
-The tool vcpkg is not used: tests/packaging/vcpkg/functions.cmake stands in for its functions. This shows that the portfile makes
-a complete package that can be moved and that find_package and pkg-config find, and not that vcpkg accepts the port or builds its
-dependencies. Exit code 0: no faults; 1: faults, which are printed; 77: cmake or ninja is missing.
+The tool vcpkg is not used: tests/packaging/vcpkg/functions.cmake stands in for its functions. This shows that the portfile
+makes a complete package that can be moved and that find_package and pkg-config find, and not that vcpkg accepts the port or
+builds its dependencies. Exit code 0: no faults; 1: faults, which are printed; 77: cmake or ninja is missing.
 """
 import json
 import pathlib

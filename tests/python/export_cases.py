@@ -383,6 +383,47 @@ def keepdim_and_windows():
     return Apply(forward, conv=conv, pool=nn.MaxPool1d(18), head=head()), features()
 
 
+@good("conv1d(conv1d,groups=6),conv1d(front.0.0.conv1d,stride=1,padding=4,right_padding=0),silu,residual(layer_norm")
+def nested_with_buffers():
+    def forward(self, x):
+        x = ((x - self.mean) / self.std).permute(0, 2, 1)
+        x = self.front(x)[:, :, :-4].permute(0, 2, 1)
+        for layer in self.layers:
+            x = x + self.scale * layer["mixer"](layer["norm"](x))
+        return self.head(x[:, -1])
+
+    weight_norm = nn.utils.parametrizations.weight_norm
+    front = nn.Sequential(nn.Sequential(weight_norm(nn.Conv1d(FEATURES, WIDTH, 5, padding=4)), nn.SiLU()), nn.Dropout(0.2))
+    layers = nn.ModuleList(
+        nn.ModuleDict({"norm": nn.LayerNorm(WIDTH, elementwise_affine=False), "mixer": Block(dt_rank=2)}) for _ in range(2)
+    )
+    module = Apply(forward, front=front, layers=layers, head=head(), scale=nn.Parameter(torch.rand(WIDTH)))
+    module.register_buffer("mean", torch.randn(FEATURES))
+    module.register_buffer("std", torch.rand(FEATURES) + 0.5)
+    return module, features()
+
+
+@good("embedding(embedding),residual(rms_norm(norm,eps=1.1920928955078125e-07),mixer),residual(layer_norm(norm2,eps=1e-05),")
+def feed_forward_in_halves():
+    def forward(self, x):
+        x = self.embedding(x) * math.sqrt(WIDTH)
+        x = x + self.mixer(self.norm(x))
+        return self.head((x + self.down(F.silu(self.up(self.norm2(x))))).mean(1))
+
+    layers = dict(norm2=nn.LayerNorm(WIDTH), up=nn.Linear(WIDTH, 40), down=nn.Linear(40, WIDTH, bias=False), head=head())
+    return Apply(forward, embedding=nn.Embedding(IDS, WIDTH), norm=nn.RMSNorm(WIDTH), mixer=Block(), **layers).half(), ids()
+
+
+@bad("the module returns 2 tensors, wanted one: return the output that Krait should compute")
+def named_outputs():
+    return nn.Sequential(proj(), Apply(lambda self, x: {"a": self.a(x), "b": self.b(x)}, a=head(), b=head())), features()
+
+
+@bad("or the first tokens after a Conv1d (with the example as [batch, channels, tokens])")
+def part_of_the_channels():
+    return Apply(lambda self, x: self.head(torch.cat([x[..., :3], x[..., 3:]], -1)), head=proj()), features()
+
+
 @bad("lstm (LSTM): found a layer LSTM")
 def lstm():
     lstm = nn.LSTM(FEATURES, WIDTH, batch_first=True)
