@@ -44,8 +44,8 @@ void step(int token) {{ krait::step(model, state, token, logits, scratch); }}
 
 
 class AVX2(Host):
-    """A target of this script: the host's compiler with fixed flags for AVX2, so that the measured sizes do not depend on the
-    host."""
+    """The compilation target x86-64 AVX2: the host's compiler with fixed flags, so that the measured sizes do not depend on the
+    host's processor."""
     name = "x86-64 AVX2"
     flags = ["-march=haswell", "-maes", "-mpclmul"]
     binaries = {"size": "size"}

@@ -1,7 +1,7 @@
 # Finds the headers of Highway and Boost.Hana, for CMakeLists.txt and for the installed package.
 include_guard()
 
-# Sets `result` to the include directories of the first of the targets that exists; to nothing if there is none.
+# Sets `result` to the include directories of the first target of ARGN that exists, or to an empty list if none exists.
 function(krait_target_headers result)
   set(folders "")
   foreach(target IN LISTS ARGN)
@@ -12,8 +12,9 @@ function(krait_target_headers result)
   set(${result} "${folders}" PARENT_SCOPE)
 endfunction()
 
-# Appends a library's include directories to `result`. The first way that works is taken: a target of the project (ARGN
-# lists the names), the cache variable `variable`, the library's CMake package, find_path. Sets `problem` if none works.
+# Appends a library's include directories to `result`. Takes the first of these that exists: a target of the project (ARGN lists
+# the names), the cache variable `variable`, the library's CMake package, the folder that find_path finds. If none exists, sets
+# `problem` to an error message.
 function(krait_find_headers result problem variable header package version)
   krait_target_headers(found ${ARGN})
   if(NOT found AND NOT ${variable})
@@ -31,7 +32,7 @@ package ${package} ${version}. Set ${variable} to the folder that contains ${hea
     endif()
   endif()
   # A cross compiler must not search the host's /usr/include, which contains the host's C library. If a folder contains a C
-  # library that is not the compiler's own, the compiler searches a new folder in the build tree instead, which contains only a
+  # library that is not the compiler's own, the compiler instead searches a new folder in the build tree, which contains only a
   # link to the headers of Highway or Boost.
   string(REGEX REPLACE "/.*" "" library ${header})
   foreach(folder IN LISTS found)

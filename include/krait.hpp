@@ -1,8 +1,8 @@
-// The main header of Krait, a library that runs Mamba models whose dims are compile-time constants. It defines the models and
-// layers, and the functions krait::step, krait::prefill, krait::forward and krait::sample.
+// The main header of Krait, a library that runs Mamba models whose dims are compile-time constants. This header defines the
+// models and layers, and the functions krait::step, krait::prefill, krait::forward and krait::sample.
 //
-// The kernels are compiled for the instruction set that the compiler's flags select (Highway's static target;
-// krait::target_name returns its name). examples/dynamic_dispatch shows a program that chooses the instruction set at run time.
+// The kernels are compiled for the instruction set that the compiler's flags select (Highway's static target). Its name is the
+// result of krait::target_name(). examples/dynamic_dispatch shows a program that chooses the instruction set at run time.
 #ifndef KRAIT_HPP
 #define KRAIT_HPP
 
@@ -42,8 +42,8 @@ using HWY_NAMESPACE::run_layer;
 using HWY_NAMESPACE::sample;
 using HWY_NAMESPACE::step;
 
-// True if the target has fused multiply-add, which rounds once. Targets with it give the same bits. Results of other targets
-// differ from these by rounding errors.
+// True if the target has fused multiply-add (FMA), which rounds only once. All targets with FMA compute the same bits. The
+// results of targets without FMA differ from them by rounding errors.
 inline constexpr bool has_fma = HWY_NAMESPACE::has_fma;
 // Returns the name of the instruction set that the kernels are compiled for, such as "AVX2".
 inline const char* target_name() { return hwy::TargetName(HWY_TARGET); }

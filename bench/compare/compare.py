@@ -146,8 +146,8 @@ def agreement(workers, model):
 
 
 def start(name, weights, options, report):
-    """Returns the started workers of Krait (the first) and of the other programs. Writes into the report why a program is
-    absent."""
+    """Starts the workers of Krait and of the other programs, and returns them, Krait's first. Writes into the report why a
+    program is absent."""
     krait = [str(options.build / "bench" / "compare_krait"), name, str(weights)]
     workers = [Worker("Krait", [*krait, "f32"], options.core)]
     if workers[0].missing:
@@ -263,7 +263,7 @@ def show(report):
 
 
 def write(report, options):
-    """Writes the report to the file options.json. Keeps the results in that file of models that this run did not measure."""
+    """Writes the report to the file options.json. Keeps the file's results for models that this run did not measure."""
     if options.json.exists():
         earlier = json.loads(options.json.read_text())
         for part in ("results", "agreement"):

@@ -85,8 +85,8 @@ class LlamaCpp:
         return count
 
     def decode(self, rows):
-        """Processes one token for each row (token id, position, sequence number, whether its logits are wanted). Returns the
-        number of rows whose logits are wanted."""
+        """Processes one token for each row. A row is (token id, position, sequence number, whether to compute logits). Returns
+        the number of rows with logits."""
         batch = self.batch
         batch.n_tokens = len(rows)
         for i, (token, position, sequence, wanted) in enumerate(rows):

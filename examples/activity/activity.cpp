@@ -10,7 +10,7 @@
 #include <krait.hpp>
 
 #include ACTIVITY_WEIGHTS
-#include "series.hpp"  // the tokens of all series [count * length, 24]: four samples of six channels each
+#include "series.hpp"  // the tokens of all series, [count * length, 24]; a token is four samples of six channels
 
 namespace {
 

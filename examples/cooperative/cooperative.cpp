@@ -17,7 +17,7 @@ int main() {
   bool same = true;
   for (int token = 0; token < 10; ++token) {
     by_layer.begin(token);
-    do ++other_work;  // such as polling a sensor; it waits for at most one layer
+    do ++other_work;  // such as polling a sensor, which waits for at most one layer
     while (by_layer.advance());
     by_layer.finish(logits);
     krait::step(model, whole_state, token, whole_logits);

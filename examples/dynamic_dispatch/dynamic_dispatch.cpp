@@ -1,7 +1,7 @@
-// Compiles the model for all of Highway's targets and, at run time, chooses the best target that the processor supports. Needs
-// no -march flag; link Highway's library.
+// Compiles the model for all of Highway's targets and, at run time, chooses the best target that the processor supports.
+// Compile the program without -march, and link Highway's library.
 
-// Vectors of unknown length are not supported.
+// Disables the targets whose vectors have an unknown length, because Krait does not support them.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "dynamic_dispatch.cpp"  // this file, which is compiled once more for each target
@@ -41,7 +41,7 @@ HWY_EXPORT(has_fma);
 
 int main() {
   static const Model model = krait::init<Model>(krait::key(3));
-  const auto targets = hwy::SupportedAndGeneratedTargets();  // best first
+  const auto targets = hwy::SupportedAndGeneratedTargets();  // the best target first
   std::printf("chosen: %s\n", hwy::TargetName(targets[0]));
   Logits best{};
   bool same = true;

@@ -52,7 +52,7 @@ inline std::uint32_t semihost(std::uint32_t operation, const void* argument) {
 #endif
 }
 
-// Prints at most 198 characters, none of which may be 0.
+// Prints at most 198 characters, none of which may be the null character.
 inline void print(std::string_view text) {
   constexpr std::uint32_t write0 = 0x04;
   krait::Text<200> terminated = krait::Text<198>(text);
@@ -94,7 +94,7 @@ inline std::uint32_t ticks() {
 inline std::uint32_t ticks_between(std::uint32_t before, std::uint32_t after) { return (before - after) & 0xFFFFFF; }
 #endif
 
-// Executes exactly 4 * rounds + 1 instructions, to measure how many instructions a tick is.
+// Executes exactly 4 * rounds + 1 instructions, so that a program can measure how many instructions one tick is.
 inline void known_loop(std::uint32_t rounds) {
 #if defined(__riscv)
   asm volatile("1: nop\nnop\naddi %0, %0, -1\nbnez %0, 1b" : "+r"(rounds));
@@ -104,7 +104,8 @@ inline void known_loop(std::uint32_t rounds) {
 }
 
 // stack_used(f) calls f() and returns the bytes of stack that the call used. It fills the free stack with a pattern before the
-// call, and afterwards searches for the lowest word that the call has overwritten. The linker script defines the symbols.
+// call, and afterwards searches for the lowest word that the call has overwritten. The linker script defines the symbols
+// __stack, the upper end of the stack, and __stack_size.
 extern "C" std::byte __stack;
 extern "C" std::byte __stack_size;
 inline std::uint32_t* stack_pointer() {

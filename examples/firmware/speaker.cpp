@@ -1,5 +1,5 @@
-// Recognises speakers on a bare board, with the speaker example's weights in flash, one frame at a time. Without test series,
-// it reads the frames of one word from a sensor.
+// Recognises speakers on a bare board, one frame at a time, with the weights of the speaker example in flash. If SPEAKER_SERIES
+// is not defined, the program reads the frames of one word from a sensor.
 #include "firmware.hpp"
 
 #include <cstring>
@@ -12,12 +12,12 @@
 #include SPEAKER_WEIGHTS
 
 #ifdef SPEAKER_SERIES
-#include SPEAKER_SERIES  // series::count, ::lengths, ::frames
+#include SPEAKER_SERIES  // defines series::count, series::lengths and series::frames
 #else
 namespace series {
 constexpr std::size_t count = 1;
 constexpr std::array<unsigned char, 1> lengths{29};
-// The latest number of the sensor, which a driver would write.
+// The latest value of the sensor. In a product, a driver writes it.
 volatile float sensor;
 struct {
   speaker::Frame operator[](std::size_t) const {

@@ -162,14 +162,14 @@ def test_held_out(folder):
 
 def test_models(folder):
     content = MODEL.read_bytes()
-    refuse("absent: cannot be read: found No such file or directory", model=folder / "absent", text=VERSE)
+    refuse("absent: file cannot be read: found No such file or directory", model=folder / "absent", text=VERSE)
     refuse("backbone.embedding.weight: shape is wrong: found [64, 32], wanted [256, 128]", model=OTHER, text=VERSE)
     damaged = folder / "model"
     for bytes_, message in (
         (b"", "found an empty file"),
         (VERSE, "header is too large"),
-        (content[:1000], "ends too early"),
-        (content[:-4], "data offsets are wrong"),
+        (content[:1000], "data is incomplete"),
+        (content[:-4], "data_offsets are wrong"),
         (content[:-4] + struct.pack("<f", math.nan), "value is not finite: found element"),
     ):
         damaged.write_bytes(bytes_)

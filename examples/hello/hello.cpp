@@ -1,4 +1,4 @@
-// A model as a type: its sizes are known, and held to a budget, before anything runs.
+// Shows that a model is a type: its sizes are compile-time constants, which static_assert compares with a budget.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -12,7 +12,7 @@ static_assert(krait::flash_bytes<Model> <= 2 * 1024 * 1024);
 static_assert(krait::state_bytes<Model> + krait::scratch_bytes<Model> <= 96 * 1024);
 
 int main() {
-  static const Model model = krait::init<Model>(krait::key(0));  // the weights of jax.random.PRNGKey(0)
+  static const Model model = krait::init<Model>(krait::key(0));  // noxton's weights for jax.random.PRNGKey(0)
   const std::array tokens{1, 5, 42, 7, 100};
   const auto logits = krait::forward(model, tokens);  // krait::Tensor<float, 5, 256>
   std::printf("logits: %zu x %zu\n", logits.size(), logits[0].size());

@@ -10,7 +10,7 @@
 #include <krait.hpp>
 
 #include KEYWORD_WEIGHTS
-#include "recordings.hpp"  // two recordings [frames, d_in], and the number of frames to process of each
+#include "recordings.hpp"  // two recordings [frames, d_in], and how many frames of each to process
 
 namespace {
 

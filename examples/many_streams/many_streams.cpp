@@ -1,6 +1,6 @@
-// A hundred sensors and one model: each sensor plays series of speech at times of its own, one frame a tick. A series joins the
-// streams with its first frame and leaves with its last one, which gives the speaker. All series are then processed alone, one
-// after the other, and must give the same bits.
+// Runs one model on a hundred sensors. Each sensor plays recorded series of speech, one frame per tick. A series joins the
+// streams at its first frame and leaves them at its last frame, whose scores identify the speaker. Afterwards all series are
+// processed alone, one after the other, which must give the same bits.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -24,16 +24,17 @@ using Streams = krait::Streams<Model, sensors, sensors>;
 using Clock = std::chrono::steady_clock;
 
 struct Sensor {
-  std::size_t series;  // the number of the series that it plays, or pauses before
+  std::size_t series;  // the number of the current or, during a pause, the next series
   std::size_t pause;   // ticks until the series begins
   std::size_t frame = 0;
   std::size_t stream = Streams::full;
 };
 
-// The pause before a series: 0 to 19 ticks.
+// Returns the pause before a series, 0 to 19 ticks.
 std::size_t pause_before(std::size_t series) { return krait::random_bits(krait::key(1), series) % 20; }
 
-// Sensor s plays the series s, s + sensors, ... Writes the scores of each series, and returns the largest number of streams.
+// Plays all series, where sensor s plays the series s, s + sensors, ... Writes the scores of each series, and returns the
+// largest number of streams at the same time.
 std::size_t play_together(const std::vector<speaker::Series>& all, Streams& streams, Threads& threads,
                           std::vector<speaker::Scores>& scores_of) {
   std::vector<Sensor> playing;
@@ -45,7 +46,8 @@ std::size_t play_together(const std::vector<speaker::Series>& all, Streams& stre
       if (sensor.pause > 0) --sensor.pause;
       else active.push_back(&sensor);
     }
-    // Only the streams that end need an output. They come first, because the outputs are those of the first streams.
+    // Only streams that end need an output. They are moved to the front, because `step` writes the outputs of the first
+    // streams.
     const auto ends = [&](const Sensor* sensor) { return sensor->frame + 1 == all[sensor->series].frames.size(); };
     const auto ending = static_cast<std::size_t>(std::partition(active.begin(), active.end(), ends) - active.begin());
 

@@ -1,4 +1,4 @@
-// Defines Threads, an executor for krait::step_streams and krait::prefill_streams: threads that exist as long as the object.
+// Defines Threads, an executor for krait::step_streams and krait::prefill_streams, whose threads exist as long as the object.
 #ifndef THREADS_HPP
 #define THREADS_HPP
 

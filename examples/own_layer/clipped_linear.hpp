@@ -1,5 +1,5 @@
-// Defines a layer of your own: a linear layer whose outputs are clipped to limits, which are parameters, and held for two
-// tokens.
+// Defines a layer of your own: a linear layer whose outputs are clipped to limits, which are parameters, and then held for two
+// tokens (each output is the larger one of its values for the current and the previous token).
 #ifndef EXAMPLES_OWN_LAYER_CLIPPED_LINEAR_HPP
 #define EXAMPLES_OWN_LAYER_CLIPPED_LINEAR_HPP
 
@@ -26,7 +26,7 @@ struct ClippedLinear {
     (krait::Vector<krait::plain(outputs)>, limit));
 
   struct State {
-    krait::Strips<outputs> z{};  // of the previous token; Strips has no padding bytes between or after its floats
+    krait::Strips<outputs> z{};  // z of the previous token; Strips has no padding bytes between or after its floats
   };
   template <std::size_t tokens>
   struct Scratch {

@@ -1,5 +1,5 @@
-// Tests a layer of your own (clipped_linear.hpp): its arithmetic, the law of every layer, its use in a Stack, and loading its
-// weights from a file.
+// Tests the layer that clipped_linear.hpp defines: its arithmetic, that forward, prefill and step give the same bits, its use
+// in a Stack, and loading its weights from a file.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -58,7 +58,7 @@ double largest_error(const Layer& layer, const Readings& xs) {
   return largest;
 }
 
-// Tests the law of every layer: forward, prefills of any number of tokens, and steps give the same bits.
+// Tests a property that every layer must have: forward, prefills of any number of tokens, and steps give the same bits.
 template <class M>
 bool law_holds(const M& model, const Readings& xs) {
   const auto all = krait::forward(model, xs);

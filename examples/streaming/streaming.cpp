@@ -14,7 +14,7 @@ using Frame = krait::Tensor<float, dims.d_model>;  // 8 channels at one sampling
 inline constexpr std::size_t sample_rate = 48'000;
 inline constexpr std::size_t callback_frames = 48;  // 1 ms
 
-// Limits of the work and the memory of the block on one core of a small computer, checked at compile time.
+// Checks at compile time that the block's work and memory are within the limits of one core of a small computer.
 static_assert(krait::multiply_adds_per_step<Block> * sample_rate <= 100'000'000);
 static_assert(krait::state_bytes<Block> + krait::scratch_bytes<Block, callback_frames> <= 24 * 1024);
 

@@ -1,7 +1,7 @@
-// Defines Image, a packed model: bytes from which a model is used without a copy, in flash, in a mapped file or linked into the
-// program. Uses no heap and no streams.
+// Defines Image, a packed model. A program runs the model directly from the image's bytes, without a copy: the bytes may be in
+// flash, in a memory-mapped file or linked into the program. This header uses neither the heap nor streams.
 //
-//   krait::write_image(model, image);             // Image<Model>; image.bytes() go to a file or to flash
+//   krait::write_image(model, image);             // writes a krait::Image<Model>; store image.bytes() in a file or in flash
 //   const krait::Image<Model>* image = nullptr;
 //   if (krait::Status status = krait::view_image(bytes, image); !status) ...
 //   krait::step(image->model, state, token, logits);
@@ -49,11 +49,11 @@ struct Image {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Zeros that fingerprint() reads in place of padding.
+// Zeros. fingerprint() includes them in its CRC in place of the model's padding, whose content is unspecified.
 inline constexpr std::array<std::byte, image_alignment> no_bytes{};
 
-// Calls f(offset, bytes) for the values, and for the int8 scales, of every parameter, in memory order. Bytes of the model for
-// which f is not called are padding, whose content is unspecified.
+// Calls f(offset, bytes) for the values of every parameter and for the scales of every int8 parameter, in memory order.
+// `offset` is the position of `bytes` in the model. All other bytes of the model are padding, whose content is unspecified.
 template <class Model, class F>
 void for_each_run(const Model& model, F f) {
   const auto run = [&](const auto& values) {
@@ -71,8 +71,8 @@ void for_each_run(const Model& model, F f) {
 
 namespace krait::inline KRAIT_BUILD {
 
-// fingerprint(model) returns a CRC-32 of a model's structure and weights, which identifies the model. Machines of the same byte
-// order return the same number. Reads the whole model; the header of an image contains the same number.
+// fingerprint(model) reads the whole model and returns a CRC-32 of its structure and weights, which identifies the model.
+// Machines of the same byte order compute the same number. The header of the model's image also contains this number.
 template <Layer Model>
 [[nodiscard]] std::uint32_t fingerprint(const Model& model) noexcept {
   std::uint32_t crc = crc32(detail::as_bytes(structure<Model>));
@@ -92,8 +92,8 @@ template <Layer Model>
   return crc;
 }
 
-// write_image(model, image) writes every byte of an image, including its padding, which is zero. `model` may be image.model;
-// then the weights are not copied. Allocates nothing.
+// write_image(model, image) packs a model: it writes every byte of `image`, including the padding, which becomes zero. `model`
+// may be image.model itself; then no weights are copied. Allocates nothing.
 template <Layer Model>
 void write_image(const Model& model, Image<Model>& image) noexcept {
   auto* const to = reinterpret_cast<std::byte*>(&image.model);
@@ -116,11 +116,11 @@ void write_image(const Model& model, Image<Model>& image) noexcept {
   image.header.checksum = detail::header_checksum(image.header, std::as_bytes(std::span(image.text)));
 }
 
-// view_image(bytes, image) checks that `bytes` are an image of the type Model and makes `image` point to them. Nothing is
-// copied, so the bytes must outlive the use of `image`. `bytes` may have any content. The function checks alignment, size,
-// magic bytes, byte order, version, checksums and structure (names, shapes and storage types). It ignores bytes after the
-// image, so `bytes` may be a whole flash partition. If the Status is not ok, `image` is unchanged. Allocates nothing and reads
-// the model once.
+// view_image(bytes, image) checks that `bytes`, which may have any content, are an image of the type Model, and makes `image`
+// point to them. Nothing is copied, so the bytes must outlive the use of `image`. The function checks alignment, size, magic
+// bytes, byte order, version, checksums and structure (names, shapes and storage types). It ignores bytes after the image, so
+// `bytes` may be a whole flash partition. If the Status is not ok, `image` is unchanged. Allocates nothing and reads the model
+// once.
 template <Layer Model>
 Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) noexcept {
   Status status = detail::check_image(bytes, structure<Model>, sizeof(Model));
@@ -131,8 +131,9 @@ Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) 
 }  // namespace krait::inline KRAIT_BUILD
 
 namespace krait::check {
-// Checks that a program's model type is the type of a packed model. Otherwise the compile error names the first dim that
-// differs, or both types.
+// Returns whether Found, the model type that a program expects, is Packed, the type of a packed model. Otherwise causes a
+// compile error. The message contains both values of the first dim that differs (of vocab_size, d_model, n_layers, d_inner and
+// d_state) or, if none of these differs, both types.
 template <class Found, class Packed>
 consteval bool is_packed() {
   constexpr bool have_dims = requires { Found::model_dims; Packed::model_dims; };
@@ -140,10 +141,10 @@ consteval bool is_packed() {
   if constexpr (have_dims && !same) {
     constexpr auto found = Found::model_dims;
     constexpr auto packed = Packed::model_dims;
-#define KRAIT_SAME(dim)                                                                              \
-  if constexpr (found.dim != packed.dim)                                                             \
-    static_assert(got<found.dim>::template wants<packed.dim>,                                        \
-                  "krait::packed<Model>(model): " #dim " of the packed model differs from Model's"); \
+#define KRAIT_SAME(dim)                                                                                               \
+  if constexpr (found.dim != packed.dim)                                                                              \
+    static_assert(got<found.dim>::template wants<packed.dim>,                                                         \
+                  "krait::packed<Model>(model): the packed model must have the dims of Model; they differ in " #dim); \
   else
     KRAIT_SAME(vocab_size)
     KRAIT_SAME(d_model)
@@ -151,7 +152,7 @@ consteval bool is_packed() {
     KRAIT_SAME(d_inner)
     KRAIT_SAME(d_state)
 #undef KRAIT_SAME
-      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the dims of the packed model differ from Model's");
+      static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): the packed model must have the dims of Model");
   } else {
     static_assert(got_type<Found>::template wants<Packed>, "krait::packed<Model>(model): Model must be the packed model's type");
   }
@@ -161,12 +162,12 @@ consteval bool is_packed() {
 
 namespace krait::inline KRAIT_BUILD {
 
-// packed<Model>(model) returns a reference to its argument, a packed model. It does not compile if the argument is not of the
-// type Model that the program expects.
+// packed<Model>(model) returns its argument, a reference to a packed model. If the argument's type is not Model, the type that
+// the program expects, the call does not compile.
 template <class Model, class Packed>
 constexpr const Model& packed(const Packed& model) noexcept {
   if constexpr (check::is_packed<Model, Packed>()) return model;
-  else return reinterpret_cast<const Model&>(model);  // avoids further compile errors
+  else return reinterpret_cast<const Model&>(model);  // reached only after an error in is_packed; avoids a second error
 }
 
 }  // namespace krait::inline KRAIT_BUILD

@@ -1,5 +1,5 @@
-// Defines ImageFile, which opens an image (a packed model) by its path. For hosts only, because it uses the file system and,
-// where there is no mmap, the heap.
+// Defines ImageFile, which opens an image (a packed model) by its path. ImageFile is for hosts, not for microcontrollers: it
+// uses the file system and, on systems without mmap, the heap.
 //
 //   krait::ImageFile<Model> file;
 //   if (krait::Status status = file.open("model.image"); !status.ok()) std::puts(status.message().c_str());
@@ -21,14 +21,15 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// ImageFile<Model> opens an image file and gives access to its model without a copy. On POSIX systems it maps the file, so that
-// processes share one copy of the weights; on others it reads the file into memory. A mapped file must not be truncated;
-// write_file() is safe, because it replaces the file. Moving an ImageFile does not invalidate references to its model.
+// ImageFile<Model> opens an image file and gives access to its model without a copy. On POSIX systems it maps the file into
+// memory, so that processes share one copy of the weights; on other systems it reads the file into memory. A file must not be
+// truncated while it is mapped. Writing to its path with krait::write_file() is safe, because write_file() replaces the file by
+// a new one. Moving an ImageFile does not invalidate references to its model.
 template <Layer Model>
 class ImageFile {
  public:
-  // Maps or reads an image file and checks it as view_image() does. If the Status is not ok, this object is unchanged.
-  // Otherwise, references to the model of a file opened before become invalid.
+  // Maps or reads an image file and checks it as view_image() does. If the Status is ok, references to the model of a
+  // previously opened file become invalid. Otherwise, this object is unchanged.
   Status open(const std::filesystem::path& path) {
     detail::FileView file;
     if (Status status = file.open(path); !status) return status;
@@ -39,7 +40,7 @@ class ImageFile {
   }
 
   [[nodiscard]] bool is_open() const noexcept { return !file_.bytes().empty(); }
-  // model() and fingerprint() return the model and its fingerprint. Both require is_open().
+  // model() and fingerprint() return the model and its fingerprint. Call them only if is_open() returns true.
   const Model& model() const noexcept { return image().model; }
   std::uint32_t fingerprint() const noexcept { return image().header.fingerprint; }
 

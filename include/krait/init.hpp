@@ -1,4 +1,5 @@
-// Defines init, which draws the same initial weights as noxton on JAX, and init_for_training, which follows mamba-ssm.
+// Defines two functions that set initial weights: init draws the same weights as the JAX library noxton, and init_for_training
+// follows mamba-ssm.
 #ifndef KRAIT_INIT_HPP
 #define KRAIT_INIT_HPP
 
@@ -18,7 +19,8 @@
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Sets element i of a tensor to draw(i), where i counts the elements in row-major order of the tensor's shape in checkpoints.
+// Sets every element of a tensor: element i becomes draw(i). i is the index of the element in a checkpoint, where tensors are
+// row-major.
 template <Parameter T, class Draw>
 void fill(T& tensor, Draw draw) {
   assign(tensor, [&](std::size_t row, std::size_t col) { return draw(std::uint64_t{row} * T::cols + col); });
@@ -32,8 +34,8 @@ void fill_constant(T& tensor, float value) {
   fill(tensor, [&](std::uint64_t) { return value; });
 }
 
-// Initialises a layer as Equinox does for Linear and Conv1d: weight and bias uniform in +-1 / sqrt(fan_in), where fan_in is the
-// number of inputs of one output.
+// Initialises the weight and the bias of a linear layer or a convolution as the JAX library Equinox does: uniformly in +-1 /
+// sqrt(fan_in), where fan_in is the number of inputs of one output.
 template <class L>
 void init_weight_and_bias(Key key, std::size_t fan_in, L& layer) noexcept {
   const float limit = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(fan_in)));
@@ -45,10 +47,11 @@ void init_weight_and_bias(Key key, std::size_t fan_in, L& layer) noexcept {
 
 namespace krait::inline KRAIT_BUILD {
 
-// init(key, layer) sets every weight of a layer or model to the value that noxton on JAX draws with the same key. Uniform
-// values are equal bit for bit, and normal values have a relative error of at most 1e-6. A_log equals noxton's as well: log(1)
-// to log(d_state), each repeated d_inner times, fill the array [d_inner, d_state] in row-major order. It therefore differs from
-// mamba-ssm's A_log (S4D-real), which is log(1) to log(d_state) for every channel.
+// init(key, layer) sets every weight of a layer or model to the value that the JAX library noxton draws with the same key.
+// Uniformly distributed weights are equal bit for bit; normally distributed weights have a relative error of at most 1e-6.
+// A_log [d_inner, d_state] is equal, too: in row-major order, it consists of d_inner times log(1), then d_inner times log(2),
+// and so on up to log(d_state). It therefore differs from mamba-ssm's A_log (S4D-real), where every row is log(1), log(2), ...,
+// log(d_state).
 template <LinearDims dims, RowLayout order>
 void init(Key key, Linear<dims, order>& layer) noexcept {
   detail::init_weight_and_bias(key, dims.d_in, layer);
@@ -89,9 +92,9 @@ void init_ssm(Key key, Ssm& layer) noexcept {
 // Returns element i of dt_bias: a random number whose softplus is log-uniform in [1e-3, 1e-1].
 inline float draw_dt_bias(Key key, std::uint64_t i) noexcept {
   const float dt = std::max(__builtin_expf(uniform(key, i, __builtin_logf(1e-3f), __builtin_logf(1e-1f))), 1e-4f);
-  return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus: x with softplus(x) = dt
+  return dt + __builtin_logf(-__builtin_expm1f(-dt));  // the inverse of softplus: the x for which softplus(x) = dt
 }
-// Sets the weights that blocks of Mamba-2 and Mamba-3 have in common.
+// Initialises the weights that a Mamba2Block and a Mamba3Block have in common.
 template <class Block>
 void init_heads(Key key, Block& block) noexcept {
   init(split(key, 1), block.in_proj);
@@ -121,10 +124,13 @@ void init(Key key, MambaBlock<dims>& block) noexcept {
   init(split(key, 4), block.out_proj);
 }
 
-// init(key, block) of a Mamba2Block or Mamba3Block, which are not in noxton, sets linear layers and conv1d as above, and the
-// other weights as mamba-ssm does (state-spaces/mamba, mamba2.py and mamba3.py):
-//   - dt_bias: such that softplus(dt_bias) is log-uniform in [1e-3, 1e-1]; A_log: log of a number uniform in [1, 16]
-//   - D, norm weights, B_bias, C_bias, mimo_z: 1; mimo_x and mimo_o: 1 / mimo_rank
+// init(key, block) initialises a Mamba2Block or a Mamba3Block, which noxton does not have. The weights and biases of linear
+// layers and of conv1d are uniform in +-1 / sqrt(number of inputs of one output). The other weights are set as in mamba-ssm
+// (state-spaces/mamba, mamba2.py and mamba3.py):
+//   - dt_bias: such that softplus(dt_bias) is log-uniform in [1e-3, 1e-1]
+//   - A_log: the logarithm of a number that is uniform in [1, 16]
+//   - D, norm weights, B_bias, C_bias and mimo_z: 1
+//   - mimo_x and mimo_o: 1 / mimo_rank
 template <Mamba2BlockDims dims>
 void init(Key key, Mamba2Block<dims>& block) noexcept {
   detail::init_heads(key, block);
@@ -169,15 +175,15 @@ template <class L, std::size_t n>
 void init(Key key, std::array<L, n>& layers) noexcept {
   for (std::size_t i = 0; i < n; ++i) init(split(key, i), layers[i]);
 }
-// Initialises the members of a stack in order with split(key, 0), split(key, 1), and so on. noxton has no stack.
+// Initialises member i of a Stack with the key split(key, i). noxton has no layer that corresponds to a Stack.
 template <class Parts>
 void init(Key key, Stack<Parts>& stack) noexcept {
   std::uint64_t i = 0;
   std::apply([&](auto&... members) { (init(split(key, i++), members), ...); }, detail::tie_members(static_cast<Parts&>(stack)));
 }
 
-// init<Model>(key) returns a model with the weights that init(key, model) sets, as in auto model =
-// krait::init<Model>(krait::key(0)).
+// init<Model>(key) returns a model with the weights that init(key, model) sets. Example:
+//   auto model = krait::init<Model>(krait::key(0));
 template <class Model>
 [[nodiscard]] Model init(Key key) noexcept {
   Model model{};
@@ -187,11 +193,12 @@ template <class Model>
 
 // init_for_training(key, model) sets the initial weights for training, as mamba-ssm does (state-spaces/mamba, mamba_simple.py
 // and mixer_seq_simple.py):
-//   - linear layers and conv1d: weights uniform in +-1 / sqrt(fan_in), out_proj's divided by sqrt(n_layers); linear biases 0
+//   - linear layers and conv1d: weights uniform in +-1 / sqrt(fan_in), where fan_in is the number of inputs of one output; the
+//     weights of out_proj are also divided by sqrt(n_layers); biases of linear layers are 0
 //   - dt_proj: weights uniform in +-1 / sqrt(dt_rank); biases such that softplus(bias) is log-uniform in [1e-3, 1e-1]
 //   - A_log: log(1) to log(d_state) for every channel (S4D-real); D: 1; norm weights: 1
-//   - Mamba-2 and Mamba-3: dt_bias, A_log and the other weights of the recurrence as init sets them
-//   - embedding: normal with standard deviation 0.02; a head that is not tied: as a linear layer
+//   - Mamba-2 and Mamba-3: dt_bias, A_log and the other weights of the recurrence: as krait::init sets them
+//   - embedding: normal with standard deviation 0.02; an output head that is not tied: as a linear layer
 template <auto dims>
 void init_for_training(Key key, Mamba<dims>& model) noexcept {
   init(key, model);

@@ -1,4 +1,5 @@
-// Defines load and load_file, which load a model's weights from a safetensors file. For hosts only, because they allocate.
+// Defines load and load_file, which load a model's weights from a safetensors file. They are for hosts, not for
+// microcontrollers, because they use the heap.
 //
 //   if (krait::Status status = krait::load_file("model.safetensors", model); !status.ok()) std::puts(status.message().c_str());
 #ifndef KRAIT_LOAD_HPP
@@ -31,9 +32,10 @@ namespace krait {
 
 // LoadOptions are the optional settings of load.
 struct LoadOptions {
-  // The text before the name of each parameter in the file, such as "model.". Tensors without this prefix are ignored.
+  // A prefix of the name of every parameter in the file, such as "model.". Tensors without the prefix are ignored.
   std::string_view prefix{};
-  // Names, including the prefix, of tensors to ignore unless they are parameters. An ignored tensor may have any dtype.
+  // Names of tensors to ignore, including the prefix. These tensors may have any dtype. A parameter of the model is loaded even
+  // if this list contains its name.
   std::span<const std::string_view> ignore{};
 };
 
@@ -41,8 +43,8 @@ struct LoadOptions {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// True for the types of A_log, the only parameter that may contain infinities: a state with A_log = -infinity never decays, and
-// a state with A_log = infinity is forgotten after each token.
+// True for the types of the parameter A_log, the only one that may contain infinities: with A_log = -infinity, a state never
+// decays; with A_log = infinity, a state is forgotten after each token.
 template <class T>
 inline constexpr bool takes_infinity = false;
 template <std::size_t d_inner, std::size_t d_state>
@@ -50,14 +52,16 @@ inline constexpr bool takes_infinity<DecayRates<d_inner, d_state>> = true;
 template <std::size_t heads>
 inline constexpr bool takes_infinity<HeadDecayRates<heads>> = true;
 
-// Returns the bits of the smallest float32 that the tensor's storage type rounds to infinity.
+// Returns the smallest magnitude that becomes infinity when it is rounded to the tensor's storage type, as the bits of a
+// float32.
 template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
 constexpr std::uint32_t infinite_from(const Panels<order, columns, width, storage>*) {
   return storage == Storage::bf16 ? bf16_infinite_from : storage == Storage::f16 ? f16_infinite_from : 0x7F800000u;
 }
 constexpr std::uint32_t infinite_from(const void*) { return 0x7F800000u; }
 
-// Match finds and checks the tensor of each parameter, in the order of for_each_param. It keeps the first problem in `status`.
+// Match finds the tensor of each parameter in a safetensors file and checks it. `entries` contains the tensors found, in the
+// order of for_each_param. After the first problem, which it keeps in `status`, Match checks nothing more.
 class Match {
  public:
   Status status;
@@ -66,7 +70,7 @@ class Match {
   Match(const safetensors::File& file, const LoadOptions& options)
       : file_(file), options_(options), used_(file.entries.size()) {}
 
-  // Finds the tensor of a parameter of type T and checks it.
+  // Finds the tensor of the parameter `name`, whose type is T, in the file and checks it.
   template <class T>
   void parameter(std::string_view name) {
     if (!status) return;
@@ -80,8 +84,7 @@ class Match {
       entries.push_back(entry);
   }
 
-  // Checks the file of a model with a tied head: the output head, if the file contains it, must have the same bits as the
-  // embedding.
+  // For a model with a tied head: if the file contains an output head, checks that its bits equal those of the embedding.
   void tied_head(std::span<const std::size_t> shape) {
     const safetensors::Entry* head = status ? find(head_name) : nullptr;
     if (!head || ignored(*head) || !check(*head, shape, false, infinite_from(nullptr))) return;
@@ -96,13 +99,13 @@ class Match {
     }
   }
 
-  // Checks that the file has no tensor that is not a parameter and is not ignored.
+  // Reports an error if the file has a tensor that is neither a parameter of the model nor ignored.
   void nothing_else() {
     for (std::size_t i = 0; status && i < used_.size(); ++i) {
       const safetensors::Entry& entry = file_.entries[i];
       if (used_[i] || !entry.name.starts_with(options_.prefix) || ignored(entry)) continue;
       status = {Problem::unknown, entry.name, Text<80>("shape ") += safetensors::shape_text(entry.shape),
-                "only the model's parameters: list other names in LoadOptions::ignore"};
+                "a name of a parameter, or a name in LoadOptions::ignore"};
     }
   }
 
@@ -116,14 +119,15 @@ class Match {
   bool ignored(const safetensors::Entry& entry) const {
     return std::find(options_.ignore.begin(), options_.ignore.end(), entry.name) != options_.ignore.end();
   }
-  // Returns the position of element i of a tensor as text, such as "element [2, 3]".
+  // Returns the indices of element i of a tensor as a string, such as "element [2, 3]".
   static Text<80> place(std::size_t i, std::span<const std::size_t> shape) {
     std::vector<std::size_t> at(shape.size());
     for (std::size_t axis = shape.size(); axis-- > 0; i /= shape[axis]) at[axis] = i % shape[axis];
     return Text<80>("element ") += safetensors::shape_text(at);
   }
 
-  // Checks the dtype, shape and values of a tensor. `infinity` allows infinite elements.
+  // Returns whether the dtype, shape and values of a tensor are valid; if not, sets `status`. Infinite values are valid only if
+  // `infinity` is true. A value is infinite if its magnitude, as float32 bits, is at least `first_infinite`.
   bool check(const safetensors::Entry& entry, std::span<const std::size_t> shape, bool infinity,
              std::uint32_t first_infinite) {
     used_[static_cast<std::size_t>(&entry - file_.entries.data())] = true;
@@ -155,14 +159,14 @@ class Match {
 namespace krait::inline KRAIT_BUILD {
 
 // load(file, model, options) sets every parameter of a model from a parsed safetensors file, and sets the padding to 0.
-//   - Values are exact with f32 storage, and rounded with other storage types.
+//   - If the model's storage is f32, the values are exact; other storage types round them.
 //   - Each tensor must have the name that mamba-ssm (for_each_param) or Hugging Face gives the parameter, the shape of the
 //     parameter, and the dtype F32, F16 or BF16.
-//   - NaN, values that round to infinity and, except in A_log, infinities are refused, also with -ffast-math.
+//   - NaN and values that round to infinity are refused, also with -ffast-math. Infinities are accepted only in A_log.
 //   - The file of a model with a tied head may contain lm_head.weight if it has the same bits as the embedding.
 //   - Any other tensor is refused unless options.ignore contains its name.
-// Everything is checked first: if the Status is not ok, the model is unchanged. Works on machines of any byte order. Allocates
-// a few words for each tensor.
+// load checks the whole file before it changes the model: if the Status is not ok, the model is unchanged. Works on machines of
+// any byte order. Allocates a few words for each tensor.
 template <class Model>
 Status load(const safetensors::File& file, Model& model, const LoadOptions& options = {}) {
   detail::Match match(file, options);
@@ -184,7 +188,8 @@ Status load(const safetensors::File& file, Model& model, const LoadOptions& opti
   return {};
 }
 
-// load(bytes, model, options) parses the bytes of a safetensors file and loads the model. `bytes` may have any content.
+// load(bytes, model, options) parses the bytes of a safetensors file and loads the model. `bytes` may have any content; if it
+// is invalid, the Status reports why.
 template <class Model>
 Status load(std::span<const std::byte> bytes, Model& model, const LoadOptions& options = {}) {
   safetensors::File file;

@@ -1,4 +1,5 @@
-// Defines save and save_file, which save a model's weights as a safetensors file. For hosts only, because they allocate.
+// Defines save and save_file, which save a model's weights as a safetensors file. They are for hosts, not for microcontrollers,
+// because they use the heap.
 #ifndef KRAIT_SAVE_HPP
 #define KRAIT_SAVE_HPP
 
@@ -20,7 +21,7 @@
 #include "krait/io/file.hpp"
 
 namespace krait::detail::inline KRAIT_BUILD {
-// Appends the `count` low bytes of `value` in little-endian order.
+// Appends the `count` least significant bytes of `value` to `bytes`, in little-endian order.
 inline void append_little_endian(std::vector<std::byte>& bytes, std::uint64_t value, int count) {
   for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::byte>(value >> 8 * i & 0xFF));
 }
@@ -30,18 +31,18 @@ namespace krait::inline KRAIT_BUILD {
 
 // save(model, metadata) returns the bytes of a safetensors file that contains every parameter as F32, under the name that
 // for_each_param gives it, in memory order. The same model and metadata give the same bytes on every machine.
-//   - Loading the bytes gives the same model, bit for bit, if load(), assign() or set() wrote its values and load() accepts them:
-//     no NaN and, except in A_log, no infinity.
-//   - A saved A_log may differ from the one that was loaded, because the model stores a function of A_log, but it loads to the
-//     same bits.
-//   - In metadata, U+FFFD replaces bytes that are not valid UTF-8.
+//   - Loading the bytes gives the same model, bit for bit, provided that load(), assign() or set() wrote the weights and that
+//     load() accepts them: it rejects NaN and, except in A_log, infinities.
+//   - A saved A_log may differ from the A_log that was loaded, because the model stores -exp(A_log) log2(e). Loading the saved
+//     A_log gives the same stored bits.
+//   - Bytes of `metadata` that are not valid UTF-8 are replaced by U+FFFD.
 // Allocates memory for the file and for its header.
 template <class Model>
 std::vector<std::byte> save(const Model& model, const std::map<std::string, std::string>& metadata = {}) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();  // keeps the order in which keys are added
   if (!metadata.empty()) {
     const auto utf8 = nlohmann::json(metadata).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    // Keys that differ only in invalid bytes are equal after dump has replaced these bytes; parse keeps one of them.
+    // dump replaces invalid bytes. Keys that differed only in such bytes are then equal, and parse keeps only one of them.
     header["__metadata__"] = nlohmann::json::parse(utf8);
   }
   std::uint64_t data_bytes = 0;

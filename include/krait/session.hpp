@@ -1,4 +1,4 @@
-// Defines Session, an object that contains the memory for running a model on one sequence.
+// Defines Session, which runs a model on one sequence and contains the memory that this needs.
 #ifndef KRAIT_SESSION_HPP
 #define KRAIT_SESSION_HPP
 
@@ -9,7 +9,7 @@
 
 namespace krait {
 
-// The primary template rejects a type that is not a layer or model.
+// This primary template is selected if Model is not a layer or model, and causes a compile error.
 template <class Model, std::size_t chunk = 1>
 class Session {
   static_assert(check::session_model<Model>());
@@ -20,11 +20,12 @@ class Session {
   check::Rejected prefill(const auto&...);
 };
 
-// Session runs a model on one sequence. It contains the state, the scratch and the last output, and refers to the model.
+// Session runs a model on one sequence. A session contains the state, the scratch and the last output, and refers to the model.
 //   krait::Session session{model};
 //   const auto& logits = session.step(token);
 // `chunk` is the number of tokens that prefill processes at a time; a larger number is faster and needs a larger scratch. The
-// model must outlive the session. The size of a session is state_bytes + scratch_bytes + one output. It allocates nothing.
+// model must outlive the session. The size of a session is state_bytes + scratch_bytes + the size of one output. It allocates
+// nothing.
 template <Layer Model, std::size_t chunk>
 class Session<Model, chunk> {
  public:
@@ -40,22 +41,22 @@ class Session<Model, chunk> {
     return output_;
   }
 
-  // Processes one token without computing an output, so output() does not change. Only for language models and
-  // stacks that pool.
+  // Processes one token without computing an output, so output() does not change. Only for language models and for stacks with
+  // a pooling layer.
   template <class In>
   KRAIT_INLINE void step(const In& x, NoOutput) noexcept {
     krait::step(*model_, state_, x, no_output, scratch_);
   }
 
-  // Processes any number of tokens and returns the output of the last token. Only for language models and stacks that pool. If
-  // xs is empty, nothing changes.
+  // Processes the tokens xs and returns the output of the last one. If xs is empty, nothing changes. Only for language models
+  // and for stacks with a pooling layer.
   template <class In>
   KRAIT_INLINE const Output& prefill(const In& xs) noexcept {
     if constexpr (check::session_prefill<Model>()) krait::prefill(*model_, state_, xs, output_, scratch_);
     return output_;
   }
 
-  // Reject calls of step and prefill with other numbers of arguments.
+  // These overloads cause one compile error for a call of step or prefill with a wrong number of arguments.
   template <class... Arguments>
     requires(sizeof...(Arguments) != 1)
   check::Rejected step(const Arguments&...) noexcept {

@@ -1,10 +1,10 @@
 // Defines Snapshot, the bytes of a model's state with a header that identifies the model. Restoring a snapshot continues a
 // sequence later, on this machine or on another one.
 //
-//   krait::save_state(state, krait::fingerprint(model), snapshot);  // Snapshot<State<Model>>; snapshot.bytes()
+//   krait::save_state(state, krait::fingerprint(model), snapshot);  // a Snapshot<State<Model>>; store its bytes()
 //   if (krait::Status status = krait::restore_state(bytes, krait::fingerprint(model), state); !status) ...
 //
-// The fingerprint of a model is constant, so it is sufficient to compute it once or to read it from the header of an image.
+// A model's fingerprint is the same in every call, so compute it once or read it from the header of the model's image.
 #ifndef KRAIT_SNAPSHOT_HPP
 #define KRAIT_SNAPSHOT_HPP
 
@@ -24,13 +24,13 @@
 
 namespace krait {
 
-// SnapshotHeader is the header of a snapshot. The bytes of the state follow.
+// SnapshotHeader is the header of a snapshot. The bytes of the state follow the header.
 struct SnapshotHeader {
-  // The version is incremented when the memory layout of any state changes.
+  // The last number is the version of the format. It is incremented whenever the memory layout of any state changes.
   static constexpr FormatHeader wanted{{'K', 'R', 'S', 'T', 'A', 'T', 'E', '\x1A'}, native_order, 1};
 
   FormatHeader format;
-  std::uint32_t fingerprint;  // the model's fingerprint, a result of krait::fingerprint
+  std::uint32_t fingerprint;  // the result of krait::fingerprint(model)
   std::uint32_t state_bytes;
   std::uint32_t checksum;  // CRC-32 of the header's members above, followed by the bytes of the state
 };
@@ -53,7 +53,8 @@ inline std::uint32_t snapshot_checksum(const SnapshotHeader& header, std::span<c
   return crc32(state, crc32(std::as_bytes(std::span(&header, 1)).first(offsetof(SnapshotHeader, checksum))));
 }
 
-// Checks that `bytes` are a complete and undamaged snapshot of the model with this fingerprint.
+// Checks that `bytes` are a complete and undamaged snapshot of a model with this fingerprint, whose state has state_bytes
+// bytes.
 inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fingerprint, std::size_t state_bytes) noexcept {
   SnapshotHeader header;
   if (bytes.size() < sizeof(header))
@@ -84,9 +85,9 @@ void save_state(const State& state, std::uint32_t fingerprint, Snapshot<State>& 
   snapshot.header.checksum = detail::snapshot_checksum(snapshot.header, snapshot.state);
 }
 
-// restore_state(bytes, fingerprint, state) checks that `bytes` are a snapshot of the model with this fingerprint and copies its
-// state to `state`. The bytes may be unaligned and have any content. If the Status is not ok, `state` is unchanged. Allocates
-// nothing.
+// restore_state(bytes, fingerprint, state) checks that `bytes` are a snapshot of the model with this fingerprint and copies the
+// saved state to `state`. The bytes may be unaligned and have any content. If the Status is not ok, `state` is unchanged.
+// Allocates nothing.
 template <class State>
 Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint, State& state) noexcept {
   static_assert(std::is_trivially_copyable_v<State>);

@@ -15,17 +15,17 @@ namespace krait {
 //   by_layer.begin(token);
 //   while (by_layer.advance()) other_work();
 //   by_layer.finish(logits);
-// The longest call is either one layer or finish(), where the output head takes vocab_size * d_model multiply-adds. Between
-// begin() and finish(), the layers that have not run still have the state after the previous token, so the state must not be
-// saved or passed to another call. Model and state must outlive the object, which contains a scratch of scratch_bytes<Model>
-// bytes. Allocates nothing, throws nothing.
+// The longest call is either advance(), which runs one layer, or finish(), which runs the output head with vocab_size * d_model
+// multiply-adds. Between begin() and finish(), the layers that have not run still have the state after the previous token, so
+// the state must not be saved or passed to another call. The model and the state must outlive the StepByLayer, which contains a
+// scratch of scratch_bytes<Model> bytes. Allocates nothing, throws nothing.
 template <LanguageModel Model>
 class StepByLayer {
  public:
   KRAIT_INLINE StepByLayer(const Model& model, State<Model>& state) noexcept : model_(&model), state_(&state) {}
 
-  // Starts a token by reading its embedding. If the layers of the previous token have not all run, runs them first, so that the
-  // state contains that token.
+  // Starts a token by reading its embedding. If some layers have not processed the previous token yet, begin() runs them first,
+  // so that no layer misses a token.
   template <TokenId Token>
   KRAIT_INLINE void begin(Token token) noexcept {
     while (advance()) {
@@ -36,7 +36,7 @@ class StepByLayer {
     next_ = 0;
   }
 
-  // Runs the next layer, if there is one. Returns true if more layers are to be run.
+  // Runs the next layer, if there is one. Returns true if further layers remain.
   KRAIT_INLINE bool advance() noexcept {
     if (next_ == Model::n_layers) return false;
     const TokenSpan<float> x = scratch_.x.span();
@@ -44,8 +44,8 @@ class StepByLayer {
     return ++next_ < Model::n_layers;
   }
 
-  // Ends a token: runs the remaining layers, then writes vocab_size logits, or nothing for krait::no_output. Requires a call of
-  // begin() before each finish() that writes logits.
+  // Ends a token: runs the remaining layers, then writes vocab_size logits, or nothing for krait::no_output. Before each
+  // finish() that writes logits, begin() must have been called.
   template <class Out>
   KRAIT_INLINE void finish(Out&& logits) noexcept {
     if constexpr (check::output<Model, Out>()) {
@@ -60,7 +60,7 @@ class StepByLayer {
  private:
   const Model* model_;
   State<Model>* state_;
-  std::size_t next_ = Model::n_layers;  // the next layer to run
+  std::size_t next_ = Model::n_layers;  // the index of the next layer to run
   Scratch<Model> scratch_;
 };
 

@@ -1,5 +1,5 @@
-// Defines step_streams and prefill_streams, which run a model on several sequences together, and Streams, an object that
-// contains the memory for the sequences.
+// Defines step_streams and prefill_streams, which run a model on several sequences together, and Streams, which also contains
+// the states of the sequences and the scratch.
 #ifndef KRAIT_STREAMS_HPP
 #define KRAIT_STREAMS_HPP
 
@@ -23,7 +23,7 @@ using HWY_NAMESPACE::step_streams;
 
 namespace krait {
 
-// The primary template rejects a type that is not a layer or model.
+// This primary template is selected if Model is not a layer or model, and causes a compile error.
 template <class Model, std::size_t capacity, std::size_t chunk = std::clamp<std::size_t>(capacity, 1, 16)>
 class Streams {
   static_assert(check::streams_model<Model>());
@@ -40,12 +40,12 @@ class Streams {
   check::Rejected prefill(const auto&...);
 };
 
-// Streams runs a model on up to `capacity` sequences, which join and leave at any time. It contains their states and the
-// scratch, and refers to the model, which must outlive it.
+// Streams runs a model on up to `capacity` sequences (streams). A sequence may join and leave at any time. The object contains
+// the states of the sequences and the scratch. It refers to the model, which must outlive it.
 //   krait::Streams<Model, 100> streams{model};
-//   const std::size_t id = streams.join();     // a fresh sequence
-//   streams.step(ids, tokens, logits);         // one token of each of the streams in ids
-//   streams.leave(id);
+//   const std::size_t id = streams.join();     // starts a sequence
+//   streams.step(ids, tokens, logits);         // processes one token of each stream in ids
+//   streams.leave(id);                         // ends the sequence
 // `chunk` is the number of tokens that are processed at a time; a larger number is faster and needs a larger scratch. The size
 // of the object is about capacity * (state_bytes + 2 addresses) + stream_scratch_bytes. It allocates nothing.
 template <Layer Model, std::size_t capacity, std::size_t chunk>
@@ -54,14 +54,14 @@ class Streams<Model, capacity, chunk> {
   static_assert(check::got<chunk>::template at_least<1>, "krait::Streams<Model, capacity, chunk>: chunk must be at least 1");
 
  public:
-  // join() returns `full` if `capacity` streams have joined already.
+  // The result of join() if `capacity` streams have joined already.
   static constexpr std::size_t full = capacity;
 
   KRAIT_INLINE explicit Streams(const Model& model) noexcept : model_(&model) {}
   explicit Streams(Model&&) = delete;  // the object must not refer to a temporary model
 
-  // Starts a sequence and returns its id, the smallest number below `capacity` that is no other stream's id. Returns `full` if
-  // all ids are in use.
+  // Starts a sequence and returns its id, the smallest number below `capacity` that is not in use. If all are in use, starts no
+  // sequence and returns `full`.
   KRAIT_INLINE std::size_t join() noexcept {
     std::size_t id = 0;
     while (id < capacity && joined_[id]) ++id;
@@ -72,7 +72,8 @@ class Streams<Model, capacity, chunk> {
     }
     return id;
   }
-  // Ends a sequence, so that its id may be given to another one. Returns false if there is no such stream.
+  // Ends the sequence with this id, so that join() may give the id to another sequence. Returns false if no sequence has this
+  // id.
   KRAIT_INLINE bool leave(std::size_t id) noexcept {
     if (!contains(id)) return false;
     joined_[id] = false;
@@ -82,13 +83,14 @@ class Streams<Model, capacity, chunk> {
   KRAIT_INLINE bool contains(std::size_t id) const noexcept { return id < capacity && joined_[id]; }
   // Returns the number of streams that have joined and not left.
   KRAIT_INLINE std::size_t size() const noexcept { return size_; }
-  // Returns the state of a stream, which must have joined. Assign a saved state to it to continue another sequence.
+  // Returns the state of the stream with this id, which must have joined. To continue a saved sequence, assign the saved state
+  // to the result.
   KRAIT_INLINE State<Model>& state(std::size_t id) noexcept { return states_[id]; }
   KRAIT_INLINE const State<Model>& state(std::size_t id) const noexcept { return states_[id]; }
 
-  // Processes one token, xs[i], of each stream ids[i]. ids is an array, vector or span of different integers. ys and executor
-  // are as in krait::step_streams. Returns false, and processes nothing, if an element of ids is not the id of a joined stream,
-  // or if ids and xs have different sizes.
+  // Processes one token of each stream in `ids`: xs[i] is the token of stream ids[i]. `ids` is an array, vector or span of
+  // distinct integers. `ys` and `executor` are as in krait::step_streams. Returns false, and processes nothing, if an element
+  // of `ids` is not the id of a joined stream, or if `ids` and `xs` have different sizes.
   template <class Ids, class In, class Out, class... Threads>
     requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool step(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
@@ -104,8 +106,8 @@ class Streams<Model, capacity, chunk> {
     }
   }
 
-  // Processes the sequence of tokens xs[i] of each stream ids[i], as krait::prefill_streams does. Returns false in the
-  // same cases as step.
+  // Processes a sequence of tokens of each stream in `ids`, as krait::prefill_streams does: xs[i] are the tokens of stream
+  // ids[i]. Returns false in the same cases as step.
   template <class Ids, class In, class Out, class... Threads>
     requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool prefill(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
@@ -121,7 +123,7 @@ class Streams<Model, capacity, chunk> {
     }
   }
 
-  // Reject calls of step and prefill with other numbers of arguments.
+  // These overloads cause one compile error for a call of step or prefill with a wrong number of arguments.
   template <class... Arguments>
     requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
   check::Rejected step(const Arguments&...) noexcept {
@@ -155,7 +157,7 @@ class Streams<Model, capacity, chunk> {
   const Model* model_;
   std::size_t size_ = 0;
   std::array<bool, capacity> joined_{};
-  std::array<State<Model>*, capacity> chosen_{};  // the states of the streams of the current call
+  std::array<State<Model>*, capacity> chosen_{};  // the states of the current call's streams
   std::array<State<Model>, capacity> states_{};
   StreamScratch<Model, chunk> scratch_;
 };

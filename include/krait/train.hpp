@@ -1,5 +1,6 @@
-// Defines the functions that train a model: record and backward compute the gradient of its weights for a window of tokens,
-// cross_entropy and squared_error are losses, and adamw changes the weights. Training allocates no memory.
+// Defines the functions that train a model. record and backward compute the gradients of the weights for a window of tokens,
+// cross_entropy and squared_error are losses, and the optimisers adamw and muon change the weights. Training allocates no
+// memory.
 #ifndef KRAIT_TRAIN_HPP
 #define KRAIT_TRAIN_HPP
 

@@ -7,7 +7,7 @@
 #define KRAIT_VERSION_PATCH 0
 #define KRAIT_VERSION_STRING "0.2.0"
 
-// The version as one number that increases with every version; 200 for version 0.2.0.
+// The version as one number, which increases with every version. For example, version 0.2.0 is 200.
 #define KRAIT_VERSION (KRAIT_VERSION_MAJOR * 10000 + KRAIT_VERSION_MINOR * 100 + KRAIT_VERSION_PATCH)
 
 #endif

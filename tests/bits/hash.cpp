@@ -1,5 +1,6 @@
-// Prints hashes of the outputs and states of two reference models: hash noxton_key0.bin mamba_tied.bin (same_bits writes these
-// files). It is compiled for one Highway target or, if DISPATCH is defined, for all targets of Highway's dynamic dispatch.
+// Usage: hash noxton_key0.bin mamba_tied.bin Prints hashes of the outputs and states of the two reference models in these
+// files, which same_bits writes. The program is compiled for one Highway target or, if DISPATCH is defined, for all targets of
+// Highway's dynamic dispatch.
 #ifdef DISPATCH
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "hash.cpp"
@@ -83,7 +84,7 @@ HWY_NOINLINE Answer answer(const Case<Model, length>& c) {
   a.steps = hash(&logits, sizeof(logits));
   a.state = hash(&stepped, sizeof(stepped));
 
-  // Prefill in pieces of different lengths. The chunk size is that of forward, so that fewer templates are compiled.
+  // Prefills in pieces of different lengths. The scratch has the chunk size of forward, so that fewer templates are compiled.
   static krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;
   logits = {};
   prefilled = {};
@@ -99,8 +100,8 @@ HWY_NOINLINE Answer answer(const Case<Model, length>& c) {
 }
 
 inline Answer noxton(const Case<Noxton, 5>& c) { return answer(c); }
-// Returns a hash of the logits and the final state of step_streams, which processes the sequence beside one that runs
-// backwards.
+// Returns a hash of the logits and the final state of a sequence that step_streams processes together with a second sequence,
+// the same tokens in reverse order.
 inline std::uint64_t noxton_streams(const Case<Noxton, 5>& c) {
   static krait::StreamScratch<Noxton, 5> scratch;
   static krait::State<Noxton> states[2];
@@ -113,7 +114,7 @@ inline std::uint64_t noxton_streams(const Case<Noxton, 5>& c) {
   }
   return hash(&states[0], sizeof(states[0]), h);
 }
-// Returns the same hash of single steps.
+// Computes the hash of noxton_streams by single steps of the first sequence alone.
 inline std::uint64_t noxton_alone(const Case<Noxton, 5>& c) {
   static krait::State<Noxton> state;
   static krait::Tensor<float, Noxton::vocab_size> logits;
@@ -132,7 +133,7 @@ inline std::uint64_t products() {
   int8_products([&h](const auto& rows) { h = hash(&rows, sizeof(rows), h); });
   return h;
 }
-// Returns the hash of the outputs of int8 prefills, or of single steps, which must be the same.
+// Returns the hash of the outputs of int8 prefills or, if by_steps is true, of single steps. The two hashes must be equal.
 inline std::uint64_t tiles(bool by_steps) {
   std::uint64_t h = hash(nullptr, 0);
   int8_tiles([&](const auto& prefilled, const auto& stepped) {
@@ -142,7 +143,7 @@ inline std::uint64_t tiles(bool by_steps) {
   return h;
 }
 
-// Returns the hash of the logits of prefills or of single steps of models of Mamba-2 or Mamba-3, and of their states.
+// Returns the hash of the logits of models of Mamba-2 or Mamba-3, computed by prefills or by single steps, and of their states.
 inline std::uint64_t heads(bool is_mamba3, bool by_steps) {
   std::uint64_t h = hash(nullptr, 0);
   const auto add = [&](const auto& prefilled, const auto& stepped, const auto& state) {
@@ -176,7 +177,8 @@ HWY_EXPORT(heads);
 #define BITS_CALL(function) HWY_STATIC_DISPATCH(function)
 #endif
 
-// A file of tensors. Each tensor is stored as: length of its name, name, number of words, 32-bit words, all little-endian.
+// A file of tensors. For each tensor, the file contains the length of its name, the name, the number of words and the 32-bit
+// words, all little-endian.
 class Tensors {
  public:
   explicit Tensors(const char* path) {
@@ -194,7 +196,7 @@ class Tensors {
     }
     std::fclose(file);
   }
-  // Returns the words of the tensor of that name; null if there is none, or if it does not have `count` words.
+  // Returns the words of the tensor `name`, or null if the file does not have this tensor with exactly `count` words.
   const std::uint32_t* find(std::string_view name, std::size_t count) const {
     for (const Tensor& t : tensors_)
       if (t.name == name && t.words.size() == count) return t.words.data();

@@ -1,5 +1,5 @@
-// Runs language models of Mamba-2 and Mamba-3 with f32 and int8 weights: one with heads of whole vectors of channels, one whose
-// heads have 5 channels, and a MIMO block.
+// Runs language models of Mamba-2 and Mamba-3 with f32 and int8 weights. In one model, the channels of a head fill whole
+// vectors; in one, a head has 5 channels; one has a MIMO block.
 #if defined(KRAIT_TESTS_BITS_HEADS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TESTS_BITS_HEADS_INL_HPP
 #undef KRAIT_TESTS_BITS_HEADS_INL_HPP
@@ -15,8 +15,8 @@ HWY_BEFORE_NAMESPACE();
 namespace bits {
 namespace HWY_NAMESPACE {
 
-// Calls use(prefilled, stepped, state) with the logits of a prefill and of single steps, which must be the same, and with the
-// state after them. Uniform weights and inputs are equal on every machine.
+// Calls use(prefilled, stepped, state) with the logits of a prefill, the logits of single steps, which must be equal, and the
+// state after the tokens. The weights and inputs are uniform random numbers, which are equal on every machine.
 template <class Model, class Use>
 HWY_NOINLINE void heads_of(Use use) {
   constexpr std::size_t length = 19;

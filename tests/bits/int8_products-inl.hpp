@@ -1,5 +1,5 @@
-// Computes int8 Linear layers whose integer sums are as large as possible, for one token and for several. The numbers of
-// columns include ones that are not multiples of the kernels' groups. All targets must give the same bits, with or without FMA.
+// Computes int8 Linear layers whose integer sums are as large as possible, for one token and for several. Some numbers of
+// columns are not multiples of the kernels' groups of columns. All targets must give the same bits, with or without FMA.
 #if defined(KRAIT_TESTS_BITS_INT8_PRODUCTS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TESTS_BITS_INT8_PRODUCTS_INL_HPP
 #undef KRAIT_TESTS_BITS_INT8_PRODUCTS_INL_HPP
@@ -48,8 +48,8 @@ void int8_products(Use use) {
 }
 
 // Calls use(prefilled, stepped) with the outputs of prefills of 1 to 7 tokens (tiles of every number of tokens) and of single
-// steps, which must be the same. Each token's inputs have a different magnitude, so that the use of another token's
-// quantisation step or sum changes the outputs.
+// steps, which must be equal. Each token's inputs have a different magnitude, so that the outputs change if a kernel uses the
+// quantisation step or the sum of another token.
 template <std::size_t K, class Use>
 HWY_NOINLINE void int8_tiles_of(Use use) {
   using Layer = krait::Linear<krait::LinearDims{.d_in = K, .d_out = 83, .bias = true, .storage = krait::Storage::int8}>;

@@ -5,7 +5,7 @@
 #include <krait/init.hpp>
 #include <krait/session.hpp>
 
-float other_answer();  // computes the same number with single steps, in other.cpp
+float other_answer();  // defined in other.cpp: computes the same number with single steps
 
 int main() {
   constexpr auto dims = krait::resolve({.vocab_size = 16, .d_model = 8, .n_layers = 1, .d_state = 4});

@@ -22,7 +22,7 @@ import krait  # noqa: E402
 EXAMPLE = ROOT / "examples" / "activity"
 SAMPLES_OF_A_TOKEN = 4
 FEWEST_RIGHT = 0.95
-MOST_LOST = 1  # series that int8 may lose
+MOST_LOST = 1  # by how many right series the storage types may differ
 RAM_LIMIT = 8 * 1024
 
 
@@ -41,7 +41,7 @@ inline constexpr krait::Tensor<float, {count * tokens}, {width}> tokens{arrays.r
 
 
 class Answer:
-    """The parsed output of the example on a board."""
+    """The parsed output of the activity example on a board."""
 
     def __init__(self, board, storage, folder):
         name = folder / f"{board.name}_{storage}"

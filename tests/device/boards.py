@@ -12,7 +12,7 @@ SKIPPED = 77  # the exit code that Meson reports as "skipped"
 
 
 class _Text(str):
-    """A string of a cross file. The operator / joins paths, as in Meson."""
+    """A string in a Meson cross file. The operator / joins two paths, as in Meson."""
     def __truediv__(self, other):
         return _Text(f"{self}/{other}")
 

@@ -1,4 +1,4 @@
-"""Examines linked firmware images: the sizes of their sections, and their forbidden symbols."""
+"""Functions that list the section sizes and the forbidden symbols of linked firmware images."""
 import pathlib
 import sys
 

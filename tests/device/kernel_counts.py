@@ -8,7 +8,8 @@ import tempfile
 
 from boards import Board, run
 
-# Functions of the profile. An instruction counts for the innermost of these functions that contains it, inlined ones included.
+# The functions that the profile lists. An instruction counts for the innermost of these functions that contains it, even if
+# that function is inlined.
 KERNELS = ["exp2_decay", "scan_four_channels", "multiply_add", "silu_in_fours", "softplus_in_fours", "convolve_four", "quantise_row", "sum_products", "linear_tile",
            "linear_panel", "linear_rows", "scan_channels", "selective_scan", "softplus_row", "gate_row", "silu", "conv1d_rows",
            "rms_norm_row", "add_row", "divide_row", "apply_weight", "memset", "memcpy"]
@@ -64,7 +65,7 @@ def report(board, image, counts):
         chain = chains.get(address, [("?", "?")])
         names = [plain(name) for name, _ in chain]
         kernel = next((name for name in names if name in KERNELS), names[-1] if count else "?")
-        # A frame gives the position in the caller, so the innermost function of a block identifies the layer.
+        # The place of the innermost `run` or apply_ssm is the source line that calls the kernel, which identifies the layer.
         where = next((place.rsplit("/", 1)[-1].split(" ")[0] for name, place in zip(names, (place for _, place in chain))
                       if name in ("run", "apply_ssm")), "")
         by_kernel[(kernel, where)] += count

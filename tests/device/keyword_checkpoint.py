@@ -27,7 +27,7 @@ from odd_vectors import encode, heads_weights, mixer_weights, write  # noqa: E40
 SEED = 1
 FRAMES, FEATURES, CLASSES = 100, 40, 10
 SIZES = dict(d_model=64, d_inner=128, d_state=16, d_conv=4, dt_rank=4)
-HEADS = dict(d_model=64, heads=4, headdim=32, d_state=16, d_conv=4, mimo_rank=1, angles=4)  # Mamba-2, Mamba-3
+HEADS = dict(d_model=64, heads=4, headdim=32, d_state=16, d_conv=4, mimo_rank=1, angles=4)  # blocks of Mamba-2 and Mamba-3
 DELTA = 1e-3, 1e-1  # the range of softplus(dt_proj.bias) or softplus(dt_bias), as mamba-ssm draws it
 
 

@@ -26,9 +26,9 @@ from boards import ROOT, SKIPPED, Host, boards_here, run
 
 EXAMPLE = ROOT / "examples" / "keyword" / "keyword.cpp"
 NOT_WEIGHTS = ["input", "logits", "mixer_input", "mixer_output"]  # prefixes of tensors that are not weights
-KNOWN_LOOP = 400_001  # instructions
-TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # relative to the largest score
-RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # bytes of State, Scratch and stack
+KNOWN_LOOP = 400_001  # the number of instructions that known_loop executes
+TOLERANCE = {"f32": 1e-5, "int8": 2e-2}  # the largest error, relative to the largest score
+RAM_LIMITS = {"mamba": 12_288, "mamba2": 12_800, "mamba3": 12_800}  # the largest RAM: bytes of State, Scratch and stack
 # The most instructions that an inference may take, in millions.
 LIMITS = {("mps2-an386", "f32"): 9.4, ("mps2-an386", "int8"): 9.5,
           ("mps3-an547", "f32"): 6.65, ("mps3-an547", "int8"): 5.45}
@@ -52,8 +52,8 @@ class Checkpoint:
         return Checkpoint(path, headers)
 
     def complaints(self, seeded):
-        """Yields a message for each tensor of `seeded`, the example's own checkpoint, that this checkpoint lacks or has with
-        another shape."""
+        """Compares a checkpoint with `seeded`, the example's own. Yields a message for each tensor of `seeded` that the
+        checkpoint lacks or has with another shape."""
         for name, (wanted, _) in seeded.tensors.items():
             found = self.tensors[name][0] if name in self.tensors else "no such tensor"
             if found != wanted:

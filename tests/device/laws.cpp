@@ -1,7 +1,8 @@
-// Program for laws.py: runs forward, prefill in pieces of different lengths, step, and step_streams on three sequences, with
-// every storage type, and prints a hash of the outputs and the final state of each, and the last output. Before these it prints
-// hashes of the element-wise functions and of the recurrence for floats of every magnitude, infinities and NaN, and of norms,
-// the largest values of MaxPool, positions, int8 products, and of models of Mamba-2 and Mamba-3.
+// The program that laws.py runs on boards. For every storage type, it runs forward, prefill in pieces of different lengths,
+// step, and step_streams on three sequences, and prints a hash of the outputs and the final state of each, and the last output.
+// Before that, it prints hashes of the functions that it calls directly: the element-wise functions and the recurrence, for
+// floats of every magnitude, infinities and NaN; norms; the largest values of MaxPool; positions; int8 products; and models of
+// Mamba-2 and Mamba-3.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <bit>
@@ -17,11 +18,11 @@
 
 #include "../bits/heads-inl.hpp"
 #include "../bits/int8_products-inl.hpp"
-#include "block.hpp"  // block_odd_all_biases as krait pack makes it
+#include "block.hpp"  // made by krait pack from block_odd_all_biases.safetensors
 #ifndef LAWS_QUICK
-#include "tied.hpp"   // mamba_tied
+#include "tied.hpp"   // made by krait pack from mamba_tied.safetensors
 #endif
-#include "data.hpp"   // their inputs
+#include "data.hpp"   // the inputs of these models
 
 namespace {
 
@@ -34,8 +35,8 @@ std::uint32_t hash(const void* data, std::size_t bytes) {
   return h;
 }
 
-// The floats whose bit patterns are multiples of a prime, so that every exponent occurs, and floats at the boundaries between
-// the functions' cases.
+// Returns a hash of `function` for the floats whose bit patterns are multiples of a prime, so that every exponent occurs, and
+// for floats at the boundaries between the cases of the functions.
 constexpr std::size_t channels = 16;
 using Row = krait::Strips<channels>;
 template <class Function>
@@ -47,7 +48,7 @@ std::uint32_t hash_over_floats(Function function) {
     Row row;
     for (std::size_t c = 0; c < channels; ++c, bits += 65'537) row.set(c, 0, i == 0 ? edges[c] : std::bit_cast<float>(bits));
     function(row, i);
-    for (std::size_t c = 0; c < channels; ++c) {  // all NaNs are hashed as one
+    for (std::size_t c = 0; c < channels; ++c) {  // every NaN is hashed as the same NaN
       const float value = row.get(c);
       h = (h ^ (value == value ? std::bit_cast<std::uint32_t>(value) : 0x7FC00000u)) * 0x01000193u;
     }
@@ -82,7 +83,7 @@ void show_functions() {
     for (float& y : row.values) y = 0.75f;
     kernels::gate_row(row.data(), z.data(), channels);
   }));
-  // A convolution of one tap of weight 1 computes SiLU alone.
+  // A convolution with one tap of weight 1 computes only SiLU.
   print("silu", hash_over_floats([](Row& row, std::uint32_t) {
     krait::Taps<channels, 1> one;
     for (float& tap : one.values) tap = 1.0f;
@@ -118,7 +119,8 @@ void show_functions() {
     if (i % 4 < d_state)
       for (std::size_t c = 0; c < channels; ++c) row.set(c, 0, h.get(c, i % 4));
   }));
-  // The activation layers take turns. Each exponent has 8 rows, so each of the 6 functions gets floats of every exponent.
+  // Row i goes through activation function i modulo 6. Each exponent has 8 rows, so each of the 6 functions gets floats of
+  // every exponent.
   print("activations", hash_over_floats([](Row& row, std::uint32_t i) {
     [&]<std::size_t... function>(std::index_sequence<function...>) {
       const auto apply = [&]<std::size_t f>() {
@@ -127,7 +129,7 @@ void show_functions() {
       (apply.template operator()<function>(), ...);
     }(std::make_index_sequence<6>{});
   }));
-  // Both norms, with and without a bias, of tokens of 13 numbers within +-1.
+  // Runs RMSNorm and LayerNorm, with and without a bias, on tokens of 13 numbers within +-1.
   print("norms", hash_over_floats([](Row& row, std::uint32_t i) {
     Row weight, bias;
     for (std::size_t c = 0; c < channels; ++c) {
@@ -138,7 +140,7 @@ void show_functions() {
     if (i % 2 == 0) kernels::norm_row<krait::NormKind::rms>(row.data(), weight.data(), added, 1e-5f, row.data(), 13);
     else kernels::norm_row<krait::NormKind::layer>(row.data(), weight.data(), added, 1e-5f, row.data(), 13);
   }));
-  // MaxPool over five rows, from a fresh state.
+  // Runs MaxPool on five rows at a time, each time from a fresh state.
   Row largest{};
   print("largest", hash_over_floats([&](Row& row, std::uint32_t i) {
     if (i % 5 == 0) largest = {};
@@ -166,7 +168,7 @@ void show_functions() {
   print("heads_state", states);
 }
 
-// Memory that all models use one after the other, because together they exceed the RAM of a board.
+// Memory for one model at a time, with its states, scratches and outputs. All models together would exceed the RAM of a board.
 alignas(64) std::byte shared_memory[192 * 1024];
 template <class T>
 T& in_shared_memory() {
@@ -182,7 +184,7 @@ void show(std::string_view name, const From& packed, const Inputs& inputs) {
     krait::State<Model> stepped, prefilled, streams[3];
     krait::Tensor<float, length, Model::d_out> rows;
     krait::Tensor<float, 3, Model::d_out> outputs;
-    krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // has forward's chunk size
+    krait::Scratch<Model, std::min(length, krait::default_chunk<Model>())> scratch;  // with the chunk size of forward
     krait::StreamScratch<Model, 2> streams_scratch;
   };
   auto& [model, stepped, prefilled, streams, rows, outputs, scratch, streams_scratch] = in_shared_memory<Memory>();
@@ -204,7 +206,8 @@ void show(std::string_view name, const From& packed, const Inputs& inputs) {
   for (std::size_t t = 0; t < length; ++t) krait::step(model, stepped, inputs[t], rows[t]);
   const std::uint32_t steps = hash(&rows, sizeof(rows));
 
-  // The sequence among others: one that runs backwards, and one that joins after two tokens.
+  // Runs step_streams on the sequence and two others: the same tokens in reverse order, and a sequence that joins after two
+  // tokens.
   rows = {};
   for (auto& state : streams) state = {};
   for (std::size_t t = 0; t < length; ++t) {
@@ -232,7 +235,8 @@ constexpr krait::BlockDims block_dims{.d_model = 10, .d_state = 7, .d_conv = 3, 
                                       .conv_bias = true, .x_bias = true, .dt_bias = true, .out_bias = true};
 constexpr krait::ModelDims tied_dims = krait::resolve({.vocab_size = 64, .d_model = 32, .n_layers = 2});
 
-// A convolution over time whose first token has no output, before residuals of stacks with blocks of Mamba-2 and Mamba-3.
+// A stack: a convolution over time, whose first token has no output, a residual of a stack with a block of Mamba-2, two
+// residual blocks of Mamba-3, and a Linear layer.
 template <Storage storage>
 struct BranchParts {
   static constexpr auto dims = krait::resolve(krait::Mamba2BlockDims{.d_model = 12, .d_state = 5, .d_inner = 18, .headdim = 9,
@@ -252,8 +256,8 @@ struct FrontParts {
     (krait::Linear<krait::LinearDims{.d_in = 12, .d_out = 3, .bias = true, .storage = storage}>, head));
 };
 
-// The stack with f32 weights. Uniform numbers within +-0.5 need no rounding, so they are equal also on boards whose fmaf rounds
-// twice.
+// Returns the stack with f32 weights. Uniform numbers within +-0.5 need no rounding, so the weights are equal even on boards
+// whose fmaf rounds twice.
 const krait::Stack<FrontParts<Storage::f32>>& drawn_stack() {
   static krait::Stack<FrontParts<Storage::f32>> stack;
   std::uint64_t number = 0;
@@ -273,7 +277,7 @@ void show_all(std::string_view name) {
   if constexpr (storage == Storage::int8)
     show<krait::Stack<FrontParts<storage>>>(krait::Text<40>("stack ") + name, drawn_stack(), data::rows);
 #ifndef LAWS_QUICK
-  if constexpr (storage == Storage::int8)  // one is enough: the speaker is another, and compiling takes its time
+  if constexpr (storage == Storage::int8)  // one storage type is enough, because each takes long to compile
     show<krait::Mamba<krait::with_storage(tied_dims, storage)>>(krait::Text<40>("mamba_tied ") + name,
         tied::model<krait::Mamba<tied_dims>>(), data::tokens);
 #endif

@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 REFERENCE = ROOT / "tests" / "data" / "reference"
 TOKENS = 60
 # The largest difference from the host's outputs on a core without fused multiply-add, relative to the largest output. With
-# int8, an input in the middle of two 16-bit numbers may be rounded to the other number.
+# int8, an input in the middle between two 16-bit numbers may be rounded up on one core and down on another.
 TOLERANCES = {"f32": 1e-5, "bf16": 1e-5, "f16": 1e-5, "int8": 1e-4}
 
 

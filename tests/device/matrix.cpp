@@ -1,6 +1,6 @@
-// Program for matrix.py: runs steps of the speaker and keyword models on a board. Prints a hash of every frame's scores, a hash
-// of the last state, the counter's ticks of a step and the stack that a step uses. With MATRIX_FPU_MODES, a list of values of
-// the register FPSCR, it runs only the speaker, once in each of these modes.
+// The program that matrix.py runs on boards: runs steps of the speaker and keyword models. Prints a hash of every frame's
+// scores, a hash of the last state, the ticks of a step and the stack that a step uses. If MATRIX_FPU_MODES is defined as a
+// list of values of the register FPSCR, the program runs only the speaker, once with each of these values.
 #include "../../examples/firmware/firmware.hpp"
 
 #include "speaker.hpp"
@@ -27,7 +27,7 @@ struct Memory {
   static constinit inline krait::Tensor<float, Model::d_out> scores{};
 };
 
-// Not inlined, so that all frames execute the same instructions.
+// ticks_of_step is not inlined, so that all frames execute the same instructions.
 template <class Model>
 [[gnu::noinline]] std::uint32_t ticks_of_step(const Model& model, const krait::Tensor<float, Model::d_in>& x) {
   using M = Memory<Model>;

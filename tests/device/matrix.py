@@ -30,21 +30,22 @@ import speaker
 from boards import BOARDS, ROOT, SKIPPED, Board, Host, boards_here, run
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Compiler -> the command and more flags. The third is how Highway of a later g++ chooses its target.
+# Maps the name of a compiler to its command and more flags. With HWY_BROKEN_EMU128=0, Highway chooses its target as it does
+# with later versions of g++.
 COMPILERS = {"g++": ("g++", []), "g++ EMU128": ("g++", ["-DHWY_BROKEN_EMU128=0"]),
              "clang++-16": ("clang++-16", []), "clang++-19": ("clang++-19", [])}
 LEVELS = ["-O0", "-O1", "-Og", "-Os", "-O2", "-O3", "-Os -flto"]
-COUNTED = ["-Os", "-O2"]  # levels whose instructions are compared
+COUNTED = ["-Os", "-O2"]  # levels at which the numbers of instructions are compared
 # Levels that --covering tests with every storage type: the levels of COUNTED, and -O1, whose stacks are the largest with g++.
 WITH_ALL_TYPES = ["-O1", *COUNTED]
 WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
 WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]
 QUICK = {"boards": "mps2-an386,mps3-an547", "compilers": "g++,clang++-16", "levels": "-Os"}
-MOST_INSTRUCTIONS = 1.05  # relative to g++ at the same level
-MOST_SLACK = 1.5          # step_stack_bytes relative to the largest stack used
-SHIFT = 10                # an instruction every 1,024 ns, so that ticks tell single instructions
+MOST_INSTRUCTIONS = 1.05  # the largest number of instructions, relative to g++ at the same level
+MOST_SLACK = 1.5          # the largest step_stack_bytes, relative to the largest stack used
+SHIFT = 10                # 2^10 ns per instruction, so that ticks distinguish single instructions
 NS_PER_TICK = {"mps2-an386": 40, "mps2-an500": 40, "mps2-an505": 50, "mps3-an547": 31.25}
-FRAMES = 30               # number of the recording's frames that are run
+FRAMES = 30               # the number of frames of the recording that the programs run
 # Modes of the FPU as values of its register FPSCR: rounding, flush-to-zero (FZ), default NaN (DN).
 KEEPS_BITS = {"nearest", "FZ", "DN", "FZ and DN"}
 FPU_MODES = {"nearest": 0, "up": 1 << 22, "down": 2 << 22, "to zero": 3 << 22, "FZ": 1 << 24, "DN": 1 << 25,
@@ -65,8 +66,8 @@ class Cell:
 
 @dataclasses.dataclass
 class Result:
-    """The results of one firmware image, each by model: `bits` are [(scores, state), ...], `least` and `most` the instructions
-    of a step, `stack` the bytes of stack used, and `bound` step_stack_bytes."""
+    """The results of one firmware image, each by model: `bits` are [(scores, state), ...], `least` and `most` the smallest and
+    largest instruction count of a step, `stack` the bytes of stack used, and `bound` step_stack_bytes."""
     bits: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
     least: dict = dataclasses.field(default_factory=dict)
     most: dict = dataclasses.field(default_factory=dict)
@@ -125,8 +126,8 @@ inline constexpr krait::Tensor<float, {FRAMES}, {columns}> frames{arrays.rows([F
                 *([f'-DMATRIX_KEYWORD="keyword_{storage}.hpp"'] if keyword and self.keyword else [])]
 
     def build(self, cell, source, *more):
-        """Compiles a source for a cell. Returns the board, and the path of the object without the ending .o. With -flto, the
-        object is the result of link-time optimisation."""
+        """Compiles a source file for a cell: a combination of board, compiler, level and storage type. Returns the board, and
+        the path of the object without the ending .o. With -flto, the object is the result of link-time optimisation."""
         board, (command, flags) = Board(cell.board), COMPILERS[cell.compiler]
         name = self.folder / re.sub(r"\W+", "_", f"{cell} {source.stem} {' '.join(more)}")
         levels = cell.level.split()
@@ -288,7 +289,8 @@ def outcomes(runs):
 
 
 def cells_of(options, boards):
-    """Yields the cells that the options select. Link-time optimisation is tested with g++ only."""
+    """Yields the cells (combinations of board, compiler, level and storage type) that the options select. Link-time
+    optimisation is tested with g++ only."""
     compilers, levels, types = options.compilers.split(","), options.levels.split(";"), options.types.split(",")
     for board, compiler, level in itertools.product(boards, compilers, levels):
         if compiler == "g++ EMU128" and level not in COUNTED or compiler.startswith("clang") and "-flto" in level:
@@ -348,7 +350,8 @@ def main():
             if not found:
                 continue
             results[cell] = found
-            # Without fused multiply-add, the bits differ from the host's, but are the same for every compiler and level.
+            # On boards without fused multiply-add, the bits differ from the host's, but must be the same for every compiler and
+            # level.
             right = expected[cell.storage]
             if cell.board in WITHOUT_FMA:
                 right = next(results[other][0] for other in results if (other.board, other.storage) == (cell.board, cell.storage))

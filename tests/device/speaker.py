@@ -18,8 +18,8 @@ from boards import BOARDS, ROOT, SKIPPED, Host, boards_here, run
 
 SOURCE = ROOT / "examples" / "firmware" / "speaker.cpp"
 EXAMPLE = ROOT / "examples" / "speaker"
-WITHOUT_FMA = {"mps2-an385": 40, "mps2-an385-m0plus": 40}  # board: runs every n-th series only, because the board is slow
-FLASH_LIMIT = {"f32": 56 * 1024, "int8": 28 * 1024}  # bytes of flash of the image without test series, Cortex-M4F
+WITHOUT_FMA = {"mps2-an385": 40, "mps2-an385-m0plus": 40}  # board -> n: runs every n-th series, to save time
+FLASH_LIMIT = {"f32": 56 * 1024, "int8": 28 * 1024}  # in bytes, without test series, Cortex-M4F
 RAM_LIMIT = 6 * 1024
 TOLERANCE = {"f32": 1e-5, "int8": 1e-3}  # largest difference from the host's scores, relative to the largest score
 SPEAKERS = 9

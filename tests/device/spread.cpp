@@ -1,5 +1,5 @@
-// Program for spread.py: runs steps with ordinary, zero, NaN, infinite, denormal and huge data, and prints the counter's ticks
-// of each step.
+// The program that spread.py runs on boards: runs steps with ordinary, zero, NaN, infinite, denormal and huge inputs, and
+// prints the ticks of each step.
 #include "../../examples/firmware/firmware.hpp"
 
 #include <cstring>
@@ -8,20 +8,20 @@
 #include <krait.hpp>
 #include <krait/convert.hpp>
 
-#include "block.hpp"  // block_odd_all_biases as krait pack makes it
-#include "data.hpp"   // its input
+#include "block.hpp"  // made by krait pack from block_odd_all_biases.safetensors
+#include "data.hpp"   // the input of block_odd_all_biases
 
 namespace {
 
 using krait::Storage;
 
-// The kinds of data. Each replaces some or all elements of an input of the reference vector, in five steps.
+// The unusual numbers. Each replaces first all elements and then one element of every input of the block, in five steps each.
 constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
 constexpr float greatest = std::numeric_limits<float>::max(), least = std::numeric_limits<float>::denorm_min();
 constexpr float smallest = std::numeric_limits<float>::min();
 constexpr float odd_ones[] = {0.0f, -0.0f, nan, -nan, inf, -inf, least, -least, smallest / 3, smallest, greatest, -greatest, 1e30f, -1e10f};
 
-// Not inlined, so that all data is processed by the same instructions.
+// ticks_of_step is not inlined, so that the same instructions process all data.
 template <class Block>
 [[gnu::noinline]] std::uint32_t ticks_of_step(const Block& block, krait::State<Block>& state,
                                               krait::Scratch<Block>& scratch, const krait::Tensor<float, 10>& x) {

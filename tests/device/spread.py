@@ -13,7 +13,7 @@ import laws
 from boards import ROOT, SKIPPED, boards_here
 
 HERE = pathlib.Path(__file__).resolve().parent
-SHIFT = 10  # an instruction every 1,024 ns, so that the counter's ticks tell single instructions
+SHIFT = 10  # 2^10 ns per instruction, so that the counter's ticks distinguish single instructions
 NS_PER_TICK = {"mps2-an386": 40, "mps3-an547": 31.25}
 STEPS = 5 * 29
 

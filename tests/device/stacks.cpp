@@ -16,7 +16,7 @@ struct Paint {
     static constinit stacks::Input<Model> x{};
     const std::size_t used = firmware::stack_used([] {
       krait::step(model, state, x, y, scratch);
-      krait::step(model, state, x, y, scratch);  // the first token of a convolution has no output, so later members do not run
+      krait::step(model, state, x, y, scratch);  // again, because the first token of a convolution has no output to process
     });
     (firmware::Line() << name << " stack " << used << " bound " << krait::step_stack_bytes<Model>).print();
   }

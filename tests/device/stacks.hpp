@@ -1,4 +1,4 @@
-// Models of every kind, with odd and large dims, for tests that measure the stack that a step uses, on boards and on the host.
+// Defines models of every kind, with odd and large dims, for tests on boards and on the host that measure the stack of a step.
 #ifndef STACKS_HPP
 #define STACKS_HPP
 
@@ -86,7 +86,7 @@ struct ResidualParts {
     (std::array<krait::Residual<krait::Stack<WideParts<storage>>>, 2>, layers), (krait::LastPool<21>, pool));
 };
 
-// Blocks of Mamba-2 and Mamba-3: heads of whole vectors of channels, heads of 5 channels, and MIMO blocks.
+// Blocks of Mamba-2 and Mamba-3: blocks whose heads fill whole vectors, blocks with heads of 5 channels, and MIMO blocks.
 template <Storage storage>
 inline constexpr auto mamba2_block = krait::resolve(krait::Mamba2BlockDims{.d_model = 10, .d_state = 6, .d_inner = 64,
                                                                            .headdim = 32, .storage = storage});

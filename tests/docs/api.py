@@ -109,7 +109,7 @@ def sources(path, first):
 
 
 def defaults_of_dims(text):
-    """Yields C++ that asserts the default of a member of dims, for each row with one in tables of dims."""
+    """For each row with a default value in the page's tables of dims, yields C++ code that asserts this default."""
     kinds = {"all": ["Mamba2Dims", "Mamba2BlockDims", "Mamba3Dims", "Mamba3BlockDims"],
              "Mamba-2": ["Mamba2Dims", "Mamba2BlockDims"], "Mamba-3": ["Mamba3Dims", "Mamba3BlockDims"]}
     for table in re.findall(r"^\| struct \| member \|.*\n\|.*\n((?:\|.*\n)+)", text, re.M):

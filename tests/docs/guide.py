@@ -24,8 +24,8 @@ NAMED = re.compile(r"`([\w-]+/[\w.-]+)`[^`]*:\n\n\Z")
 
 
 def pattern(text):
-    """Returns the regular expression that matches the outputs that a page shows as `text`, in which a line ... stands for any
-    lines and * for any characters."""
+    """Returns a regular expression for the output that a page shows as `text`. In `text`, a line ... stands for any lines, and
+    * for any characters."""
     lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\*", ".*") + r" *\n"
              for line in text.strip("\n").splitlines()]
     return re.compile("".join(lines))

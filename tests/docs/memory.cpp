@@ -1,4 +1,4 @@
-// Prints the rows of docs/memory.md's table from the constants of the types.
+// Prints the rows that the table of docs/memory.md must have, computed from the compile-time sizes of the models.
 #include <cstddef>
 #include <cstdio>
 #include <utility>
@@ -31,7 +31,7 @@ void rows(const char* what) {
   row<krait::Mamba<krait::with_storage(dims, krait::Storage::int8)>>(what, "int8");
 }
 
-// The model of examples/keyword.
+// A model with the dims of examples/keyword.
 template <krait::Storage storage>
 struct Keyword {
   KRAIT_PARAMS(Keyword,

@@ -30,7 +30,7 @@ def code_blocks(text):
 
 
 def anchors(text):
-    """Returns the link anchors that GitHub and similar sites give to a text's headings."""
+    """Returns the link anchors that GitHub and similar sites generate from the headings of a text."""
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ +(.*?) *$", text, re.M)}
 
 

@@ -1,7 +1,7 @@
-// Compares exp, the activation functions, and the sine and cosine of Mamba-3 with double precision. Arguments: [STEP [TARGET]];
-// tests every STEP-th float32, and every STEP-th angle of 2^-32 turns (default: every one), and fails if the program is not
-// compiled for Highway's TARGET. Prints the largest errors, and fails if one exceeds the bound that the function's comment
-// states.
+// Usage: activation_test [STEP [TARGET]] Compares exp, the activation functions, and the sine and cosine of Mamba-3 with double
+// precision, for every STEP-th float32 and every STEP-th angle of 2^-32 turns (default: every one). Prints the largest errors.
+// Fails if an error exceeds the bound that the comment of the function states, or if the program is not compiled for Highway's
+// TARGET.
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -27,7 +27,7 @@ struct Case {
   double relative_bound;  // the largest relative error that is accepted for x >= cut
   double absolute_bound;  // the largest absolute error that is accepted for x < cut
   double cut = -87.3;
-  double at_infinity = std::numeric_limits<double>::infinity();  // the results for +infinity and, about, for -infinity
+  double at_infinity = std::numeric_limits<double>::infinity();  // the results for +infinity and, approximately, for -infinity
   double at_minus_infinity = 0;
 };
 
@@ -53,17 +53,19 @@ void layer_ours(const float* x, float* y, std::size_t n) {
   kernels::activation_row<function>(x, y, n);
 }
 
-// An error of up to half of the smallest denormal is unavoidable rounding if the result is denormal, so it is not counted.
+// Half of the smallest denormal. If a result is denormal, rounding alone causes an error of up to this size, which is not
+// counted.
 constexpr double no_error = 0x1p-150;
 
-// Loops that compilers vectorise; only batches with a new largest error or a non-finite input are examined float by float.
+// all_finite and any_worse are loops that compilers vectorise. Only if a batch of floats contains a larger error than before,
+// or a non-finite input, does the test look at each float of the batch.
 bool all_finite(const float* x, std::size_t n) {
   std::uint32_t other = 0;
   for (std::size_t i = 0; i < n; ++i) other |= std::fabs(x[i]) <= std::numeric_limits<float>::max() ? 0 : 1;
   return other == 0;
 }
 bool any_worse(const float* x, const float* y, const double* want, std::size_t n, float cut, double relative, double absolute) {
-  std::uint64_t any = 0;  // 64 bits, as a double: with another width the loop is not vectorised
+  std::uint64_t any = 0;  // has the width of a double, because the loop is otherwise not vectorised
   for (std::size_t i = 0; i < n; ++i) {
     const double error = std::fabs(static_cast<double>(y[i]) - want[i]);
     const double least = relative * std::fabs(want[i]);
@@ -91,12 +93,12 @@ bool sweep(const Case& c, std::uint64_t step) {
     if (!all_finite(x.data(), n)) {
       for (std::size_t i = 0; i < n; ++i) {
         if (std::isfinite(x[i])) continue;
-        // NaN must give NaN, and the infinities the function's limits.
+        // The result for NaN must be NaN, and the results for infinities must be the limits of the function.
         const bool good = std::isnan(x[i]) ? !c.nan_goes_through || std::isnan(y[i])
                           : x[i] > 0       ? static_cast<double>(y[i]) == c.at_infinity
                                            : std::fabs(static_cast<double>(y[i]) - c.at_minus_infinity) <= c.absolute_bound;
         if (!good) ++lost;
-        x[i] = -1e30f, y[i] = static_cast<float>(c.at_minus_infinity);  // excluded from the errors below
+        x[i] = -1e30f, y[i] = static_cast<float>(c.at_minus_infinity);  // excludes the element from the errors below
       }
     }
     c.reference(x.data(), want.data(), n);

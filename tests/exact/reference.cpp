@@ -1,5 +1,5 @@
-// The activation functions in double precision. This file is compiled with -ffast-math, apart from the library's kernels, so
-// that the compiler vectorises the loops.
+// Computes the activation functions in double precision. This file is compiled separately from the library's kernels, with
+// -ffast-math, so that the compiler vectorises the loops.
 #include <cmath>
 #include <cstddef>
 
@@ -7,8 +7,8 @@
 
 namespace {
 
-// Limits the argument to +-700: beyond it, libmvec's vector exp calls the slow scalar one. e^-700 and e^700 are outside the
-// range of float32 as well.
+// Limits the argument to +-700, because beyond +-700, the vector function exp of libmvec calls the slow scalar function. e^-700
+// and e^700 are outside the range of float32 as well.
 double exp_within(double x) { return std::exp(std::fmax(-700.0, std::fmin(700.0, x))); }
 
 }  // namespace
@@ -49,7 +49,7 @@ void gelu_tanh_reference(const float* x, double* y, std::size_t n) {
 }
 
 namespace {
-constexpr double radians = 6.283185307179586476925 / 4294967296.0;  // the radians in 2^-32 turns
+constexpr double radians = 6.283185307179586476925 / 4294967296.0;  // one unit of the angle, 2^-32 turns, in radians
 }
 void sine_reference(const std::uint32_t* turns, double* y, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) y[i] = std::sin(radians * static_cast<std::int32_t>(turns[i]));

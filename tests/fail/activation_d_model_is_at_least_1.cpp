@@ -1,4 +1,4 @@
-// An activation layer without a width.
+// d_model of the activation layer is 0.
 // expect: d_model of an activation layer or a pooling layer must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

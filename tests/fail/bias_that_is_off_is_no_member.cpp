@@ -1,4 +1,4 @@
-// The bias of a layer that has none.
+// The program sets the bias of a layer that has no bias.
 // expect: no member named
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A convolution without taps.
+// d_conv of the block is 0, so its convolution has no taps.
 // expect: d_conv, the number of taps of the convolution, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

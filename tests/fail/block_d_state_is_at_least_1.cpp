@@ -1,4 +1,4 @@
-// A recurrence without a state.
+// d_state of the block is 0, so its recurrence has no state.
 // expect: d_state, the number of states of each channel, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

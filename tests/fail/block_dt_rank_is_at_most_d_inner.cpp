@@ -1,4 +1,4 @@
-// A rank above the width it projects to.
+// dt_rank of the block exceeds d_inner.
 // expect: dt_rank must not exceed d_inner
 // expect: got<200>::at_most<128>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Dims with a ratio that was not turned into a width.
+// The dims of the block have `expand`, but are not resolved, so d_inner is 0.
 // expect: d_inner must be at least 1
 // expect: krait::resolve(dims)
 // expect: got<0>::at_least<1>

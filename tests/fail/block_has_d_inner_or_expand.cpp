@@ -1,4 +1,4 @@
-// Both the inner width and its ratio.
+// The dims of the block have both d_inner and `expand`.
 // expect: expand must be 0 if d_inner is given
 // expect: not both
 // expect: got<2>::wants<0>

@@ -1,4 +1,4 @@
-// A model's dims for a block.
+// The block has the dims of a language model.
 // expect: ModelDims
 // expect: BlockDims
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A budget as a user writes one.
+// The model exceeds the RAM that a user's static_assert allows.
 // expect: the model must fit in RAM
 #include "given.hpp"
 

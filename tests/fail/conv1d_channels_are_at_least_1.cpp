@@ -1,4 +1,4 @@
-// A convolution without channels.
+// The dims of the Conv1d lack the number of channels.
 // expect: krait::Conv1d
 // expect: channels must be at least 1
 // expect: got<0>::at_least<1>

@@ -1,4 +1,4 @@
-// An embedding without a vocabulary.
+// vocab_size of the Embedding is 0.
 // expect: krait::Embedding
 // expect: vocab_size must be at least 1
 // expect: got<0>::at_least<1>

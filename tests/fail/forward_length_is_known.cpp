@@ -1,4 +1,4 @@
-// A sequence whose length only its object knows.
+// The sequence is a std::vector, whose length is not known at compile time.
 // expect: krait::forward
 // expect: a length known at compile time
 // expect: krait::prefill

@@ -1,4 +1,4 @@
-// Tokens and model in each other's place.
+// The token ids come before the model.
 // expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 

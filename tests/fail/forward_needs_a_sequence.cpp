@@ -1,4 +1,4 @@
-// A model and nothing else.
+// The call has no argument but the model.
 // expect: krait::forward takes (model, xs)
 // expect: got<1>
 #include "given.hpp"

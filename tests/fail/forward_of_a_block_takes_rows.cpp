@@ -1,4 +1,4 @@
-// Tokens to a layer that takes rows.
+// The block gets token ids, but processes vectors of floats.
 // expect: xs, the tokens, must be a sequence of float vectors
 #include "given.hpp"
 

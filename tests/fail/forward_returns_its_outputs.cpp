@@ -1,4 +1,4 @@
-// An output as an argument.
+// The call passes an array for the outputs, which `forward` returns instead.
 // expect: krait::forward takes (model, xs)
 // expect: got<3>
 #include "given.hpp"

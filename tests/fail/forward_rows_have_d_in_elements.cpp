@@ -1,4 +1,4 @@
-// Rows of 128 into a block of 64.
+// The vectors of xs have 128 elements, but d_in of the block is 64.
 // expect: every vector of xs must hold d_in elements
 // expect: got<128>::wants<64>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// One token in the place of a sequence.
+// The call passes one token id instead of a sequence.
 // expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 

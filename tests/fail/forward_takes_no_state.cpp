@@ -1,4 +1,4 @@
-// A state, which only step and prefill take.
+// The call passes a state, which only step and prefill accept.
 // expect: krait::forward takes (model, xs)
 // expect: got<3>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Floats as tokens.
+// The token ids are floats.
 // expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Sequence and model in each other's place.
+// The token ids come before the model, and the result is not used.
 // expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The function run of the layers that the files about krait::check_layer define.
+// Defines `run` for the layers that the files about krait::check_layer define.
 #ifndef KRAIT_TESTS_FAIL_GAIN_HPP
 #define KRAIT_TESTS_FAIL_GAIN_HPP
 
@@ -6,7 +6,7 @@
 
 namespace mine {
 
-// out[t][i] = gain[i] * in[t][i], for any layer of this namespace with four gains.
+// Computes out[t][i] = gain[i] * in[t][i] for any layer of this namespace that has four gains.
 template <std::size_t tokens, class Layer>
 void run(const Layer& layer, krait::State<Layer>&, krait::Scratch<Layer, tokens>&, krait::TokenSpan<const float> in,
          krait::TokenSpan<float> out, std::size_t n) {

@@ -1,4 +1,4 @@
-// What the misuses start from: a model, a block, a stack that pools, and the memory of each.
+// Declares the objects that the wrong calls of this folder use: a model, a block, a stack that pools, and the memory of each.
 #ifndef KRAIT_TESTS_FAIL_GIVEN_HPP
 #define KRAIT_TESTS_FAIL_GIVEN_HPP
 
@@ -28,7 +28,7 @@ extern const Block block;
 extern krait::State<Block> block_state;
 extern Row x, y;
 
-// Two streams of the model and of the block.
+// States, inputs and outputs of two streams of the model and of the block.
 extern std::array<krait::State<Model>, 2> states;
 extern krait::Tensor<float, 2, 256> both_logits;
 extern krait::StreamScratch<Model, 2> stream_scratch;
@@ -37,7 +37,7 @@ inline constexpr std::array<std::array<int, 3>, 2> texts{};
 extern std::array<krait::State<Block>, 2> block_states;
 extern krait::Tensor<float, 2, 64> xs, ys;
 
-// A stack that pools, with two streams.
+// A stack that pools, and the states of two streams of it.
 struct PoolingParts {
   KRAIT_PARAMS(PoolingParts, (krait::MeanPool<64>, pool));
 };
@@ -45,14 +45,14 @@ using PoolingStack = krait::Stack<PoolingParts>;
 extern const PoolingStack pooling;
 extern std::array<krait::State<PoolingStack>, 2> pooling_states;
 
-// Training of the model, of the block and of the stack that pools.
+// Tapes, gradients and moments of the model and of the block.
 extern krait::Tape<Model, 2> tape;
 extern krait::Gradients<Model> gradients;
 extern krait::Moments<Model> moments;
 extern krait::Tape<Block, 2> block_tape;
 extern krait::Gradients<Block> block_gradients;
 
-// Linear<In, Out> without a bias.
+// Linear<d_in, d_out> is a linear layer without a bias.
 template <std::size_t d_in, std::size_t d_out>
 using Linear = krait::Linear<krait::LinearDims{.d_in = d_in, .d_out = d_out}>;
 

@@ -1,4 +1,4 @@
-// d_out as an int.
+// d_out of the user's layer is an int.
 // expect: krait::check_layer: the layer needs `static constexpr std::size_t d_out`
 #include "gain.hpp"
 

@@ -1,4 +1,4 @@
-// A layer of no outputs.
+// d_out of the user's layer is 0.
 // expect: krait::check_layer: d_out must be at least 1
 // expect: got<0>
 #include "gain.hpp"

@@ -1,4 +1,4 @@
-// A layer without a type State.
+// The user's layer has no type State.
 // expect: krait::check_layer: the layer needs a type State
 #include "gain.hpp"
 

@@ -1,4 +1,4 @@
-// A layer without d_in.
+// The user's layer has no d_in.
 // expect: krait::check_layer: the layer needs `static constexpr std::size_t d_in`
 #include "gain.hpp"
 

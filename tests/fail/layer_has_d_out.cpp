@@ -1,4 +1,4 @@
-// A layer without d_out.
+// The user's layer has no d_out.
 // expect: krait::check_layer: the layer needs `static constexpr std::size_t d_out`
 #include "gain.hpp"
 

@@ -1,4 +1,4 @@
-// A layer that does not count its arithmetic.
+// The user's layer does not declare its number of multiply-adds.
 // expect: krait::check_layer: the layer needs `static constexpr std::size_t multiply_adds`
 #include "gain.hpp"
 

@@ -1,5 +1,5 @@
-// A layer without a function run.
-// expect: krait::check_layer: the layer needs, before this line and in its namespace
+// The user's layer has no function `run`.
+// expect: krait::check_layer: the layer L needs, before this line and in its namespace
 // expect: void run(
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A layer with a constructor.
+// The user's layer has a constructor.
 // expect: krait::check_layer: the layer must be a trivially copyable aggregate
 #include "gain.hpp"
 

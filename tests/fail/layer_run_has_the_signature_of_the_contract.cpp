@@ -1,5 +1,5 @@
-// A run that takes pointers.
-// expect: krait::check_layer: the layer needs, before this line and in its namespace
+// The function `run` of the user's layer takes pointers instead of TokenSpans.
+// expect: krait::check_layer: the layer L needs, before this line and in its namespace
 // expect: void run(
 #include "given.hpp"
 

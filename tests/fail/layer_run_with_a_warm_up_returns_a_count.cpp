@@ -1,5 +1,5 @@
-// A layer with a warm_up whose run does not return how many tokens of the call have no output.
-// expect: krait::check_layer: the function run of a layer with a warm_up must return a std::size_t
+// The user's layer has a warm_up, but its `run` does not return the number of tokens without output.
+// expect: krait::check_layer: with a warm_up, run must return std::size_t
 // expect: run_result<void>
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A scratch that does not have the number of its tokens.
+// The Scratch of the user's layer lacks the constant `chunk`.
 // expect: krait::check_layer: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`
 #include "gain.hpp"
 

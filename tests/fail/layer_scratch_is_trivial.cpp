@@ -1,4 +1,4 @@
-// A scratch with initialisers.
+// The Scratch of the user's layer initialises a member.
 // expect: krait::check_layer: Scratch must be a trivial type
 #include "gain.hpp"
 

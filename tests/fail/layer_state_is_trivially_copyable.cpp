@@ -1,4 +1,4 @@
-// A state on the heap.
+// The State of the user's layer contains a std::vector.
 // expect: krait::check_layer: State must be trivially copyable
 #include "gain.hpp"
 

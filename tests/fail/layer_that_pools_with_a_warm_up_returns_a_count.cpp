@@ -1,5 +1,5 @@
-// A pooling layer with a warm_up whose run returns an int.
-// expect: krait::check_layer: the function run of a layer with a warm_up must return a std::size_t
+// The user's layer pools and has a warm_up, but its `run` returns an int.
+// expect: krait::check_layer: with a warm_up, run must return std::size_t
 // expect: run_result<int>
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A linear layer without inputs.
+// The dims of the Linear lack d_in.
 // expect: krait::Linear
 // expect: d_in must be at least 1
 // expect: got<0>::at_least<1>

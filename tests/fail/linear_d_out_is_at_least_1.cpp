@@ -1,4 +1,4 @@
-// A linear layer without outputs.
+// The dims of the Linear lack d_out.
 // expect: krait::Linear
 // expect: d_out must be at least 1
 // expect: got<0>::at_least<1>

@@ -1,4 +1,4 @@
-// Room for fewer logits than the vocabulary has tokens.
+// The output has 200 elements, but the model has 256 logits.
 // expect: the output must hold d_out elements
 // expect: vocab_size
 // expect: got<200>::wants<256>

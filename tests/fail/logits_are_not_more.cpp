@@ -1,4 +1,4 @@
-// Room for more logits than the vocabulary has tokens.
+// The output has 512 elements, but the model has 256 logits.
 // expect: the output must hold d_out elements
 // expect: vocab_size
 // expect: got<512>::wants<256>

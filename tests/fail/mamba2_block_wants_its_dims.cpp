@@ -1,4 +1,4 @@
-// The dims of a block of Mamba-1 for one of Mamba-2.
+// The Mamba2Block has the dims of a Mamba-1 block.
 // expect: BlockDims
 // expect: Mamba2BlockDims
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Dims as they were written, without their defaults.
+// The dims of the Mamba2Block are not resolved, so they lack d_inner.
 // expect: d_inner must be at least 1
 // expect: krait::resolve(dims)
 #include "given.hpp"

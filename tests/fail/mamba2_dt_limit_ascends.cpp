@@ -1,5 +1,5 @@
-// The limits of delta in the wrong order.
-// expect: dt_limit must be {least, most} with 0 <= least <= most
+// The lower limit of delta exceeds the upper limit.
+// expect: dt_limit must be {min, max} with 0 <= min <= max
 #include "given.hpp"
 
 #ifdef RIGHT

@@ -1,4 +1,4 @@
-// Heads of 48 channels for a d_inner of 128.
+// headdim of the Mamba2Block is 48, which does not divide d_inner, 128.
 // expect: d_inner must be a multiple of headdim
 // expect: got<128>::multiple_of<48>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Heads without channels.
+// headdim of the Mamba2Block is 0.
 // expect: headdim, the number of channels of a head, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

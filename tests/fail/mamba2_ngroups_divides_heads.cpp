@@ -1,4 +1,4 @@
-// Three groups for four heads.
+// The Mamba2Block has 4 heads and 3 groups.
 // expect: the number of heads, d_inner / headdim, must be a multiple of ngroups
 // expect: got<4>::multiple_of<3>
 #include "given.hpp"

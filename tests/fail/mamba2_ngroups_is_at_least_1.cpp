@@ -1,5 +1,5 @@
-// No groups.
-// expect: ngroups must be at least 1
+// ngroups of the Mamba2Block is 0.
+// expect: ngroups, the number of groups of heads, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

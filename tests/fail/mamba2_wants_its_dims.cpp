@@ -1,4 +1,4 @@
-// The dims of a model of Mamba-1 for one of Mamba-2.
+// The Mamba-2 model has the dims of a Mamba-1 model.
 // expect: ModelDims
 // expect: Mamba2Dims
 #include "given.hpp"

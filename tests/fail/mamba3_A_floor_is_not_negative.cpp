@@ -1,4 +1,4 @@
-// A lower limit of -A below 0.
+// A_floor, the lower limit of -A, is negative.
 // expect: A_floor, the lower bound of -A, must not be negative
 #include "given.hpp"
 

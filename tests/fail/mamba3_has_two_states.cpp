@@ -1,4 +1,4 @@
-// One state, of which no pair can be rotated.
+// d_state of the Mamba3Block is 1, so there is no pair of states to rotate.
 // expect: d_state * rope_fraction must be at least 2
 // expect: got<0>::at_least<1>
 #include "given.hpp"

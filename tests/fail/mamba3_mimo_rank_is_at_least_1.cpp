@@ -1,5 +1,5 @@
-// A block without inputs.
-// expect: mimo_rank must be at least 1
+// mimo_rank of the Mamba3Block is 0.
+// expect: mimo_rank, which is 1 for SISO, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
-// More than all states rotated.
-// expect: rope_fraction must not exceed 1
+// rope_fraction exceeds 1, so more states would be rotated than the block has.
+// expect: rope_fraction, the rotated fraction of the states, must not exceed 1
 #include "given.hpp"
 
 #ifdef RIGHT

@@ -1,4 +1,4 @@
-// A negative part of the states.
+// rope_fraction is negative.
 // expect: d_state * rope_fraction must be at least 2
 // expect: got<0>::at_least<1>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A part of the states that contains no pair.
+// rope_fraction is so small that no pair of states is rotated.
 // expect: d_state * rope_fraction must be at least 2
 // expect: got<0>::at_least<1>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// The dims of a model of Mamba-2 for one of Mamba-3.
+// The Mamba-3 model has the dims of a Mamba-2 model.
 // expect: Mamba2Dims
 // expect: Mamba3Dims
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// The dims of a block of Mamba-2 for one of Mamba-1.
+// The MambaBlock has the dims of a Mamba-2 block.
 // expect: Mamba2BlockDims
 // expect: BlockDims
 #include "given.hpp"

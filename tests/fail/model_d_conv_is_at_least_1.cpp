@@ -1,4 +1,4 @@
-// A convolution without taps, in a model.
+// d_conv of the model is 0, so its convolutions have no taps.
 // expect: d_conv, the number of taps of the convolution, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A model without a width.
+// The dims of the model lack d_model.
 // expect: d_model must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A recurrence without a state, in a model.
+// d_state of the model is 0, so its recurrences have no state.
 // expect: d_state, the number of states of each channel, must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

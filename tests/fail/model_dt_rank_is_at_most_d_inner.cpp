@@ -1,4 +1,4 @@
-// A rank above the width it projects to, in a model.
+// dt_rank of the model exceeds d_inner.
 // expect: dt_rank must not exceed d_inner
 // expect: got<129>::at_most<128>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A model without layers.
+// n_layers of the model is 0.
 // expect: n_layers must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A block's dims for a language model.
+// The language model has the dims of a block.
 // expect: DimsOfModel
 // expect: BlockDims
 #include "given.hpp"

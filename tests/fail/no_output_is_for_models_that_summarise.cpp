@@ -1,4 +1,4 @@
-// A block told to leave out an output that it computes for nothing else.
+// The call passes krait::no_output for a block, which cannot skip its output.
 // expect: krait::no_output
 // expect: only with a language model or a stack that pools
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A norm without a width.
+// The dims of the RmsNorm lack d_model.
 // expect: krait::RmsNorm
 // expect: d_model must be at least 1
 // expect: got<0>::at_least<1>

@@ -1,4 +1,4 @@
-// A constant as the output.
+// The output is const.
 // expect: the output, y or ys, must not be const
 #include "given.hpp"
 

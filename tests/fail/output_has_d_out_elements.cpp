@@ -1,4 +1,4 @@
-// A row of 48 for what a block of 64 gives.
+// The output has 48 elements, but d_out of the block is 64.
 // expect: the output must hold d_out elements
 // expect: got<48>::wants<64>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A span whose length only its object knows.
+// The output is a span whose length is not known at compile time.
 // expect: the output, y or ys, must hold floats and have a length known at compile time
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Logits as doubles.
+// The output is an array of doubles.
 // expect: the output, y or ys, must hold floats
 #include "given.hpp"
 

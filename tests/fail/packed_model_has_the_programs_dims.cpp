@@ -1,5 +1,5 @@
-// A program written for other dims than the packed model's: keyword::model<Mine>() in a header made by krait pack.
-// expect: krait::packed<Model>(model): d_model of the packed model differs from Model's
+// The program passes krait::packed a model type whose d_model differs from the packed model's.
+// expect: krait::packed<Model>(model): the packed model must have the dims of Model; they differ in d_model
 // expect: 32
 // expect: 64
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A program written for another stack than the packed one.
+// The program passes krait::packed a Stack other than the packed one.
 // expect: krait::packed<Model>(model): Model must be the packed model's type
 #include "given.hpp"
 #include <krait/image.hpp>

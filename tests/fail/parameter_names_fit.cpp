@@ -1,5 +1,5 @@
-// A member whose parameter NAME.weight has a name of 97 characters; of 96 it fits.
-// expect: the name of a parameter
+// The name of a parameter, NAME.weight, has 97 characters, one more than the limit.
+// expect: a parameter's full name
 // expect: must not exceed 96 characters
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A positional embedding without positions.
+// max_tokens of the PositionalEmbedding is 0.
 // expect: krait::PositionalEmbedding
 // expect: max_tokens must be at least 1
 // expect: got<0>::at_least<1>

@@ -1,4 +1,4 @@
-// The number of tokens in the place of the output.
+// The call passes the number of tokens instead of the output.
 // expect: the output, y or ys, must hold floats
 // expect: argument<int>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Rows for fewer logits than the vocabulary has tokens.
+// The output vectors have 200 elements, but the model has 256 logits.
 // expect: the output must hold d_out elements
 // expect: got<200>::wants<256>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A model and nothing else.
+// The call has no argument but the model.
 // expect: krait::prefill takes (model, state, xs, ys) or (model, state, xs, ys, scratch)
 // expect: got<1>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// No output.
+// The call lacks the output.
 // expect: krait::prefill takes (model, state, xs, ys) or (model, state, xs, ys, scratch)
 // expect: got<3>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// One row for the many that a block gives.
+// The call passes one output vector, but the block has an output for each token.
 // expect: krait::prefill
 // expect: ys must be a sequence of float vectors, one for each token of xs
 #include "given.hpp"

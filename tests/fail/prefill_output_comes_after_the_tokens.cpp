@@ -1,4 +1,4 @@
-// Output and tokens in each other's place.
+// The output comes before the token ids.
 // expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 

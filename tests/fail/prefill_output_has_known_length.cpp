@@ -1,4 +1,4 @@
-// All logits in one std::vector<float>.
+// The call passes one std::vector<float> for the logits of all tokens.
 // expect: the output, y or ys, must hold floats
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The scratch in the place of the output, and the output in its own.
+// The scratch comes before the output.
 // expect: the output, y or ys, must hold floats
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A constant sequence of outputs.
+// The sequence of outputs is const.
 // expect: the output, y or ys, must not be const
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Rows on the heap, each of its own length.
+// The vectors of xs are std::vectors, whose length is not known at compile time.
 // expect: xs, the tokens, must be a sequence of float vectors whose length is known at compile time
 #include "given.hpp"
 

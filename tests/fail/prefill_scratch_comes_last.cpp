@@ -1,4 +1,4 @@
-// The scratch before the tokens.
+// The scratch comes before the token ids.
 // expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Tokens and state in each other's place.
+// The token ids come before the state.
 // expect: the second argument, state, must be a krait::State<Model> of this model
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
-// One output of each stream for layers that give one for each token.
-// expect: ys must have one sequence of vectors for each stream, with one vector for each token
+// The call passes one output vector for each stream, but a block has an output for each token.
+// expect: ys must have one sequence for each stream, with one vector for each token
 #include "given.hpp"
 
 void use() {

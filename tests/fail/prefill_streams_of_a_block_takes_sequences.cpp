@@ -1,5 +1,5 @@
-// One vector of each stream in the place of sequences.
-// expect: xs must have one sequence of tokens for each stream; for one token of each stream use krait::step_streams
+// The call passes one input vector for each stream instead of one sequence of vectors.
+// expect: each stream needs a sequence of tokens; for one token, use krait::step_streams
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
-// All outputs of a stack that pools.
-// expect: a stack that pools gives one output for each stream: ys must have one vector for each stream
+// The call passes an output vector for each token, but a stack that pools has only one output.
+// expect: ys must have one vector for each stream, because the model pools
 #include "given.hpp"
 
 void use() {

@@ -1,4 +1,4 @@
-// Outputs of all tokens that do not exist after the call.
+// The outputs of all tokens are a temporary, which ends with the call.
 // expect: the output, y or ys, must not be a temporary
 #include "given.hpp"
 

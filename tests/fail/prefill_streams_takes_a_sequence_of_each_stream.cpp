@@ -1,5 +1,5 @@
-// One sequence for several streams.
-// expect: xs must have one sequence of tokens for each stream; for one token of each stream use krait::step_streams
+// The call passes one sequence of token ids for several streams.
+// expect: each stream needs a sequence of tokens; for one token, use krait::step_streams
 #include "given.hpp"
 
 void use() {

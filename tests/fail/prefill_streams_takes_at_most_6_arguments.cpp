@@ -1,4 +1,4 @@
-// One argument too many.
+// The call has one argument too many.
 // expect: krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])
 // expect: got<7>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// One row where a sequence of rows belongs.
+// The call passes one input vector instead of a sequence of vectors.
 // expect: xs, the tokens, must be a sequence of float vectors
 #include "given.hpp"
 

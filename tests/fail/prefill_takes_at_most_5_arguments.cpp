@@ -1,4 +1,4 @@
-// One argument too many.
+// The call has one argument too many.
 // expect: krait::prefill takes (model, state, xs, ys) or (model, state, xs, ys, scratch)
 // expect: got<6>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A pointer and a number of tokens, as in C.
+// The call passes a pointer and a number of tokens, as in C.
 // expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Three wrong arguments: the first of them is reported.
+// Three arguments are wrong. The compiler must report only the first.
 // expect: the second argument, state, must be a krait::State<Model> of this model
 #include "given.hpp"
 

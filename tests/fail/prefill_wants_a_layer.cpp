@@ -1,4 +1,4 @@
-// State and model in each other's place.
+// The state comes before the model.
 // expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A model's dims for a residual block.
+// The ResidualBlock has the dims of a language model.
 // expect: DimsOfBlock
 // expect: ModelDims
 #include "given.hpp"

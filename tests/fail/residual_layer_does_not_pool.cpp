@@ -1,4 +1,4 @@
-// A residual connection around a stack that gives one output for a whole sequence.
+// The layer of the Residual is a stack that pools, which has one output for a whole sequence.
 // expect: krait::Residual<L>: L must take vectors of floats and give one output for each vector
 #include "given.hpp"
 

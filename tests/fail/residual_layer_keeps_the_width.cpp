@@ -1,4 +1,4 @@
-// A residual connection around a layer whose output is wider than its input.
+// The layer of the Residual has more outputs than inputs.
 // expect: krait::Residual<L>: d_out of L must equal d_in of L
 // expect: got<128>::wants<64>
 #include "given.hpp"

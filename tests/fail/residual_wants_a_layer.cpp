@@ -1,4 +1,4 @@
-// A residual connection around an array of layers.
+// The layer of the Residual is an array of layers.
 // expect: krait::Residual<L>
 // expect: L must be a layer or a Stack
 #include "given.hpp"

@@ -92,7 +92,7 @@ def complaints(compiler, path, show, right=False):
     return found
 
 
-# Complaint -> a file that must give this complaint: tests of this script itself.
+# Maps a complaint to a file for which this script must report the complaint: tests of the script itself.
 UNFIT = {
     "the wrong call compiles": "// expect: x\n",
     "the corrected call gives errors": "// expect: x\nstatic_assert(false, \"x\");\n",

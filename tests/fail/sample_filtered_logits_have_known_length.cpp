@@ -1,5 +1,5 @@
-// A std::vector of logits for a FilteredSampler, whose length is part of its type.
-// expect: FilteredSampler needs logits of constant length
+// The logits for a FilteredSampler are a std::vector, whose length is not known at compile time.
+// expect: FilteredSampler needs logits of fixed length
 #include "given.hpp"
 
 extern const std::vector<float> some;

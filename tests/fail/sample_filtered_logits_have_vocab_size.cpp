@@ -1,4 +1,4 @@
-// A FilteredSampler for another vocabulary than the logits'.
+// vocab_size of the FilteredSampler differs from the number of logits.
 // expect: logits must have vocab_size elements
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Logits that are a vector of doubles.
+// The logits are a vector of doubles.
 // expect: logits must be a contiguous range of floats
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The sampler before the logits.
+// The sampler comes before the logits.
 // expect: logits must be a contiguous range of floats
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A sampler that does not outlive the call, so that every draw would be the first.
+// The sampler is a temporary, so every draw would be its first draw.
 // expect: sampler must be a variable that is not const
 #include "given.hpp"
 

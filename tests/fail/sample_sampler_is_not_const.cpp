@@ -1,4 +1,4 @@
-// A const sampler, which cannot count its draws.
+// The sampler is const, so it cannot count its draws.
 // expect: sampler must be a variable that is not const
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A temperature where the sampler belongs.
+// The call passes a temperature instead of a sampler.
 // expect: sampler must be a krait::Sampler or a krait::FilteredSampler<vocab_size>
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Raw bytes as scratch.
+// The scratch is an array of bytes.
 // expect: scratch, must be a krait::Scratch<Model, n>
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The scratch of a model with other dims.
+// The scratch belongs to another model.
 // expect: scratch, must be a krait::Scratch<Model, n> of this model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The session of a state.
+// The session is constructed from a state instead of a model.
 // expect: krait::Session session{model}: model must be a layer or a model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A session on a model that is gone after this line.
+// The session refers to a temporary model, which does not outlive the declaration.
 // expect: deleted
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// An output as an argument.
+// The call passes an object for the output, which Session::prefill returns instead.
 // expect: krait::Session::prefill takes (xs)
 #include "given.hpp"
 

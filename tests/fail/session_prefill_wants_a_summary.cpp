@@ -1,4 +1,4 @@
-// The one answer of a layer that gives a row for every row.
+// The session's model is a block, so Session::prefill cannot return the last output alone.
 // expect: prefill
 // expect: must be a language model or a stack that pools
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// The state of another model.
+// The session restores the state of another model.
 // expect: restore|conver
 #include "given.hpp"
 

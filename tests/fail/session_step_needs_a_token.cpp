@@ -1,4 +1,4 @@
-// No token.
+// The call passes no token.
 // expect: krait::Session::step takes (x), or (x, krait::no_output), and returns the output
 #include "given.hpp"
 

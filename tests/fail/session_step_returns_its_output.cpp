@@ -1,4 +1,4 @@
-// An output as an argument.
+// The call passes an object for the output, which Session::step returns instead.
 // expect: krait::Session::step takes (x), or (x, krait::no_output), and returns the output
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The arguments of krait::step.
+// The call of Session::step has the arguments of krait::step.
 // expect: krait::Session::step takes (x), or (x, krait::no_output), and returns the output
 #include "given.hpp"
 

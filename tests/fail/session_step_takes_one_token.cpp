@@ -1,4 +1,4 @@
-// A whole sequence in the place of one token.
+// The call passes a sequence instead of one token id.
 // expect: token must be one integer
 #include "given.hpp"
 

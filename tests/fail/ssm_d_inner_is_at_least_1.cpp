@@ -1,4 +1,4 @@
-// A state space model without channels.
+// The dims of the SelectiveStateSpaceModel lack d_inner.
 // expect: d_inner must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Dims as they were written, without their defaults.
+// The dims of the SelectiveStateSpaceModel are not resolved, so they lack dt_rank.
 // expect: dt_rank must be at least 1
 // expect: krait::resolve(dims)
 #include "given.hpp"

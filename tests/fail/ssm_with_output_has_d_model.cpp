@@ -1,4 +1,4 @@
-// An output projection without a width.
+// The dims of the SelectiveStateSpace lack d_model, the width of its output.
 // expect: krait::SelectiveStateSpace
 // expect: d_model
 // expect: got<0>::at_least<1>

@@ -1,4 +1,4 @@
-// Norms of dt, B and C in a layer that has B and C of its own for every channel.
+// The SelectiveStateSpace, in which every channel has its own B and C, has norms of dt, B and C.
 // expect: krait::SelectiveStateSpace<dims>: dt_b_c_eps must be 0
 #include "given.hpp"
 

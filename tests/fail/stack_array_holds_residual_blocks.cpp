@@ -1,4 +1,4 @@
-// An array of blocks that cannot work in place.
+// The array in the stack contains MambaBlocks, which cannot work in place.
 // expect: krait::Stack<Parts>
 // expect: ResidualBlocks
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A block behind the pooling layer, where one row is left.
+// The stack has a block after the pooling layer.
 // expect: krait::Stack<Parts>
 // expect: a layer with state must come before the pooling layer
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// An embedding in the middle, where rows arrive.
+// The second member of the stack is an Embedding, but its input is a vector of floats.
 // expect: krait::Stack<Parts>
 // expect: only the first member may take token ids
 #include "given.hpp"

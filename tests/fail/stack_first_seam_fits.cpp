@@ -1,4 +1,4 @@
-// The first member gives 32, the second takes 64.
+// The first member of the stack has 32 outputs, but the second has 64 inputs.
 // expect: krait::Stack<Parts>
 // expect: d_in of each member must equal d_out of the member before it
 // expect: got<64>::wants<32>

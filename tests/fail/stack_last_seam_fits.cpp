@@ -1,4 +1,4 @@
-// The pooling layer gives 64, the classifier behind it takes 128.
+// The pooling layer of the stack has 64 outputs, but the layer after it has 128 inputs.
 // expect: krait::Stack<Parts>
 // expect: d_in of each member must equal d_out of the member before it
 // expect: got<128>::wants<64>

@@ -1,4 +1,4 @@
-// A member that is no layer.
+// A member of the stack is an int.
 // expect: krait::Stack<Parts>
 // expect: must be a layer
 #include "given.hpp"

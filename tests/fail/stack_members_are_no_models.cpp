@@ -1,6 +1,6 @@
-// A language model as a member.
+// A member of the stack is a language model.
 // expect: krait::Stack<Parts>
-// expect: a member must give one output for every input
+// expect: a member must not be a Mamba or a stack that pools
 // expect: Mamba
 #include "given.hpp"
 

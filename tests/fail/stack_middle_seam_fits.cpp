@@ -1,4 +1,4 @@
-// The block gives 64, the pooling layer behind it takes 128.
+// The block of the stack has 64 outputs, but the pooling layer after it has 128 inputs.
 // expect: krait::Stack<Parts>
 // expect: d_in of each member must equal d_out of the member before it
 // expect: got<128>::wants<64>

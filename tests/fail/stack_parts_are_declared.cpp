@@ -1,4 +1,4 @@
-// Parts whose members nobody named.
+// The members of the stack are not declared with KRAIT_PARAMS.
 // expect: krait::Stack<Parts>
 // expect: KRAIT_PARAMS
 #include "given.hpp"

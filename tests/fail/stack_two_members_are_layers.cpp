@@ -1,4 +1,4 @@
-// Two members that are no layers.
+// Two members of the stack are numbers.
 // expect: krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A layer of another width than both of its neighbours, in a program that uses the stack's constants.
+// A layer of the stack has another width than both of its neighbours.
 // expect: d_in of each member must equal d_out of the member before it
 // expect: got<20>::wants<64>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A convolution without padding behind another layer.
+// The stack has a convolution with a warm_up after another layer.
 // expect: krait::Stack<Parts>
 // expect: only the first member may have a warm_up
 #include "given.hpp"

@@ -1,6 +1,6 @@
-// A stack that pools as a member of another.
+// A member of the stack is a stack that pools.
 // expect: krait::Stack<Parts>
-// expect: a member must give one output for every input
+// expect: a member must not be a Mamba or a stack that pools
 // expect: pools
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A constant state.
+// The state is const.
 // expect: state, must not be const
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The state of a model with other dims.
+// The state belongs to a model with other dims.
 // expect: state, must be a krait::State<Model> of this model
 // expect: ::wants<
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// The state of another model that happens to have the same size.
+// The state belongs to another model, although its size is the same.
 // expect: state, must be a krait::State<Model> of this model
 // expect: got_type<
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Scratch and state in each other's place.
+// The call passes the scratch instead of the state.
 // expect: state, must be a krait::State<Model> of this model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The input and output before the model and its state.
+// The input and output come before the model and the state.
 // expect: the first argument, model, must be a layer or a model
 // expect: argument<int>
 #include "given.hpp"

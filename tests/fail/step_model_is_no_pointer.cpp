@@ -1,4 +1,4 @@
-// A pointer to the model.
+// The call passes a pointer to the model.
 // expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A model and nothing else.
+// The call has no argument but the model.
 // expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
 // expect: got<1>
 #include "given.hpp"

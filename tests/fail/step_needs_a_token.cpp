@@ -1,4 +1,4 @@
-// No token and no output.
+// The call lacks the token and the output.
 // expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
 // expect: got<2>
 #include "given.hpp"

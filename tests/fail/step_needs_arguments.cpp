@@ -1,4 +1,4 @@
-// No arguments.
+// The call has no arguments.
 // expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
 // expect: got<0>
 #include "given.hpp"

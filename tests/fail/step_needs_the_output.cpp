@@ -1,4 +1,4 @@
-// No output.
+// The call lacks the output.
 // expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
 // expect: got<3>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A token to a layer that takes rows.
+// The block gets a token id, but processes vectors of floats.
 // expect: krait::step
 // expect: x must hold floats
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Logits in a std::vector.
+// The output is a std::vector, whose length is not known at compile time.
 // expect: the output, y or ys, must hold floats
 // expect: std::span<float, n>(vector)
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A number as the output.
+// The output is a number.
 // expect: the output, y or ys, must hold floats
 // expect: argument<int>
 #include "given.hpp"

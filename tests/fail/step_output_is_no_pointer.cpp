@@ -1,4 +1,4 @@
-// A pointer to the logits.
+// The call passes a pointer to the logits.
 // expect: the output, y or ys, must hold floats
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// The scratch as the output.
+// The call passes the scratch instead of the output.
 // expect: the output, y or ys, must hold floats
 #include "given.hpp"
 

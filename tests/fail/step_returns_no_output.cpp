@@ -1,4 +1,4 @@
-// The output as a result.
+// The program uses step as if it returned the output.
 // expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
 // expect: got<3>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A row of 48 into a block of 64.
+// The input has 48 elements, but d_in of the block is 64.
 // expect: krait::step
 // expect: x must hold d_in elements
 // expect: got<48>::wants<64>

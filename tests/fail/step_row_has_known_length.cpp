@@ -1,4 +1,4 @@
-// A row whose length only its object knows.
+// The input is a std::vector, whose length is not known at compile time.
 // expect: krait::step
 // expect: x must hold floats and have a length known at compile time
 #include "given.hpp"

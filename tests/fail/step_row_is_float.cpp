@@ -1,4 +1,4 @@
-// A row of doubles.
+// The input is an array of doubles.
 // expect: krait::step
 // expect: x must hold floats
 #include "given.hpp"

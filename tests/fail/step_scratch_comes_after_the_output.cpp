@@ -1,4 +1,4 @@
-// The scratch before the output.
+// The scratch comes before the output.
 // expect: the output, y or ys, must hold floats
 #include "given.hpp"
 

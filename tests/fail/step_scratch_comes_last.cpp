@@ -1,4 +1,4 @@
-// The scratch before the token.
+// The scratch comes before the token.
 // expect: token must be one integer
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// An output in the place of the scratch.
+// The call passes an output instead of the scratch.
 // expect: the fifth argument, scratch, must be a krait::Scratch<Model, n>
 #include "given.hpp"
 

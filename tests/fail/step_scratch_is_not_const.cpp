@@ -1,4 +1,4 @@
-// A constant scratch.
+// The scratch is const.
 // expect: the fifth argument, scratch, must not be const
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A span of constants as the output.
+// The output is a span of const floats.
 // expect: the output, y or ys, must not be const
 #include "given.hpp"
 

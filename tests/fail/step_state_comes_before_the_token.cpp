@@ -1,4 +1,4 @@
-// Token and state in each other's place.
+// The token comes before the state.
 // expect: the second argument, state, must be a krait::State<Model> of this model
 // expect: got_type<int>
 #include "given.hpp"

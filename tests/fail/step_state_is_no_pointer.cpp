@@ -1,4 +1,4 @@
-// A pointer to the state.
+// The call passes a pointer to the state.
 // expect: the second argument, state, must be a krait::State<Model> of this model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A state that does not exist after the call.
+// The state is a temporary, which ends with the call.
 // expect: the second argument, state, must not be a temporary
 #include "given.hpp"
 

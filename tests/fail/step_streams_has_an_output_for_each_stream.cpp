@@ -1,5 +1,5 @@
-// One vector for the outputs of several streams.
-// expect: ys must be an array, vector or span with one vector of d_out floats for each stream
+// The call passes one output vector for several streams.
+// expect: ys must have one vector of d_out floats for each stream
 #include "given.hpp"
 
 void use() {

@@ -1,4 +1,4 @@
-// No argument for the outputs.
+// The call lacks the outputs.
 // expect: krait::step_streams takes (model, states, xs, ys[, scratch[, executor]])
 // expect: got<3>
 #include "given.hpp"

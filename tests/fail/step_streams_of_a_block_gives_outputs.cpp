@@ -1,4 +1,4 @@
-// A block without outputs.
+// The call passes krait::no_output for a block, which cannot skip its outputs.
 // expect: krait::no_output is accepted only with a language model or a stack that pools
 #include "given.hpp"
 

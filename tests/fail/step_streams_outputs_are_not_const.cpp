@@ -1,4 +1,4 @@
-// Outputs that cannot be written.
+// The outputs are const.
 // expect: the output, y or ys, must not be const
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Outputs of another length.
+// The output vectors have 48 elements, but d_out of the block is 64.
 // expect: must hold d_out elements
 // expect: got<48>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// One token for several streams.
+// The call passes one token id for several streams.
 // expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Sequences in the place of tokens.
+// The call passes a sequence of token ids for each stream instead of one token id.
 // expect: xs, the token ids, must be an array, vector or span of integers
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Vectors of another length.
+// The input vectors have 48 elements, but d_in of the block is 64.
 // expect: every vector of xs must hold d_in elements
 // expect: got<48>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// One argument too many.
+// The call has one argument too many.
 // expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
 // expect: got<6>
 #include "given.hpp"

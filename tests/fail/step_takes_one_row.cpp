@@ -1,4 +1,4 @@
-// A whole sequence in place of one row.
+// The call passes a sequence of vectors instead of one vector.
 // expect: krait::step
 // expect: x must hold floats
 #include "given.hpp"

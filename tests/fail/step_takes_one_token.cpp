@@ -1,4 +1,4 @@
-// A whole sequence in place of one token.
+// The call passes a sequence of token ids instead of one token id.
 // expect: krait::step
 // expect: token must be one integer
 // expect: not a sequence

@@ -1,4 +1,4 @@
-// Output and token in each other's place.
+// The output comes before the token.
 // expect: token must be one integer
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A truth value as a token.
+// The token is a bool.
 // expect: krait::step
 // expect: token must be one integer
 #include "given.hpp"

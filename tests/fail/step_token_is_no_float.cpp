@@ -1,4 +1,4 @@
-// A float as a token.
+// The token is a float.
 // expect: krait::step
 // expect: token must be one integer
 #include "given.hpp"

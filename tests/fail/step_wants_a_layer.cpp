@@ -1,4 +1,4 @@
-// Something that is no layer, where the model belongs.
+// The call passes a std::vector of weights instead of a model.
 // expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 

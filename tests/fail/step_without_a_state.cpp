@@ -1,4 +1,4 @@
-// A call that leaves out the state.
+// The call lacks the state.
 // expect: krait::step takes (model, state, x, y) or (model, state, x, y, scratch)
 // expect: got<3>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// No streams.
+// The capacity of the Streams is 0.
 // expect: krait::Streams<Model, capacity>: capacity must be at least 1
 // expect: got<0>
 #include "given.hpp"

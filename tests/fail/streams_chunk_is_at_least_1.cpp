@@ -1,4 +1,4 @@
-// No token at a time.
+// The chunk size of the Streams is 0.
 // expect: krait::Streams<Model, capacity, chunk>: chunk must be at least 1
 // expect: got<0>
 #include "given.hpp"

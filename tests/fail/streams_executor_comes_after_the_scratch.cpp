@@ -1,4 +1,4 @@
-// An executor in the place of the scratch.
+// The call passes the executor instead of the scratch.
 // expect: the fifth argument, scratch, must be a krait::StreamScratch<Model, n>
 #include "given.hpp"
 

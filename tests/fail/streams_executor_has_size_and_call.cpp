@@ -1,5 +1,5 @@
-// A number of threads in the place of an executor.
-// expect: the last argument, executor, must have executor.size()
+// The call passes a number of threads instead of an executor.
+// expect: executor must have size()
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
-// One id, as for one stream.
-// expect: the first argument, ids, must be an array, vector or span of integers, the results of join()
+// The call passes one id instead of a sequence of ids.
+// expect: ids must be a contiguous range of the integers that join() returned
 #include "given.hpp"
 
 void use() {

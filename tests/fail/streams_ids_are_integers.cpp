@@ -1,5 +1,5 @@
-// Ids that are floats.
-// expect: the first argument, ids, must be an array, vector or span of integers, the results of join()
+// The ids are floats.
+// expect: ids must be a contiguous range of the integers that join() returned
 #include "given.hpp"
 
 void use() {

@@ -1,4 +1,4 @@
-// Model and states swapped.
+// The states come before the model.
 // expect: the first argument, model, must be a layer or a model
 #include "given.hpp"
 

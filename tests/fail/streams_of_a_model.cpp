@@ -1,4 +1,4 @@
-// The streams of a state.
+// The Streams are constructed from a state instead of a model.
 // expect: krait::Streams<Model, capacity> streams{model}: model must be a layer or a model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A model that does not exist after the declaration.
+// The Streams refer to a temporary model, which does not outlive the declaration.
 // expect: deleted
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A scratch, which Streams contains.
+// The call passes a scratch, which the Streams already contain.
 // expect: krait::Streams::prefill takes (ids, xs, ys[, executor])
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A Scratch in the place of a StreamScratch.
+// The call passes a Scratch instead of a StreamScratch.
 // expect: the fifth argument, scratch, must be a krait::StreamScratch<Model, n>
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A scratch that cannot be written.
+// The scratch is const.
 // expect: the fifth argument, scratch, must not be const
 #include "given.hpp"
 

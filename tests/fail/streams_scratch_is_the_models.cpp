@@ -1,4 +1,4 @@
-// The scratch of another model.
+// The scratch belongs to another model.
 // expect: scratch, must be a krait::StreamScratch<Model, n> of this model
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
-// One state for several streams.
-// expect: the second argument, states, must be an array, vector or span of krait::State<Model>
+// The call passes one state for several streams.
+// expect: states must be a contiguous range of krait::State<Model>
 #include "given.hpp"
 
 void use() {

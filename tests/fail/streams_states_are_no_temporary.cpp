@@ -1,4 +1,4 @@
-// States that do not exist after the call.
+// The states are a temporary, which ends with the call.
 // expect: the second argument, states, must not be a temporary
 #include "given.hpp"
 

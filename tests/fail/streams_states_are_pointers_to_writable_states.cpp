@@ -1,4 +1,4 @@
-// Pointers to states that cannot advance.
+// The states are pointers to const states.
 // expect: the second argument, states, must not be const
 #include "given.hpp"
 

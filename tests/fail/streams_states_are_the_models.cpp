@@ -1,5 +1,5 @@
-// States of another model.
-// expect: the second argument, states, must be an array, vector or span of krait::State<Model> of this model
+// The states belong to another model.
+// expect: states must be a contiguous range of krait::State<Model> of this model
 #include "given.hpp"
 
 void use() {

@@ -1,4 +1,4 @@
-// States that cannot advance.
+// The states are const.
 // expect: the second argument, states, must not be const
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
-// A scratch in the place of an executor.
-// expect: executor, must have executor.size()
+// The call passes a scratch instead of an executor.
+// expect: executor must have size()
 #include "given.hpp"
 
 void use() {

@@ -1,4 +1,4 @@
-// No argument for the outputs.
+// The call lacks the outputs.
 // expect: krait::Streams::step takes (ids, xs, ys[, executor])
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// Outputs that do not exist after the call.
+// The outputs are a temporary, which ends with the call.
 // expect: the output, y or ys, must not be a temporary
 #include "given.hpp"
 

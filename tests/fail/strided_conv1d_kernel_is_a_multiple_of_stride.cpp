@@ -1,4 +1,4 @@
-// A kernel that does not consist of whole tokens.
+// The kernel, 7 frames, is not a multiple of the stride, 2.
 // expect: krait::StridedConv1d<dims>: kernel must be a multiple of stride
 // expect: got<7>::multiple_of<2>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// Padding that does not consist of whole tokens.
+// The padding, 3 frames, is not a multiple of the stride, 2.
 // expect: krait::StridedConv1d<dims>: padding must be a multiple of stride
 // expect: got<3>::multiple_of<2>
 #include "given.hpp"

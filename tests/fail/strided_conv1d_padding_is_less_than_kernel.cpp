@@ -1,4 +1,4 @@
-// Padding from which an output would be computed without any frame.
+// The padding is as long as the kernel, so the first output would be computed from no frame.
 // expect: krait::StridedConv1d<dims>: padding must be at most kernel - stride
 // expect: got<8>::at_most<6>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A convolution whose number of channels is missing.
+// The dims of the StridedConv1d lack the number of channels.
 // expect: krait::StridedConv1d<dims>: channels must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

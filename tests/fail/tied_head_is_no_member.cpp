@@ -1,4 +1,4 @@
-// The head of a model whose head is its embedding.
+// The program reads lm_head of a model whose head is tied to its embedding.
 // expect: no member named
 #include "given.hpp"
 

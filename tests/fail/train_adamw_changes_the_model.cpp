@@ -1,4 +1,4 @@
-// A constant model.
+// The model that adamw must change is const.
 // expect: krait::adamw(model, gradients, moments, settings): model must not be const
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// No gradients.
+// The call lacks the gradients.
 // expect: krait::backward takes (model, tape, dys, gradients[, dxs[, dstate]])
 // expect: got<3>
 #include "given.hpp"

@@ -1,4 +1,4 @@
-// A sequence of targets for one vector of logits.
+// The call passes a sequence of targets for one vector of logits.
 // expect: krait::cross_entropy(logits, target, dlogits): target must be one integer
 #include "given.hpp"
 

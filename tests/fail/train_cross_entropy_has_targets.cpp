@@ -1,4 +1,4 @@
-// One target for two tokens.
+// The call passes one target for the logits of two tokens.
 // expect: targets must be a sequence of integers, one for each vector of logits
 #include "given.hpp"
 

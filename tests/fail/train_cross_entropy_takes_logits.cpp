@@ -1,4 +1,4 @@
-// Logits whose number is not known at compile time.
+// The logits are a std::vector, whose length is not known at compile time.
 // expect: logits must be one vector of floats, or a sequence of them, whose length is known at compile time
 #include "given.hpp"
 

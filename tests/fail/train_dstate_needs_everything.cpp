@@ -1,4 +1,4 @@
-// The gradient of the state, where only a norm is trained.
+// The call requests the gradient of the state, but the tape selects only a norm for training.
 // expect: the gradient of the state, dstate, requires a tape whose selection is krait::Everything
 #include "given.hpp"
 

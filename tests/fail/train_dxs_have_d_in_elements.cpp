@@ -1,4 +1,4 @@
-// Gradients of 256 inputs, where the block has 64.
+// The vectors of dxs have 256 elements, but d_in of the block is 64.
 // expect: every vector of dxs must hold d_in elements
 // expect: got<256>::wants<64>
 #include "given.hpp"

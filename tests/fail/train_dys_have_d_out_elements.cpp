@@ -1,4 +1,4 @@
-// Gradients of 64 outputs, where the model has 256.
+// The vectors of dys have 64 elements, but d_out of the model is 256.
 // expect: every vector of dys must hold d_out elements
 // expect: got<64>::wants<256>
 #include "given.hpp"

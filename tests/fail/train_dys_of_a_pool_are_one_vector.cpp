@@ -1,4 +1,4 @@
-// Two vectors for a stack that pools.
+// The call passes two vectors of output gradients, but a stack that pools has one output.
 // expect: dys must be one vector of d_out floats, because the model pools
 #include "given.hpp"
 

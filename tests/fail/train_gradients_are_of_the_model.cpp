@@ -1,5 +1,5 @@
-// The gradients of another model.
-// expect: gradients must be a krait::Gradients<Model> with the selection of the tape
+// The gradients belong to another model.
+// expect: gradients must be a krait::Gradients<Model, Trained> with the same Trained as the tape
 #include "given.hpp"
 
 void use() {

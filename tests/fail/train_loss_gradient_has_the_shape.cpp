@@ -1,5 +1,5 @@
-// The gradient of one vector for two.
-// expect: the last argument of a loss, the gradient, must have the shape of the first
+// The call passes one vector for the gradient of two vectors of logits.
+// expect: the last argument, the gradient, must have the first argument's shape
 #include "given.hpp"
 
 void use() {

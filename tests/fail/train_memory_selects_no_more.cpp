@@ -1,5 +1,5 @@
-// Moments of parameters whose gradients are not there.
-// expect: the optimiser's memory must not select parameters that the gradients do not select
+// The moments select parameters that have no gradients.
+// expect: the optimiser's moments or memory must not select a parameter that the gradients do not select
 #include "given.hpp"
 
 struct Hidden {

@@ -1,4 +1,4 @@
-// The moments of another model.
+// The moments belong to another model.
 // expect: moments must be a krait::Moments<Model> of this model
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A constant model.
+// The model that muon must change is const.
 // expect: krait::muon(model, gradients, memory, settings): model must not be const
 #include "given.hpp"
 

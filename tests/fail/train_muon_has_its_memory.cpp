@@ -1,4 +1,4 @@
-// The moments of AdamW in the place of Muon's memory.
+// The call of muon passes the moments of AdamW.
 // expect: krait::muon(model, gradients, memory, settings): memory must be a krait::MuonMemory<Model, Trained> of this model
 #include "given.hpp"
 

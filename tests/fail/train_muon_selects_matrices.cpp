@@ -1,5 +1,5 @@
-// A norm's weight for Muon.
-// expect: krait::muon: the memory must select only weights of linear layers and embeddings
+// The memory for muon selects the weight of a norm.
+// expect: krait::muon: memory must select only matrices
 #include "given.hpp"
 
 struct Hidden {

@@ -1,4 +1,4 @@
-// The gradients of another model.
+// The gradients belong to another model.
 // expect: krait::muon(model, gradients, memory, settings): gradients must be a krait::Gradients<Model> of this model
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
-// A scratch in the place of the tape.
-// expect: the tape must be a krait::Tape<Model, tokens>: record(model, state, xs, ys, tape)
+// The call passes a scratch instead of the tape.
+// expect: the tape must be a krait::Tape<Model, tokens>, as in record(model, state, xs, ys, tape)
 #include "given.hpp"
 
 void use() {

@@ -1,4 +1,4 @@
-// No tape.
+// The call lacks the tape.
 // expect: krait::record takes (model, state, xs, ys, tape)
 // expect: got<4>
 #include "given.hpp"

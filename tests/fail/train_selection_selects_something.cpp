@@ -1,4 +1,4 @@
-// A selection that selects no parameter.
+// The tape's selection contains no parameter.
 // expect: the tape's selection must select at least one parameter of the model
 #include "given.hpp"
 

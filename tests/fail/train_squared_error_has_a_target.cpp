@@ -1,4 +1,4 @@
-// A target of another shape.
+// The target has another shape than the output.
 // expect: krait::squared_error(y, target, dy): target must have the shape of y
 #include "given.hpp"
 

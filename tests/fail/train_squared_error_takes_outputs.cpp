@@ -1,4 +1,4 @@
-// Outputs whose number is not known at compile time.
+// The output is a std::vector, whose length is not known at compile time.
 // expect: krait::squared_error(y, target, dy): y must be one vector of floats, or a sequence of them
 #include "given.hpp"
 

@@ -1,4 +1,4 @@
-// A constant tape.
+// The tape is const.
 // expect: the tape must not be const
 #include "given.hpp"
 

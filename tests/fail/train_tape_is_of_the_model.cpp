@@ -1,4 +1,4 @@
-// The tape of another model.
+// The tape belongs to another model.
 // expect: the tape must be a krait::Tape<Model, tokens> of this model
 #include "given.hpp"
 

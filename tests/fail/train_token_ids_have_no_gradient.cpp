@@ -1,5 +1,5 @@
-// The gradient of token ids.
-// expect: dxs must be krait::no_output, because this tape has no gradient of the input
+// The call requests the gradient of token ids.
+// expect: dxs must be krait::no_output, because token ids have no gradient
 #include "given.hpp"
 
 void use() {

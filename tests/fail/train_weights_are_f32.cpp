@@ -1,5 +1,5 @@
-// A model with int8 weights.
-// expect: this model cannot be trained: the weights of all its layers must be f32
+// The weights of the model to train are int8.
+// expect: this model cannot be trained: all weights must be f32
 #include "given.hpp"
 
 extern const krait::Mamba<krait::with_storage(dims, krait::Storage::int8)>* const small;

@@ -1,4 +1,4 @@
-// A model with a head of its own and no vocabulary.
+// The dims of the model, whose head is not tied, lack vocab_size.
 // expect: vocab_size must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"

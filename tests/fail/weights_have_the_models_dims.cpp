@@ -1,4 +1,4 @@
-// Weights of other dims.
+// The program assigns the weights of a model with other dims.
 // expect: assign|operator=|no viable|no match
 #include "given.hpp"
 

@@ -1,4 +1,5 @@
-// The checks and mutations that all fuzz targets share. A target is a file format, given as a struct with these members:
+// Defines the checks and mutations that all fuzz targets share. A target is a file format, given as a struct with these
+// members:
 //   Model                              a small model
 //   load(model, file)                  reads a file into a model and returns a krait::Status
 //   save(model)                        returns the file as Bytes
@@ -36,7 +37,7 @@ inline void require(bool holds, const char* sentence) {
   std::abort();
 }
 
-// Applies libFuzzer's own mutations to a part of a file.
+// Changes a part of a file by libFuzzer's own mutations.
 template <class Sequence>
 void mutate_bytes(Sequence& part, std::size_t max_size) {
   std::vector<std::uint8_t> room(std::max({part.size(), max_size, std::size_t{1}}));

@@ -1,4 +1,4 @@
-// Fuzz target: krait::view_image on arbitrary bytes, as the image of a small language model.
+// A fuzz target that calls krait::view_image with arbitrary bytes, as the image of a small language model.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -13,7 +13,7 @@ namespace {
 
 using fuzz::below, fuzz::Bytes, fuzz::Random;
 
-// The weights are f32, so that no padding is between the tensors.
+// The weights are f32, because f32 tensors have no padding between them.
 constexpr auto dims = krait::resolve({.vocab_size = 3, .d_model = 2, .n_layers = 1, .d_state = 2, .d_conv = 2, .expand = 1});
 constexpr auto other_dims = krait::resolve({.vocab_size = 3, .d_model = 2, .n_layers = 1, .d_state = 2, .d_conv = 2,
                                             .expand = 1, .norm_bias = true, .tied = false});
@@ -53,7 +53,8 @@ struct ImageFile {
     return below(random, 8) == 0 ? random_image<krait::Mamba<other_dims>>(random) : random_image<Model>(random);
   }
 
-  // Damages one part of the image. Seven times in eight the checksums are then corrected, so that other checks see the damage.
+  // Damages one part of the image. In seven of eight cases, the checksums are then corrected, so that the damage must be found
+  // by other checks.
   static Bytes damaged(Bytes file, Random& random, std::size_t max_size) {
     if (file.size() < sizeof(krait::ImageHeader)) return good(random);
     krait::ImageHeader header;
@@ -81,7 +82,8 @@ struct ImageFile {
   }
 
  private:
-  // Mutates `size` bytes from `begin`. If the mutation makes them fewer, zeros fill the rest, so the file's size is unchanged.
+  // Mutates `size` bytes from `begin`. If the mutation leaves fewer bytes, zeros fill the rest, so that the size of the file
+  // does not change.
   static void mutate_part(Bytes& file, std::size_t begin, std::size_t size, std::size_t max_size) {
     Bytes part(file.begin() + static_cast<std::ptrdiff_t>(begin), file.begin() + static_cast<std::ptrdiff_t>(begin + size));
     fuzz::mutate_bytes(part, std::min(part.size(), max_size));

@@ -33,7 +33,7 @@ def main():
         return SKIPPED
     with tempfile.TemporaryDirectory() as folder:
         binary = pathlib.Path(folder) / args.target
-        level = "-O1" if args.runs > 20000 else "-O0"  # optimising takes longer than a short run gains from it
+        level = "-O1" if args.runs > 20000 else "-O0"  # optimisation takes longer than it saves in a short run
         subprocess.run([args.compiler, *FLAGS, level, HERE / f"{args.target}.cpp", "-o", binary], check=True)
         corpus = args.corpus or pathlib.Path(folder) / "corpus"
         corpus.mkdir(parents=True, exist_ok=True)

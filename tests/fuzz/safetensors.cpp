@@ -1,4 +1,5 @@
-// Fuzz target: krait::load on arbitrary bytes, as a safetensors file of a small language model in every storage type.
+// A fuzz target that calls krait::load with arbitrary bytes, as a safetensors file of a small language model, for every storage
+// type.
 #include <algorithm>
 #include <iterator>
 #include <string>
@@ -43,7 +44,7 @@ void lay_out(nlohmann::json& header, std::string& data) {
   data = laid_out;
 }
 
-// Changes one property of a tensor in the header. In most cases the offsets are then corrected to fit.
+// Changes one property of a tensor in the header. In most cases, the offsets are then corrected to match.
 Container restructured(nlohmann::json header, std::string data, Random& random) {
   const auto any = [&] {
     return std::next(header.begin(), static_cast<std::ptrdiff_t>(below(random, header.size())));
@@ -82,7 +83,7 @@ struct Safetensors {
     krait::for_each_param(model, [&](std::string_view, auto& tensor) {
       const std::size_t any = below(random, 2048);
       krait::assign(tensor, [&](std::size_t row, std::size_t col) {
-        return static_cast<float>((any + 37 * row + 11 * col) % 2048) / 64.0f - 16.0f;  // called twice for each element
+        return static_cast<float>((any + 37 * row + 11 * col) % 2048) / 64.0f - 16.0f;  // called twice per element by `load`
       });
     });
     return krait::save(model);

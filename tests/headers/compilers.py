@@ -25,7 +25,8 @@ def include_folders(command):
 
 
 def link_dependencies(folder):
-    """Fills a folder with links to Highway and Boost only, so that a cross compiler does not find the host's other headers."""
+    """Fills a folder with symbolic links to the headers of Highway and Boost only, so that a cross compiler does not find the
+    host's other headers."""
     for name in ("hwy", "boost"):
         found = next((path / name for path in include_folders("g++") if (path / name).is_dir()), None)
         if found is None:

@@ -1,4 +1,4 @@
-// Every kind of layer, and a function that calls all of the library's functions for a layer.
+// Defines for_each_layer, which visits every kind of layer, and `use`, which calls all of the library's functions for a layer.
 #ifndef KRAIT_TESTS_HEADERS_EVERY_LAYER_HPP
 #define KRAIT_TESTS_HEADERS_EVERY_LAYER_HPP
 

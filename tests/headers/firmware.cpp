@@ -27,7 +27,8 @@ using Classifier = krait::Stack<Parts>;
 
 }  // namespace
 
-// The weights are constants in flash. They are zeros because only symbols and sections are tested. State and scratch are RAM.
+// The weights are constants in flash. They are zeros because only symbols and sections are tested. The state and the scratch
+// are in RAM.
 extern constinit const Model model{};
 extern constinit const Block block{};
 extern constinit const Classifier classifier{};

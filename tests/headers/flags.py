@@ -31,7 +31,7 @@ def complaints(compiler):
         code, said = compile_with(compiler, flags, USE)
         if code != 0 or said:
             yield f"{compiler} {flags}: wanted nothing, found: {said}"
-    # With the flags that the hint names, Highway's target is AVX2.
+    # With the flags that the hint recommends, Highway's target must be AVX2.
     code, said = compile_with(compiler, f"{LACKING[0]} {ADVICE}", HAS_AVX2)
     if code != 0 or said:
         yield f"{compiler} {LACKING[0]} {ADVICE}: wanted AVX2 and no output, found: {said}"

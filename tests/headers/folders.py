@@ -77,7 +77,7 @@ def main():
              for text in complaints(str(header.relative_to(INCLUDE)), header.read_text())]
     print(*found, sep="\n", end="\n" if found else "")
     print(f"{len(headers)} headers, {len(found)} out of place")
-    # Violations that the check must detect.
+    # Tests of the check itself: violations that it must detect.
     for name, line in [("krait/nn/x.hpp", '#include "krait/ops/calls-inl.hpp"'), ("krait/io/x.hpp", '#include "krait/ops/calls-inl.hpp"'),
                        ("krait/image.hpp", '#include "krait/io/safetensors.hpp"'), ("krait/ops/x-inl.hpp", '#include "krait/load.hpp"'),
                        ("krait/kernels/x-inl.hpp", '#include "krait/nn/linear.hpp"'),

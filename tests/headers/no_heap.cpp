@@ -1,7 +1,7 @@
-// Checks that the library's functions allocate no heap memory. The program replaces the C library's allocating functions by
-// ones that end the program with exit code 42 if `armed` is true, and arms them while it calls every function for every kind
-// of layer. With an argument it allocates while armed, to show that allocations are detected:
-// no_heap malloc|calloc|realloc|aligned|free|new|string.
+// Checks that the library's functions allocate no heap memory. The program replaces the C library's allocation functions. While
+// the flag `armed` is set, the replacements end the program with exit code 42. The program sets the flag while it calls every
+// function for every kind of layer. With an argument, it instead allocates memory while the flag is set, to show that
+// allocations are detected: no_heap malloc|calloc|realloc|aligned|free|new|string.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,7 +14,7 @@
 #include <krait/init.hpp>
 
 #ifndef __GLIBC__
-int main() { return 77; }  // the exit code that Meson reports as "skipped": the names below are glibc's
+int main() { return 77; }  // "skipped" in Meson, because the functions below are glibc's
 #else
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -26,7 +26,7 @@ void __libc_free(void*);
 
 namespace {
 
-constexpr int bitten = 42;  // the exit code after an allocation while armed
+constexpr int bitten = 42;  // the exit code after an allocation while `armed` is set
 volatile bool armed = false;
 std::size_t allocations = 0;
 
@@ -95,6 +95,6 @@ int main(int count, char** words) {
     ++layers;
   });
   std::printf("no heap allocation in any function of %d layers (sum of outputs: %g)\n", layers, static_cast<double>(sum));
-  return allocations == 0 ? 1 : 0;  // printf allocates, so 0 allocations mean that the replacements are not in use
+  return allocations == 0 ? 1 : 0;  // printf allocates, so 0 allocations mean that the replacements are not called
 }
 #endif

@@ -23,7 +23,7 @@ FLAGS = ["-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra"
 FORBIDDEN = re.compile(
     r"^_?(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|memalign|sbrk|_sbrk)$"
     r"|^_Zn[wa]|^_Zd[la]"                          # operator new, operator delete
-    r"|^__cxa_|^_Unwind_|^__gxx_personality"        # throwing, guards of function-local statics, exit handlers
+    r"|^__cxa_|^_Unwind_|^__gxx_personality"        # exceptions, guards of function-local statics, exit handlers
     r"|^_ZT[ISV]"                                   # type information, vtables
     r"|^_ZSt9terminate|^_ZSt\d+__throw|^_?(abort|exit|_exit|atexit|__assert\w*)$"
     r"|^v?[fsd]?n?i?printf$|^f?puts$|^putc(har)?$|^f(write|open|close|read|flush|scanf)$|^std(in|out|err)$|^_ZN?St\w*(stream|streambuf)")

@@ -1,5 +1,5 @@
-// A translation unit for two_marches.py, which compiles it several times, for different processors. It uses all of the library,
-// krait/io only if WITH_FILES is defined. UNIT is the Highway target that it is compiled for, or main.
+// A translation unit that two_marches.py compiles several times, for different processors. It uses the whole library, but
+// krait/io only if WITH_FILES is defined. UNIT is the name of the Highway target that the unit is compiled for, or main.
 #include <array>
 #include <cstdio>
 #include <cstring>

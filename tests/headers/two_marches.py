@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FLAGS = ["-std=c++20", "-DKRAIT_QUIET", "-Wno-psabi", f"-I{INCLUDE}", f"-I{HERE}"]
 UNITS = {"AVX3": ["-march=x86-64-v4", "-maes", "-mpclmul"], "AVX2": ["-march=haswell", "-maes", "-mpclmul"]}
 PROCESSOR = ["qemu-x86_64", "-cpu", "Haswell"]
-IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # parts of mangled names that depend on the flags
+IN_A_BUILD = re.compile(r"\dfor_[a-z0-9_]+|krait_unit")  # mangled names contain such a part if they depend on the flags
 # Highway's functions are in a namespace that names the target, so units for other targets do not share them.
 ELSEWHERE = re.compile(r"_ZZ?NK?3hwy\d+N_")  # mangled
 # Matches instructions of AVX and later: mnemonics that start with v, registers wider than 128 bits, mask registers.
@@ -49,15 +49,15 @@ def complaints(assembly):
     functions = shared_functions(assembly)
     readables = run(["c++filt"], input="\n".join(functions))[1].splitlines()
     for (name, code), readable in zip(functions.items(), readables, strict=True):
-        if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # Hana's accessors return empty objects
+        if re.match(r"_ZN?K?5krait", name) and "hana_accessors" not in name:  # Hana's return empty objects
             yield f"the library's function is shared: {readable}"
         elif not ELSEWHERE.match(name) and (found := NOT_EVERYWHERE.search(code)):
             yield f"a shared function has {found[0].strip()!r}: {readable}"
 
 
 def check_files(compiler, folder):
-    """Yields a message for each function of krait/io that the linker may merge with that of another unit. Functions of std and
-    of the JSON library may be merged."""
+    """Yields a message for each function of krait/io that the linker may merge with the same function of another translation
+    unit. Functions of std and of the JSON library may be merged."""
     assembly = folder / "files.s"
     code, said = run([*compiler, *FLAGS, "-O0", *UNITS["AVX3"], "-DUNIT=AVX3", "-DWITH_FILES", "-S", str(HERE / "two_marches.cpp"),
                       "-o", str(assembly)])

@@ -153,8 +153,8 @@ class Test:
         return folder
 
     def open(self, path, *options):
-        """Runs krait pack on a checkpoint up to the point where its model is determined. Returns the model and what was written
-        to stderr: (model, "") or (None, error message)."""
+        """Runs krait pack on a checkpoint up to the point where its model is determined. Returns (model, ""), or (None, error
+        message) if krait pack fails."""
         sys.argv = ["krait", "pack", str(path), *options]
         message, model = io.StringIO(), None
 
@@ -379,7 +379,7 @@ def check_mamba2(test):
         return model
 
     model = language_model(make=mamba2)
-    # Without files, the settings that shapes leave open are assumed and printed.
+    # Without a config.json, the settings that do not follow from shapes are assumed, and krait pack prints them.
     given = dims(
         "Mamba-2",
         model,
@@ -418,7 +418,7 @@ def check_mamba2(test):
     dims("D for each channel", other(D=8), D_has_hdim=True)
     dims("biases", other(bias=True), in_bias=True, out_bias=True)
     dims("one head", other(heads=1), headdim=8, ngroups=1)
-    # config.json of Hugging Face.
+    # Settings from a config.json of Hugging Face.
     of_file = dict(ngroups=2, d_state=6, mixer_norm_eps=1e-3, norm_eps=1e-3, norm_before_gate=False, dt_limit=(0.0, math.inf))
     given = dims("config.json of transformers", model, config=MAMBA2_CONFIG, **of_file)
     test.expect(given and given.notes == ["reads model.safetensors"] or not given, f"Mamba-2: notes {given and given.notes}")
@@ -453,7 +453,7 @@ def check_mamba2(test):
     test.refuses("mamba2 with blocks of Mamba-1", words, language_model(), config={**CONFIG, "model_type": "mamba2"})
     words = "ngroups: found 4 among the options, wanted 2, which the checkpoint's files give"
     test.refuses("--ngroups against config.json", words, model, "--ngroups", "4", config=MAMBA2_CONFIG)
-    # config.json of mamba-ssm.
+    # Settings from a config.json of mamba-ssm.
     ssm = {"layer": "Mamba2", "ngroups": 2, "d_state": 6, "headdim": 2, "expand": 2, "d_ssm": None, "chunk_size": 64}
     config = {**SSM_CONFIG, "tie_embeddings": False, "ssm_cfg": ssm}
     given = dims("mamba-ssm's Mamba2", named, config=config, ngroups=2, d_state=6)
@@ -574,7 +574,7 @@ def check_mamba3(test):
     classifier = {**linear("proj", 6, 4), **blocks(make=mamba3), **linear("head", 4, 3)}
     dims("a classifier", classifier, "--order", "proj,layers,last,head", layers="Linear ResidualBlockx2 LastPool Linear")
     test.refuses("a classifier without --order", "--order proj,layers,last,head", classifier, *formula)
-    # Hybrids: each row of equal blocks is an array.
+    # Hybrid models: consecutive blocks of one type form an array.
     makes = (mamba2, mamba2, mamba3, mixer, mamba3)
     hybrid = {**linear("proj", 6, 4), **linear("head", 4, 3)}
     for number, make in enumerate(makes):
@@ -913,7 +913,8 @@ def check_orders(test):
     words, order = "depthwise Conv1d or of a Conv1d of 1 channel", "conv1d(conv,stride=5),layers"
     test.refuses("1 channel or depthwise", words, audio, "--order", order)
     test.refuses("conv1d(...) of a Linear", "but its weight is [4, 6]", conv, "--order", "conv1d(proj),layers")
-    # (kernel, stride, padding): the kernel and padding of the StridedConv1d, its warm-up, the zero tokens after the last.
+    # Maps kernel, stride and padding of a PyTorch Conv1d to kernel, padding and warm_up of the StridedConv1d, and to the number
+    # of zero tokens to append to a sequence.
     for given, wanted in {
         (3, 1, 1): (3, 1, 1, 1),
         (3, 1, 0): (3, 0, 2, 0),
@@ -929,8 +930,8 @@ def check_orders(test):
 
 
 def check_options(test):
-    """Checks that options of layers in --order are accepted if they state what the layer has, and rejected by name if Krait
-    lacks the value."""
+    """Checks that --order accepts a layer's option with the value that the layer has, and rejects, by name, an option with a
+    value that Krait does not support."""
     strided = {"conv.weight": floats(4, 3, 7), "conv.bias": floats(4), **batch_norm("bn"), **blocks()}
     depthwise = {**linear("proj", 6, 4), "conv.weight": floats(4, 1, 3), **blocks()}
     audio = {"conv.weight": floats(4, 1, 5), **blocks()}
@@ -975,7 +976,8 @@ def check_options(test):
     tensors |= linear("head", 4, 3, False)
 
     def order_of(changed):
-        """Returns a text for --order in which the layers that are keys of `changed` have the text of their value instead."""
+        """Returns a string for the option --order, in which the dictionary `changed` replaces layers: each key is replaced by
+        its value."""
         words = "embedding(token)", "linear(proj)", "relu", "layers", "layer_norm(norm_f)", "mean", "linear(head)"
         return ",".join(changed.get(word, word) for word in words)
 
@@ -1031,7 +1033,8 @@ def check_metadata(test):
         safetensors_file.write(path, tensors, metadata)
         return path
 
-    # Names that are guessed at otherwise: a wrapper's prefix, another library's layer, another direction.
+    # Without metadata, krait pack would interpret these names: a wrapper's prefix, a layer of another library, the other
+    # direction of a bidirectional model.
     tensors = {f"model.{name}": one for name, one in mixer("reverse.").items()}
     tensors |= {"model.lora_A.weight": floats(4, 6), "model.norm.weight": floats(4), "model.head.weight": floats(3, 4)}
     block = "residual(rms_norm(model.norm,eps=1e-06),model.reverse)"
@@ -1043,13 +1046,13 @@ def check_metadata(test):
     facts = {"component": "Mamba", "norm": "rms_norm", "norm_eps": "1e-05", "tied": "true"}
     model = test.takes("stated language model", stated(language_model(head=""), **facts), layers="Mamba")
     test.expect(model and not model.notes, f"notes about a stated language model: {model and model.notes}")
-    # An option is taken for the order of the metadata, with the names as other files have them.
+    # --order replaces the order of the metadata. Its names are interpreted as for files without metadata.
     small = {"proj.weight": floats(4, 6), "proj.bias": floats(4), "head.weight": floats(3, 4)}
     path = stated(small, order="linear(proj),relu,linear(head)")
     test.takes("stated order", path, layers="Linear Activation Linear")
     model = test.takes("an order given in place of the stated one", path, "--order", "proj,tanh,head")
     test.expect(model and model.layers[1].word == "tanh", "--order is not taken for the metadata's order")
-    # Settings of mixers.
+    # Settings of mixers in the metadata.
     heads = {**mamba2("block."), "proj.weight": floats(4, 6)}
     path = stated(heads, order="linear(proj),plain(block)", ngroups="2", dt_limit="0.1,inf", mixer_norm_eps="0.001")
     model = test.takes("stated settings", path, layers="Linear Mamba2Block")
@@ -1057,7 +1060,7 @@ def check_metadata(test):
     test.expect([dims.get(name) for name in ("ngroups", "dt_limit", "mixer_norm_eps")] == [2, (0.1, math.inf), 0.001],
                 f"stated settings: {dims}")  # fmt: skip
     test.refuses("an option that contradicts", "ngroups: found 4 among the options, wanted 2", path, "--ngroups", "4")
-    # Padding after the sequence, which the outputs of a model that pools depend on.
+    # Padding after the sequence. The outputs of a model that pools depend on it.
     conv = {"conv.weight": floats(4, 3, 5), "head.weight": floats(3, 4)}
     for right, outputs, trailing in ((None, 22, 2), (2, 22, 2), (0, 20, 0), (-1, 19, -1)):
         text = "" if right is None else f",right_padding={right}"

@@ -1,5 +1,5 @@
-// Stacks of odd sizes, in any storage type, which the image tests write and view: a classifier, and one with blocks of Mamba-2
-// and Mamba-3.
+// Defines stacks of odd sizes, in any storage type, for the image tests: a classifier, and a stack with blocks of Mamba-2 and
+// Mamba-3.
 #pragma once
 #include <array>
 

@@ -1,4 +1,4 @@
-// Images in files: opened by their path in one call, or read and viewed.
+// Tests images in files, which are opened by their path in one call, or read and then viewed.
 #include "krait/image_file.hpp"
 
 #include <catch2/catch.hpp>
@@ -54,7 +54,7 @@ TEST_CASE("an ImageFile opens an image by its path, may open another image, and 
   static_assert(!std::is_copy_constructible_v<krait::ImageFile<Model>>);
 }
 
-TEST_CASE("a file that is replaced while it is open keeps its old content") {
+TEST_CASE("an ImageFile keeps the old content if its file is replaced while it is open") {
   const Folder folder;
   const auto first = image_of(1), second = image_of(2);
   REQUIRE(krait::write_file(first->bytes(), folder.path / "image").ok());
@@ -64,7 +64,7 @@ TEST_CASE("a file that is replaced while it is open keeps its old content") {
   CHECK(holds(file, *first));
 }
 
-TEST_CASE("a file that cannot be opened leaves the object unchanged") {
+TEST_CASE("an ImageFile does not change if open fails") {
   const Folder folder;
   const auto image = image_of(3);
   REQUIRE(krait::write_file(image->bytes(), folder.path / "image").ok());
@@ -82,7 +82,7 @@ TEST_CASE("a file that cannot be opened leaves the object unchanged") {
   krait::ImageFile<OtherModel> other;
   CHECK(other.open(folder.path / "image").problem == Problem::other_model);
   CHECK(std::string(file.open(folder.path / "absent").message()) ==
-        (folder.path / "absent").string() + ": cannot be read: found No such file or directory, wanted a readable file that is not empty");
+        (folder.path / "absent").string() + ": file cannot be read: found No such file or directory, wanted a readable file that is not empty");
 }
 
 TEST_CASE("view_image accepts the FileBytes that read_file has read") {
@@ -96,7 +96,7 @@ TEST_CASE("view_image accepts the FileBytes that read_file has read") {
   CHECK(std::memcmp(&view->model, &image->model, sizeof(Model)) == 0);
 }
 
-TEST_CASE("the message for bytes that are not aligned names the ways to align them") {
+TEST_CASE("the error for an image at an unaligned address names the ways to align it") {
   const auto image = image_of(5);
   std::vector<std::byte> bytes(image->bytes().size() + 64);
   const std::size_t beyond = reinterpret_cast<std::uintptr_t>(bytes.data()) % 64;

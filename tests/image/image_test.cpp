@@ -1,5 +1,5 @@
-// Images and snapshots: a written image is viewed in place and gives the same bits. A damaged or truncated one, or one of
-// another model, is rejected with an error that names the fault.
+// Tests images and snapshots. A written image is viewed in place and gives the same bits. An image that is damaged, truncated
+// or of another model is rejected with an error that names the fault.
 #include <algorithm>
 #include <array>
 #include <boost/crc.hpp>
@@ -22,7 +22,7 @@ namespace {
 using krait::Problem, krait::Status, krait::Storage;
 using Bytes = std::vector<std::byte>;
 
-// Odd sizes, so that there is padding in every tensor, and 32 bytes of padding after some f16 tensors.
+// The sizes are odd, so that every tensor contains padding, and some f16 tensors are followed by 32 bytes of padding.
 template <Storage storage = Storage::f32>
 inline constexpr auto dims = krait::resolve(
     krait::ModelDims{.vocab_size = 19, .d_model = 13, .n_layers = 2, .d_state = 3, .in_bias = true, .storage = storage});
@@ -96,7 +96,7 @@ void padding_is_zero() {
   krait::write_image(dirty, second);
   CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
   CHECK(krait::fingerprint(clean) == krait::fingerprint(dirty));
-  krait::write_image(first.model, first);  // a model that is already in its image
+  krait::write_image(first.model, first);  // the model to write is already in the image
   CHECK(std::memcmp(&first, &second, sizeof(first)) == 0);
 }
 
@@ -110,7 +110,7 @@ void for_each_storage() {
   F<Storage::f16>()();  // f16 tensors are followed by padding
 }
 
-// Blocks of Mamba-2 and Mamba-3 have only two storage types here, because each takes 2 s to compile.
+// Blocks of Mamba-2 and Mamba-3 are tested with only two storage types, because each takes 2 s to compile.
 template <Storage storage>
 inline constexpr bool heads_too = storage == Storage::f16 || storage == Storage::int8;
 
@@ -179,7 +179,7 @@ TEST_CASE("a model's structure text lists every parameter with its name, storage
         "classifier.weight int8 [3, 9]\n");
 }
 
-TEST_CASE("view_image returns the model without copying it; it gives the same bits as the original, in every storage type") {
+TEST_CASE("view_image returns the model without copying it, and the model gives the original's bits, in every storage type") {
   for_each_storage<ViewsInPlace>();
 }
 
@@ -187,7 +187,7 @@ TEST_CASE("the bytes of an image and the fingerprint do not depend on the bytes 
   for_each_storage<PaddingIsZero>();
 }
 
-TEST_CASE("the fingerprints of two models differ if a weight differs, even 0 and -0, or the type, even with equal bytes") {
+TEST_CASE("two models have different fingerprints if a weight differs (even 0 and -0), or if only their types differ") {
   static Small model;
   model = krait::init<Small>(krait::key(1));
   const std::uint32_t first = krait::fingerprint(model);
@@ -210,7 +210,7 @@ TEST_CASE("view_image accepts an image that is followed by other bytes") {
   CHECK(view<Small>(room.first(sizeof(krait::Image<Small>))));
 }
 
-TEST_CASE("a model's structure text has the eps of the norms of dt, B and C, and nothing about them without such norms") {
+TEST_CASE("a model's structure text gives the eps of the norms of dt, B and C only if the model has these norms") {
   constexpr krait::BlockDims dims{.d_model = 2, .d_state = 1, .d_inner = 1, .dt_rank = 1};
   constexpr krait::BlockDims normed{.d_model = 2, .d_state = 1, .d_inner = 1, .dt_rank = 1, .dt_b_c_eps = 1e-6};
   const std::string without(std::string_view(krait::structure<krait::MambaBlock<dims>>));
@@ -231,7 +231,7 @@ std::string kind_with(Change) {
   return std::string(krait::detail::MixerOf<changed>::type::structure_kind);
 }
 
-TEST_CASE("the structure texts of blocks of Mamba-2 and Mamba-3 have the dims that shapes of parameters do not determine") {
+TEST_CASE("the structure texts of Mamba-2 and Mamba-3 blocks list the dims that the parameters' shapes do not determine") {
   constexpr krait::Mamba2BlockDims two{.d_model = 4, .d_state = 4, .d_inner = 16, .headdim = 4};
   constexpr krait::Mamba3BlockDims three{.d_model = 4, .d_state = 8, .d_inner = 16, .headdim = 4};
   CHECK_THAT(std::string(std::string_view(krait::structure<krait::Mamba2Block<two>>)),
@@ -286,7 +286,7 @@ TEST_CASE("view_image rejects an image if any single byte of its model is change
     room.bytes[at] ^= std::byte{0x10};
     REQUIRE(status.problem == Problem::bad_checksum);
     REQUIRE(std::string_view(status.where) == "image's model");
-    REQUIRE(std::string(status.message()).starts_with("image's model: data is damaged: CRC-32 is wrong: found "));
+    REQUIRE(std::string(status.message()).starts_with("image's model: data is damaged (its CRC-32 is wrong): found "));
   }
 }
 
@@ -300,7 +300,7 @@ TEST_CASE("view_image rejects an image truncated at any byte; the error gives th
                                                          number(krait::structure<Small>.size) + " padded to a multiple of 64"
                                                    : number(size - before_model) + " bytes of model, wanted " +
                                                          number(sizeof(Small)) + " bytes of model";
-    REQUIRE(refusal<Small>(room.first(size)) == "image: ends too early: found " + said);
+    REQUIRE(refusal<Small>(room.first(size)) == "image: data is incomplete: found " + said);
   }
 }
 
@@ -319,47 +319,49 @@ TEST_CASE("view_image rejects an image of another format version or byte order, 
   header.format.version = 1;
   CHECK(refusal<Small>(room.bytes) == "image: layout version differs from this library's: found 1, wanted 2");
   header.format.byte_order = 0x04030201;
-  CHECK(refusal<Small>(room.bytes) == "image: byte order differs from this machine's: found the opposite byte order, wanted this machine's");
+  CHECK(refusal<Small>(room.bytes) == "image: byte order differs from this machine's: found numbers in the opposite byte order, "
+        "wanted this machine's byte order");
   std::memcpy(header.format.magic.data(), "\x7F" "ELF\2\1\1", 8);
   CHECK(refusal<Small>(room.bytes) == "image: magic bytes are wrong: found ?ELF????, wanted KRAIT???");
 }
 
 TEST_CASE("view_image rejects an image of a model with other dims, and the error names the first parameter that differs") {
   CHECK(other_model<with([](auto& d) { d.vocab_size = 20; })>() ==
-        "model: belongs to another model: found tokens below 19 to [19], wanted tokens below 20 to [20]");
+        "model: data belongs to another model: found tokens below 19 to [19], wanted tokens below 20 to [20]");
   CHECK(other_model<with([](auto& d) { d.d_model = 14; })>() ==
-        "backbone.embedding.weight: belongs to another model: found f32 [19, 13], wanted f32 [19, 14]");
+        "backbone.embedding.weight: data belongs to another model: found f32 [19, 13], wanted f32 [19, 14]");
 #ifndef IMAGE_QUICK
   CHECK(other_model<with([](auto& d) { d.n_layers = 3; })>() ==
-        "backbone.layers: belongs to another model: found array of 2, wanted array of 3");
+        "backbone.layers: data belongs to another model: found array of 2, wanted array of 3");
   CHECK(other_model<with([](auto& d) { d.d_state = 4; })>() ==
-        "backbone.layers.0.mixer.x_proj.weight: belongs to another model: found f32 [7, 26], wanted f32 [9, 26]");
+        "backbone.layers.0.mixer.x_proj.weight: data belongs to another model: found f32 [7, 26], wanted f32 [9, 26]");
   CHECK(other_model<with([](auto& d) { d.d_conv = 3; })>() ==
-        "backbone.layers.0.mixer.conv1d.weight: belongs to another model: found f32 [26, 1, 4], wanted f32 [26, 1, 3]");
+        "backbone.layers.0.mixer.conv1d.weight: data belongs to another model: found f32 [26, 1, 4], wanted f32 [26, 1, 3]");
   CHECK(other_model<with([](auto& d) { d.d_inner = 25; })>() ==
-        "backbone.layers.0.mixer.in_proj.weight: belongs to another model: found f32 [52, 13] in 2 groups, wanted f32 [50, 13] in 2 groups");
+        "backbone.layers.0.mixer.in_proj.weight: data belongs to another model: found f32 [52, 13] in 2 groups, "
+        "wanted f32 [50, 13] in 2 groups");
   CHECK(other_model<with([](auto& d) { d.dt_rank = 2; })>() ==
-        "backbone.layers.0.mixer.x_proj.weight: belongs to another model: found f32 [7, 26], wanted f32 [8, 26]");
+        "backbone.layers.0.mixer.x_proj.weight: data belongs to another model: found f32 [7, 26], wanted f32 [8, 26]");
 #endif
   CHECK(other_model<with([](auto& d) { d.in_bias = false; })>() ==
-        "backbone.layers.0.mixer.conv1d.weight: belongs to another model: found backbone.layers.0.mixer.in_proj.bias f32 [52] in 2 groups, wanted f32 [26, 1, 4]");
+        "backbone.layers.0.mixer.conv1d.weight: data belongs to another model: found backbone.layers.0.mixer.in_proj.bias f32 [52] in 2 groups, wanted f32 [26, 1, 4]");
   CHECK(other_model<with([](auto& d) { d.norm_bias = true; })>() ==
-        "backbone.layers.0.norm.bias: belongs to another model: found backbone.layers.0.mixer.in_proj.weight f32 [52, 13] in 2 groups, wanted f32 [13]");
+        "backbone.layers.0.norm.bias: data belongs to another model: found backbone.layers.0.mixer.in_proj.weight f32 [52, 13] in 2 groups, wanted f32 [13]");
   CHECK(other_model<with([](auto& d) { d.norm_eps = 1e-6; })>() ==
-        "backbone.layers.0.norm: belongs to another model: found eps 10000000e-12, wanted eps 1000000e-12");
+        "backbone.layers.0.norm: data belongs to another model: found eps 10000000e-12, wanted eps 1000000e-12");
   CHECK(other_model<with([](auto& d) { d.norm = krait::NormKind::layer; })>() ==
-        "backbone.layers.0.norm: belongs to another model: found eps 10000000e-12, wanted layer_norm eps 10000000e-12");
+        "backbone.layers.0.norm: data belongs to another model: found eps 10000000e-12, wanted layer_norm eps 10000000e-12");
   CHECK(other_model<with([](auto& d) { d.tied = false; })>() ==
-        "lm_head.weight: belongs to another model: found the end, wanted f32 [19, 13]");
+        "lm_head.weight: data belongs to another model: found no parameter of this name, wanted f32 [19, 13]");
   CHECK(other_model<with([](auto& d) { d.storage = Storage::int8; })>() ==
-        "backbone.embedding.weight: belongs to another model: found f32 [19, 13], wanted int8 [19, 13]");
+        "backbone.embedding.weight: data belongs to another model: found f32 [19, 13], wanted int8 [19, 13]");
 }
 
 TEST_CASE("view_image rejects an image with a parameter that the model does not have") {
   using Untied = krait::Mamba<with([](auto& d) { d.tied = false; })>;
   const Room<Untied> room(image_of<Untied>(1));
   CHECK(refusal<Small>(room.bytes) ==
-        "after the last parameter: belongs to another model: found lm_head.weight f32 [19, 13], wanted the end");
+        "lm_head.weight: data belongs to another model: found f32 [19, 13], wanted no parameter of this name");
 }
 
 TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's stack has LastPool") {
@@ -372,7 +374,8 @@ TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's
   static_assert(sizeof(krait::Stack<Last>) == sizeof(krait::Stack<Mean>));
   const Room<krait::Stack<Mean>> room(image_of<krait::Stack<Mean>>(1));
   CHECK(refusal<krait::Stack<Last>>(room.bytes) ==
-        "pool: belongs to another model: found layer [9] with a state of 128 bytes, wanted layer [9] with a state of 0 bytes");
+        "pool: data belongs to another model: found layer [9] with a state of 128 bytes, "
+        "wanted layer [9] with a state of 0 bytes");
 }
 
 template <class Layer, std::size_t width = 9>
@@ -380,14 +383,14 @@ struct Between {
   KRAIT_PARAMS(Between, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = width}>, a), (Layer, b));
 };
 
-TEST_CASE("layers of one shape that compute different functions have different structure texts") {
+TEST_CASE("layers of the same shape that compute different functions have different structure texts") {
   CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::Relu<9>>>>) ==
         "model [5] to [9]\na.weight f32 [9, 5]\nb relu layer [9] with a state of 0 bytes\n");
   CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::GeluTanh<9>>>>) ==
         "model [5] to [9]\na.weight f32 [9, 5]\nb gelu_tanh layer [9] with a state of 0 bytes\n");
 }
 
-TEST_CASE("a Residual and the layer in it have different structure texts, so that their images are not exchanged") {
+TEST_CASE("a Residual and its layer have different structure texts, so an image of one is not accepted for the other") {
   using Layer = krait::RmsNorm<krait::NormDims{.d_model = 9}>;
   using Twice = krait::Residual<krait::Residual<krait::Stack<Between<krait::Residual<krait::Relu<5>>, 5>>>>;
   CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::Residual<Layer>>>>) ==
@@ -396,10 +399,10 @@ TEST_CASE("a Residual and the layer in it have different structure texts, so tha
         "model [5] to [5]\n residual residual\na.weight f32 [5, 5]\nb residual relu layer [5] with a state of 0 bytes\n");
   const Room<Layer> room(image_of<Layer>(1));
   CHECK(refusal<krait::Residual<Layer>>(room.bytes) ==
-        "belongs to another model: found eps 10000000e-12, wanted residual eps 10000000e-12");
+        "data belongs to another model: found eps 10000000e-12, wanted residual eps 10000000e-12");
 }
 
-TEST_CASE("convolutions with a weight of one shape and different padding have different structure texts") {
+TEST_CASE("convolutions of the same weight shape but different padding have different structure texts") {
   CHECK(std::string_view(krait::structure<krait::StridedConv1d<krait::StridedConv1dDims{
             .channels = 2, .d_out = 9, .kernel = 6, .stride = 2, .padding = 2, .bias = false}>>) ==
         "model [4] to [9]\n strided_conv1d with a warm_up of 1\nweight f32 [9, 12]\n");
@@ -408,7 +411,7 @@ TEST_CASE("convolutions with a weight of one shape and different padding have di
         "model [4] to [9]\n strided_conv1d\nweight f32 [9, 12]\n");
 }
 
-TEST_CASE("layers with a weight of one shape in different layouts have different structure texts") {
+TEST_CASE("layers whose weights have the same shape but different layouts have different structure texts") {
   CHECK(std::string_view(krait::structure<krait::Stack<Between<krait::PositionalEmbedding<6, 9>>>>) ==
         "model [5] to [9]\na.weight f32 [9, 5]\nb positional_embedding\nb.weight f32 [6, 9]\n");
 }
@@ -418,7 +421,7 @@ TEST_CASE("view_image rejects a header with a valid checksum but the wrong size 
   auto& image = *reinterpret_cast<krait::Image<Small>*>(room.bytes.data());
   image.header.model_bytes += 64;
   image.header.checksum = krait::detail::header_checksum(image.header, std::as_bytes(std::span(image.text)));
-  CHECK(refusal<Small>(room.bytes) == "model: belongs to another model: found " + std::to_string(sizeof(Small) + 64) +
+  CHECK(refusal<Small>(room.bytes) == "model: data belongs to another model: found " + std::to_string(sizeof(Small) + 64) +
                                           " bytes, wanted " + std::to_string(sizeof(Small)) + " bytes");
 }
 
@@ -437,7 +440,7 @@ void continues_with_the_same_bits() {
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, state, xs[t], through);
 
   krait::State<Model> again{};
-  krait::step(model, again, xs[5], resumed);  // another sequence, which restore_state overwrites
+  krait::step(model, again, xs[5], resumed);  // starts another sequence, which restore_state overwrites
   REQUIRE(krait::restore_state(snapshot.bytes(), krait::fingerprint(model), again));
   for (std::size_t t = 3; t < 6; ++t) krait::step(model, again, xs[t], resumed);
   CHECK(resumed == through);
@@ -466,10 +469,10 @@ TEST_CASE("restore_state rejects a damaged or truncated snapshot or one of anoth
     CHECK(std::memcmp(&state, &before, sizeof(state)) == 0);
     return std::string(status.message());
   };
-  CHECK(refusal(snapshot.bytes(), 1235) == "snapshot: belongs to another model: found 1234 as fingerprint, wanted 1235");
+  CHECK(refusal(snapshot.bytes(), 1235) == "snapshot: data belongs to another model: found 1234 as fingerprint, wanted 1235");
 
   for (std::size_t size = 0; size < sizeof(snapshot); ++size)
-    REQUIRE(refusal(snapshot.bytes().first(size), 1234).starts_with("snapshot: ends too early: found "));
+    REQUIRE(refusal(snapshot.bytes().first(size), 1234).starts_with("snapshot: data is incomplete: found "));
 
   Bytes bytes(snapshot.bytes().begin(), snapshot.bytes().end());
   for (std::size_t at = 0; at < bytes.size(); ++at) {
@@ -488,7 +491,7 @@ TEST_CASE("restore_state rejects a damaged or truncated snapshot or one of anoth
   krait::State<Classifier<Storage::f32>> other{};
   krait::Snapshot<krait::State<Classifier<Storage::f32>>> other_snapshot;
   krait::save_state(other, 1234, other_snapshot);
-  CHECK(refusal(other_snapshot.bytes(), 1234) == "snapshot: belongs to another model: found " + std::to_string(sizeof(other)) +
+  CHECK(refusal(other_snapshot.bytes(), 1234) == "snapshot: data belongs to another model: found " + std::to_string(sizeof(other)) +
                                                      " bytes of state, wanted " + std::to_string(sizeof(state)) + " bytes of state");
   bytes.insert(bytes.begin(), std::byte{});  // a snapshot may be at an unaligned address
   CHECK(krait::restore_state(std::span(bytes).subspan(1), 1234, state));

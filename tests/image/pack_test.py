@@ -127,7 +127,7 @@ def heads_block(prefix, d_model, d_inner, d_state, heads, generation):
     return {prefix + "norm.weight": [d_model], **{mixer + name: shapes[name] for name in sorted(shapes)}}
 
 
-# In the order of their names, as safetensors sorts them.
+# The tensors are in alphabetical order, as in safetensors files.
 STACK = {"classifier.bias": [3], "classifier.weight": [3, 9], "input": [4, 5], **residual_block("layers.0.", 9, 18, 4, 1),
          **residual_block("layers.1.", 9, 18, 4, 1), "linear_in.weight": [9, 5]}
 
@@ -175,7 +175,7 @@ class Test:
 
 
 def check_packed(test):
-    # Tensors that are ignored may have any dtype, an unknown one included.
+    # Tensors that are ignored may have any dtype, even an unknown one.
     weights = {name: shape for name, shape in STACK.items() if name != "input"}
     stack = write_checkpoint(test.folder / "stack.safetensors", weights,
                              [("input", "F6_E2M3", [4, 5], 15), ("logits", "I3", [7], 4)])
@@ -209,7 +209,7 @@ def check_packed(test):
         done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True)
         test.expect(done.returncode == 0, done.stdout or f"the program ended with {done.returncode}")
 
-    # The figures in the report are those that the compiler computes.
+    # The figures in the table that krait pack prints must equal those that the compiler computes.
     sizes = [f"sizeof(krait::Mamba<krait::with_storage(small::dims, krait::Storage::{storage})>)" for storage in STORAGES]
     shown = next(line for line in tables["small"].splitlines() if "all weights" in line).split()[2:]
     asserts = "".join(f"static_assert({size} == {figure.replace(',', '')});\n" for size, figure in zip(sizes, shown))
@@ -226,15 +226,15 @@ def check_packed(test):
     titles = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}title")]
     test.expect(len(titles) > 20 and any(text.startswith("in_proj: ") for text in titles), f"the picture shows {titles}")
 
-    # Other dims do not compile.
+    # Code for a model with other dims must not compile.
     mine = "krait::Mamba<krait::with_storage(krait::ModelDims{.vocab_size = 32, .d_model = 3, .n_layers = 1, .d_inner = 6, .dt_rank = 1}, krait::Storage::f16)>"
     code, said = test.compile("-fsyntax-only", "-x", "c++", "-", source=f'#include "small.hpp"\nconst auto& mine = small::model<{mine}>();\n')
     test.expect(code != 0 and said.count("error: ") == 1 and "of the packed model differs from" in said, f"other dims: {said}")
 
 
 def check_section(test):
-    """Checks that --section places the weights, and nothing else, in a section, and that units that include the header share
-    one copy of the weights."""
+    """Checks that the option --section of krait pack places only the weights in the section, and that all translation units
+    that include the packed header share one copy of the weights."""
     header = (test.folder / "placed.hpp").read_text()
     (test.folder / "placed_too.hpp").write_text(header.replace("KRAIT_PACKED_PLACED_HPP", "KRAIT_PACKED_TOO_HPP"))
     for unit, source in {"one": "const void* one() { return &placed::model(); }\n",
@@ -252,7 +252,7 @@ def check_section(test):
                                   f"static_assert(sizeof(placed::Model) == {int(found[1], 16) if found else 0});\n")
     test.expect(found and asserted == 0 and int(found[2]) >= 6 and "READONLY" in found[3],
                 f"not in {SECTION}: {sections} {said}")
-    # g++ would make one linker group of two models' weights.
+    # g++ would put the weights of two models into one linker group, so a second header in the same unit must be rejected.
     code, said = test.compile("-fsyntax-only", "-x", "c++", "-", source='#include "placed.hpp"\n#include "placed_too.hpp"\n')
     test.expect(code != 0 and f"section {SECTION} has another model's weights in this unit" in said, f"two models: {said}")
 
@@ -312,7 +312,7 @@ def check_refused(test):
     test.refuses("odd: found bias, wanted the tensors of one layer", stack_of("kind", {"odd.bias": [4]}), "--order", "odd")
     test.refuses("layers: found elements 0, 2, wanted 0 to 1",
                  stack_of("gap", {**residual_block("layers.0.", 9, 18, 4, 1), **residual_block("layers.2.", 9, 18, 4, 1)}))
-    # Files of other formats.
+    # Files of other formats are rejected.
     save = 'wanted a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
     for at, (content, words) in enumerate({
         b"PK\3\4\0\0\x08\x08\0\0": f"found a PyTorch pickle of torch.save, or another zip archive, {save}",
@@ -323,20 +323,20 @@ def check_refused(test):
         other = test.folder / f"other_{at}"
         other.write_bytes(content)
         test.refuses(f"not a safetensors file: {words}", other)
-    # Sizes, as the loader checks them.
+    # Wrong sizes of tensors are rejected, as the loader rejects them.
     for others, words in [(("x", "F4", [3], 2), "x: shape is wrong: found 12 bits for F4[3], wanted a whole number of bytes"),
                           (("x", "F6_E3M2", [4], 4), "x: data offsets are wrong: found 4 bytes, wanted 3 bytes for F6_E3M2[4]"),
                           (("x", "C64", [1], 4), "x: data offsets are wrong: found 4 bytes, wanted 8 bytes for C64[1]"),
                           (("x", "I3", [2**32, 2**32], 4), "x: shape is wrong: found [4294967296, 4294967296], wanted a size"),
                           (("x", "U8", [2**60, 2**60, 0], 1), "x: data offsets are wrong: found 1 bytes, wanted 0 bytes for")]:
         test.refuses(words, write_checkpoint(test.folder / "sizes.safetensors", STACK, [others]), "--ignore", "*")
-    # Names in messages are printable ASCII.
+    # Names are printed in messages as printable ASCII.
     odd = "\u00e4\n\U0001f40d\x7f\ud800"
     test.refuses("?????: found a tensor [4], wanted only tensors of layers: if forward() does not use it, skip it with "
                  "--ignore ?????", stack_of("name", {odd: [4]}))
     test.refuses("krait pack: " + str(test.folder) + "/???: cannot be read: No such file", test.folder / "\u00e4\n\udcff")
     test.refuses("--name: found '?', wanted", small, "--name", "\u00e4")
-    # What only the loader finds.
+    # Faults that only the loader detects.
     dtype = {"linear_in.weight": [9, 5], "classifier.weight": [3, 9]}
     test.refuses("classifier.bias: dtype is not supported: found F4, wanted F32, F16 or BF16",
                  write_checkpoint(test.folder / "dtype.safetensors", dtype, [("classifier.bias", "F4", [4], 2)]),
@@ -345,7 +345,7 @@ def check_refused(test):
         damaged = {**STACK, "layers.1.mixer.D": [17]}
         test.refuses("layers.1.mixer.D: shape is wrong: found [17], wanted [18]", stack_of("damaged", damaged), "--ignore", "input",
                      "--order", "linear_in,layers,mean,classifier")
-    # What cannot be written leaves nothing behind.
+    # If the output cannot be written, no files remain.
     before = sorted(test.folder.iterdir())
     code, _, complaint = test.pack(small, *IGNORE_VECTORS, "--image", test.folder / "unwritten.image", "--header",
                                    test.folder / "absent" / "unwritten.hpp")

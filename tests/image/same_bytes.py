@@ -17,7 +17,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 SKIPPED = 77  # the exit code that Meson reports as "skipped"
-# compiler, flags, emulator
+# For each machine: the compiler, its flags, and the emulator.
 MACHINES = [
     ("g++", ["-O0", "-march=native"], None),
     ("clang++-16", ["-O0"], None),

@@ -266,7 +266,7 @@ def language_models():
 
 
 def mamba2_models():
-    """Writes cases of Mamba-2 of transformers."""
+    """Writes test cases for the Mamba-2 model of the library transformers."""
     shape = dict(vocab_size=IDS, hidden_size=WIDTH, state_size=8, num_hidden_layers=2, initializer_range=0.3)
     shape |= dict(num_heads=4, head_dim=8, n_groups=1)
     ids = torch.randint(0, IDS, (1, TOKENS))
@@ -299,7 +299,7 @@ def mamba2_models():
     case_of("mamba2_groups_4_odd", n_groups=4, use_bias=True, use_conv_bias=False, **odd)
     case_of("mamba2_dt_limit", time_step_limit=(0.02, 0.1))
     case_of("mamba2_headless", transformers.Mamba2Model)
-    # Without config.json, the number of groups is assumed, or given.
+    # Without config.json, the number of groups is assumed, unless an option gives it.
     for name, options, refused in [
         ("mamba2_groups_given", ["--ngroups", "2"], None),
         ("mamba2_groups_assumed", [], "check with f32 weights: largest error"),

@@ -26,9 +26,8 @@ KRAIT, CHECK = ROOT / "tools" / "krait", ROOT / "tests" / "vectors" / "check"
 PYTHON = ROOT / "python" / "krait"  # the folder that contains pack_check.hpp
 PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax", "flax", "mambapy"]
 TOLERANCE, FEWEST = "1e-5", 80
-# A compiler that keeps its outputs, because many cases have the same program, and does not optimise, which takes half of the
-# time and gives the same bits. Its arguments are the arguments of
-# the compiler.
+# A script that takes the place of the compiler. It keeps its outputs, because many cases have the same program, and does not
+# optimise, which takes half of the time and gives the same bits. Its arguments are those of the compiler.
 KEEP = """#!/usr/bin/env python3
 import hashlib, pathlib, shutil, subprocess, sys
 source, output = (pathlib.Path(sys.argv[i]) for i in (-3, -1))
@@ -79,7 +78,7 @@ def main():
         compiler = folder / "kept" / "compiler"
         compiler.write_text(KEEP.format(compiler=options.compiler))
         compiler.chmod(0o755)
-        # The header that every program of krait pack includes, compiled once: a third of the time.
+        # Precompiles the header that every program includes, so that compiling takes a third of the time.
         flags = ["-std=c++20", "-O0", "-march=native", f"-I{ROOT / 'include'}", f"-I{PYTHON}"]
         header = compiler.parent / "pack_check.hpp.gch"
         subprocess.run([options.compiler, *flags, "-x", "c++-header", PYTHON / "pack_check.hpp", "-o", header], check=True)
@@ -88,7 +87,7 @@ def main():
                 continue
             checkpoint = folder / "cases" / name
             expected = checkpoint / "check.safetensors"
-            expected = expected.rename(folder / f"{name}.safetensors")  # so that it is not in the checkpoint's folder
+            expected = expected.rename(folder / f"{name}.safetensors")  # moved, so that it is not in the checkpoint's folder
             if (checkpoint / "vector.safetensors").exists():
                 vector = (checkpoint / "vector.safetensors").rename(folder / f"{name}_vector.safetensors")
                 done = subprocess.run([sys.executable, CHECK, "--compiler", options.compiler, "--tolerance", TOLERANCE, vector])

@@ -1,4 +1,5 @@
-// Writes images of the same models on every machine to the file argv[1]: a language model and stacks, in every storage type.
+// Writes images of a language model and of stacks, in every storage type, to the file argv[1]. The images must be the same on
+// every machine.
 #include <cstdint>
 #include <cstdio>
 #include <memory>

@@ -1,4 +1,4 @@
-// Tests extreme values of A_log and dt. Without input (x = 0), every step computes h = decay * h exactly.
+// Tests extreme values of A_log and dt. Without an input (x = 0), every step computes h = decay * h exactly.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cfloat>
@@ -11,8 +11,8 @@ namespace {
 
 constexpr float inf = std::numeric_limits<float>::infinity();
 
-// The recurrence of Mamba-1. constant(A_log, dt) is a model whose dt, B and C do not depend on x; B and C are 0.75, 1.0 and
-// 1.25 for the three states. poison(model, i) sets one of the parameters of channel or head 1 to NaN.
+// A model with the recurrence of Mamba-1. constant(A_log, dt) returns a model whose dt, B and C do not depend on x; B and C are
+// 0.75, 1.0 and 1.25 for the three states. poison(model, i) sets one of three parameters of channel or head 1 to NaN.
 struct Mamba1 {
   static constexpr auto dims = krait::resolve(
       krait::SsmDims{.d_inner = 17, .d_state = 3, .dt_rank = 1, .x_bias = true, .dt_bias = true});
@@ -37,7 +37,7 @@ struct Mamba1 {
   }
 };
 
-// The inputs of x are those of the block, and the other outputs of in_proj are its biases.
+// Sets in_proj so that each x is the block's input, and B and C are constants, the biases.
 template <class Block>
 void set_in_proj(Block& block, std::size_t first_of_B) {
   for (std::size_t c = 0; c < Block::d_inner; ++c) block.in_proj.weight.set(Block::d_inner + c, 0, 1.0f);
@@ -68,7 +68,7 @@ struct Mamba2 {
   }
 };
 
-// A block of Mamba-3 with two heads, without a floor of -A. constant(a, dt) has the a of in_proj instead of A_log.
+// A block of Mamba-3 with two heads, without a floor of -A. constant(a, dt) takes the output a of in_proj instead of A_log.
 struct Mamba3 {
   static constexpr auto dims = krait::resolve(krait::Mamba3BlockDims{
       .d_model = 1, .d_state = 4, .d_inner = 34, .headdim = 17, .in_bias = true, .A_floor = 0});
@@ -100,7 +100,7 @@ void advance(const typename Kind::Model& model, typename Kind::State& state, flo
   row.values.fill(x);
   krait::step(model, state, row, y);
 }
-// Returns the state after an input and then one of 0, which in Mamba-3 replaces the last x.
+// Returns the state after one input and then an input of 0, which in Mamba-3 replaces the previous x in the state.
 template <class Kind>
 typename Kind::State filled_by(const typename Kind::Model& model) {
   typename Kind::State state;
@@ -109,7 +109,7 @@ typename Kind::State filled_by(const typename Kind::Model& model) {
   return state;
 }
 
-// Compares h; in Mamba-3, k and the angles change with every token.
+// Compares only h, because in Mamba-3, k and the angles change with every token.
 template <class Kind>
 bool same(const typename Kind::State& a, const typename Kind::State& b) {
   return std::memcmp(a.h.values.data(), b.h.values.data(), sizeof(a.h.values)) == 0;
@@ -159,7 +159,7 @@ TEMPLATE_TEST_CASE("a denormal A_log, or a denormal a of Mamba-3, decays the sta
   CHECK(double{Kind::h(decayed, 0, 0, 0)} / double{Kind::h(filled, 0, 0, 0)} == Approx(decay).epsilon(1e-6));
 }
 
-TEMPLATE_TEST_CASE("the state does not decay and takes no input if dt is -110 or less, down to -infinity", "", Mamba1, Mamba2) {
+TEMPLATE_TEST_CASE("the state neither decays nor adds the input if dt is -110 or less, down to -infinity", "", Mamba1, Mamba2) {
   for (const float dt : {-110.0f, -1e4f, -FLT_MAX, -inf})
     for (const float A_log : {-inf, -1e4f, 0.0f, 3.0f, 20.0f}) check_kept<TestType>(A_log, dt, 3.0f, 1);
 }
@@ -172,7 +172,7 @@ TEMPLATE_TEST_CASE("a step without input sets the state to 0 if dt is 1e4 or mor
   }
 }
 
-TEST_CASE("with extreme values of dt and a, Mamba-3 forgets the state, keeps it, or takes no input, as Mamba-2 does") {
+TEST_CASE("with extreme values of dt and a, Mamba-3 sets the state to 0, keeps it, or ignores the input, as Mamba-2 does") {
   for (const float a : {1e4f, 1e30f, FLT_MAX, inf}) check_forgotten<Mamba3>(a, 0.5f);
   for (const float a : {-1e30f, -FLT_MAX, -inf}) check_kept<Mamba3>(a, 0.5f, 0.0f, 1000);
   for (const float dt : {-110.0f, -1e4f, -FLT_MAX, -inf})
@@ -181,7 +181,7 @@ TEST_CASE("with extreme values of dt and a, Mamba-3 forgets the state, keeps it,
     for (const float a : {0.0f, 3.0f, 1e4f, inf}) check_forgotten<Mamba3>(a, dt);
 }
 
-TEMPLATE_TEST_CASE("a NaN in the parameters of one channel or head does not change the states of the others", "", Mamba1,
+TEMPLATE_TEST_CASE("a NaN in the parameters of one channel or head does not change the states of other channels or heads", "", Mamba1,
                    Mamba2, Mamba3) {
   using Kind = TestType;
   const float nan = std::numeric_limits<float>::quiet_NaN();
@@ -196,7 +196,7 @@ TEMPLATE_TEST_CASE("a NaN in the parameters of one channel or head does not chan
     auto poisoned = model;
     Kind::poison(poisoned, which, nan);
     const auto state = run(poisoned);
-    if (which != 2) CHECK(!krait::is_finite(state));  // D is not in the recurrence
+    if (which != 2) CHECK(!krait::is_finite(state));  // D does not enter the state
     for (std::size_t head = 0; head < Kind::heads; ++head)
       for (std::size_t c = 0; c < Kind::headdim; ++c)
         for (std::size_t n = 0; n < 3; ++n)

@@ -1,4 +1,4 @@
-// The models with blocks of Mamba-2 and Mamba-3 that the law tests run on.
+// Defines the models with blocks of Mamba-2 and Mamba-3 that the law tests run on.
 #include "make_subject.hpp"
 
 namespace laws {
@@ -23,7 +23,7 @@ constexpr auto mamba3_mimo = resolve(Mamba3BlockDims{.d_model = 9, .d_state = 8,
                                                      .out_bias = true, .is_outproj_norm = true});
 constexpr auto mamba3_rank_4 = resolve(Mamba3BlockDims{.d_model = 12, .d_state = 16, .headdim = 8, .mimo_rank = 4});
 
-// A classifier with blocks of all three kinds, whose heads have whole vectors of channels.
+// A classifier with blocks of Mamba-1, Mamba-2 and Mamba-3, in which the channels of a head fill whole vectors.
 constexpr auto block1 = resolve(krait::BlockDims{.d_model = 24});
 constexpr auto block2 = resolve(Mamba2BlockDims{.d_model = 24, .d_state = 16, .d_inner = 64, .headdim = 32, .ngroups = 2});
 constexpr auto block3 = resolve(Mamba3BlockDims{.d_model = 24, .d_state = 16, .headdim = 16});

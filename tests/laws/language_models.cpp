@@ -1,4 +1,4 @@
-// The language models (krait::Mamba) that the law tests run on, with odd, prime and minimal dims.
+// Defines the language models (krait::Mamba) that the law tests run on, with odd, prime and minimal dims.
 #include "make_subject.hpp"
 
 namespace laws {
@@ -27,7 +27,7 @@ using Mamba = krait::Mamba<dims>;
 std::vector<Subject> language_models() {
   std::vector<Subject> all;
   add<Mamba, seed, odd, prime, smallest, layer_norm>(all, "Mamba");
-#ifndef LAWS_QUICK  // quick builds leave these out: layers.cpp tests single layers with similar dims
+#ifndef LAWS_QUICK  // quick builds leave out these models, because layers.cpp tests single layers with similar dims
   add<Mamba, usual, one_state, one_tap, two_taps, narrow, wide>(all, "Mamba");
 #endif
   return all;

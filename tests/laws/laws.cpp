@@ -1,5 +1,5 @@
-// Laws: properties that every model must have, whatever its layers and dims. Each test runs on every model of subjects().
-// "The same bits" is literal: outputs and states are compared as bytes. The scratch is filled with NaN before every call,
+// Laws are properties that every model must have, whatever its layers and dims. Each test runs on every model of subjects(). In
+// a law, "the same bits" means that outputs and states are compared as bytes. The scratch is filled with NaN before every call,
 // so a law fails if a function reads scratch memory that it has not written.
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -61,7 +61,7 @@ struct Model {
   }
 };
 
-// `count` output vectors of d_out floats, followed by guard bytes. guard_whole() is false if anything wrote to the guard.
+// `count` output vectors of d_out floats, followed by guard bytes. guard_whole() is false if the guard bytes have changed.
 struct Rows {
   std::size_t d_out, count;
   Bytes bytes{(count * d_out + guard) * sizeof(float)};
@@ -74,7 +74,7 @@ struct Rows {
       if (bytes.data()[i] != std::byte{0xA5}) return false;
     return true;
   }
-  static constexpr std::size_t guard = 80;  // floats: more than a panel, which has at most 64 outputs
+  static constexpr std::size_t guard = 80;  // in floats; longer than a panel of outputs, which has at most 64
 };
 
 bool same_row(const Rows& a, std::size_t at_a, const Rows& b, std::size_t at_b) {
@@ -103,7 +103,8 @@ struct Steps {
 struct Piece {
   std::size_t size, chunk;
 };
-// Cuts a sequence of `length` tokens into random pieces: empty ones, ones of 1 to d_conv + 1 tokens, and ones of up to 50.
+// Cuts a sequence of `length` tokens into random pieces: empty pieces, pieces of 1 to d_conv + 1 tokens, and pieces of up to 50
+// tokens.
 std::vector<Piece> random_split(const Subject& s, Draws& draws) {
   std::vector<Piece> pieces;
   for (std::size_t left = length; left > 0;) {
@@ -159,7 +160,8 @@ TEST_CASE("prefill gives the same outputs and state, to the bit, as single steps
   }
 }
 
-// Streams of one model: the state of each, alone and among the streams that are processed together.
+// The states of several streams of one model: `alone`, if each stream is processed alone, and `together`, if they are processed
+// together.
 struct Streams {
   Model& model;
   std::vector<Bytes> alone, together;
@@ -172,7 +174,7 @@ struct Streams {
   }
 };
 
-TEST_CASE("streams processed together have the bits of each stream alone, whichever streams join, leave or get outputs") {
+TEST_CASE("streams processed together give the same bits as each stream alone, whichever streams join, leave or get outputs") {
   for (const Subject& s : subjects()) {
     INFO(s.name);
     Model model(s, 1);
@@ -185,7 +187,7 @@ TEST_CASE("streams processed together have the bits of each stream alone, whiche
       for (std::size_t i = 0; i < most; ++i) std::swap(ids[i], ids[i + draws.below(length - i)]);
       ids.resize(most);
       INFO(most << " streams");
-      // One token of each stream: stream i gets token i of the sequence.
+      // Steps of one token for each stream: stream i gets token i of the sequence.
       const std::size_t wanted = draws.below(most + 1);
       Rows each(s, length), ys(s, length);
       for (std::size_t i = 0; i < most; ++i) model.step(streams.alone[ids[i]], xs.at(i), each.row(i));
@@ -197,7 +199,7 @@ TEST_CASE("streams processed together have the bits of each stream alone, whiche
         return rest.bytes;
       }());
       CHECK(streams.alone == streams.together);
-      // Sequences of different lengths, some empty, which together have at most `length` tokens.
+      // Prefills of sequences of different lengths, some empty, which together have at most `length` tokens.
       std::vector<std::size_t> counts;
       for (std::size_t i = 0, left = length; i < most; ++i, left -= counts.back())
         counts.push_back(std::min(left, draws.below(2 * length / most + 2)));
@@ -448,7 +450,7 @@ TEST_CASE("NaN, infinities, denormals and huge inputs in one sequence do not cha
         model.step(state, poisoned.at(t), poisoned_ys.row(t));
         model.step(other, xs.at(t), ys.row(t));
       }
-      CHECK(ys.bytes == steps.outputs.bytes);  // the other sequence, on the same scratch, is unaffected
+      CHECK(ys.bytes == steps.outputs.bytes);  // the sequence that used the same scratch is unaffected
       state = Bytes(s.state_bytes);
       s.prefill[2](model.weights.data(), state.data(), xs.at(0), length, prefilled.row(0), length, model.dirty_scratch());
       CHECK(prefilled.bytes == steps.outputs.bytes);  // a fresh state gives the usual outputs again

@@ -1,4 +1,4 @@
-// The single layers (both SSM variants, MambaBlock, ResidualBlock) and the stacks that the law tests run on.
+// Defines the single layers (both SSM variants, MambaBlock, ResidualBlock) and the stacks that the law tests run on.
 #include "make_subject.hpp"
 
 namespace laws {
@@ -50,7 +50,7 @@ struct Last {
                (krait::Linear<LinearDims{.d_in = 10, .d_out = 5}>, classifier));
 };
 // A classifier of frames as people train it in PyTorch: a convolution without padding, LayerNorm, GELU, blocks with residual
-// connections, ReLU, the maximum, Linear. The first two tokens have no output.
+// connections, ReLU, MaxPool, Linear. The first two tokens have no output.
 struct Max {
   KRAIT_PARAMS(Max, (krait::StridedConv1d<StridedConv1dDims{.channels = 5, .d_out = 8, .kernel = 3}>, conv),
                (krait::LayerNorm<krait::NormDims{.d_model = 8, .bias = true}>, norm), (krait::Gelu<8>, gelu),
@@ -58,7 +58,7 @@ struct Max {
                (krait::MaxPool<8>, pool),
                (krait::Linear<LinearDims{.d_in = 8, .d_out = 3}>, classifier));
 };
-// A layer of a transformer-like model: x + a feed-forward network of x, after x + a block of x.
+// A layer as in transformers: x = x + block(x), then x = x + feed_forward(x).
 struct FeedForward {
   KRAIT_PARAMS(FeedForward, (krait::Linear<LinearDims{.d_in = 8, .d_out = 21}>, up), (krait::Gelu<21>, gelu),
                (krait::Linear<LinearDims{.d_in = 21, .d_out = 8, .bias = true}>, down));

@@ -137,7 +137,7 @@ Subject subject(std::string name, std::size_t d_conv = 1) {
   return s;
 }
 
-// Writes dims as text for the names of models. Sizes of 0 and flags that are off are left out.
+// Writes dims as text for the names of models. Sizes of 0 and flags that are false are left out.
 inline std::string describe(const krait::ModelDims& d) {
   std::string s;
   const auto number = [&](const char* name, std::size_t n) { s += std::string(name) + " " + std::to_string(n) + ", "; };

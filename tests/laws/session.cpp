@@ -1,4 +1,4 @@
-// Session, StepByLayer and calls without an output give the same bits as step.
+// Tests that Session, StepByLayer and calls without an output give the same bits as step.
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
@@ -68,7 +68,7 @@ TEST_CASE("StepByLayer, which runs one layer a call, gives the same logits and s
       CHECK(by_layer_logits == logits);
       CHECK(std::memcmp(&by_layer_state, &state, sizeof(state)) == 0);
     }
-    // Called early, begin and finish first run the token's remaining layers.
+    // If begin and finish are called early, they first run the remaining layers of the token.
     krait::step(model, state, 5, krait::no_output);
     krait::step(model, state, 6, krait::no_output);
     krait::step(model, state, 7, logits);

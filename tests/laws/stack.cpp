@@ -1,4 +1,4 @@
-// A Stack gives the same bits as its layers called one after the other.
+// Tests that a Stack gives the same bits as its layers called one after the other.
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -16,7 +16,7 @@ constexpr std::size_t length = 9;
 template <std::size_t width>
 using Rows = std::vector<krait::Tensor<float, width>>;
 
-// Layers that work in place and layers that do not, in every order of the two kinds. Every norm has a different eps.
+// A stack of layers that work in place and layers that do not, in every order of the two kinds. Every norm has a different eps.
 struct Parts {
   KRAIT_PARAMS(Parts,
     (krait::Linear<LinearDims{.d_in = 7, .d_out = 12}>, first),
@@ -44,7 +44,8 @@ Rows<width> drawn_rows(float limit) {
   return rows;
 }
 
-// Returns a layer's output for every token, by single steps. A pooling layer's outputs are its summaries of every prefix.
+// Returns a layer's output for every token, computed by single steps. Output t of a pooling layer summarises the first t + 1
+// tokens.
 template <class Layer>
 Rows<Layer::d_out> through(const Layer& layer, const Rows<Layer::d_in>& xs) {
   krait::State<Layer> state{};
@@ -69,7 +70,8 @@ TEST_CASE("a stack gives the same bits as its layers called one after the other"
   CHECK(last == wanted.back());
 }
 
-// A stack whose first and last members are arrays of blocks: there, an array's input and output are different vectors.
+// A stack whose first and last members are arrays of blocks: at both ends, the input and the output of an array are different
+// vectors.
 struct BlocksAtBothEnds {
   static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 7, .d_state = 2});
   KRAIT_PARAMS(BlocksAtBothEnds,
@@ -89,7 +91,7 @@ TEST_CASE("a stack that begins and ends with an array of blocks gives the same b
   CHECK(through(stack, xs) == rows);
 }
 
-// Residuals of layers with and without state, in each other, in an array and after pooling.
+// Residuals of layers with and without state: nested, in an array, and after pooling.
 struct MixerParts {
   static constexpr auto block = krait::resolve(krait::BlockDims{.d_model = 7, .d_state = 2});
   KRAIT_PARAMS(MixerParts, (krait::LayerNorm<NormDims{.d_model = 7, .bias = true}>, norm), (krait::MambaBlock<block>, mixer));
@@ -193,7 +195,7 @@ TEST_CASE("StridedConv1d gives the convolution of the frames, and zeros for the 
   check_convolution<krait::StridedConv1dDims{.channels = 2, .d_out = 4, .kernel = 3, .stride = 3}>(0);
 }
 
-// A layer defined by the user, which contains a convolution without padding and has its warm_up.
+// A layer as a user defines it, which contains a convolution without padding and has the warm_up of this convolution.
 using FrontConv = krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 7, .kernel = 8, .stride = 2}>;
 struct Front {
   static constexpr std::size_t d_in = FrontConv::d_in, d_out = FrontConv::d_out, multiply_adds = FrontConv::multiply_adds;
@@ -210,7 +212,7 @@ std::size_t run(const Front& layer, krait::State<Front>& state, krait::Scratch<F
 }
 static_assert(krait::check_layer<Front>() && krait::check_layer<FrontConv>());
 
-// The user's layer as the first member of nested stacks, before layers that have state.
+// Nested stacks whose first member is the user's layer, followed by layers with state.
 struct FrontParts {
   KRAIT_PARAMS(FrontParts, (Front, front), (krait::Silu<7>, silu), (Conv, depthwise));
 };
@@ -265,7 +267,7 @@ void check_norm(const Rows<dims.d_model>& xs) {
 }
 
 TEST_CASE("RmsNorm divides by sqrt(mean square + eps), with the eps of its own dims") {
-  const auto xs = drawn_rows<12>(0.25f);  // a mean square of 0.02
+  const auto xs = drawn_rows<12>(0.25f);  // the mean square of these inputs is 0.02
   check_norm<krait::NormKind::rms, NormDims{.d_model = 12}>(xs);
   check_norm<krait::NormKind::rms, NormDims{.d_model = 12, .eps = 0.5}>(xs);
   check_norm<krait::NormKind::rms, NormDims{.d_model = 12, .bias = true, .eps = 1e-3}>(xs);

@@ -1,6 +1,6 @@
-// The models with weights stored as bf16, f16 and int8 that the law tests run on; the other files cover f32. Inputs have odd
-// and even sizes, and outputs fill more than two panels. This file is compiled without optimisation on every target, because
-// the bits do not depend on optimisation. The models share layers of the same dims, so these layers are compiled only once.
+// Defines the models with bf16, f16 and int8 weights that the law tests run on; the other files cover f32. Inputs have odd and
+// even sizes, and outputs fill more than two panels. This file is compiled without optimisation on every target, because the
+// bits do not depend on optimisation. Layers with the same dims occur in several models, so that they are compiled only once.
 #include "make_subject.hpp"
 
 namespace laws {
@@ -32,8 +32,8 @@ struct Parts {
                (krait::Linear<LinearDims{.d_in = 33, .d_out = 131, .bias = true, .storage = storage}>, classifier));
 };
 
-// A chunk of 2 tokens is smaller than a tile, so its tokens are processed one by one; 64 is the default. There are only these
-// two because every further chunk size adds as much compile time again.
+// A chunk of 2 tokens is smaller than a tile, so its tokens are processed one by one; 64 is the default. Other chunk sizes are
+// not tested, because each takes as much compile time as these.
 constexpr Chunks two_kinds{2, 64, 64, 64};
 
 template <Storage storage>
@@ -41,7 +41,7 @@ void add_systems(std::vector<Subject>& to, const std::string& of) {
   const auto add_one = [&]<class Model>(std::type_identity<Model>, const std::string& name, std::size_t d_conv) {
     to.push_back(subject<Model, two_kinds>(of + " " + name, d_conv));
   };
-#ifndef LAWS_QUICK  // quick builds leave these out: most of them consist of a MambaBlock
+#ifndef LAWS_QUICK  // quick builds leave out these models, most of which consist of a MambaBlock
   add_one(std::type_identity<krait::SelectiveStateSpaceModel<core<storage>>>{},
           "SelectiveStateSpaceModel" + describe(core<storage>), 1);
   add_one(std::type_identity<krait::SelectiveStateSpace<own<storage>>>{}, "SelectiveStateSpace" + describe(own<storage>), 1);

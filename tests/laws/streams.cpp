@@ -1,4 +1,5 @@
-// Laws of step_streams, prefill_streams and Streams that need no table of models: executors, ids, and states that occur twice.
+// Tests step_streams, prefill_streams and Streams with models of this file: executors, ids, and states that occur twice in a
+// call.
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <memory>
@@ -10,8 +11,8 @@
 
 namespace {
 
-// An executor that counts the calls. It starts threads for every 16th call, because starting them takes long with sanitizers,
-// and otherwise runs the parts one after the other, the last one first.
+// An executor that counts its calls. It starts threads only for every 16th call, because starting threads takes long with
+// sanitizers. In the other calls it runs the parts one after the other, starting with the last part.
 struct Threads {
   std::size_t threads;
   std::size_t calls = 0;
@@ -85,7 +86,7 @@ void check_threads(std::size_t threads) {
   CHECK((executor.calls > 0) == (threads > 1));
 }
 
-TEST_CASE("an executor of any number of threads gives the bits of one thread, with every storage type") {
+TEST_CASE("an executor with any number of threads gives the same bits as one thread, with every storage type") {
 #ifdef LAWS_QUICK
   const std::vector<std::size_t> numbers{1, 3};
 #else
@@ -127,7 +128,7 @@ TEST_CASE("prefill_streams writes the logits of every token of several sequences
   }
 }
 
-TEST_CASE("prefill_streams without outputs advances the states alone, and the last logits are those of streams with tokens") {
+TEST_CASE("prefill_streams with no_output only advances states; otherwise it writes each stream's last logits") {
   const auto model = std::make_unique<TextStreams>();
   const std::vector<std::vector<int>> texts{{1, 2, 3}, {}, std::vector<int>(40, 9), {5}};
   std::vector<krait::State<Text>> silent(4), together(4), alone(4);
@@ -146,7 +147,7 @@ TEST_CASE("prefill_streams without outputs advances the states alone, and the la
   CHECK(same_bytes(silent, together));
 }
 
-TEST_CASE("a state that occurs several times in a call takes its tokens one after the other") {
+TEST_CASE("if a call lists a state several times, this state processes its tokens one after the other") {
   const auto model = std::make_unique<TextStreams>();
   krait::State<Text> alone, other, twice, third;
   std::vector<Logits> expected(5), logits(5);

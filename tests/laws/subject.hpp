@@ -1,4 +1,5 @@
-// Subject: a model behind a table of plain function pointers, so each law is compiled once and runs on every model.
+// Defines Subject, which gives access to a model through a table of function pointers, so that each law is compiled once and
+// runs on every model.
 #ifndef KRAIT_TESTS_LAWS_SUBJECT_HPP
 #define KRAIT_TESTS_LAWS_SUBJECT_HPP
 
@@ -22,7 +23,7 @@ class Bytes {
   }
   Bytes(const Bytes& other) : Bytes(other.size_) { std::memcpy(data(), other.data(), size_); }
   Bytes& operator=(const Bytes& other) {
-    std::memcpy(data(), other.data(), size_);  // both have the same size: only blocks of one model are assigned
+    std::memcpy(data(), other.data(), size_);  // both have the same size, because only blocks of one model are assigned
     return *this;
   }
   std::byte* data() { return data_.get(); }
@@ -40,7 +41,7 @@ class Bytes {
   std::unique_ptr<std::byte, Free> data_;
 };
 
-// Chunk sizes: the numbers of tokens that the scratches of the prefills are for (see Subject::prefill).
+// Chunk sizes: the numbers of tokens that the scratches of Subject::prefill can hold.
 inline constexpr std::size_t chunk_count = 4;
 using Chunks = std::array<std::size_t, chunk_count>;
 inline constexpr Chunks usual_chunks{1, 3, 16, 64};
@@ -57,10 +58,10 @@ inline constexpr std::size_t length = 70;
 
 struct Subject {
   std::string name;             // the model's type and dims
-  std::size_t vocab_size;       // 0 if the inputs are vectors of floats, not token ids
+  std::size_t vocab_size;       // 0 if the inputs are vectors of floats instead of token ids
   std::size_t d_in, d_out;      // floats of an input and of an output; d_in is 1 for token ids (int)
   std::size_t d_conv;           // the laws test pieces of up to d_conv + 1 tokens
-  Chunks chunks;                // equal chunk sizes are next to each other
+  Chunks chunks;                // the chunk sizes to test; equal ones are next to each other
   bool quick;                   // test fewer random splits
   std::size_t model_bytes, state_bytes;
   std::size_t scratch_bytes;    // size of the scratch for the largest chunk

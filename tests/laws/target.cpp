@@ -1,4 +1,4 @@
-// Checks that the compiler flags select the Highway target that the test's name says.
+// Checks that the compiler flags select the Highway target in the name of the test.
 #include <catch2/catch.hpp>
 #include <krait.hpp>
 #include <string>

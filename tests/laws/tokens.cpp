@@ -1,4 +1,4 @@
-// Token ids of every integer type, inside and outside the vocabulary.
+// Tests token ids of every integer type, inside and outside the vocabulary.
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <krait.hpp>
@@ -64,7 +64,7 @@ TEMPLATE_TEST_CASE("Embedding returns the weight's row of a token id in the voca
   check_range<256, TestType>();
 }
 
-TEST_CASE("a char as a token id counts as its byte, 0 to 255, also where char is signed") {
+TEST_CASE("a token id of type char is the value of its byte, 0 to 255, even where char is signed") {
   for (const unsigned char byte : {0, 65, 127, 128, 233, 255}) {
     CAPTURE(byte);
     CHECK(row_of<256>(static_cast<char>(byte)) == row_of<256>(byte));

@@ -7,13 +7,13 @@ MUTANTS = []
 
 @dataclasses.dataclass
 class Mutant:
-    suites: list  # the cheapest first
+    suites: list  # sorted by cost, the cheapest suite first
     old: str
     new: str
-    needs: str = ""  # a processor feature, by its name in /proc/cpuinfo
-    by_compiler: bool = False  # a compile error should reveal it
-    equivalent: str = ""  # the reason, if no test can detect it
-    file: pathlib.Path = None  # where the text was found
+    needs: str = ""  # the processor feature that the mutant needs, by its name in /proc/cpuinfo
+    by_compiler: bool = False  # true if a compile error should detect the mutant
+    equivalent: str = ""  # the reason why no test can detect the mutant; otherwise empty
+    file: pathlib.Path = None  # the header that contains the text
 
 
 def group(suites, *changes, **facts):
@@ -75,7 +75,7 @@ group("fail step_output_is_no_temporary", ("exists_after_the_call = std::is_lval
 group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()) return false;\n  else if constexpr (!input<Model, In>()) return false;",
                                           "else if constexpr (!(input<Model, In>() & state<Model, S>())) return false;"))
 group("fail step_scratch_is_not_const",
-      ("is_writable, \"krait: the fifth argument, scratch, must not be const, because the call writes it\");\n    return false;",
+      ("is_writable, \"krait: the fifth argument, scratch, must not be const, because the call writes to it\");\n    return false;",
        "is_writable, \"\");\n    return true;"))
 group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),
@@ -277,7 +277,7 @@ group("vectors",
       ("panel(o / panel_width * panel_width, K).outputs_from(o % panel_width)", "panel(o / panel_width * panel_width, K)"))
 group("laws/storage",
       ("in[1][t] = hn::Set(tag, x[t][k + 1]);", "in[1][t] = hn::Set(tag, x[0][k + 1]);"))
-# Two panels side by side: only where a panel is four vectors.
+# Two panels side by side. Only targets on which a panel consists of at most four vectors compute them.
 group("laws/storage avx512",
       ("bias_here(), x.from(t), y_here().from(t));", "bias_here(), x.from(0), y_here().from(t));"),
       ("w + v / in_panel * to_next_panel + v % in_panel * lanes", "w + v % in_panel * lanes"),

@@ -129,8 +129,8 @@ def licenses(system, folder):
 
 
 def newer_highway(board, folder):
-    """Assembles a folder with a later Highway, which has two licences (since 1.0.6). Yields a message if the text of the second
-    licence, or its name in the manifest, is missing."""
+    """Assembles a package folder with Highway 1.0.6 or later, which has two licences. Yields a message if the text of the
+    second licence, or its name in the manifest, is missing."""
     shutil.copytree(pathlib.Path(board.dependencies) / "hwy", folder / "include" / "hwy")
     for name in ("highway.h", "base.h"):
         path = folder / "include" / "hwy" / name

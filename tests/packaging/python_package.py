@@ -62,8 +62,8 @@ def check_built(folder):
 
 
 def check_installed(folder):
-    """Runs the three commands from a new virtual environment to a checked header. Yields a message for each that fails, and if
-    they take too long."""
+    """Runs three commands: they make a virtual environment, install the package, and pack and check a header. Yields a message
+    for each command that fails, and one if they take too long."""
     environment, expected = folder / "environment", folder / "expected.safetensors"
     sys.path.insert(0, str(ROOT / "python"))
     from krait import safetensors_file

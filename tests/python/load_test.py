@@ -111,7 +111,7 @@ def check_bits(test, program, name, storages):
 
 
 def check_states(test, model):
-    """Checks copies, snapshots and lifetimes of states."""
+    """Checks that a copy or a snapshot of a state continues its sequence, and that a state keeps its model in memory."""
     xs = inputs_of("speaker")
     state = model.state()
     model.prefill(state, xs[:10])
@@ -226,7 +226,8 @@ def check_threads(test, model):
 
 
 def check_cache(test):
-    """Checks that krait.load takes a library from the cache until a header, the source or the library itself changes."""
+    """Checks that krait.load reuses the compiled library in its cache until a header, the source or the library itself
+    changes."""
     cache, real = test.folder / "cache", compilers.compile_program
     include, compiled = test.folder / "include", []
     include.mkdir()
@@ -272,7 +273,7 @@ def check_cache(test):
 
 
 def check_progress(test):
-    """Checks that a line of progress appears on a terminal, and nowhere else, if a task takes over two seconds."""
+    """Checks that a progress line is printed only to a terminal, and only if a task takes over two seconds."""
     code = ("import sys, time\nsys.path.insert(0, sys.argv[1])\nfrom krait.compiler import progress\n"
             "with progress('a short task'): pass\nwith progress('a long task'): time.sleep(2.3)\n")
     main, side = pty.openpty()

@@ -59,7 +59,7 @@ double difference(double a, double b) { return std::fabs(a - b); }
 
 }  // namespace
 
-TEST_CASE("cross_entropy and its gradient are those of double") {
+TEST_CASE("cross_entropy and its gradient agree with a computation in double") {
   constexpr std::size_t n = 21, tokens = 5;
   krait::Tensor<float, tokens, n> logits, d;
   for (std::size_t t = 0; t < tokens; ++t)
@@ -92,7 +92,7 @@ TEST_CASE("cross_entropy and its gradient are those of double") {
   CHECK(one == krait::Tensor<float, n>{});
 }
 
-TEST_CASE("squared_error and its gradient are those of double") {
+TEST_CASE("squared_error and its gradient agree with a computation in double") {
   krait::Tensor<float, 3, 19> y, target, d;
   double wanted = 0.0;
   for (std::size_t t = 0; t < 3; ++t)
@@ -108,7 +108,7 @@ TEST_CASE("squared_error and its gradient are those of double") {
   CHECK(krait::squared_error(y[0], target[0], d[0]) > 0.0f);
 }
 
-TEST_CASE("adamw makes the steps of double, and leaves weights alone that are not trained") {
+TEST_CASE("adamw agrees with AdamW computed in double, and does not change weights that are not trained") {
   const auto model = std::make_unique<Model>(krait::init<Model>(krait::key(1)));
   const auto gradients = std::make_unique<krait::Gradients<Model>>();
   const auto moments = std::make_unique<krait::Moments<Model, Others>>();
@@ -144,7 +144,7 @@ TEST_CASE("adamw makes the steps of double, and leaves weights alone that are no
   }
 }
 
-TEST_CASE("muon makes the step of double, and leaves other weights alone") {
+TEST_CASE("muon agrees with Muon computed in double, and does not change weights that its memory does not select") {
   const auto model = std::make_unique<Model>(krait::init<Model>(krait::key(1)));
   const auto gradients = std::make_unique<krait::Gradients<Model>>();
   const auto memory = std::make_unique<krait::MuonMemory<Model, Hidden>>();
@@ -197,7 +197,7 @@ TEST_CASE("muon makes the step of double, and leaves other weights alone") {
   }
 }
 
-TEST_CASE("norms are those of double; clip_by_norm scales only gradients with a larger norm") {
+TEST_CASE("gradient norms agree with double, and clip_by_norm scales gradients only if their norm exceeds the limit") {
   const auto model = std::make_unique<Model>(krait::init<Model>(krait::key(1)));
   const auto gradients = std::make_unique<krait::Gradients<Model>>(), sum = std::make_unique<krait::Gradients<Model>>();
   std::size_t draws = 0;
@@ -218,7 +218,7 @@ TEST_CASE("norms are those of double; clip_by_norm scales only gradients with a 
   CHECK(krait::gradient_norm(*sum) == 0.0f);
 }
 
-TEST_CASE("linear_schedule rises to 1 and falls towards 0") {
+TEST_CASE("linear_schedule rises linearly to 1, and then falls linearly towards 0") {
   CHECK(krait::linear_schedule(1, 4, 10) == 0.25f);
   CHECK(krait::linear_schedule(4, 4, 10) == 1.0f);
   CHECK(krait::linear_schedule(10, 4, 10) == 1.0f / 7.0f);
@@ -226,7 +226,7 @@ TEST_CASE("linear_schedule rises to 1 and falls towards 0") {
   CHECK(krait::linear_schedule(1, 0, 2) == 2.0f / 3.0f);
 }
 
-TEST_CASE("backward adds to the gradients, and missing output gradients count as 0") {
+TEST_CASE("backward adds to the gradients that it is given, and uses 0 for missing output gradients") {
   const auto model = std::make_unique<Model>(krait::init<Model>(krait::key(1)));
   const auto tape = std::make_unique<krait::Tape<Model, 6>>();
   const auto once = std::make_unique<krait::Gradients<Model>>(), twice = std::make_unique<krait::Gradients<Model>>();

@@ -45,8 +45,8 @@ ACTIVATIONS = {
 
 
 class Layer:
-    """A layer: its C++ type, the shapes of its parameters by name in their order, those of its state, and its forward pass,
-    which returns the outputs and the new state: a list of arrays."""
+    """A layer: its C++ type, the names and shapes of its parameters in order, the shapes of its state, and its forward pass,
+    which returns the outputs and the new state (a list of arrays)."""
     pools, state_shapes = False, []
 
     def __init__(self, type, params, d_out, state_shapes=()):
@@ -285,7 +285,7 @@ class Positional(Layer):
 
 
 class StridedConv1d(Layer):
-    """Its first warm_up tokens have no output."""
+    """A strided convolution. The first warm_up tokens of a sequence have no output."""
 
     def __init__(self, rng, width):
         channels, d_out, bias = int(rng.integers(1, 7)), int(rng.integers(1, 20)), bool(rng.integers(2))
@@ -335,7 +335,8 @@ class Stack:
                f"using {self.name} = krait::Stack<{self.name}Parts>;\n"
 
     def full_name(self, name):
-        """Returns the parameter's name in the model: without the name of a SelectiveStateSpaceModel, as in checkpoints."""
+        """Returns the parameter's name in checkpoints, which omits the name of the member that is a
+        SelectiveStateSpaceModel."""
         part, rest = name.split(".", 1)
         layer = self.layers[int(part[4:])]
         return rest if isinstance(getattr(layer, "inner", layer), Ssm) else name
@@ -396,8 +397,8 @@ class Language:
 
 
 class Case:
-    """A model with random weights, input and cotangents. Models whose numbers become large are drawn again: the outputs of a
-    recurrence grow with the third power of its inputs, and the differences of large numbers are inexact."""
+    """A model with random weights, inputs and output gradients. A model whose activations become large is drawn again, because
+    finite differences of large numbers are inexact."""
 
     def __init__(self, rng, number):
         self.draw(rng, number)
@@ -443,7 +444,7 @@ class Case:
 
     @staticmethod
     def first_layer(name):
-        """Returns the name with 0 in the place of the index of an array's layer."""
+        """Returns the parameter's name, in which 0 replaces the index of a layer in an array."""
         return ".".join("0" if part.isdigit() else part for part in name.split("."))
 
     def bytes(self):
@@ -512,7 +513,7 @@ class Case:
 
 
 def compare(cases, folder, options):
-    """Compiles and runs a program for some cases. Returns the problems, and the largest error and its place."""
+    """Compiles and runs a program for some cases. Returns the problems, and the largest error and where it occurred."""
     source = '#include "random_stacks.hpp"\n' + "".join(case.declaration() for case in cases)
     source += 'int main(int, char** names) {\n  from = std::fopen(names[1], "rb");\n  to = std::fopen(names[2], "wb");\n'
     source += "".join(case.call() for case in cases) + "  return std::fclose(to);\n}\n"

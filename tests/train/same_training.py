@@ -39,7 +39,7 @@ BOARD = "mps2-an500"  # a Cortex-M7
 
 
 def rows(options):
-    """Yields (compiler, flags, level, emulator) of the rows to run."""
+    """Yields (compiler, flags, level, emulator) for each row of the table that is to be run."""
     emulators = {(row[0], row[1]): row[6] for row in same_bits.MATRIX}
     chosen = FURTHER if options.further else DEFAULT
     if options.all:

@@ -1,4 +1,4 @@
-// A safetensors file as header and data, for tests that build or damage one.
+// Defines Container, a safetensors file as header and data, for tests that build or damage a file.
 #ifndef KRAIT_TESTS_UNIT_CONTAINER_HPP
 #define KRAIT_TESTS_UNIT_CONTAINER_HPP
 
@@ -26,7 +26,7 @@ struct Container {
     std::transform(data.begin(), data.end(), after_header, to_byte);
     return file;
   }
-  // Splits a file into header and data. If the file is shorter than its header length requires, all of it becomes data.
+  // Splits a file into header and data. If the file is shorter than its header length requires, the whole file becomes data.
   static Container of(std::span<const std::byte> file) {
     std::uint64_t length = 0;
     for (std::size_t i = 0; i < 8 && i < file.size(); ++i) length |= std::to_integer<std::uint64_t>(file[i]) << 8 * i;

@@ -8,7 +8,8 @@ namespace {
 constexpr auto small = krait::resolve({.vocab_size = 256, .d_model = 128});
 using Model = krait::Mamba<small>;
 
-// Compile-time checks of dims and types: default sizes, one type for equal dims, plain aggregates, alignment.
+// Checks at compile time that sizes have their defaults, that equal dims give the same type, and that models are aligned
+// aggregates.
 static_assert(small.d_inner == 256 && small.dt_rank == 8 && small.n_layers == 4 && small.d_state == 16 && small.d_conv == 4);
 static_assert(krait::resolve(small) == small);
 static_assert(std::is_same_v<Model, krait::Mamba<krait::resolve({.vocab_size = 256, .d_model = 128, .d_inner = 256})>>);
@@ -23,7 +24,7 @@ static_assert(plain_aggregate<Model> && plain_aggregate<krait::Scratch<Model>>);
 static_assert(std::is_trivially_copyable_v<krait::State<Model>>);
 static_assert(sizeof(Model) % 64 == 0 && alignof(Model) == 64);
 
-// A layer whose dims have `bias` false has no member of that name.
+// HasBias<T> is true if the layer T has a member `bias`. A layer has this member only if `bias` of its dims is true.
 template <class T>
 concept HasBias = requires(T layer) { layer.bias; };
 static_assert(HasBias<krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 5, .bias = true}>>);
@@ -73,7 +74,8 @@ TEST_CASE("resolve gives the same dims at run time as at compile time") {
   check(20);
 }
 
-// The defaults of the constructors in state-spaces/mamba, mamba_ssm/modules/mamba2.py and mamba3.py, and of MambaConfig.
+// The expected values are the defaults of the constructors in state-spaces/mamba, mamba_ssm/modules/mamba2.py and mamba3.py,
+// and of MambaConfig.
 TEST_CASE("the dims of Mamba-2 and Mamba-3 have the defaults of mamba-ssm") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   STATIC_REQUIRE(krait::resolve(krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768, .n_layers = 24}) ==
@@ -94,12 +96,13 @@ TEST_CASE("the dims of Mamba-2 and Mamba-3 have the defaults of mamba-ssm") {
   constexpr auto block3 = krait::resolve(krait::Mamba3BlockDims{.d_model = 768});
   STATIC_REQUIRE(block2 == krait::block_dims(krait::resolve(krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768})));
   STATIC_REQUIRE(block3 == krait::block_dims(krait::resolve(krait::Mamba3Dims{.vocab_size = 50280, .d_model = 768})));
-  // in_proj of mamba-ssm: 2 d_inner + 2 ngroups d_state + nheads rows, and with 3 nheads + num_rope_angles in Mamba-3.
+  // in_proj of mamba-ssm has 2 d_inner + 2 ngroups d_state rows and, besides these, nheads rows in Mamba-2, and 3 nheads +
+  // num_rope_angles rows in Mamba-3.
   STATIC_REQUIRE(decltype(krait::Mamba2Block<block2>{}.in_proj.weight)::rows == 2 * 1536 + 2 * 128 + 24);
   STATIC_REQUIRE(decltype(krait::Mamba3Block<block3>{}.in_proj.weight)::rows == 2 * 1536 + 2 * 128 + 3 * 24 + 32);
 }
 
-TEST_CASE("resolve and block_dims keep the dims of Mamba-2 and Mamba-3") {
+TEST_CASE("resolve and block_dims keep every value that is given in the dims of Mamba-2 and Mamba-3") {
   krait::Mamba2Dims two{.vocab_size = 30, .d_model = 12, .n_layers = 3, .d_state = 5, .d_conv = 2, .expand = 3, .headdim = 4,
                         .ngroups = 3, .in_bias = true, .conv_bias = false, .out_bias = true, .norm_bias = true,
                         .D_has_hdim = true, .rmsnorm = false, .norm_before_gate = true, .dt_limit = {0.1, 0.2},
@@ -124,5 +127,5 @@ TEST_CASE("resolve and block_dims keep the dims of Mamba-2 and Mamba-3") {
                                .rope_fraction = 0.7, .in_bias = true, .out_bias = true, .norm_bias = true,
                                .is_outproj_norm = true, .A_floor = 1e-3, .mixer_norm_eps = 1e-3,
                                .norm = krait::NormKind::layer, .norm_eps = 1e-2, .storage = krait::Storage::bf16});
-  CHECK(krait::angles_of(three) == 3);  // 10 * 0.7 is 7 states, although 0.7f is below 0.7
+  CHECK(krait::angles_of(three) == 3);  // 10 * 0.7 gives 7 states, although 0.7f is below 0.7
 }

@@ -1,5 +1,6 @@
-// Compiled with -ffast-math, loads files that contain NaN or infinities: load must reject each and leave the layer unchanged.
-// The numbers are written as bit patterns, because with these flags a compiler may assume that no float is NaN or infinite.
+// Compiled with -ffast-math, this program loads files that contain NaN or infinities. `load` must reject each file and leave
+// the layer unchanged. The numbers are written as bit patterns, because with -ffast-math a compiler may assume that no float is
+// NaN or infinite.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -23,7 +24,7 @@ Number half(const char* title, const char* dtype, std::uint16_t bits) {
   return {title, dtype, little_endian_bytes(std::vector{bits})};
 }
 
-// A file with one tensor. All of its elements are finite except element `at`.
+// Returns a file with one tensor, all of whose elements are finite except element `at`.
 Bytes file_with(const Number& number, std::size_t at, const std::string& name, std::vector<std::uint64_t> shape) {
   std::string data(number.bytes.size() * count, '\0');
   data.replace(number.bytes.size() * at, number.bytes.size(), number.bytes);

@@ -33,14 +33,14 @@ void cannot_read(const fs::path& path, const std::string& reason) {
   const krait::Status status = krait::read_file(path, read);
   CHECK(status.problem == Problem::cannot_read);
   CHECK(std::string(status.message()) ==
-        path.string() + ": cannot be read: found " + reason + ", wanted a readable file that is not empty");
+        path.string() + ": file cannot be read: found " + reason + ", wanted a readable file that is not empty");
   CHECK(read == bytes(3, 7));
 }
 void cannot_write(const fs::path& path, std::span<const std::byte> content, const std::string& reason) {
   const krait::Status status = krait::write_file(content, path);
   CHECK(status.problem == Problem::cannot_write);
   CHECK(std::string(status.message()) ==
-        path.string() + ": cannot be written: found " + reason + ", wanted a path that can be written");
+        path.string() + ": file cannot be written: found " + reason + ", wanted a path that can be written");
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ TEST_CASE("read_file fails with the system's error message for a missing, unread
 TEST_CASE("read_file fails for a file that has fewer bytes than the file system reports") {
   const fs::path page = "/sys/devices/system/cpu/online";  // Linux reports a size of 4096, but the file has one line
   std::error_code none;
-  if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the size of the file");
+  if (fs::file_size(page, none) == 4096) cannot_read(page, "fewer bytes than the file's size");
 }
 
 TEST_CASE("an error message shows the end of a path that is too long, after \"...\"") {
@@ -90,7 +90,7 @@ TEST_CASE("an error message cuts a path that is too long between two code points
     for (int i = 0; i < 60; ++i) path += "\xF0\x9F\x90\x8D";
     Bytes read;
     const krait::Status status = krait::read_file(path, read);
-    CHECK(std::string(status.message()).starts_with("..." + std::string(23, '?') + ": cannot be read: found "));
+    CHECK(std::string(status.message()).starts_with("..." + std::string(23, '?') + ": file cannot be read: found "));
   }
 }
 

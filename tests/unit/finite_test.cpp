@@ -1,4 +1,4 @@
-// is_finite on the states of models, layers and nested stacks.
+// Tests is_finite on the states of models, layers and nested stacks.
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <limits>
@@ -32,7 +32,7 @@ struct OwnState {
   bool is_finite() const { return krait::is_finite(values) && krait::is_finite(last); }
 };
 
-// Checks that is_finite is false if one of `places`, floats of the state, is NaN or infinite, and true otherwise.
+// Checks that is_finite is false if a float of the state that `places` lists is NaN or infinite, and true otherwise.
 template <class State>
 void notices(State& state, const std::vector<float*>& places) {
   CHECK(krait::is_finite(state));
@@ -70,14 +70,14 @@ TEST_CASE("is_finite finds NaN and infinity in every part of the states of Mamba
   auto& window = state2.conv_state.window.values;
   notices(state2, {&window.front(), &window.back(), &state2.h.values.front(), &state2.h.values.back()});
   krait::State<Block3> state3;
-  state3.turns.fill(0xFFFFFFFFu);  // angles are whole numbers, here with NaN's bits
+  state3.turns.fill(0xFFFFFFFFu);  // the angles are integers; here they have the bits of a NaN
   notices(state3, {&state3.h.values.front(), &state3.h.values.back(), &state3.k.values.front(), &state3.k.values.back(),
                    &state3.x.values.front(), &state3.x.values.back()});
 }
 
 TEST_CASE("is_finite reads the floats in the states of nested stacks, and nothing else") {
   const auto state = std::make_unique<krait::State<krait::Stack<Parts>>>();
-  std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // padding, and the count of the pool, in NaN's bits
+  std::memset(static_cast<void*>(state.get()), 0xFF, sizeof(*state));  // includes padding and the pool's count
   auto& inner = krait::detail::slot_object<0>(*state);
   auto& mixer = krait::detail::slot_object<1>(inner);
   auto& layers = krait::detail::slot_object<1>(*state);

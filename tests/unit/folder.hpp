@@ -1,4 +1,4 @@
-// A temporary folder for a test.
+// Defines Folder, a temporary folder for a test.
 #ifndef KRAIT_TESTS_FOLDER_HPP
 #define KRAIT_TESTS_FOLDER_HPP
 

@@ -27,8 +27,8 @@ using Untied = krait::Mamba<small_untied>;
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// Fills every parameter with random floats of magnitude `limit` or less. The first elements of each are special numbers:
-// zeros, the limits, the smallest normal float and denormals.
+// Fills every parameter with random floats of magnitude `limit` or less. The first elements of each parameter are special
+// numbers: zeros, the limits, the smallest normal float and denormals.
 template <class Model>
 Model& filled(Model& model, float limit = FLT_MAX) {
   model = {};
@@ -96,7 +96,7 @@ void rename(Checkpoint& tensors, const std::string& from, const std::string& to)
 }
 
 const std::string mixer = "backbone.layers.0.mixer.", embedding = "backbone.embedding.weight";
-const std::string unknown_wanted = "only the model's parameters: list other names in LoadOptions::ignore";
+const std::string unknown_wanted = "a name of a parameter, or a name in LoadOptions::ignore";
 
 struct Damage {
   std::string title;
@@ -160,7 +160,7 @@ struct Parts {
                (krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 17}>, classifier));
 };
 
-// Blocks of Mamba-2 and Mamba-3 with every kind of parameter.
+// A stack of blocks of Mamba-2 and Mamba-3 with every kind of parameter.
 template <krait::Storage storage>
 struct HeadsParts {
   static constexpr krait::Mamba2BlockDims dims2{.d_model = 3, .d_state = 5, .d_inner = 20, .headdim = 5, .ngroups = 2,
@@ -254,12 +254,12 @@ TEST_CASE("load accepts both names of the embedding: backbone.embedding (mamba-s
   rename(tensors, "backbone.embedding.weight", "backbone.embeddings.weight");
   CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
-  tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // mamba-ssm's checkpoints also contain a tied head
+  tensors["lm_head.weight"] = tensors["backbone.embeddings.weight"];  // mamba-ssm stores even a tied head
   CHECK(krait::load(file_of(tensors), marked(loaded)));
   CHECK(same_bytes(model, loaded));
 }
 
-TEST_CASE("load reads Mamba-2 with the names of transformers, and Mamba-3 with those of mamba-ssm") {
+TEST_CASE("load reads Mamba-2 with the tensor names of transformers, and Mamba-3 with those of mamba-ssm") {
   static krait::Mamba2<krait::resolve(krait::Mamba2Dims{.vocab_size = 3, .d_model = 4, .n_layers = 1, .d_state = 2,
                                                         .d_conv = 2, .headdim = 4})> two, two_loaded;
   static krait::Mamba3<krait::resolve(krait::Mamba3Dims{.vocab_size = 3, .d_model = 4, .n_layers = 1, .d_state = 4,
@@ -325,7 +325,7 @@ TEST_CASE("load with a prefix reads only tensors whose names start with it, and 
                 {"model.", with_prefix});
 }
 
-TEST_CASE("a parameter of the model must be in the file even if its name is listed in `ignore`") {
+TEST_CASE("load requires every parameter of the model, even if its name is listed in `ignore`") {
   static Tied model, loaded;
   filled(model);
   Checkpoint tensors = checkpoint(krait::save(model));
@@ -345,7 +345,7 @@ TEST_CASE("load converts every finite F16 and BF16 number to float32 exactly") {
     std::vector<float> values(65536);
     const std::uint32_t exponents = dtype == "F16" ? 0x7C00 : 0x7F80;
     for (std::uint32_t i = 0; i < 65536; ++i) {
-      if ((i & exponents) == exponents) continue;  // NaN or infinite: replaced by 0
+      if ((i & exponents) == exponents) continue;  // NaN and infinities are replaced by 0
       halves[i] = static_cast<std::uint16_t>(i);
       const int exponent = static_cast<int>(i >> 10 & 31), mantissa = static_cast<int>(i & 1023);
       const double size = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);

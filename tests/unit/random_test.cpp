@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 TEST_CASE("threefry2x32 with 20 rounds gives Random123's known answers") {
-  // From Random123's file kat_vectors.
+  // The expected numbers are from the file kat_vectors of Random123.
   CHECK(krait::threefry({0, 0}, 0) == krait::Key{0x6b200159u, 0x99ba4efeu});
   CHECK(krait::threefry({0xffffffffu, 0xffffffffu}, 0xffffffffffffffffu) == krait::Key{0x1cb996fcu, 0xbb002be7u});
   CHECK(krait::threefry({0x13198a2eu, 0x03707344u}, 0x243f6a8885a308d3u) == krait::Key{0xc4923a9cu, 0x483df7a0u});

@@ -23,7 +23,7 @@ TEST_CASE("for_each_param visits parameters in memory order, with the names of m
   CHECK(names[122] == "lm_head.weight");
 }
 
-TEST_CASE("values written with set in for_each_param are read back with get, also from A_log") {
+TEST_CASE("values that for_each_param writes with `set` are read back with `get`, for A_log as well") {
   static krait::MambaBlock<krait::resolve(krait::BlockDims{.d_model = 5})> block{};
   krait::for_each_param(block, [](std::string_view, auto& tensor) {
     for (std::size_t row = 0; row < tensor.rows; ++row)

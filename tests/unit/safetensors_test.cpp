@@ -12,7 +12,7 @@ using krait::Problem;
 
 namespace {
 
-// A layer with weight [2, 3] and bias [2]. Headers in this file are written with ' in place of ", for legibility.
+// A layer with weight [2, 3] and bias [2]. The headers in this source file are written with ' in place of ", for legibility.
 using Layer = krait::Linear<krait::LinearDims{.d_in = 3, .d_out = 2, .bias = true}>;
 const std::string good_header = "{'weight':{'dtype':'F32','shape':[2,3],'data_offsets':[0,24]},"
                                 "'bias':{'dtype':'F32','shape':[2],'data_offsets':[24,32]}}";
@@ -47,10 +47,10 @@ void refused(std::span<const std::byte> file, Problem problem, const std::string
   CHECK(std::memcmp(&layer, &before, sizeof(Layer)) == 0);
 }
 
-const std::string object_wanted = "a JSON object for each name", numbers_wanted = "non-negative integers",
-                  fields_wanted = "dtype, shape and data_offsets",
+const std::string object_wanted = "a JSON object for each tensor name", numbers_wanted = "non-negative integers",
+                  fields_wanted = "the fields dtype, shape and data_offsets",
                   arrays_wanted = "an array for shape and data_offsets",
-                  values_wanted = "a string for each key of __metadata__",
+                  values_wanted = "a string as the value of each key of __metadata__",
                   not_whole = "a number that is not an integer, or exceeds 2^64 - 1";
 
 std::string repeated(const std::string& text, int times) {
@@ -59,7 +59,8 @@ std::string repeated(const std::string& text, int times) {
   return all;
 }
 
-// A damage: `replacement` replaces `part` of good_header (all of it if `part` is empty), and load must return this error.
+// A damage to a file: `replacement` replaces `part` of good_header (all of it if `part` is empty). `load` must return the error
+// of the other members.
 struct Damage {
   std::string title, part, replacement;
   Problem problem;
@@ -70,21 +71,21 @@ const Damage damages[] = {
     {"no header", "", "", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
     {"a space first", "", " {}", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
     {"an array", "", "[]", Problem::header_form, "", "a header that does not begin with {", "a JSON object"},
-    {"not closed", "}}", "}", Problem::header_not_json, "", "an error at character 120", "JSON in UTF-8"},
-    {"more behind it", "}}", "}}}", Problem::header_not_json, "", "an error at character 121", "JSON in UTF-8"},
-    {"a second object", "}}", "}}{}", Problem::header_not_json, "", "an error at character 121", "JSON in UTF-8"},
+    {"not closed", "}}", "}", Problem::header_not_json, "", "an error at character 120", "a JSON header in UTF-8"},
+    {"more behind it", "}}", "}}}", Problem::header_not_json, "", "an error at character 121", "a JSON header in UTF-8"},
+    {"a second object", "}}", "}}{}", Problem::header_not_json, "", "an error at character 121", "a JSON header in UTF-8"},
     {"a zero behind it", "}}", std::string("}}\0oddments", 11),
-     Problem::header_not_json, "", "a zero byte at character 121", "JSON in UTF-8"},
+     Problem::header_not_json, "", "a zero byte at character 121", "a JSON header in UTF-8"},
     {"a zero in a name", "bias", std::string("bi\0as", 5),
-     Problem::header_not_json, "", "a zero byte at character 66", "JSON in UTF-8"},
+     Problem::header_not_json, "", "a zero byte at character 66", "a JSON header in UTF-8"},
     {"no UTF-8 in a name", "bias", "bi\xFF" "as",
-     Problem::header_not_json, "", "an error at character 66", "JSON in UTF-8"},
+     Problem::header_not_json, "", "an error at character 66", "a JSON header in UTF-8"},
     {"half a character of UTF-8", "bias", "bia\xC3",
-     Problem::header_not_json, "", "an error at character 68", "JSON in UTF-8"},
+     Problem::header_not_json, "", "an error at character 68", "a JSON header in UTF-8"},
     {"half of a surrogate pair", "bias", "\\uD800",
-     Problem::header_not_json, "", "an error at character 70", "JSON in UTF-8"},
-    {"a comma too many", "[2,3]", "[2,3,]", Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
-    {"a comment", "[2,3]", "[2,/**/3]", Problem::header_not_json, "", "an error at character 37", "JSON in UTF-8"},
+     Problem::header_not_json, "", "an error at character 70", "a JSON header in UTF-8"},
+    {"a comma too many", "[2,3]", "[2,3,]", Problem::header_not_json, "", "an error at character 39", "a JSON header in UTF-8"},
+    {"a comment", "[2,3]", "[2,/**/3]", Problem::header_not_json, "", "an error at character 37", "a JSON header in UTF-8"},
     {"no names", "", "{}", Problem::hole, "data", "32 bytes at the end", "none"},
     // damages to an entry of the header
     {"null for an entry", "", "{'weight':null}", Problem::header_form, "weight", "null", object_wanted},
@@ -95,22 +96,22 @@ const Damage damages[] = {
     {"nested too deep", "", "{'weight':" + repeated("[", 100'000),
      Problem::header_form, "weight", "an array", object_wanted},
     {"objects nested too deep", "'F32'", "{'a':{'a':{'a':",
-     Problem::header_form, "weight", "an object", "a string as the dtype"},
+     Problem::header_form, "weight", "an object", "a string for the dtype"},
     {"no fields", "", "{'weight':{}}",
-     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
+     Problem::header_form, "weight", "a tensor entry that lacks a required field", fields_wanted},
     {"no dtype", "'dtype':'F32',", "",
-     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
+     Problem::header_form, "weight", "a tensor entry that lacks a required field", fields_wanted},
     {"no shape", "'shape':[2,3],", "",
-     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
+     Problem::header_form, "weight", "a tensor entry that lacks a required field", fields_wanted},
     {"no offsets", ",'data_offsets':[0,24]", "",
-     Problem::header_form, "weight", "an entry that lacks a field", fields_wanted},
+     Problem::header_form, "weight", "a tensor entry that lacks a required field", fields_wanted},
     {"another field", "'dtype':", "'device':", Problem::header_form, "weight", "field device", fields_wanted},
     {"a field twice", "'dtype':", "'shape':[2,3],'dtype':",
-     Problem::duplicate, "weight", "a second field shape", "one"},
+     Problem::duplicate, "weight", "the field shape twice", "one"},
     // damages to a dtype
-    {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string as the dtype"},
-    {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string as the dtype"},
-    {"an array for a dtype", "'F32'", "['F32']", Problem::header_form, "weight", "an array", "a string as the dtype"},
+    {"null for a dtype", "'F32'", "null", Problem::header_form, "weight", "null", "a string for the dtype"},
+    {"a number for a dtype", "'F32'", "32", Problem::header_form, "weight", "a number", "a string for the dtype"},
+    {"an array for a dtype", "'F32'", "['F32']", Problem::header_form, "weight", "an array", "a string for the dtype"},
     {"an unknown dtype", "'F32'", "'F33'", Problem::bad_dtype, "weight", "F33", "F32, F16 or BF16"},
     {"an unknown dtype of another size", "'F32','shape':[2]", "'F33','shape':[7]",
      Problem::bad_dtype, "bias", "F33", "F32, F16 or BF16"},
@@ -130,12 +131,12 @@ const Damage damages[] = {
      Problem::bad_offsets, "weight", "24 bytes", "16 bytes for C64[2]"},
     {"an unknown dtype behind the data", "'F32','shape':[2],'data_offsets':[24,32]",
      "'F33','shape':[2],'data_offsets':[24,40]",
-     Problem::bad_offsets, "bias", "[24, 40]", "offsets with begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[24, 40]", "ascending offsets of at most 32"},
     {"an unknown dtype over another tensor", "'F32','shape':[2],'data_offsets':[24,32]",
      "'F33','shape':[2],'data_offsets':[23,32]",
      Problem::overlap, "bias", "begin 23", "begin 24"},
     {"an unknown dtype with too many elements", "'F32','shape':[2]", "'F33','shape':[4294967296,4294967296]",
-     Problem::bad_shape, "bias", "[4294967296, 4294967296]", "a tensor size below 2^64 bits"},
+     Problem::bad_shape, "bias", "[4294967296, 4294967296]", "a tensor smaller than 2^64 bits"},
     {"a dtype of floats that does not load", "'dtype':'F32','shape':[2],", "'dtype':'F64','shape':[1],",
      Problem::bad_dtype, "bias", "F64", "F32, F16 or BF16"},
     {"a dtype of integers", "'F32','shape':[2,3]", "'I32','shape':[2,3]",
@@ -158,13 +159,13 @@ const Damage damages[] = {
     {"an extent of 2^64", "[2,3]", "[18446744073709551616]",
      Problem::header_form, "weight", not_whole, numbers_wanted},
     {"an extent beyond floats", "[2,3]", "[1e999]",
-     Problem::header_not_json, "", "an error at character 39", "JSON in UTF-8"},
+     Problem::header_not_json, "", "an error at character 39", "a JSON header in UTF-8"},
     {"a size over 64 bits", "[2,3]", "[4611686018427387905]",
-     Problem::bad_shape, "weight", "[4611686018427387905]", "a tensor size below 2^64 bits"},
+     Problem::bad_shape, "weight", "[4611686018427387905]", "a tensor smaller than 2^64 bits"},
     {"a size that comes round to the right one", "[2,3]", "[4294967296,4294967296,6]",
-     Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a tensor size below 2^64 bits"},
+     Problem::bad_shape, "weight", "[4294967296, 4294967296, 6]", "a tensor smaller than 2^64 bits"},
     {"too many extents", "[2,3]", "[2,3" + repeated(",1", 63) + "]",
-     Problem::bad_shape, "weight", "a shape of more than 64 extents", "64 at most"},
+     Problem::bad_shape, "weight", "more than 64 dimensions", "64 at most"},
     {"a shape too large for its data", "[2,3]", "[2,4]",
      Problem::bad_offsets, "weight", "24 bytes", "32 bytes for F32[2, 4]"},
     {"a shape of nothing", "[2,3]", "[2,0]", Problem::bad_offsets, "weight", "24 bytes", "0 bytes for F32[2, 0]"},
@@ -181,13 +182,13 @@ const Damage damages[] = {
     {"an offset that is not whole", "[0,24]", "[0,2.4e1]",
      Problem::header_form, "weight", not_whole, numbers_wanted},
     {"the end before the begin", "[0,24]", "[24,0]", Problem::bad_offsets, "weight", "[24, 0]",
-     "offsets with begin <= end <= 32"},
+     "ascending offsets of at most 32"},
     {"an end behind the data", "[24,32]", "[24,33]", Problem::bad_offsets, "bias", "[24, 33]",
-     "offsets with begin <= end <= 32"},
+     "ascending offsets of at most 32"},
     {"offsets near 2^64", "[24,32]", "[18446744073709551608,18446744073709551615]",
-     Problem::bad_offsets, "bias", "[18446744073709551608, 18446744073709551615]", "offsets with begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[18446744073709551608, 18446744073709551615]", "ascending offsets of at most 32"},
     {"offsets that come round to the right size", "[24,32]", "[18446744073709551615,7]",
-     Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "offsets with begin <= end <= 32"},
+     Problem::bad_offsets, "bias", "[18446744073709551615, 7]", "ascending offsets of at most 32"},
     {"too few bytes", "[24,32]", "[24,28]", Problem::bad_offsets, "bias", "4 bytes", "8 bytes for F32[2]"},
     {"an overlap", "[24,32]", "[20,28]", Problem::overlap, "bias", "begin 20", "begin 24"},
     {"an overlap of all", "[24,32]", "[0,8]", Problem::overlap, "weight", "begin 0", "begin 8"},
@@ -200,17 +201,17 @@ const Damage damages[] = {
     {"bytes over at the begin", "'F32','shape':[2,3],'data_offsets':[0,24]", "'F16','shape':[2,3],'data_offsets':[12,24]",
      Problem::hole, "weight", "12 bytes before it", "none"},
     // damages to names
-    {"a name twice", "'bias'", "'weight'", Problem::duplicate, "weight", "a second entry of the same name", "one"},
+    {"a name twice", "'bias'", "'weight'", Problem::duplicate, "weight", "a second entry with the same name", "one"},
     {"a name twice, spelled differently", "'bias'", "'w\\u0065ight'",
-     Problem::duplicate, "weight", "a second entry of the same name", "one"},
+     Problem::duplicate, "weight", "a second entry with the same name", "one"},
     {"a name misspelled", "'bias'", "'bia'", Problem::missing, "bias", "no tensor of this name", "shape [2]"},
     {"a name more", "'bias'", "'none':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
-     Problem::unknown, "none", "shape [0]", "only the model's parameters: list other names in LoadOptions::ignore"},
+     Problem::unknown, "none", "shape [0]", "a name of a parameter, or a name in LoadOptions::ignore"},
     {"an empty name", "'bias'", "'':{'dtype':'U8','shape':[0],'data_offsets':[0,0]},'bias'",
-     Problem::unknown, "", "shape [0]", "only the model's parameters: list other names in LoadOptions::ignore"},
+     Problem::unknown, "", "shape [0]", "a name of a parameter, or a name in LoadOptions::ignore"},
     // damages to __metadata__
     {"metadata twice", "{'weight'", "{'__metadata__':{},'__metadata__':{},'weight'",
-     Problem::duplicate, "__metadata__", "a second entry of the same name", "one"},
+     Problem::duplicate, "__metadata__", "a second entry with the same name", "one"},
     {"a key of metadata twice", "{'weight'", "{'__metadata__':{'a':'','a':''},'weight'",
      Problem::duplicate, "a", "a second value", "one"},
     {"metadata that is a string", "{'weight'", "{'__metadata__':'a','weight'",
@@ -359,7 +360,7 @@ TEST_CASE("load rejects a safetensors file truncated at any byte") {
     else if (size < data_begin)
       refused(cut, Problem::truncated, "header", bytes(size - 8), bytes(data_begin - 8));
     else
-      refused(cut, Problem::bad_offsets, "bias", "[24, 32]", "offsets with begin <= end <= " + number(size - data_begin));
+      refused(cut, Problem::bad_offsets, "bias", "[24, 32]", "ascending offsets of at most " + number(size - data_begin));
   }
 }
 
@@ -397,11 +398,11 @@ TEST_CASE("an error message cuts a long tensor name between two characters, and 
   const Bytes file = container("{'\\u001b[31m\\u0000':0}").bytes();
   krait::safetensors::File parsed;
   CHECK(std::string(krait::safetensors::parse(file, parsed).message()) ==
-        "?[31m?: header does not follow the safetensors format: found a number, wanted a JSON object for each name");
+        "?[31m?: header does not follow the safetensors format: found a number, wanted a JSON object for each tensor name");
 }
 
 namespace {
-// The 65,536 values of a 16-bit type as one tensor.
+// Returns a tensor that contains the 65,536 values of a 16-bit type.
 krait::safetensors::Entry all_halves(const Bytes& file) {
   krait::safetensors::File parsed;
   REQUIRE(krait::safetensors::parse(file, parsed));

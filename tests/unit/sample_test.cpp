@@ -51,7 +51,7 @@ TEST_CASE("top_k keeps the k most likely tokens, and of equally likely tokens th
 }
 
 TEST_CASE("top_p keeps the smallest set of most likely tokens whose probabilities sum to at least top_p") {
-  // 1 and 4 have 0.386 each, 2 has 0.142, 0 has 0.052
+  // Tokens 1 and 4 have a probability of 0.386 each, token 2 of 0.142, and token 0 of 0.052.
   CHECK(counts(Filtered{.top_p = 0.3f}, 50) == std::vector<std::size_t>{0, 50, 0, 0, 0, 0});
   const auto two = counts(Filtered{.top_p = 0.7f}, 500);
   CHECK((two[1] > 0 && two[4] > 0 && two[1] + two[4] == 500));
@@ -61,7 +61,7 @@ TEST_CASE("top_p keeps the smallest set of most likely tokens whose probabilitie
 }
 
 TEST_CASE("min_p keeps tokens with at least min_p times the probability of the most likely token") {
-  const auto found = counts(Filtered{.min_p = 0.2f}, 2000);  // e^-1 = 0.37 stays, e^-2 = 0.135 goes
+  const auto found = counts(Filtered{.min_p = 0.2f}, 2000);  // keeps the weight e^-1 = 0.37, drops e^-2 = 0.135
   CHECK((found[0] == 0 && found[1] > 0 && found[2] > 0 && found[3] == 0 && found[4] > 0));
 }
 

@@ -1,4 +1,4 @@
-// Compares krait::sample with the softmax in float64: which tokens can be drawn, with which weights, for which random words.
+// Compares krait::sample with the softmax in float64: which tokens it can draw, with which weights, and for which random words.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -24,8 +24,8 @@ struct Sampling {
   float top_p = 1.0f, min_p = 0.0f;
 };
 
-// Draws a token and replaces the row with the weights. Without filters, a Sampler, which keeps no weights, must draw the same
-// token.
+// Draws a token and replaces the logits in `row` with the weights. Without filters, a Sampler, which stores no weights, must
+// draw the same token.
 std::size_t draw(Row& row, const Sampling& how, krait::Key seed, std::size_t number = 0) {
   krait::Sampler sampler{.temperature = how.temperature, .seed = seed, .draws = number};
   const std::size_t plain = krait::sample(row, sampler);
@@ -58,7 +58,7 @@ std::vector<double> relative_probabilities(const Row& logits, float temperature)
 double sum(const std::vector<double>& p) { return std::accumulate(p.begin(), p.end(), 0.0); }
 
 // The result of the filters (top_k, top_p, min_p), computed in float64 by sorting. `close` is true if a probability is so near
-// to a filter's limit that float32 arithmetic may decide differently.
+// to the limit of a filter that float32 arithmetic may keep other tokens.
 struct Kept {
   std::vector<double> p;  // 0 if a filter drops the token
   bool close = false;
@@ -99,7 +99,7 @@ Row logits_of(std::size_t size, float spread, std::uint64_t seed) {
   return row;
 }
 
-// Overwrites about the given share of the logits with `with`, but leaves at least one logit unchanged.
+// Overwrites about the share `share` of the logits with `with`, but leaves at least one logit unchanged.
 void mask(Row& row, float with, double share, std::uint64_t seed) {
   const std::size_t stays = random_word(seed) % row.size();
   for (std::size_t i = 0; i < row.size(); ++i)
@@ -112,7 +112,7 @@ constexpr Sampling filters[] = {
 constexpr float temperatures[] = {1, 0.7f, 2, 1e-45f, 1e-39f, 1e-6f, 100, 1e30f, 1e38f, std::numeric_limits<float>::max()};
 constexpr float masks[] = {-infinity, not_a_number, -1e9f, most_negative};
 
-// Counters at which the random word of key 0 is 0 (word_of_zeros) and 2^32 - 1 (word_of_ones).
+// The numbers of the draws for which the random word of key 0 is 0 (word_of_zeros) or 2^32 - 1 (word_of_ones).
 constexpr std::size_t word_of_zeros = 981642904, word_of_ones = 1995598000;
 
 }  // namespace
@@ -127,7 +127,7 @@ TEST_CASE("the smallest and the largest random word never draw a token of probab
     for (const float masked : masks)
       for (const float temperature : {1.0f, 1e-39f, 0.7f})
         for (const bool equal : {true, false}) {
-          if (size > 31 && (temperature != 1 || !equal)) continue;  // test large vocabularies less: they take long
+          if (size > 31 && (temperature != 1 || !equal)) continue;  // large vocabularies take long, so they are tested less
           Row row = logits_of(size, equal ? 0.0f : 5.0f, size);
           mask(row, masked, 0.9, size + 1);
           row.front() = row.back() = masked;
@@ -181,7 +181,7 @@ TEST_CASE("sample overwrites the logits with weights that match the float64 soft
           // The logits' spread is proportional to the temperature. Otherwise all weights would be equal, or all but one zero.
           const float spread = temperature < 1e-37f ? 3e-39f : temperature > 1e30f ? 1e37f : 3 * std::min(temperature, 1e36f);
           Row row = logits_of(size, spread, size + 7);
-          if (ties)  // round to a few values, so that each occurs many times
+          if (ties)  // rounds to a few values, so that each value occurs many times
             for (float& x : row) x = spread * std::round(x / spread);
           if (size > 3) row[1] = -infinity, row[2] = not_a_number;
           const Kept kept = filter(row, how);
@@ -215,7 +215,7 @@ TEST_CASE("top_k and top_p keep the first of several tokens with equal logits") 
   CHECK(kept({.top_p = 0.5f}, {2, 2, 2, 2}) == "xx..");
   CHECK(kept({.top_p = 0.75f}, {2, 2, 2, 2}) == "xxx.");
   CHECK(kept({.top_p = 0.7500001f}, {2, 2, 2, 2}) == "xxxx");
-  CHECK(kept({.top_k = 4, .top_p = 0.5f}, {2, not_a_number, 2, 2, 2, 2}) == "x.x...");  // top_p: half of top_k's 4
+  CHECK(kept({.top_k = 4, .top_p = 0.5f}, {2, not_a_number, 2, 2, 2, 2}) == "x.x...");  // top_p keeps half of top_k's 4 tokens
   CHECK(kept({.min_p = 1}, {2, 2, 1, 2}) == "xx.x");
   // Different logits whose weights are equal in float32: the larger logits are kept.
   CHECK(kept({.top_k = 1}, {0, 1e-9f}) == ".x");
@@ -230,7 +230,7 @@ TEST_CASE("sample returns the token at which the cumulative softmax reaches the 
     Row row;
     std::size_t draws;
   };
-  // One token of weight 1, and 50,000 tokens of weight 1e-8 after it or before it.
+  // One token of weight 1, with 50,000 tokens of weight 1e-8 after it or before it.
   Row tail_behind(50'001, static_cast<float>(std::log(1e-8))), tail_before = tail_behind;
   tail_behind.front() = tail_before.back() = 0;
   Row masked = logits_of(4096, 2, 3);
@@ -240,7 +240,8 @@ TEST_CASE("sample returns the token at which the cumulative softmax reaches the 
   for (const auto& [name, row, draws] : cases) {
     const std::vector<double> p = relative_probabilities(row, 1);
     const double total = sum(p);
-    // Half of the words are from the whole range, and half from its ends, which draw from the tail of total weight 0.0005.
+    // Half of the random words are from the whole range, and half from its ends, which draw from the tail (total weight
+    // 0.0005).
     std::vector<std::size_t> counters;
     for (std::size_t n = 0; counters.size() < draws; ++n) {
       const double u = random_word(n) * 0x1p-32;
@@ -252,7 +253,7 @@ TEST_CASE("sample returns the token at which the cumulative softmax reaches the 
       const double u = random_word(n) * 0x1p-32;
       const double below = std::accumulate(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(token), 0.0) / total;
       CAPTURE(name, n, token, u, below, p[token] / total);
-      const double tolerance = 2e-6 + static_cast<double>(row.size()) * 0x1p-32;  // rounding of logits, and of each weight
+      const double tolerance = 2e-6 + static_cast<double>(row.size()) * 0x1p-32;  // rounding of logits and of weights
       CHECK(p[token] > 0);
       CHECK(u >= below - tolerance);
       CHECK(u <= below + p[token] / total + tolerance);
@@ -293,7 +294,8 @@ TEST_CASE("the frequencies of drawn tokens pass a chi-square test against the so
       if (rest_expected > 1) add(rest_expected, rest_found);
       rest_expected = rest_found = 0;
     }
-    // Wilson and Hilferty's approximation of the chi-square quantile. 4.753 is the normal distribution's quantile for 1e-6.
+    // The limit is Wilson and Hilferty's approximation of the chi-square quantile for 1e-6, and 4.753 is the quantile of the
+    // normal distribution.
     const double freedom = bins - 1, spread = 2 / (9 * freedom);
     const double critical = freedom * std::pow(1 - spread + 4.753 * std::sqrt(spread), 3);
     CAPTURE(name, bins, chi_square, critical);

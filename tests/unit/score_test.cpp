@@ -1,4 +1,4 @@
-// Log-probabilities and penalties against float64.
+// Compares log-probabilities and penalties with float64.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -45,7 +45,7 @@ TEST_CASE("log_probability agrees with the log-softmax computed in float64") {
 }
 
 TEST_CASE("log_probability includes the probabilities of many unlikely tokens") {
-  Row logits(50'280, -23.0f);  // 1e-10 each: 5e-6 together
+  Row logits(50'280, -23.0f);  // each has probability 1e-10; together 5e-6
   logits[7] = 0;
   CHECK(krait::log_probability(logits, 7) == Approx(expected_log_probability(logits, 7)).epsilon(0.02));
   CHECK(krait::log_probability(logits, 7) < 0);
@@ -86,7 +86,7 @@ TEST_CASE("apply_penalties agrees with the formulas of the penalties, computed i
   }
 }
 
-TEST_CASE("apply_penalties accepts every type of logits and of token ids") {
+TEST_CASE("apply_penalties accepts logits and token ids in tensors, arrays, vectors and spans") {
   krait::Tensor<float, 4> tensor{{1, 2, 3, 4}};
   const std::array<unsigned char, 2> bytes{1, 200};
   krait::apply_penalties(tensor, bytes, {.repetition = 2});

@@ -1,5 +1,5 @@
-// Checks on the host that step uses at most krait::step_stack_bytes of stack. It fills the stack of a thread with a pattern,
-// calls step, and looks for the lowest byte that changed.
+// Checks on the host that step uses at most krait::step_stack_bytes of stack. The test fills the stack of a thread with a
+// pattern, calls step, and looks for the lowest byte that changed.
 #include <pthread.h>
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t stack_size = 1 << 20;
 alignas(4096) unsigned char stack[stack_size];
 constexpr unsigned char paint = 0xA5;
-constexpr std::size_t spared = 192;  // bytes below the frame that are not filled: paint_below's own frame
+constexpr std::size_t spared = 192;  // bytes below the frame that are not filled, because they contain the frame of paint_below
 bool good = true;
 
 // Fills the thread's stack with the pattern, from its lowest address up to the caller's frame.

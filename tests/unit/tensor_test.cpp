@@ -37,7 +37,7 @@ TEST_CASE("a weight matrix of 80 rows is stored as a panel of 64 rows and one of
   CHECK(Matrix::offset(64, 1) == 64 * 5 + 16);
 }
 
-TEST_CASE("in_proj's rows for z are stored from a multiple of 16 on (row 32 for 23 channels)") {
+TEST_CASE("in_proj's rows for z start at a multiple of 16 in memory, such as row 32 for 23 channels") {
   constexpr krait::RowLayout order{.groups = 2, .channels = 23};
   CHECK(order.rows() == 46);
   CHECK(order.padded_rows() == 64);
@@ -45,7 +45,7 @@ TEST_CASE("in_proj's rows for z are stored from a multiple of 16 on (row 32 for 
   CHECK(order.place(23) == 32);
 }
 
-TEST_CASE("A_log converted to the stored decay rate and back to A_log gives the same stored bits again") {
+TEST_CASE("an A_log that `get` returns is stored as the same bits when it is passed to `set` again") {
   for (int i = -2000; i <= 2000; ++i) {
     const float A_log = static_cast<float>(i) * 0.0731f;
     const float rate = krait::DecayRates<1, 1>::stored(A_log);

@@ -13,7 +13,7 @@ namespace {
 std::string first_eight(std::string_view text) { return std::string(krait::Text<8>(text)); }
 }  // namespace
 
-TEST_CASE("Text cuts UTF-8 that exceeds its capacity between two code points") {
+TEST_CASE("Text cuts UTF-8 that exceeds its capacity between two code points, never within one") {
   CHECK(first_eight("12345678") == "12345678");
   CHECK(first_eight("123456789") == "12345678");
   CHECK(first_eight("1234567\u00E4") == "1234567");
@@ -36,7 +36,7 @@ TEST_CASE("Text appends numbers and strings until its capacity is reached, and d
   CHECK(std::string(text += 45u) == "n = 1234");
 }
 
-TEST_CASE("c_str() is zero-terminated, also if the text fills its capacity") {
+TEST_CASE("Text::c_str() is zero-terminated, even if the text fills its capacity") {
   const krait::Text<8> full("123456789"), empty;
   CHECK(std::strlen(full.c_str()) == 8);
   CHECK(std::strlen(empty.c_str()) == 0);

@@ -20,8 +20,8 @@ REFERENCE = HERE.parent / "data" / "reference"
 
 
 def check(compiler, files):
-    """Runs the script check, and returns its exit code and a dictionary from file names to the lines that check printed for
-    them."""
+    """Runs the script tests/vectors/check, and returns its exit code and a dictionary from file names to the lines that check
+    printed for them."""
     done = subprocess.run([HERE / "check", "--compiler", compiler, "--flags", "-march=native -O0", *files],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout, end="")
@@ -53,7 +53,7 @@ def damage_output(header, data):
 
 
 def damage_gradient(header, data):
-    """Adds 1e-3 of the largest gradient of D to its last element."""
+    """Changes the last element of D's gradient by 1e-3 times the largest element."""
     begin, end = header["grad.D"]["data_offsets"]
     values = struct.unpack(f"<{(end - begin) // 4}f", data[begin:end])
     struct.pack_into("<f", data, end - 4, values[-1] + 1e-3 * max(map(abs, values)))
@@ -94,7 +94,7 @@ def not_a_number(header, data):
     struct.pack_into("<f", data, header["D"]["data_offsets"][0] + 4, float("nan"))
 
 
-# Invalid files. Name -> (the reference vector to copy, the change to the copy, the words that check must print).
+# Invalid files. Maps a name to the reference vector to copy, the change to the copy, and the words that check must print.
 NONSENSE = {
     "text": ("ssm_plain", lambda header, data: b"once upon a time", "not a safetensors file: its first 8 bytes are a header length"),
     "short": ("ssm_plain", lambda header, data: b"once", "not a safetensors file: found 4 bytes"),

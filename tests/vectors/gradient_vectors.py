@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from odd_vectors import block_weights, encode, mixer_weights, model_weights, reference, write
-import autograd  # beside mamba_reference.py
+import autograd  # in the folder of mamba_reference.py
 
 # Name -> (model type, number of tokens, sizes, options), as in odd_vectors.py.
 CASES = {
@@ -35,7 +35,7 @@ CASES = {
 
 
 def forward_of(component, eps, dt_b_c_eps, norm):
-    """Returns the reference's function of the input and the weights."""
+    """Returns the function of the numpy reference that computes a model type's outputs from its input and weights."""
     return {
         "SelectiveStateSpaceModel": lambda x, p: reference.selective_state_space_model(x, p, dt_b_c_eps=dt_b_c_eps)[0],
         "SelectiveStateSpace": reference.selective_state_space,

@@ -6,9 +6,9 @@
 #include "krait/train.hpp"
 #include "vector.hpp"
 
-// Runs one vector of gradients and prints the largest errors: of the loss, of the gradient of the input, and of the gradients
-// of the weights, each relative to the largest expected magnitude of its tensor. Also checks that `record` gives the outputs of
-// prefill.
+// Runs one reference vector of gradients. Prints the largest errors of the loss, of the gradient of the input and of the
+// gradients of the weights, each relative to the largest expected magnitude of its tensor. Also checks that `record` gives the
+// outputs of prefill.
 template <class Model, std::size_t length>
 int run_gradients(const Arguments& arguments) {
   using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, length>,
@@ -53,7 +53,7 @@ int run_gradients(const Arguments& arguments) {
     std::printf("loss %.3g\n", std::fabs(static_cast<double>(loss) - wanted_loss) / wanted_loss);
     krait::backward(*model, *tape, *output, *gradients);
   } else {
-    double loss = 0.0, size = 0.0;  // relative to the sum of the magnitudes, because the terms cancel each other
+    double loss = 0.0, size = 0.0;  // size: the sum of magnitudes, because the terms cancel each other
     for (std::size_t t = 0; t < length; ++t)
       for (std::size_t i = 0; i < Model::d_out; ++i) {
         loss += static_cast<double>((*output)[t][i]) * static_cast<double>((*targets)[t][i]);

@@ -6,8 +6,8 @@
 #include <string_view>
 
 // Loads a model's weights from a safetensors file and skips the tensors listed in `ignore`. Returns an empty string, or the
-// error message. It is defined in a translation unit of its own (load_weights-inl.hpp), compiled once with other flags than the
-// callers; therefore it returns a string and not a krait::Status, whose type depends on the flags.
+// error message. The function is defined in load_weights-inl.hpp, in a translation unit that is compiled once, with other flags
+// than its callers. It returns a string instead of a krait::Status, because the type of a Status depends on the flags.
 template <class Model>
 std::string load_weights(Model& model, const char* file, std::span<const std::string_view> ignore);
 

@@ -1,4 +1,4 @@
-// Compares krait::init with the weights that noxton draws for the same key, from reference files.
+// Compares the weights that krait::init draws with those that noxton draws for the same key, which are in reference files.
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -16,7 +16,7 @@ namespace {
 constexpr auto key0 = krait::noxton({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 constexpr auto key7_small = krait::noxton({.vocab_size = 30, .d_model = 20, .n_layers = 2, .d_conv = 3});
 
-// Returns the values of the parameter of that name, row by row.
+// Returns the values of the parameter `name`, row by row.
 template <class Model>
 std::vector<float> values_of(const Model& model, std::string_view name) {
   std::vector<float> values;
@@ -44,7 +44,7 @@ void compare(const std::string& file_name, std::uint64_t seed) {
   krait::for_each_param(*ours, [&](std::string_view name, const auto&) {
     CAPTURE(name);
     const auto drawn = values_of(*ours, name), wanted = values_of(*theirs, name);
-    if (name == "backbone.embedding.weight" || name.ends_with("A_log")) {  // computed with erf_inv or log
+    if (name == "backbone.embedding.weight" || name.ends_with("A_log")) {  // noxton computes these with erf_inv or log
       for (std::size_t i = 0; i < wanted.size(); ++i)
         REQUIRE(std::fabs(drawn[i] - wanted[i]) <= 1e-6f * std::fabs(wanted[i]));
     } else {

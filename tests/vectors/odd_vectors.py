@@ -23,15 +23,16 @@ from stack_reference import stack
 
 # Name -> (model type, number of tokens, sizes, options). The options:
 #   bias      the layers that have a bias
-#   dtype     of the weights in the file
-#   names     whose parameter names the file has; "hf" for Hugging Face's
+#   dtype     the dtype of the weights in the file
+#   names     the library whose parameter names the file has, mamba-ssm or "hf" for Hugging Face
 #   head      tied, own, or copy (tied, and the file contains a copy of the embedding as head)
 #   eps, dt_b_c_eps   members norm_eps and dt_b_c_eps of the dims
 #   norm      rms_norm (default) or layer_norm
-#   settings  of blocks of Mamba-2 and Mamba-3: ngroups, dt_limit, norm_before_gate, rope_fraction
-#   without   parameters that the blocks of Mamba-2 or Mamba-3 do not have: norm; D_has_hdim: D has an element for each channel
-#   order     of a Stack: krait pack's --order. Its sizes are the shapes of its layers' weights, or a block's type and sizes
-#   d_in      of a Stack; default: that of the layer `into`
+#   settings  ngroups, dt_limit, norm_before_gate and rope_fraction of blocks of Mamba-2 and Mamba-3
+#   without   norm: blocks of Mamba-2 or Mamba-3 have no norm; D_has_hdim: D has an element for each channel
+#   order     the order of a Stack, as for krait pack's --order. The sizes of a Stack are the shapes of its layers' weights, or
+#             the type and sizes of a block
+#   d_in      d_in of a Stack; by default, d_in of its layer `into`
 #   metadata  False: the file has no metadata
 CASES = {
     "ssm_ones": ("SelectiveStateSpaceModel", 1, dict(d_inner=1, d_state=1, dt_rank=1), {}),

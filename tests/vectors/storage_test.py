@@ -30,7 +30,8 @@ import quantised  # noqa: E402
 from krait.layers import dims_text  # noqa: E402
 from vector_file import File, component_of, dims_of  # noqa: E402
 
-# The models, which compile in a few seconds each. Name of the reference vector -> norm_eps, or None for the default.
+# The models, each of which compiles in a few seconds. Maps the name of a reference vector to norm_eps, or to None for the
+# default.
 CASES = {"block_odd_all_biases": None, "block_conv2_no_bias": None, "ssm_odd_biases": None, "mamba_tied": None,
          "mamba_untied_odd": 0.25}
 # Largest errors, relative to the largest output. With int8, float32 and float64 may round an input near the middle of two
@@ -38,7 +39,8 @@ CASES = {"block_odd_all_biases": None, "block_conv2_no_bias": None, "ssm_odd_bia
 # three such differences. Measured: 1.0e-5 for mamba_tied (300 tokens), and at most 2.5e-7 if no input is so close to the
 # middle.
 TOLERANCES = {"bf16": 1e-5, "f16": 1e-5, "int8": 1e-4}
-# The int8 layers: d_in, d_out, bias. The inputs have odd sizes; the outputs fill narrow panels and several panels.
+# The int8 layers: d_in, d_out, and whether there is a bias. Some d_in are odd; the outputs fill narrow panels and several
+# panels.
 LINEARS = [(3, 20, False), (8, 16, True), (77, 150, True), (601, 33, False)]
 problems = []
 
@@ -101,8 +103,8 @@ def check_stored(path, weight, storage, name):
 
 
 def hostile_floats():
-    """Returns, as float32, every bf16 and f16 number, the middles between neighbouring numbers, the floats next to these
-    middles, and NaNs."""
+    """Returns, as float32, every bf16 and f16 number, the midpoints between neighbouring numbers, the floats next to these
+    midpoints, and NaNs."""
     halves = np.arange(1 << 15, dtype=np.uint32)
     numbers = []
     with np.errstate(all="ignore"):
@@ -139,7 +141,7 @@ class LinearCase:
         dims = dims_text("Linear", {"d_in": d_in, "d_out": d_out, "bias": bias}, "krait::Storage::int8")
         self.type = f"krait::Linear<{dims}>"
         self.weight = random.uniform(-1, 1, (d_out, d_in)).astype(np.float32)
-        # In rows whose largest weight is 127 the scale is 1, so weights of n + 0.5 are ties, here of both signs.
+        # In rows whose largest weight is 127, the scale is 1, so weights of n + 0.5 are ties, which have both signs here.
         self.weight[0::3] = random.integers(-100, 100, (len(self.weight[0::3]), d_in)) + np.float32(0.5)
         self.weight[0::3, 0] = 127
         self.weight[4] = 0
@@ -170,7 +172,8 @@ class LinearCase:
         sums = (q.astype(np.int64) @ whole.T.astype(np.int64)).astype(np.float32)
         factor = (scales * step).astype(np.float32)
         bias = 0 if self.bias is None else self.bias.astype(np.longdouble)
-        # A fused multiply-add rounds once. longdouble holds the product exactly, and the sum closely enough to round the same.
+        # A fused multiply-add rounds once. longdouble represents the product exactly, and the sum precisely enough to be
+        # rounded equally.
         wanted = (sums.astype(np.longdouble) * factor.astype(np.longdouble) + bias).astype(np.float32)
         for verb in ("int8", "prefill"):
             found = np.fromfile(self.folder / f"output.{verb}", np.float32).reshape(wanted.shape)

@@ -1,6 +1,7 @@
 // Runs a reference vector: loads a model's weights from its file, runs the input through forward, prefill and step, and prints
 // how far the outputs are from the expected ones. The script `check` generates the program that includes this header. The
-// program has two translation units: one that loads, compiled once, and one that runs, compiled for each target.
+// program has two translation units. One loads the weights and is compiled once; the other runs the model and is compiled for
+// each target.
 #ifndef KRAIT_TESTS_VECTOR_HPP
 #define KRAIT_TESTS_VECTOR_HPP
 
@@ -34,8 +35,8 @@ struct Arguments {
       : number(std::atoi(argv[1])), weights(argv[2]), numbers(argv[3]), ignore(argv + 4, argv + argc) {}
 };
 
-// Returns the largest difference, divided by the largest wanted magnitude. Where an infinity or NaN is wanted, anything else
-// found gives infinity.
+// Returns the largest difference, divided by the largest wanted magnitude. If the wanted number is NaN or infinite and the
+// found number is another, returns infinity.
 inline double relative_error(std::span<const float> found, std::span<const double> wanted) {
   double error = 0, largest = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -50,7 +51,7 @@ inline double relative_error(std::span<const float> found, std::span<const doubl
   return error == 0 ? 0 : error / largest;
 }
 
-// The parts of a model's state, each as the reference vector's tensor of the same name contains it, layer after layer: h
+// The parts of a model's state, each in the form of the reference vector's tensor of this name, layer after layer: h
 // [d_inner, d_state] or [heads, headdim, d_state] and, in Mamba-3, the angles in radians, k and x. A stack has none.
 struct FinalState {
   std::array<std::vector<float>, 4> parts;
@@ -99,7 +100,7 @@ inline int fail(std::string_view message) {
 }
 
 // Runs one vector and prints one line for each error: its name and value. A model that pools has an output for every step, but
-// one for forward and prefill: the last. Large objects are allocated on the heap.
+// only one output, the last, for forward and prefill. Large objects are allocated on the heap.
 template <class Model, std::size_t length>
 int run_vector(const Arguments& arguments) {
   using Input = std::conditional_t<krait::TakesTokens<Model>, std::array<std::int32_t, length>,

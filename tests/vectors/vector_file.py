@@ -37,7 +37,7 @@ def component_of(file):
         if file.metadata["component"] not in (*COMPONENTS, "Mamba2", "Mamba3", "Stack"):
             raise Problem(f"unknown component {file.metadata['component']!r}: wanted one of {', '.join(COMPONENTS)}, Mamba2, "
                           "Mamba3, Stack")
-        # A language model is krait::Mamba of the dims of its blocks' kind.
+        # The C++ type of every language model is krait::Mamba; the type of its dims selects the kind of its blocks.
         return {"Mamba2": "Mamba", "Mamba3": "Mamba"}.get(file.metadata["component"], file.metadata["component"])
     if any(name.startswith("backbone.") for name in file.tensors):
         return "Mamba"
@@ -49,8 +49,7 @@ def component_of(file):
 
 
 def stack_of(file):
-    """Returns the Model, as krait pack makes it, of a vector of a Stack. The metadata's `order` gives the order of its
-    layers."""
+    """Returns krait pack's Model for a reference vector of a Stack. The `order` in the vector's metadata lists the layers."""
     if "order" not in file.metadata:
         raise Problem("metadata: order is missing: a Stack has krait pack's --order there")
     weights = {name: tensor for name, tensor in file.tensors.items() if name not in ("input", "output")}
@@ -73,7 +72,7 @@ def dims_of(file, component, prefix=""):
             raise Problem(f"found layers {', '.join(sorted(layers))}, wanted layers numbered from 0 on")
     blocks = file if mixer == "" else file.sub(mixer[:-1])
     if is_mamba2(blocks) or is_mamba3(blocks):
-        if block is None:  # a block alone, beside the input and the outputs
+        if block is None:  # the file contains a single block, besides the input and the outputs
             blocks = Group("", {name: tensor for name, tensor in file.tensors.items() if name.split(".")[0] in BLOCK_MEMBERS})
         mixer_dims = mamba_layer(blocks, settings_of_metadata(file.metadata)).dims
         return {**dims, **mixer_dims, **dims_around(file, component, block)}

@@ -16,7 +16,8 @@ namespace krait {
 
 namespace detail {
 
-// extent<T> is the number of elements of an array, std::array, Tensor or span type T, or 0 if the type does not determine it.
+// extent<T> is the number of elements of T, an array, std::array, Tensor or std::span type. It is 0 if the type does not fix
+// the number, and for all other types.
 template <class T>
 inline constexpr std::size_t extent = 0;
 template <class T, std::size_t n>
@@ -32,11 +33,11 @@ inline constexpr std::size_t extent<std::span<T, n>> = n == std::dynamic_extent 
 template <class T>
 inline constexpr std::size_t length_of = extent<std::remove_cvref_t<T>>;
 
-// The type of the elements of a contiguous range T.
+// element<T> is the type of the elements of a contiguous range of type T.
 template <class T>
 using element = std::remove_reference_t<decltype(*std::data(std::declval<T&>()))>;
 
-// A contiguous range that has a size, such as an array, vector, span or Tensor.
+// Contiguous is satisfied by the types of contiguous ranges that have a size, such as an array, vector, span or Tensor.
 template <class T>
 concept Contiguous = requires(T& range) {
   std::data(range);
@@ -45,22 +46,23 @@ concept Contiguous = requires(T& range) {
 
 }  // namespace detail
 
-// An integer type, for the index of a token in the vocabulary. bool is not accepted. A char counts as its byte, 0 to 255.
+// TokenId is satisfied by all integer types except bool. A token id is the index of a token in the vocabulary. A char stands
+// for its byte, 0 to 255.
 template <class T>
 concept TokenId = std::integral<T> && !std::same_as<std::remove_cv_t<T>, bool>;
 
-// A contiguous range of token ids, such as an array, vector or span of integers.
+// TokenIdSequence is satisfied by contiguous ranges of token ids, such as an array, vector or span of integers.
 template <class T>
 concept TokenIdSequence = detail::Contiguous<T> && TokenId<detail::element<T>>;
 
-// A contiguous range of floats whose length is part of its type: krait::Tensor<float, n>, std::array<float, n>, float[n],
-// std::span<float, n>.
+// FloatVector is satisfied by contiguous ranges of floats whose length is part of their type: krait::Tensor<float, n>,
+// std::array<float, n>, float[n], std::span<float, n>.
 template <class T>
 concept FloatVector = detail::Contiguous<T> && std::same_as<std::remove_cv_t<detail::element<T>>, float> &&
                       (detail::extent<std::remove_cv_t<T>> > 0);
 
-// A contiguous range of float vectors of equal length: krait::Tensor<float, L, n>, or an array, vector or span of
-// krait::Tensor<float, n>.
+// VectorSequence is satisfied by contiguous ranges of float vectors of equal length: krait::Tensor<float, L, n>, or an array,
+// vector or span of krait::Tensor<float, n>.
 template <class T>
 concept VectorSequence = detail::Contiguous<T> && FloatVector<detail::element<T>> &&
                          sizeof(detail::element<T>) == detail::length_of<detail::element<T>> * sizeof(float);
@@ -77,8 +79,8 @@ inline constexpr bool exists_after_the_call = std::is_lvalue_reference_v<T> ||
 template <class Out>
 inline constexpr bool is_no_output = std::is_same_v<std::remove_cvref_t<Out>, NoOutput>;
 
-// The outputs that a call computes, deduced from the type of its output argument: all for a sequence of vectors, the last for
-// one vector, none for krait::no_output.
+// emit_for<Out> selects the outputs that a call computes, depending on Out, the type of the output argument. For a sequence of
+// vectors, every token's output is computed; for one vector, only the last token's; for krait::no_output, none.
 template <class Out>
 inline constexpr Emit emit_for = VectorSequence<std::remove_reference_t<Out>> ? Emit::all
                                  : is_no_output<Out>                          ? Emit::nothing

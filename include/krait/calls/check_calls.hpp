@@ -14,7 +14,7 @@
 
 namespace krait::check {
 
-// argument<Found> makes the type of an argument appear in error messages, as in argument<int>::is_layer.
+// argument<Found> exists so that error messages show Found, the type of an argument, as in argument<int>::is_layer.
 template <class Found>
 struct argument {
   static constexpr bool is_layer = Layer<Found>;
@@ -50,25 +50,26 @@ consteval bool model() {
   return Layer<Model>;
 }
 
-// Checks the argument `state`, of type S. S is an lvalue reference unless the argument is a temporary.
+// Checks that the argument `state` is a krait::State<Model>, and neither const nor a temporary. S is an lvalue reference unless
+// the argument is a temporary.
 template <class Model, class S>
 consteval bool state() {
   using Found = std::remove_reference_t<S>;
   if constexpr (!std::is_same_v<std::remove_const_t<Found>, State<Model>>) {
     static_assert(got_type<Found>::template wants<State<Model>>,
-                  "krait: the second argument, state, must be a krait::State<Model> of this model: (model, state, x, y[, scratch])");
+                  "krait: the second argument, state, must be a krait::State<Model> of this model; the arguments are (model, state, x, y[, scratch])");
     return false;
   } else if constexpr (std::is_const_v<Found>) {
     static_assert(argument<Found>::is_writable, "krait: the second argument, state, must not be const, because the call advances it");
     return false;
   } else {
     static_assert(argument<Found>::template outlives_the_call<S>,
-                  "krait: the second argument, state, must not be a temporary: the next call needs it");
+                  "krait: the second argument, state, must not be a temporary, because the next call needs it");
     return true;
   }
 }
 
-// Checks the argument x of step: a token id, or a vector of d_in floats.
+// Checks that the argument x of step is a token id, or a vector of d_in floats.
 template <class Model, class In>
 consteval bool input() {
   if constexpr (TakesTokens<Model>) {
@@ -86,7 +87,7 @@ consteval bool input() {
   }
 }
 
-// Checks the argument xs of prefill and forward: a sequence of token ids, or of vectors of d_in floats.
+// Checks that the argument xs of prefill or forward is a sequence of token ids, or of vectors of d_in floats.
 template <class Model, class In>
 consteval bool inputs() {
   if constexpr (TakesTokens<Model>) {
@@ -103,7 +104,7 @@ consteval bool inputs() {
   }
 }
 
-// Checks that an output is a writable vector of d_out floats.
+// Checks that an output argument, of type Found, is a writable vector of d_out floats.
 template <class Model, class Found>
 consteval bool output_vector() {
   if constexpr (!FloatVector<Found>) {
@@ -115,23 +116,26 @@ consteval bool output_vector() {
     return false;
   } else {
     static_assert(got<detail::length_of<Found>>::template wants<Model::d_out>,
-                  "krait: the output must hold d_out elements (logits: vocab_size)");
+                  "krait: the output must hold d_out elements (for logits, vocab_size elements)");
     return detail::length_of<Found> == Model::d_out;
   }
 }
 
-// Checks that an output, of type Out, is not a temporary.
+// Checks that an output argument is not a temporary, whose values would be lost. Out is an lvalue reference unless the argument
+// is a temporary.
 template <class Out>
 consteval bool output_exists() {
   static_assert(argument<std::remove_reference_t<Out>>::template outlives_the_call<Out>,
-                "krait: the output, y or ys, must not be a temporary: its values would be lost");
+                "krait: the output, y or ys, must not be a temporary, because its values would be lost");
   return detail::exists_after_the_call<Out>;
 }
 
-// Checks the argument y of step or, if `several` is true, ys of prefill. A vector of d_out floats is accepted unless it is a
-// temporary (a temporary std::span is accepted, because it refers to memory that exists after the call). krait::no_output is
-// accepted only for a Summarising model, that is, a language model or a stack that pools. prefill also accepts a sequence of
-// vectors, and requires a sequence for other models.
+// Checks the output argument: y of step or, if `several` is true, ys of prefill. Accepted are
+//   - a vector of d_out floats; prefill accepts it only for a Summarising model (a language model or a stack with a pooling
+//     layer)
+//   - a sequence of such vectors, only by prefill
+//   - krait::no_output, only for a Summarising model
+// A temporary is rejected unless it is a std::span, because the memory of a span exists after the call.
 template <class Model, class Out, bool several = false>
 consteval bool output() {
   using Found = std::remove_reference_t<Out>;
@@ -152,7 +156,7 @@ consteval bool output() {
   }
 }
 
-// Checks the argument scratch: a krait::Scratch<Model, n> of any n, which may be a temporary.
+// Checks that the argument `scratch` is a krait::Scratch<Model, n>, for any n. It may be a temporary.
 template <class Model, class Borrowed>
 consteval bool scratch() {
   using Found = std::remove_reference_t<Borrowed>;
@@ -160,7 +164,7 @@ consteval bool scratch() {
     static_assert(argument<Found>::is_scratch, "krait: the fifth argument, scratch, must be a krait::Scratch<Model, n>");
     return false;
   } else if constexpr (std::is_const_v<Found>) {
-    static_assert(argument<Found>::is_writable, "krait: the fifth argument, scratch, must not be const, because the call writes it");
+    static_assert(argument<Found>::is_writable, "krait: the fifth argument, scratch, must not be const, because the call writes to it");
     return false;
   } else {
     static_assert(got_type<Found>::template wants<Scratch<Model, Found::chunk>>,
@@ -169,7 +173,8 @@ consteval bool scratch() {
   }
 }
 
-// step and prefill check all arguments of a call in order. `Borrowed` is the type of the scratch if the caller passes one.
+// These functions check the arguments of krait::step, krait::prefill and krait::forward from left to right. If the caller
+// passes a scratch, `Borrowed` is its type; otherwise, `Borrowed` is empty.
 template <class Model, class S, class In, class Out, class... Borrowed>
 consteval bool step() {
   if constexpr (!model<Model>()) return false;
@@ -212,7 +217,7 @@ consteval bool session_prefill() {
   return Summarising<Model>;
 }
 
-// arguments<...> makes the types of all arguments appear in error messages.
+// arguments<...> exists so that error messages show the types of all arguments of a call.
 template <class... Found>
 struct arguments {
   static constexpr bool fit = false;

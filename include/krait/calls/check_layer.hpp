@@ -1,4 +1,4 @@
-// Checks, for krait::check_layer, that a type meets the requirements on layers in nn/layer.hpp.
+// Implements krait::check_layer, which checks that a type meets the requirements on layers that nn/layer.hpp specifies.
 #ifndef KRAIT_CALLS_CHECK_LAYER_HPP
 #define KRAIT_CALLS_CHECK_LAYER_HPP
 
@@ -12,7 +12,8 @@
 
 namespace krait::check {
 
-// layer<L> makes the type L of a layer appear in error messages, as in layer<Mine>::has_d_in.
+// layer<L> exists so that error messages show L, the type of a layer. For example, the message for a layer MyLayer without d_in
+// contains layer<MyLayer>::has_d_in.
 template <class L>
 struct layer {
   static constexpr bool has_d_in = requires { { L::d_in } -> std::same_as<const std::size_t&>; };
@@ -27,13 +28,13 @@ struct layer {
   static constexpr bool has_run = false;
 };
 
-// state_type<S> makes the type S of a layer's State appear in error messages.
+// state_type<S> exists so that error messages show S, the State type of a layer.
 template <class S>
 struct state_type {
   static constexpr bool is_trivially_copyable = std::is_trivially_copyable_v<S>;
 };
 
-// scratch_type<One, Four> makes the types Scratch<1> and Scratch<4> of a layer appear in error messages.
+// scratch_type<One, Four> exists so that error messages show One and Four, the types Scratch<1> and Scratch<4> of a layer.
 template <class One, class Four>
 struct scratch_type {
   static constexpr bool is_trivial = std::is_trivially_copyable_v<Four> && std::is_trivially_default_constructible_v<Four>;
@@ -41,21 +42,22 @@ struct scratch_type {
   static constexpr bool holds_one_token = sizeof(One) <= sizeof(Four) && alignof(One) <= alignof(Four);
 };
 
-// run_result<T> makes the type T that the function `run` of a layer returns appear in error messages.
+// run_result<T> exists so that error messages show T, the type that a layer's `run` returns.
 template <class T>
 struct run_result {
   static constexpr bool is_a_count = std::is_same_v<T, std::size_t>;
 };
 
-// Checks that `run` returns a number of tokens if the layer L has a warm_up. T is the type that `run` returns.
+// Checks that T, the type that the function `run` of the layer L returns, is std::size_t if L has a warm_up.
 template <class L, class T>
 consteval void layer_run_result() {
   if constexpr (warm_up<L> > 0)
-    static_assert(run_result<T>::is_a_count, "krait::check_layer: the function run of a layer with a warm_up must return a "
-                                             "std::size_t, the number of leading tokens of the call that have no output");
+    static_assert(run_result<T>::is_a_count,
+                  "krait::check_layer: with a warm_up, run must return std::size_t, the number of tokens without output");
 }
 
-// Checks a layer's Scratch, and that the layer is an aggregate that names its members. Called by layer_type.
+// Checks a layer's Scratch and its bool constants, and that the layer is a trivially copyable aggregate whose members are
+// declared with KRAIT_PARAMS. layer_type calls this function.
 template <class L>
 consteval bool layer_scratch_and_weights() {
   using Facts = layer<L>;
@@ -72,14 +74,14 @@ consteval bool layer_scratch_and_weights() {
   else if constexpr (!Facts::is_trivially_copyable_aggregate)
     static_assert(Facts::is_trivially_copyable_aggregate, "krait::check_layer: the layer must be a trivially copyable aggregate, without constructors");
   else if constexpr (!Facts::names_its_members)
-    static_assert(Facts::names_its_members, "krait::check_layer: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores others");
+    static_assert(Facts::names_its_members, "krait::check_layer: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
   else
     return true;
   return false;
 }
 
-// Returns whether the type L meets every requirement on layers except the function `run`. The first requirement that it does
-// not meet causes the only error.
+// Returns whether the type L meets every requirement on layers except those on the function `run`. The first requirement that L
+// does not meet causes a compile error; the requirements after it are not checked.
 template <class L>
 consteval bool layer_type() {
   using Facts = layer<L>;
@@ -97,9 +99,9 @@ consteval bool layer_type() {
     static_assert(Facts::has_state, "krait::check_layer: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
   else if constexpr (!state_type<typename L::State>::is_trivially_copyable)
     static_assert(state_type<typename L::State>::is_trivially_copyable,
-                  "krait::check_layer: State must be trivially copyable, because copying its bytes saves it");
+                  "krait::check_layer: State must be trivially copyable, because a snapshot copies its bytes");
   else if constexpr (!Facts::has_scratch)
-    static_assert(Facts::has_scratch, "krait::check_layer: the layer needs template <std::size_t tokens> struct Scratch, or using Scratch = krait::NoScratch<tokens>");
+    static_assert(Facts::has_scratch, "krait::check_layer: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
   else
     return layer_scratch_and_weights<L>();
   return false;

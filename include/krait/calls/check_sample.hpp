@@ -11,13 +11,14 @@
 #include "krait/core/sampling.hpp"
 
 namespace krait::check {
-// The vocab_size of a FilteredSampler<vocab_size>, 0 for other types.
+// filtered_vocab_size<T> is vocab_size if T is FilteredSampler<vocab_size>, and 0 for other types.
 template <class T>
 inline constexpr std::size_t filtered_vocab_size = 0;
 template <std::size_t vocab_size>
 inline constexpr std::size_t filtered_vocab_size<FilteredSampler<vocab_size>> = vocab_size;
 
-// Checks the arguments of sample(). The first argument that it does not accept causes the only error.
+// Checks the arguments of krait::sample. The first invalid argument causes a compile error; the arguments after it are not
+// checked.
 template <class Logits, class AnySampler>
 consteval bool check_sample() {
   using Plain = std::remove_cvref_t<AnySampler>;
@@ -39,7 +40,7 @@ consteval bool check_sample() {
     return false;
   } else if constexpr (vocab_size > 0 && found == 0) {
     static_assert(found > 0,
-                  "krait::sample: FilteredSampler needs logits of constant length: std::span<const float, vocab_size>(logits)");
+                  "krait::sample: a FilteredSampler needs logits of fixed length, such as a std::span<float, vocab_size>");
     return false;
   } else if constexpr (vocab_size > 0) {
     static_assert(got<found>::template wants<vocab_size>,

@@ -1,8 +1,8 @@
-// Saves and undefines macros that board packages and C libraries define under names that the library, Highway, Boost or the
-// standard library use, such as Arduino's `min`, `F` and `B1`. Also disables warnings about parameters that have the name of a
-// global variable of the user. core/end.hpp restores both. Every public header includes this file first and end.hpp last. The
-// content of the header is between the two includes, and is skipped if KRAIT_REFUSED is defined. This file has no include
-// guard, because public headers include each other.
+// Saves and undefines macros of board packages and C libraries, such as Arduino's `min`, `F` and `B1`, because the library,
+// Highway, Boost or the standard library use their names for other things. Also disables the warning -Wshadow, which would
+// report parameters that have the name of a global variable of the user's program. core/end.hpp restores the macros and the
+// warning. Every public header includes this file first and core/end.hpp last; if KRAIT_REFUSED is defined, the header skips
+// its content between these two includes. This file has no include guard, because public headers include each other.
 #include "krait/core/platform.hpp"
 
 #ifdef __GNUC__

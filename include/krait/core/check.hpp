@@ -1,6 +1,7 @@
-// Defines templates and functions that all compile-time checks use. The template got<48>::wants<64> makes compilers print both
-// numbers in an error. Checks are functions, because after a failed assertion in a class clang reports errors in other classes
-// as well. A layer with wrong dims is then defined with repaired dims, so that one mistake causes one error.
+// Defines templates and functions that all compile-time checks use. A failed static assertion with the condition
+// got<48>::wants<64> makes the compiler print both numbers. One mistake should cause one error. For this reason, checks are
+// functions: after a failed assertion in a class, clang reports errors in other classes as well. For the same reason, a layer
+// with invalid dims is defined with repaired dims after the error.
 #ifndef KRAIT_CORE_CHECK_HPP
 #define KRAIT_CORE_CHECK_HPP
 
@@ -12,7 +13,8 @@
 
 namespace krait::check {
 
-// got<found>::wants<wanted> and its neighbours are conditions of static assertions whose text contains both numbers.
+// got<found>::wants<wanted> is a condition of static assertions. If an assertion fails, the compiler's message contains both
+// numbers. at_least, at_most, multiple_of and between are used in the same way.
 template <std::size_t found>
 struct got {
   template <std::size_t wanted>
@@ -27,14 +29,14 @@ struct got {
   static constexpr bool between = found >= least && found <= most;
 };
 
-// got_type<A>::wants<B> is a condition of static assertions whose text contains both types.
+// got_type<A>::wants<B> is a condition of static assertions. If an assertion fails, the compiler's message contains both types.
 template <class Found>
 struct got_type {
   template <class Wanted>
   static constexpr bool wants = std::is_same_v<Found, Wanted>;
 };
 
-// Returns the dims with every invalid size replaced by a valid one. Valid dims are unchanged.
+// Returns `dims` with every invalid member replaced by a valid one. Valid dims are unchanged.
 template <class Dims>
 consteval Dims repaired(Dims dims) {
   const auto mend = [](std::size_t& size) { size = size == 0 ? 1 : size; };
@@ -72,7 +74,7 @@ consteval Dims repaired(Dims dims) {
 }
 consteval bool valid(const auto& dims) { return repaired(dims) == dims; }
 
-// Reports the first invalid member of the dims of a block, a model or a recurrence in a compile error.
+// Causes a compile error for the first invalid member of `dims`, the dims of a block, a model or a recurrence.
 template <auto dims>
 consteval bool check_dims() {
   constexpr bool has_expand = requires { dims.expand; };
@@ -98,14 +100,14 @@ consteval bool check_dims() {
     static_assert(got<dims.headdim>::template at_least<1>,
                   "krait: headdim, the number of channels of a head, must be at least 1");
   } else if constexpr (requires { requires dims.ngroups == 0; }) {
-    static_assert(got<dims.ngroups>::template at_least<1>, "krait: ngroups must be at least 1");
+    static_assert(got<dims.ngroups>::template at_least<1>, "krait: ngroups, the number of groups of heads, must be at least 1");
   } else if constexpr (requires { requires dims.d_inner % dims.headdim != 0; }) {
     static_assert(got<dims.d_inner>::template multiple_of<dims.headdim>, "krait: d_inner must be a multiple of headdim");
   } else if constexpr (requires { requires dims.d_inner / dims.headdim % dims.ngroups != 0; }) {
     static_assert(got<dims.d_inner / dims.headdim>::template multiple_of<dims.ngroups>,
                   "krait: the number of heads, d_inner / headdim, must be a multiple of ngroups");
   } else if constexpr (requires { requires dims.mimo_rank == 0; }) {
-    static_assert(got<dims.mimo_rank>::template at_least<1>, "krait: mimo_rank must be at least 1");
+    static_assert(got<dims.mimo_rank>::template at_least<1>, "krait: mimo_rank, which is 1 for SISO, must be at least 1");
   } else if constexpr (requires { dims.rope_fraction; requires angles_of(dims) == 0; }) {
     static_assert(got<angles_of(dims)>::template at_least<1>,
                   "krait: d_state * rope_fraction must be at least 2, because pairs of states are rotated");
@@ -114,16 +116,16 @@ consteval bool check_dims() {
     static_assert(is_a_limit, "krait: A_floor, the lower bound of -A, must not be negative");
   } else if constexpr (requires { dims.rope_fraction; }) {
     constexpr bool is_a_part = dims.rope_fraction <= 1.0f;
-    static_assert(is_a_part, "krait: rope_fraction must not exceed 1");
+    static_assert(is_a_part, "krait: rope_fraction, the rotated fraction of the states, must not exceed 1");
   } else if constexpr (requires { dims.dt_limit; }) {
     constexpr bool ascends = 0.0f <= dims.dt_limit[0] && dims.dt_limit[0] <= dims.dt_limit[1];
-    static_assert(ascends, "krait: dt_limit must be {least, most} with 0 <= least <= most");
+    static_assert(ascends, "krait: dt_limit must be {min, max} with 0 <= min <= max");
   } else if constexpr (dims.dt_rank == 0) {
     static_assert(got<dims.dt_rank>::template at_least<1>,
                   "krait: dt_rank must be at least 1: use krait::resolve(dims), which fills in defaults");
   } else {
     static_assert(got<dims.dt_rank>::template at_most<dims.d_inner>,
-                  "krait: dt_rank must not exceed d_inner, because it is the rank of a projection to d_inner");
+                  "krait: dt_rank must not exceed d_inner, because dt_proj maps dt_rank inputs to d_inner outputs");
   }
   return true;
 }

@@ -1,5 +1,5 @@
-// Computes the CRC-32 that zlib, PNG and Ethernet use. It replaces Boost.CRC, whose tables are function-local statics with
-// guards, which firmware must not contain. Tests compare it with Boost.CRC.
+// Computes the CRC-32 that zlib, PNG and Ethernet use. Boost.CRC is not used, because its tables are function-local statics
+// with guards, which firmware must not contain. Tests compare the results with those of Boost.CRC.
 #ifndef KRAIT_CORE_CRC32_HPP
 #define KRAIT_CORE_CRC32_HPP
 
@@ -13,11 +13,11 @@
 namespace krait {
 
 namespace detail {
-// The number of bits that crc32 processes per table lookup: 4 on 32-bit targets, where the table takes 64 bytes of flash, and 8
-// on 64-bit targets, where a table of 1 KiB makes the CRC several times as fast.
+// The number of bits that crc32 processes per table lookup. On 32-bit targets, it is 4, so that the table takes only 64 bytes
+// of flash. On 64-bit targets, it is 8: a table of 1 KiB makes the CRC several times as fast.
 inline constexpr unsigned crc_bits = sizeof(void*) > 4 ? 8 : 4;
 
-// Returns the lookup table of the CRC-32: the remainder of each number of crc_bits bits.
+// Returns the lookup table of the CRC-32. Element i is the remainder of i, a number of crc_bits bits.
 consteval std::array<std::uint32_t, 1u << crc_bits> crc_table() {
   std::array<std::uint32_t, 1u << crc_bits> table{};
   for (std::uint32_t i = 0; i < table.size(); ++i) {
@@ -33,7 +33,8 @@ inline constexpr std::array crc_remainders = crc_table();
 
 namespace krait::inline KRAIT_BUILD {
 
-// crc32(bytes, before) returns the CRC-32 of `bytes`, appended to data whose CRC-32 is `before` (0 if there is none).
+// crc32(bytes) returns the CRC-32 of `bytes`. crc32(bytes, before) continues a CRC: `before` is the CRC-32 of earlier data, and
+// the result is the CRC-32 of the earlier data followed by `bytes`.
 constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
   std::uint32_t remainder = ~before;
   for (const std::byte byte : bytes) {

@@ -1,5 +1,5 @@
-// Defines the dims of layers and models: their sizes, which biases they have, the storage type of their weights, and all
-// defaults.
+// Defines dims, the structs that describe layers and models. They contain sizes, switches for biases, and the storage type of
+// the weights, with all defaults.
 #ifndef KRAIT_CORE_DIMS_HPP
 #define KRAIT_CORE_DIMS_HPP
 
@@ -15,8 +15,8 @@ namespace krait {
 // Returns a / b, rounded up to an integer.
 KRAIT_INLINE constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
-// Real is a float32 constant that can be part of a template argument. It stores the bits, because clang before version 18 does
-// not support floating-point template arguments.
+// Real is a float32 constant that can be part of a template argument. It stores the bits of the number, because clang before
+// version 18 does not support floating-point template arguments.
 struct Real {
   std::uint32_t bits = 0;
   constexpr Real() = default;
@@ -40,8 +40,8 @@ struct Real {
 //   int8  integers within +-127, with one float32 scale for each output; a layer's inputs are rounded to 16-bit integers
 enum class Storage : unsigned char { f32, bf16, f16, int8 };
 
-// ActivationFunction is the function that an Activation layer applies to each channel. The names are PyTorch's. gelu_erf is
-// GELU, x Phi(x), where Phi is the normal distribution; gelu_tanh is its approximation by tanh.
+// ActivationFunction is the function that an Activation layer applies to each channel. gelu_erf is GELU, x Phi(x), where Phi is
+// the cumulative distribution function of the standard normal distribution; gelu_tanh is its approximation by tanh.
 //   relu       max(x, 0)                  gelu_erf    x (1 + erf(x / sqrt(2))) / 2
 //   silu       x / (1 + e^-x)             gelu_tanh   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 //   sigmoid    1 / (1 + e^-x)             tanh        tanh(x)
@@ -64,14 +64,14 @@ struct Conv1dDims {
   KRAIT_INLINE bool operator==(const Conv1dDims&) const = default;
 };
 
-// StridedConv1dDims are the dims of StridedConv1d, a convolution over time that combines all channels. A token has `stride`
-// frames of `channels` floats.
+// StridedConv1dDims are the dims of StridedConv1d, a convolution over time that combines all channels. A token consists of
+// `stride` frames, each of `channels` floats.
 struct StridedConv1dDims {
   std::size_t channels = 0;
   std::size_t d_out = 0;
-  std::size_t kernel = 0;   // frames that an output reads; a multiple of stride
-  std::size_t stride = 1;   // frames from one output to the next
-  std::size_t padding = 0;  // frames of zeros before the first frame; a multiple of stride, at most kernel - stride
+  std::size_t kernel = 0;   // number of frames that one output reads; a multiple of stride
+  std::size_t stride = 1;   // number of frames from one output to the next
+  std::size_t padding = 0;  // number of zero frames before the first frame; a multiple of stride, at most kernel - stride
   bool bias = true;
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const StridedConv1dDims&) const = default;
@@ -80,7 +80,8 @@ struct StridedConv1dDims {
 // NormKind is the formula of a Norm layer: RMSNorm, or LayerNorm, which subtracts the mean first.
 enum class NormKind : unsigned char { rms, layer };
 
-// NormDims are the dims of RmsNorm and LayerNorm, which normalise a token of d_model channels. PyTorch's LayerNorm has a bias.
+// NormDims are the dims of RmsNorm and LayerNorm, which normalise a token of d_model channels. Set `bias` for the weights of a
+// PyTorch LayerNorm, which has a bias by default.
 struct NormDims {
   std::size_t d_model = 0;
   bool bias = false;
@@ -88,28 +89,28 @@ struct NormDims {
   KRAIT_INLINE bool operator==(const NormDims&) const = default;
 };
 
-// SsmDims are the dims of two layers, SelectiveStateSpaceModel and SelectiveStateSpace. Only SelectiveStateSpace has a d_model,
+// SsmDims are the dims of two layers, SelectiveStateSpaceModel and SelectiveStateSpace. Only SelectiveStateSpace uses d_model,
 // its number of outputs.
 struct SsmDims {
   std::size_t d_inner = 0;
-  std::size_t d_model = 0;   // outputs of SelectiveStateSpace; 0 resolves to d_inner
+  std::size_t d_model = 0;   // number of outputs of SelectiveStateSpace, at least 1
   std::size_t d_state = 16;
-  std::size_t dt_rank = 0;   // inputs of dt_proj; 0 resolves to ceil(d_inner / 16)
+  std::size_t dt_rank = 0;   // number of inputs of dt_proj; resolve() replaces 0 by ceil(d_inner / 16)
   bool x_bias = false;
   bool dt_bias = false;
   bool out_bias = false;     // whether out_proj has a bias; only SelectiveStateSpace has an out_proj
-  Real dt_b_c_eps = 0;       // eps of norms of dt, B and C, as in BlockDims; SelectiveStateSpace has no such norms, so 0
+  Real dt_b_c_eps = 0;       // eps of RMS norms of dt, B and C; 0: no norms. Must be 0 for SelectiveStateSpace
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
-// KRAIT_BLOCK_DIMS declares the members that BlockDims and ModelDims have in common. The defaults are those of mamba-ssm.
+// KRAIT_BLOCK_DIMS declares the members that BlockDims and ModelDims have in common. The defaults are mamba-ssm's.
 #define KRAIT_BLOCK_DIMS                                                                                              \
   std::size_t d_state = 16;   /* states of each channel */                                                            \
   std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
-  std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
-  std::size_t d_inner = 0;    /* 0 resolves to expand * d_model */                                                    \
-  std::size_t dt_rank = 0;    /* 0 resolves to ceil(d_model / 16) */                                                  \
+  std::size_t expand = 0;     /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */     \
+  std::size_t d_inner = 0;    /* resolve() replaces 0 by expand * d_model */                                          \
+  std::size_t dt_rank = 0;    /* resolve() replaces 0 by ceil(d_model / 16) */                                        \
   bool in_bias = false;       /* biases of in_proj, conv1d, x_proj, dt_proj, out_proj and of the norms */             \
   bool conv_bias = true;                                                                                              \
   bool x_bias = false;                                                                                                \
@@ -117,13 +118,13 @@ struct SsmDims {
   bool out_bias = false;                                                                                              \
   bool norm_bias = false;                                                                                             \
   NormKind norm = NormKind::rms; /* kind of the norms around the blocks; LayerNorm: mamba-ssm's rms_norm=False */     \
-  Real dt_b_c_eps = 0;        /* eps of RMS norms without weights of dt, B and C (FalconMamba: 1e-6); 0: no norms */
+  Real dt_b_c_eps = 0;        /* eps of weightless RMS norms of dt, B and C (FalconMamba: 1e-6); 0: no such norms */
 
-// BlockDims are the dims of MambaBlock and of ResidualBlock, which consists of a norm and a MambaBlock.
+// BlockDims are the dims of a MambaBlock, and of a ResidualBlock that consists of a norm and a MambaBlock.
 struct BlockDims {
   std::size_t d_model = 0;
   KRAIT_BLOCK_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm; added to the mean square (RMSNorm) or the variance (LayerNorm)
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const BlockDims&) const = default;
 };
@@ -135,7 +136,7 @@ struct ModelDims {
   std::size_t n_layers = 4;
   KRAIT_BLOCK_DIMS
   bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of every norm of the model: added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of every norm of the model; added to the mean square (RMSNorm) or the variance (LayerNorm)
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const ModelDims&) const = default;
 };
@@ -178,9 +179,9 @@ constexpr Dims with_storage(Dims dims, Storage storage) {
   return dims;
 }
 
-// noxton(dims) returns dims of a model with the configuration of the Python package noxton: in_proj, conv1d, out_proj and the
-// norms have biases, x_proj and dt_proj have none, the head is tied, and vocab_size is rounded up to a multiple of 8. These
-// settings replace those in dims; other members are kept, and defaults are filled in.
+// noxton(dims) returns the dims of a model that is configured as the models of the JAX library noxton. in_proj, conv1d,
+// out_proj and the norms have biases; x_proj and dt_proj have none; the head is tied; and vocab_size is rounded up to a
+// multiple of 8. These settings replace those in `dims`. Other members are kept, and defaults are filled in.
 constexpr ModelDims noxton(ModelDims dims) {
   dims.vocab_size = ceil_div(dims.vocab_size, 8) * 8;
   dims.in_bias = dims.conv_bias = dims.out_bias = dims.norm_bias = true;
@@ -189,7 +190,8 @@ constexpr ModelDims noxton(ModelDims dims) {
   return resolve(dims);
 }
 
-// block_dims, ssm_dims and norm_dims return the dims of a part from the dims of the model or block that contains it.
+// block_dims and norm_dims return the dims of the blocks and the norms of a model; ssm_dims returns the dims of the recurrence
+// of a block.
 constexpr BlockDims block_dims(const ModelDims& m) {
   return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
           .dt_rank = m.dt_rank, .in_bias = m.in_bias, .conv_bias = m.conv_bias, .x_bias = m.x_bias,

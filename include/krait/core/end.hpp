@@ -1,5 +1,5 @@
-// Restores the macros and compiler warnings that core/begin.hpp saved and disabled. Every public header includes this file
-// last.
+// Restores the macros that core/begin.hpp saved and the compiler warning that it disabled. Every public header includes this
+// file last.
 #ifdef __GNUC__
 #pragma pop_macro("A")
 #pragma pop_macro("B")

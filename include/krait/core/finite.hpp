@@ -1,4 +1,4 @@
-// Finds NaN and infinity in a state.
+// Defines is_finite, which returns whether the numbers in a state are neither NaN nor infinite.
 #ifndef KRAIT_CORE_FINITE_HPP
 #define KRAIT_CORE_FINITE_HPP
 
@@ -22,7 +22,8 @@ struct state_type {
   static constexpr bool has_is_finite = HasIsFinite<State>;
 };
 
-// Returns whether no float in `part` is NaN or infinite. Tests the bits, because comparisons may ignore NaN with -ffast-math.
+// Returns whether every float in `part`, a state or a part of one, is finite. Tests the bits of floats, because with
+// -ffast-math the compiler may remove comparisons that detect NaN.
 template <class T>
 KRAIT_INLINE constexpr bool all_finite(const T& part) noexcept {
   if constexpr (std::is_same_v<T, float>) {
@@ -49,8 +50,9 @@ KRAIT_INLINE constexpr bool all_finite(const std::array<T, n>& parts) noexcept {
 
 namespace krait::inline KRAIT_BUILD {
 
-// is_finite(state) returns false if a number in the state of a model or layer is NaN or infinite, also with -ffast-math. A NaN
-// stays in a state until `state = {}`. Reads the state once. Allocates nothing, throws nothing.
+// is_finite(state) returns whether all numbers in the state of a model or layer are finite (neither NaN nor infinite), also
+// with -ffast-math. A NaN in a state stays there until the caller resets the state by `state = {}`. Reads the state once.
+// Allocates nothing, throws nothing.
 template <class State>
 [[nodiscard]] constexpr bool is_finite(const State& state) noexcept {
   return detail::all_finite(state);

@@ -8,14 +8,14 @@
 
 namespace krait {
 
-// KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Members that mamba-ssm's Mamba2
-// also has have its names and defaults. Infinity is written as its bits, because clang 19 with -ffast-math warns about
-// std::numeric_limits<float>::infinity().
+// KRAIT_MAMBA2_DIMS declares the members that Mamba2BlockDims and Mamba2Dims have in common. Members that also exist in
+// mamba-ssm's class Mamba2 have the same names and defaults as in that class. Infinity is written as its bits, because clang 19
+// with -ffast-math warns about std::numeric_limits<float>::infinity().
 #define KRAIT_MAMBA2_DIMS                                                                                             \
   std::size_t d_state = 128;  /* states of each channel */                                                            \
   std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
-  std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
-  std::size_t d_inner = 0;    /* 0 resolves to expand * d_model */                                                    \
+  std::size_t expand = 0;     /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */     \
+  std::size_t d_inner = 0;    /* resolve() replaces 0 by expand * d_model */                                          \
   std::size_t headdim = 64;   /* channels of a head; divides d_inner */                                               \
   std::size_t ngroups = 1;    /* groups of heads that share B and C; divides the number of heads */                   \
   bool in_bias = false;       /* biases of in_proj, conv1d, out_proj and of the norms around the blocks */            \
@@ -29,11 +29,11 @@ namespace krait {
   Real mixer_norm_eps = 1e-5; /* eps of the norm before out_proj */                                                   \
   NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
 
-// Mamba2BlockDims are the dims of Mamba2Block and of ResidualBlock, which consists of a norm and a Mamba2Block.
+// Mamba2BlockDims are the dims of a Mamba2Block, and of a ResidualBlock that consists of a norm and a Mamba2Block.
 struct Mamba2BlockDims {
   std::size_t d_model = 0;
   KRAIT_MAMBA2_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm; added to the mean square (RMSNorm) or the variance (LayerNorm)
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const Mamba2BlockDims&) const = default;
 };

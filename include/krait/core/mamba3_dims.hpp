@@ -6,12 +6,13 @@
 
 namespace krait {
 
-// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Members that mamba-ssm's Mamba3
-// also has have its names and defaults, except mimo_rank: mamba-ssm's is_mimo = False is mimo_rank 1 here.
+// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Members that also exist in
+// mamba-ssm's class Mamba3 have the same names and defaults as in that class, except mimo_rank: mimo_rank 1 corresponds to
+// mamba-ssm's is_mimo = False.
 #define KRAIT_MAMBA3_DIMS                                                                                             \
   std::size_t d_state = 128;  /* states of each channel */                                                            \
-  std::size_t expand = 0;     /* d_inner / d_model if d_inner is not given (2 if neither is); 0 once resolved */      \
-  std::size_t d_inner = 0;    /* 0 resolves to expand * d_model */                                                    \
+  std::size_t expand = 0;     /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */     \
+  std::size_t d_inner = 0;    /* resolve() replaces 0 by expand * d_model */                                          \
   std::size_t headdim = 64;   /* channels of a head; divides d_inner */                                               \
   std::size_t ngroups = 1;    /* groups of heads that share B and C; divides the number of heads */                   \
   std::size_t mimo_rank = 1;  /* inputs and outputs of a channel; with 1 (SISO) there are no mimo_x, mimo_z, mimo_o */ \
@@ -24,11 +25,11 @@ namespace krait {
   Real mixer_norm_eps = 1e-5; /* eps of the RMSNorms within the block */                                              \
   NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
 
-// Mamba3BlockDims are the dims of Mamba3Block and of ResidualBlock, which consists of a norm and a Mamba3Block.
+// Mamba3BlockDims are the dims of a Mamba3Block, and of a ResidualBlock that consists of a norm and a Mamba3Block.
 struct Mamba3BlockDims {
   std::size_t d_model = 0;
   KRAIT_MAMBA3_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm: added to the mean square or the variance
+  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm; added to the mean square (RMSNorm) or the variance (LayerNorm)
   Storage storage = Storage::f32;
   KRAIT_INLINE bool operator==(const Mamba3BlockDims&) const = default;
 };
@@ -63,9 +64,9 @@ constexpr Mamba3BlockDims block_dims(const Dims& m) {
           .mixer_norm_eps = m.mixer_norm_eps, .norm = m.norm, .norm_eps = m.norm_eps, .storage = m.storage};
 }
 
-// Returns the number of angles of a head: half of d_state * rope_fraction, rounded down. Adding 1e-4 compensates for the
-// rounding of rope_fraction to float32. A rope_fraction below 0 counts as 0, above 1 as 1, and NaN as 0; the compile-time
-// checks reject these values.
+// Returns the number of rotation angles of a head: half of d_state * rope_fraction, rounded down. The 1e-4 that is added
+// compensates for the rounding of rope_fraction to float32. A rope_fraction below 0 counts as 0, above 1 as 1, and NaN as 0;
+// the compile-time checks reject these values.
 constexpr std::size_t angles_of(const auto& dims) {
   const double fraction = static_cast<double>(float{dims.rope_fraction});
   const double rotated = static_cast<double>(dims.d_state) * (fraction > 0 ? fraction < 1 ? fraction : 1 : 0) + 1e-4;

@@ -1,4 +1,5 @@
-// Defines krait::opaque, which keeps the compiler from fusing or reordering floating-point operations, whatever its flags.
+// Defines krait::opaque, which prevents the compiler from fusing or reordering floating-point operations,
+// whatever the compiler flags are.
 #ifndef KRAIT_CORE_OPAQUE_HPP
 #define KRAIT_CORE_OPAQUE_HPP
 
@@ -19,9 +20,9 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Returns x as a value that the compiler cannot trace back to the operation that computed it. It emits no instruction. The
-// compiler then neither fuses a product with a following sum (which gcc does by default), nor reassociates operations, nor
-// replaces a division by a multiplication with a reciprocal (-fassociative-math, -freciprocal-math,
+// Returns x as a value that the compiler cannot trace back to the operation that computed it, without emitting an instruction.
+// Therefore the compiler neither fuses a product with a following sum (which gcc does by default), nor reassociates operations,
+// nor replaces a division by a multiplication with a reciprocal (-fassociative-math, -freciprocal-math,
 // -funsafe-math-optimizations).
 KRAIT_INLINE float opaque(float x) {
   asm("" : "+" KRAIT_FLOAT_REGISTER(x));

@@ -1,4 +1,4 @@
-// Defines Penalties and apply_penalties, which lower the logits of tokens that are already in a text.
+// Defines Penalties and apply_penalties, which lower the logits of tokens that a generated text already contains.
 #ifndef KRAIT_CORE_PENALTIES_HPP
 #define KRAIT_CORE_PENALTIES_HPP
 
@@ -12,20 +12,20 @@
 
 namespace krait {
 
-// Penalties are the settings of apply_penalties, which lowers the logits of the tokens in `recent`.
+// Penalties are the settings of apply_penalties(logits, recent, penalties), which lowers the logits of the tokens in `recent`.
 struct Penalties {
-  float repetition = 1.0f;  // divides positive logits, multiplies others; 1: no effect (Keskar et al. 2019, "CTRL", 4.1)
-  float frequency = 0.0f;   // is subtracted from a logit for each occurrence of its token in `recent`
-  float presence = 0.0f;    // is subtracted once from the logit of each token in `recent`
+  float repetition = 1.0f;  // divides positive logits, multiplies others; 1 has no effect (Keskar et al. 2019, "CTRL", 4.1)
+  float frequency = 0.0f;   // is subtracted from a token's logit for each time that the token occurs in `recent`
+  float presence = 0.0f;    // is subtracted once from the logit of each token that occurs in `recent`
 };
 
 }  // namespace krait
 
 namespace krait::inline KRAIT_BUILD {
 
-// apply_penalties(logits, recent, penalties): lowers the logits of the tokens in `recent`, the latest tokens of the text as
-// integers in any order. Call it before sample(). Integers outside the vocabulary are ignored. Takes time in proportion to the
-// square of recent's length. Allocates nothing, throws nothing.
+// apply_penalties(logits, recent, penalties) lowers the logits of the tokens in `recent`: the latest tokens of the text, as
+// integers, in any order. Call it before sample(). Integers outside the vocabulary are ignored. The time is proportional to the
+// square of the length of `recent`. Allocates nothing, throws nothing.
 template <class Logits, class Tokens>
 void apply_penalties(Logits& logits, const Tokens& recent, const Penalties& penalties) noexcept {
   const std::span<float> row(logits);

@@ -1,5 +1,5 @@
 // Checks that the compiler and its flags meet the library's requirements, and defines the macros KRAIT_INLINE and KRAIT_BUILD,
-// which keep functions that are compiled for different processors separate in one program. Includes no other header.
+// which keep functions that are compiled for different processors separate in one program. This file includes no other header.
 #ifndef KRAIT_CORE_PLATFORM_HPP
 #define KRAIT_CORE_PLATFORM_HPP
 
@@ -19,7 +19,7 @@
 
 // A program may contain translation units that are compiled with different -march flags, for example one for AVX-512 and one
 // for AVX2. The linker keeps only one copy of an inline function that several units emit under the same name, so a processor
-// without AVX-512 might execute the copy that was compiled for AVX-512. Three rules prevent it:
+// without AVX-512 might execute the copy that was compiled for AVX-512. Three rules prevent this:
 //   - Every function is in an inline namespace named after the unit's instruction set: `namespace krait::inline KRAIT_BUILD`,
 //     or `namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD` if it depends on the Highway target.
 //   - The member functions of types that all units share (models, states, tensors), and the lambdas in them, are forced inline
@@ -29,8 +29,8 @@
 // tests/headers/two_marches.py checks that no function violates these rules.
 #define KRAIT_INLINE inline __attribute__((always_inline))
 
-// KRAIT_BUILD is the name of the unit's instruction set, for example for_avx2_fma_bmi2_f16. KRAIT_JOIN expands the macros of
-// the parts and joins them.
+// KRAIT_BUILD is a name for the instruction set of the translation unit, for example for_avx2_fma_bmi2_f16. KRAIT_JOIN joins
+// the parts of the name, which the macros KRAIT_BUILD_VECTORS, KRAIT_BUILD_FMA and so on define.
 #define KRAIT_JOIN_EXPANDED(a, b, c, d, e, f) a##b##c##d##e##f
 #define KRAIT_JOIN(a, b, c, d, e, f) KRAIT_JOIN_EXPANDED(a, b, c, d, e, f)
 #if defined(__AVX512F__)

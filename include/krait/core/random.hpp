@@ -49,7 +49,7 @@ constexpr Key threefry(Key k, std::uint64_t counter) noexcept {
 // Returns the i-th key derived from k, which equals jax.random.split(k, n)[i] for any n > i.
 constexpr Key split(Key k, std::uint64_t i) noexcept { return threefry(k, i); }
 
-// Returns the i-th 32 random bits of the stream of key k.
+// Returns the i-th 32-bit random number of the stream that the key k selects.
 constexpr std::uint32_t random_bits(Key k, std::uint64_t i) noexcept {
   const Key both = threefry(k, i);
   return both.high ^ both.low;

@@ -1,6 +1,6 @@
 // Defines for_each_param, which visits the parameters of a model with their checkpoint names. A layer declares its members
-// once, with KRAIT_PARAMS; initialising, counting, loading, saving, packing and converting use the visitor. This is the only
-// file that uses Boost.Hana.
+// once, with KRAIT_PARAMS. The functions that count, load, save, pack and convert parameters rely on this declaration. Only
+// this file uses Boost.Hana.
 #ifndef KRAIT_CORE_REFLECT_HPP
 #define KRAIT_CORE_REFLECT_HPP
 
@@ -24,14 +24,14 @@
 #include "krait/core/text.hpp"
 
 // KRAIT_PARAMS(Type, (MemberType, member), ...) declares the members of the struct Type in the order in which they are stored,
-// and makes them visible to for_each_param. Member names become the segments of checkpoint keys. At most 40 members are
-// possible.
+// and makes them visible to for_each_param. The names of members become segments of checkpoint keys, as in
+// mixer.in_proj.weight. At most 40 members are possible.
 #define KRAIT_PARAMS(Type, ...) BOOST_HANA_DEFINE_STRUCT(Type, __VA_ARGS__)
 
 namespace krait {
 
-// Parameter is satisfied by the types of weight tensors, which have constants for their shape in checkpoints and their numbers
-// of rows and columns.
+// Parameter is satisfied by the types of weight tensors. Their constants are `shape`, the shape in checkpoints, and `rows` and
+// `cols`, the numbers of rows and columns.
 template <class T>
 concept Parameter = requires { T::shape; T::rows; T::cols; };
 
@@ -39,7 +39,8 @@ concept Parameter = requires { T::shape; T::rows; T::cols; };
 template <class T>
 concept Reflected = boost::hana::Struct<T>::value;
 
-// ParamName is the type of a parameter's name, which is its key in a checkpoint: at most longest_param_name characters.
+// ParamName contains the name of a parameter, which is its key in a checkpoint. A name has at most longest_param_name
+// characters.
 inline constexpr std::size_t longest_param_name = 96;
 using ParamName = Text<longest_param_name>;
 
@@ -60,8 +61,8 @@ KRAIT_INLINE constexpr auto tie_members(T& object) {
   };
   return boost::hana::unpack(boost::hana::accessors<std::remove_const_t<T>>(), tie);
 }
-// MemberTuple<T>, Member<T, i> and MemberIndices<T> are the tuple of references to the members of a reflected struct T, the
-// type of its member i, and the index sequence of its members.
+// For a reflected struct T, MemberTuple<T> is a tuple of references to the members, Member<T, i> is the type of member i, and
+// MemberIndices<T> is the index sequence of the members.
 template <class T>
 using MemberTuple = decltype(tie_members(std::declval<T&>()));
 template <class T, std::size_t i>
@@ -77,9 +78,9 @@ constexpr auto member_names() {
   });
 }
 
-// NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. These functions call member(),
-// element() or array() for each struct or array on the way to a parameter. NoPath records nothing, NamePath records the
-// parameter's name, and LengthPath the length of the longest name.
+// NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. On the way to a parameter, these
+// functions call member() for each member of a struct, and element() or array() for each array. NoPath records nothing,
+// NamePath records the parameter's name, and LengthPath records the length of the longest name.
 struct NoPath {
   constexpr NoPath member(std::string_view) const { return {}; }
   constexpr NoPath element(std::size_t) const { return {}; }
@@ -103,7 +104,8 @@ struct LengthPath {
   }
 };
 
-// Returns the path of a reflected struct's member i, which equals the struct's path if the member's type is Flat.
+// Returns the path of member i of the reflected struct T, where `path` is the path of the struct. Both paths are equal if
+// the member's type is Flat.
 template <class T, std::size_t i, class Path>
 constexpr Path member_path(const Path& path) {
   if constexpr (Flat<Member<T, i>>) return path;
@@ -112,8 +114,9 @@ constexpr Path member_path(const Path& path) {
 
 template <std::size_t... i, class Path, class F, class... Objects>
 constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, Objects&... objects);
-// Calls f(path, parameter, others...) for every parameter of `object`, in memory order, where f also receives the corresponding
-// parameter of each object in `others`. All objects must have the same structure; their parameters may have different types.
+// Calls f(path, parameter, other_parameters...) for every parameter of `object`, in memory order. other_parameters are the
+// corresponding parameters of the objects in `others`. All objects must have the same structure; their parameters may have
+// different types.
 template <class Path, class F, class T, class... Others>
 constexpr void visit_parameters(const Path& path, F& f, T& object, Others&... others) {
   using Plain = std::remove_const_t<T>;
@@ -135,8 +138,9 @@ constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, 
   (visit_member<i>(path, f, objects...), ...);
 }
 
-// Calls f.operator()<Part>(path, times) for the type T and the types of all its parts (structs, arrays, layers and parameters),
-// outer types first. The element type of an array is visited once, with `times` multiplied by the array's size.
+// Calls f.operator()<Part>(path, times) for T and for the type of every part of T (structs, arrays, layers and parameters),
+// outer types first. The element type of an array is visited once for all elements; `times` is the number of parts that the
+// visit covers.
 template <class T, class Path, class F>
 constexpr void visit_types(const Path& path, std::size_t times, F& f) {
   f.template operator()<T>(path, times);
@@ -149,7 +153,7 @@ constexpr void visit_types(const Path& path, std::size_t times, F& f) {
   }
 }
 
-// Returns the number of weights of all parameters of T, without padding.
+// Returns the number of elements of all parameters of T, without padding.
 template <class T>
 consteval std::size_t count_parameters() {
   std::size_t count = 0;
@@ -173,7 +177,8 @@ consteval std::size_t longest_name() {
 
 namespace krait {
 
-// parameter_count<Model> is the number of weights of a model. Padding is not counted, and a tied head counts once.
+// parameter_count<Model> is the number of weights of a model. It excludes padding. A weight that the embedding and the output
+// head share is counted once.
 template <class Model>
 inline constexpr std::size_t parameter_count = detail::count_parameters<Model>();
 
@@ -183,12 +188,12 @@ namespace krait::inline KRAIT_BUILD {
 
 // for_each_param(model, f) calls f(name, tensor) for every parameter of a model, in memory order. The name is the key of the
 // parameter in a checkpoint, such as backbone.layers.0.mixer.in_proj.weight. The tensor has shape, rows, cols and get(row,
-// col). If the model is not const, it also has set(row, col, value), except for int8 tensors; krait::assign(tensor, value)
-// fills all kinds.
+// col). If the model is not const, the tensor also has set(row, col, value), unless its storage type is int8.
+// krait::assign(tensor, value) fills a tensor of any storage type.
 template <class Model, class F>
 constexpr void for_each_param(Model& model, F&& f) {
   static_assert(check::got<detail::longest_name<std::remove_const_t<Model>>()>::template at_most<longest_param_name>,
-                "krait: the name of a parameter (the names of its members, joined by dots) must not exceed 96 characters");
+                "krait: a parameter's full name, such as layers.0.mixer.D, must not exceed 96 characters");
   const auto call = [&](const detail::NamePath& path, auto& tensor) { f(path.name, tensor); };
   detail::visit_parameters(detail::NamePath{}, call, model);
 }

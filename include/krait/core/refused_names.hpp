@@ -1,7 +1,7 @@
-// Reports a macro that has the name of a function or a type of the public API. core/begin.hpp cannot undefine such a macro,
-// because programs use the name after the include, where core/end.hpp has restored the macro. The first such macro causes an
-// error that names it and defines KRAIT_REFUSED, so that nothing else of the library is compiled. This file has no include
-// guard, because a macro may be defined between two headers.
+// Reports an error if a macro has the name of a function or a type of the public API. core/begin.hpp cannot undefine such a
+// macro, because programs use the name after the include, where core/end.hpp has restored the macro. The error names the first
+// such macro, and KRAIT_REFUSED is defined, so that nothing else of the library is compiled. This file has no include guard,
+// because a macro may be defined between the includes of two public headers.
 #ifndef KRAIT_REFUSED
 #if defined(Activation)
 #error "krait: `Activation` is defined as a macro: #undef it before including krait"

@@ -29,34 +29,35 @@ constexpr std::size_t code_point_bytes(std::string_view text) noexcept {
 // Problem is the kind of problem that a Status reports.
 enum class Problem {
   none,
-  cannot_read,       // a file that is missing, unreadable or a folder
+  cannot_read,       // the file is missing, unreadable or a folder
   cannot_write,
-  truncated,         // fewer bytes than the header requires
-  other_format,      // another format that the first bytes identify, such as a PyTorch pickle
+  truncated,         // there are fewer bytes than the header requires
+  other_format,      // the first bytes identify another format, such as a PyTorch pickle
   header_too_large,
   header_not_json,
-  header_form,       // JSON, but not the objects and arrays that the format requires
-  duplicate,         // a name that occurs twice
-  bad_dtype,         // a dtype that load does not support
+  header_form,       // the header is JSON, but without the structure that the format requires
+  duplicate,         // a name occurs twice
+  bad_dtype,         // load does not support the dtype of a tensor
   bad_shape,
-  bad_offsets,       // data that is out of range or does not have the shape's size
-  overlap,           // bytes that belong to two tensors
-  hole,              // bytes that belong to no tensor
+  bad_offsets,       // the data of a tensor is out of range, or its size does not match the shape
+  overlap,           // some bytes belong to two tensors
+  hole,              // some bytes belong to no tensor
   missing,           // the file lacks a parameter of the model
   unknown,           // the file has a tensor that is not a parameter of the model
-  not_finite,        // NaN, or an infinity in a parameter that must be finite
+  not_finite,        // the file has a NaN, or an infinity in a parameter that must be finite
   head_not_tied,     // the file's head and embedding differ, but the model has one tensor for both
   misaligned,        // the address of an image is not a multiple of 64
-  not_an_image,      // wrong magic bytes at the start of an image or snapshot
+  not_an_image,      // an image or snapshot starts with wrong magic bytes
   bad_byte_order,
   bad_version,
   bad_checksum,
-  other_model,       // an image or snapshot of another model
+  other_model,       // the image or snapshot belongs to another model
 };
 
-// ok(), and the conversion to bool, return true if there is no problem. Otherwise `where` names the tensor, parameter or file,
-// `found` is the content that was refused, and `wanted` is the content that would have been accepted. message() is one sentence
-// with all three: std::puts(status.message().c_str()).
+// Status is the result of a function that can fail. ok() and the conversion to bool return true if there is no problem.
+// Otherwise, `where` names the tensor, parameter or file, `found` describes the content that was refused, and `wanted`
+// describes content that would have been accepted. message() returns one sentence with all three:
+// std::puts(status.message().c_str()).
 struct [[nodiscard]] Status {
   Problem problem = Problem::none;
   Text<96> where{};
@@ -66,8 +67,8 @@ struct [[nodiscard]] Status {
   [[nodiscard]] constexpr bool ok() const noexcept { return problem == Problem::none; }
   constexpr explicit operator bool() const noexcept { return ok(); }
 
-  // Returns printable ASCII: a '?' replaces each control character, each other code point outside ASCII and each byte that is
-  // not valid UTF-8.
+  // Returns the message in printable ASCII: a '?' replaces each control character, each other code point outside ASCII and each
+  // byte that is not valid UTF-8.
   [[nodiscard]] constexpr Text<320> message() const noexcept {
     Text<320> text;
     if (ok()) return text += what(problem);
@@ -83,29 +84,29 @@ struct [[nodiscard]] Status {
   static constexpr std::string_view what(Problem problem) noexcept {
     switch (problem) {
       case Problem::none: return "no problem";
-      case Problem::cannot_read: return "cannot be read";
-      case Problem::cannot_write: return "cannot be written";
-      case Problem::truncated: return "ends too early";
-      case Problem::other_format: return "not a safetensors file";
+      case Problem::cannot_read: return "file cannot be read";
+      case Problem::cannot_write: return "file cannot be written";
+      case Problem::truncated: return "data is incomplete";
+      case Problem::other_format: return "file is not in the safetensors format";
       case Problem::header_too_large: return "header is too large";
-      case Problem::header_not_json: return "header is not JSON";
+      case Problem::header_not_json: return "header is not valid JSON";
       case Problem::header_form: return "header does not follow the safetensors format";
       case Problem::duplicate: return "duplicate name";
       case Problem::bad_dtype: return "dtype is not supported";
       case Problem::bad_shape: return "shape is wrong";
-      case Problem::bad_offsets: return "data offsets are wrong";
-      case Problem::overlap: return "data overlaps another tensor";
+      case Problem::bad_offsets: return "data_offsets are wrong";
+      case Problem::overlap: return "data overlaps another tensor's data";
       case Problem::hole: return "bytes belong to no tensor";
       case Problem::missing: return "parameter is missing";
-      case Problem::unknown: return "model has no such tensor";
+      case Problem::unknown: return "model has no parameter of this name";
       case Problem::not_finite: return "value is not finite";
       case Problem::head_not_tied: return "head differs from the embedding";
       case Problem::misaligned: return "address is not aligned";
       case Problem::not_an_image: return "magic bytes are wrong";
       case Problem::bad_byte_order: return "byte order differs from this machine's";
       case Problem::bad_version: return "layout version differs from this library's";
-      case Problem::bad_checksum: return "data is damaged: CRC-32 is wrong";
-      case Problem::other_model: return "belongs to another model";
+      case Problem::bad_checksum: return "data is damaged (its CRC-32 is wrong)";
+      case Problem::other_model: return "data belongs to another model";
     }
     return "unknown problem";
   }

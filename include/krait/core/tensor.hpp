@@ -13,8 +13,8 @@ template <class T, std::size_t extent, std::size_t... rest>
 struct Tensor;
 
 namespace detail {
-// TensorElement<T, extents...>::type is the type of a Tensor's elements: a Tensor of the remaining extents, or T if none
-// remain.
+// TensorElement<T, extents...>::type is the element type of a Tensor, where `extents` are all extents but the first. It is a
+// Tensor with these extents, or T if there are none.
 template <class T, std::size_t... extents>
 struct TensorElement {
   using type = Tensor<T, extents...>;

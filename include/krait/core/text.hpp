@@ -13,9 +13,9 @@
 
 namespace krait::inline KRAIT_BUILD {
 
-// Text<capacity> contains at most `capacity` bytes of UTF-8 and a terminating zero. Appending more text than fits truncates the
-// appended text after a complete code point. To find the end of a code point, up to three bytes that would fit are dropped,
-// because a code point has at most three continuation bytes; this limit also holds for text that is not UTF-8.
+// Text<capacity> contains at most `capacity` bytes of UTF-8 and a terminating zero. Appended text that does not fit is
+// truncated after a complete code point. For this, up to three bytes that would fit are dropped, because a code point has at
+// most three continuation bytes. The limit of three bytes also holds for text that is not UTF-8.
 template <std::size_t capacity>
 struct Text {
   static constexpr std::size_t max_size = capacity;

@@ -16,7 +16,7 @@
 
 namespace krait {
 
-// The alignment in bytes of an image and of its sections, which is the alignment of a model.
+// The alignment of an image and of its sections, in bytes. It equals the alignment of a model.
 inline constexpr std::size_t image_alignment = 64;
 
 // FormatHeader is the first part of the header of images and snapshots.
@@ -29,9 +29,9 @@ struct FormatHeader {
 // The value of byte_order in an image or snapshot. A machine of the opposite byte order reads it as 0x04030201.
 inline constexpr std::uint32_t native_order = 0x01020304;
 
-// ImageHeader is the first 64 bytes of an image. The text of the model's structure and the model follow.
+// ImageHeader is the first 64 bytes of an image. A text that describes the model's structure follows, and then the model.
 struct ImageHeader {
-  // The version is incremented when the memory layout of any model changes.
+  // The last number is the version of the format. It is incremented whenever the memory layout of any model changes.
   static constexpr FormatHeader wanted{{'K', 'R', 'A', 'I', 'T', '\r', '\n', '\x1A'}, native_order, 2};
 
   FormatHeader format;
@@ -48,16 +48,17 @@ static_assert(sizeof(ImageHeader) == image_alignment);
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// Returns the characters of a text as bytes.
+// Returns the characters of a string as bytes.
 inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-// Returns the value of ImageHeader::checksum for a header and the structure's padded text.
+// Returns the value of ImageHeader::checksum for a header and the padded text of the model's structure.
 inline std::uint32_t header_checksum(const ImageHeader& header, std::span<const std::byte> text) {
   const auto bytes = std::as_bytes(std::span(&header, 1));
   return crc32(text, crc32(bytes.first(offsetof(ImageHeader, checksum))));
 }
 
-// Returns the part of `text` before the first character `end`, and removes this part and the character from `text`.
+// Returns the part of `text` before the first occurrence of the character `end`, and removes this part and the character from
+// `text`. If `end` does not occur, returns all of `text`.
 inline std::string_view take_until(char end, std::string_view& text) {
   const std::size_t size = std::min(text.find(end), text.size());
   const std::string_view taken(text.data(), size);
@@ -65,36 +66,38 @@ inline std::string_view take_until(char end, std::string_view& text) {
   return taken;
 }
 
-// Returns a Status that contains the first line in which the structures of two models differ. The Status is ok if they are
-// equal.
+// Compares the texts that describe the structures of two models. If they are equal, the returned Status is ok; otherwise, it
+// contains the first line that differs.
 inline Status compare_structure(std::string_view found, std::string_view wanted) {
   while (!found.empty() || !wanted.empty()) {
     const std::string_view line = take_until('\n', found), wanted_line = take_until('\n', wanted);
     if (line == wanted_line) continue;
     std::string_view facts = line, wanted_facts = wanted_line;
     const std::string_view name = take_until(' ', facts), wanted_name = take_until(' ', wanted_facts);
-    return {Problem::other_model, wanted_line.empty() ? "after the last parameter" : wanted_name,
-            line.empty() ? "the end" : name == wanted_name ? facts : line, wanted_line.empty() ? "the end" : wanted_facts};
+    if (wanted_line.empty()) return {Problem::other_model, name, facts, "no parameter of this name"};
+    return {Problem::other_model, wanted_name,
+            line.empty() ? "no parameter of this name" : name == wanted_name ? facts : line, wanted_facts};
   }
   return {};
 }
 
-// Returns a number as text, followed by `unit`, such as "64 bytes".
+// Returns a number in decimal, followed by `unit`, such as "64 bytes".
 inline Text<80> count(std::size_t number, std::string_view unit) { return (Text<80>() += number) += unit; }
 
-// Checks magic bytes, byte order and version of an image or snapshot. The Status names it by `where`.
+// Checks the magic bytes, the byte order and the version of an image or snapshot. `where` is its name in the returned Status.
 inline Status check_format(std::string_view where, const FormatHeader& found, const FormatHeader& wanted) {
   const auto text = [](const FormatHeader& format) { return std::string_view(format.magic.data(), format.magic.size()); };
   if (found.magic != wanted.magic) return {Problem::not_an_image, where, text(found), text(wanted)};
   if (found.byte_order != wanted.byte_order)
     return {Problem::bad_byte_order, where,
-            found.byte_order == 0x04030201 ? "the opposite byte order" : "an invalid byte order", "this machine's"};
+            found.byte_order == 0x04030201 ? "numbers in the opposite byte order" : "an invalid byte order",
+            "this machine's byte order"};
   if (found.version != wanted.version)
     return {Problem::bad_version, where, count(found.version, ""), count(wanted.version, "")};
   return {};
 }
 
-// Checks that `bytes` are a complete and undamaged image of a model with this structure and size.
+// Checks that `bytes` are a complete and undamaged image of a model with this structure and with model_bytes bytes.
 inline Status check_image(std::span<const std::byte> bytes, std::string_view structure, std::size_t model_bytes) {
   ImageHeader header;
   if (bytes.size() < sizeof(header))

@@ -1,4 +1,4 @@
-// Defines `structure`, a text with the names, shapes and storage types of a model's parameters.
+// Defines `structure`, a text that lists the names, shapes and storage types of a model's parameters.
 #ifndef KRAIT_IMAGE_STRUCTURE_HPP
 #define KRAIT_IMAGE_STRUCTURE_HPP
 
@@ -17,8 +17,8 @@ namespace krait::detail::inline KRAIT_BUILD {
 
 using StructureLine = Text<192>;
 
-// describe_storage, describe_order and describe_tensor append the description of a tensor's layout to a line, such as
-// " f32 [256, 64] in 2 groups".
+// describe_tensor appends the description of a tensor to a line, such as " f32 [256, 64] in 2 groups". In this example,
+// describe_storage appends " f32", the storage type, and describe_order appends " in 2 groups", the row layout.
 template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
 constexpr void describe_storage(StructureLine& line, const Panels<order, columns, width, storage>*) {
   constexpr std::array<std::string_view, 4> names{"f32", "bf16", "f16", "int8"};
@@ -38,9 +38,9 @@ constexpr void describe_tensor(StructureLine& line) {
   describe_order(line, tensor);
 }
 
-// Appends the layer's constant structure_kind, the name of the function that the layer computes, such as " gelu_tanh". Layers
-// define this constant if their parameters, state and eps do not distinguish them from other layers. For a Residual, appends "
-// residual" and the structure_kind of its layer.
+// Appends the constant structure_kind of a layer, such as " gelu_tanh". A layer defines this constant if its parameters, state
+// and eps do not distinguish it from layers that compute another function. For a Residual, describe_kind appends " residual"
+// and the structure_kind of its layer.
 template <class Part>
 constexpr void describe_kind(StructureLine& line) {
   if constexpr (is_residual<Part>) {
@@ -51,15 +51,15 @@ constexpr void describe_kind(StructureLine& line) {
     if constexpr (warm_up<Part> > 0) (line += " with a warm_up of ") += warm_up<Part>;
   }
 }
-// Returns the eps of a layer's norms of dt, B and C, or 0 if the layer does not norm them.
+// Returns the eps of a layer's norms of dt, B and C, or 0 if the layer has no such norms.
 template <class Part>
 constexpr float dt_b_c_eps_of() {
   if constexpr (requires { Part::dt_b_c_eps; }) return Part::dt_b_c_eps;
   else return 0.0f;
 }
 
-// Appends to `sink` a line for every part of a model that affects the meaning of the model's bytes. The layers of an array are
-// described once.
+// Appends lines of text to `sink`: one for every part of a model that affects the meaning of the model's bytes. The layers of
+// an array are described once.
 template <class Model, class Sink>
 constexpr void describe_model(Sink& sink) {
   StructureLine title(TakesTokens<Model> ? "model tokens below " : "model [");
@@ -87,7 +87,7 @@ constexpr void describe_model(Sink& sink) {
   visit_types<Model>(NamePath{}, 1, describe);
 }
 
-// TextLength takes the place of a Text in describe_model, and counts the characters that are appended.
+// TextLength takes the place of a Text in a call of describe_model. It only counts the characters that are appended.
 struct TextLength {
   std::size_t size = 0;
   constexpr void operator+=(std::string_view more) { size += more.size(); }
@@ -109,9 +109,9 @@ consteval auto make_structure() {
 
 namespace krait {
 
-// structure<Model> is a text that describes a model, made at compile time, in lines such as "mixer.in_proj.weight f32 [256, 64]
-// in 2 groups". Models with equal structures have the same parameters in the same layout, so an image of one is an image of the
-// other.
+// structure<Model> is a text that describes a model. It is made at compile time and has lines such as "mixer.in_proj.weight f32
+// [256, 64] in 2 groups". Models with equal structures have the same parameters in the same layout, so an image of one model is
+// also an image of the other.
 template <Layer Model>
 inline constexpr auto structure = detail::make_structure<Model>();
 

@@ -41,20 +41,21 @@ struct AlignedAllocator {
   bool operator==(const AlignedAllocator&) const = default;
 };
 
-// Returns the Status of a file that cannot be read or written, with the end of its path.
+// Returns the Status for a file that cannot be read or written. The Status contains the path, or only its end if the path is
+// long.
 inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
   std::string name = path.string();
-  if (const std::size_t room = decltype(Status::where)::max_size; name.size() > room) {  // keeps the end of a long path
+  if (const std::size_t room = decltype(Status::where)::max_size; name.size() > room) {  // a long path is cut at its start
     std::size_t cut = name.size() - room + 3;
-    for (int i = 0; i < 3 && (name[cut] & 0xC0) == 0x80; ++i) ++cut;  // skips the rest of a UTF-8 code point that would be cut
+    for (int i = 0; i < 3 && (name[cut] & 0xC0) == 0x80; ++i) ++cut;  // avoids cutting a UTF-8 code point in two
     name.replace(0, cut, "...");
   }
   return {problem, name, reason,
           problem == Problem::cannot_read ? "a readable file that is not empty" : "a path that can be written"};
 }
-// Returns the system's error message for the latest stream operation, or a general message if there is none.
+// Returns the system's error message for the latest stream operation, or a general message if the system gives none.
 inline std::string stream_reason() {
-  return errno == 0 ? "input or output failed" : std::generic_category().message(errno);
+  return errno == 0 ? "an input or output error" : std::generic_category().message(errno);
 }
 // Writes the size of a file in bytes to `size`. Fails for an empty file and for anything that is not a regular file.
 inline Status file_size(const std::filesystem::path& path, std::size_t& size) {
@@ -84,14 +85,15 @@ Status read_file(const std::filesystem::path& path, std::vector<std::byte, Alloc
   if (!stream) return detail::file_problem(Problem::cannot_read, path, detail::stream_reason());
   std::vector<std::byte, Allocator> read(size);
   if (!stream.read(reinterpret_cast<char*>(read.data()), static_cast<std::streamsize>(size)))
-    return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the size of the file");
+    return detail::file_problem(Problem::cannot_read, path, "fewer bytes than the file's size");
   bytes = std::move(read);
   return {};
 }
 
 // write_file(bytes, path) writes a file or replaces one. It writes a temporary file in the same folder and then renames it, so
-// that the path always refers to either the complete old file or the complete new one. A symbolic link is replaced, and the
-// file gets the permissions of a new file. The file system decides whether the bytes survive a loss of power.
+// that the path always refers to either the complete old file or the complete new one. A symbolic link is replaced, not the
+// file that it refers to. The new file does not inherit the permissions of the old one. The file system decides whether the
+// bytes survive a loss of power.
 inline Status write_file(std::span<const std::byte> bytes, const std::filesystem::path& path) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
   std::filesystem::path beside = path;

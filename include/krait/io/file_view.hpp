@@ -1,4 +1,5 @@
-// Defines FileView, which gives read access to the bytes of a file: by mmap on POSIX, and in aligned heap memory elsewhere.
+// Defines FileView, which gives read access to the bytes of a file. On POSIX systems, FileView maps the file with mmap; on
+// other systems, it reads the file into heap memory.
 #ifndef KRAIT_IO_FILE_VIEW_HPP
 #define KRAIT_IO_FILE_VIEW_HPP
 
@@ -38,7 +39,7 @@ class FileView {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   }
 
-  // Maps a file. No file may be open in this view yet.
+  // Maps a file. This FileView must not have a file open already.
   Status open(const std::filesystem::path& path) {
     std::size_t size = 0;
     if (Status status = file_size(path, size); !status) return status;

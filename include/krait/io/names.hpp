@@ -15,8 +15,8 @@ namespace krait::detail::inline KRAIT_BUILD {
 inline constexpr std::string_view embedding_name = "backbone.embedding.weight";
 inline constexpr std::string_view head_name = "lm_head.weight";
 
-// Returns the name in Hugging Face's checkpoints (transformers, MambaForCausalLM and Mamba2ForCausalLM) of a parameter with
-// mamba-ssm's name `name`.
+// Returns the name that Hugging Face's checkpoints (transformers, MambaForCausalLM and Mamba2ForCausalLM) give to a parameter.
+// `name` is its name in mamba-ssm's checkpoints.
 constexpr std::string_view hugging_face_name(std::string_view name) noexcept {
   return name == embedding_name ? "backbone.embeddings.weight" : name;
 }

@@ -1,6 +1,6 @@
 // Parses safetensors files (format: huggingface/safetensors, README "Format"). A file consists of the header's length in eight
-// bytes, a JSON header that gives name, dtype, shape and data offsets of each tensor, and the data. For hosts only, because it
-// allocates.
+// bytes, a JSON header with the name, dtype, shape and data offsets of each tensor, and the data. The parser is for hosts, not
+// for microcontrollers, because it uses the heap.
 #ifndef KRAIT_IO_SAFETENSORS_HPP
 #define KRAIT_IO_SAFETENSORS_HPP
 
@@ -26,7 +26,8 @@
 
 namespace krait::safetensors::inline KRAIT_BUILD {
 
-// The dtypes of safetensors 0.8 and the number of bits of an element (safetensors/src/tensor.rs: Dtype::bitsize).
+// Dtype describes a dtype of safetensors 0.8 by its name and the number of bits of an element (safetensors/src/tensor.rs,
+// Dtype::bitsize).
 struct Dtype {
   std::string_view name;
   std::size_t bits;
@@ -37,7 +38,8 @@ inline constexpr Dtype dtypes[] = {
     {"I64", 64},    {"U64", 64},    {"F8_E4M3", 8}, {"F8_E5M2", 8},    {"F8_E8M0", 8},     {"F8_E4M3FNUZ", 8},
     {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
 
-// OtherFormat is a file format that users confuse with safetensors: its first bytes, its name, and the file to use instead.
+// OtherFormat describes a file format that users confuse with safetensors: the first bytes of its files, its name, and the file
+// that the user should load.
 struct OtherFormat {
   std::string_view magic, name, wanted;
 };
@@ -49,9 +51,9 @@ inline constexpr OtherFormat other_formats[] = {
     {"GGUF", "a GGUF file", "a safetensors file"},
     {"\x89HDF\r\n\x1A\n", "an HDF5 file", "a safetensors file"}};
 
-// Entry is a tensor of a safetensors file. `data` refers to the bytes that were parsed; it is little-endian, row-major and
-// unaligned. `dtype` may be a string that is not in `dtypes`, because newer versions of the format may add dtypes; the size of
-// `data` is then unchecked.
+// Entry is a tensor of a safetensors file. `data` refers to the parsed bytes, which are little-endian, row-major and unaligned.
+// `dtype` may be a string that `dtypes` does not contain, because newer versions of the format may add dtypes. In this case,
+// the size of `data` is not checked.
 struct Entry {
   std::string name;
   std::string dtype;
@@ -75,7 +77,7 @@ struct File {
 
 // The largest header, in bytes, that the reference implementation of safetensors accepts.
 inline constexpr std::uint64_t header_limit = 100'000'000;
-// The largest number of extents in a shape, the same as PyTorch's. This limits the memory that parsing a header takes.
+// The largest number of extents in a shape, the same as PyTorch's. The limit bounds the memory that parsing a header takes.
 inline constexpr std::size_t rank_limit = 64;
 
 // Returns the unsigned integer that up to eight bytes represent in little-endian order.
@@ -85,7 +87,7 @@ inline std::uint64_t little_endian(std::span<const std::byte> bytes) {
   return value;
 }
 
-// Returns a shape as text, such as "[2, 3]".
+// Returns a shape as a string, such as "[2, 3]".
 template <class Extents>
 Text<80> shape_text(const Extents& shape) {
   Text<80> text("[");
@@ -96,7 +98,7 @@ Text<80> shape_text(const Extents& shape) {
 
 namespace detail {
 
-// Returns a number as text, followed by `unit`.
+// Returns a number in decimal, followed by `unit`.
 inline Text<80> number(std::uint64_t value, std::string_view unit = "") { return (Text<80>() += value) += unit; }
 // Returns a number with a unit in the singular or plural, such as "1 byte" or "2 bytes".
 inline Text<80> count(std::uint64_t value, std::string_view unit) {
@@ -104,7 +106,7 @@ inline Text<80> count(std::uint64_t value, std::string_view unit) {
 }
 
 // HeaderReader receives the events of nlohmann-json's SAX parser for the header of a safetensors file. Its functions return
-// false to stop parsing. The only structure accepted is an object of objects that contain strings and arrays of non-negative
+// false to stop parsing. It accepts only a JSON object of objects, whose values are strings and arrays of non-negative
 // integers.
 class HeaderReader {
  public:
@@ -119,7 +121,8 @@ class HeaderReader {
   }
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
-      return refuse(Problem::header_form, name_, "an entry that lacks a field", "dtype, shape and data_offsets");
+      return refuse(Problem::header_form, name_, "a tensor entry that lacks a required field",
+                    "the fields dtype, shape and data_offsets");
     place_ = place_ == Place::file ? Place::start : Place::file;
     return true;
   }
@@ -129,7 +132,7 @@ class HeaderReader {
       is_metadata_ = key == "__metadata__";
       fields_ = 0;
       if (is_metadata_ && std::exchange(had_metadata_, true))
-        return refuse(Problem::duplicate, key, "a second entry of the same name", "one");
+        return refuse(Problem::duplicate, key, "a second entry with the same name", "one");
       if (!is_metadata_) file_.entries.push_back({.name = key, .dtype = {}, .shape = {}, .data = {}});
       return true;
     }
@@ -139,8 +142,8 @@ class HeaderReader {
     }
     field_ = key == "dtype" ? has_dtype : key == "shape" ? has_shape : key == "data_offsets" ? has_offsets : 0;
     if (field_ == 0)
-      return refuse(Problem::header_form, name_, Text<80>("field ") += key, "dtype, shape and data_offsets");
-    if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, Text<80>("a second field ") += key, "one");
+      return refuse(Problem::header_form, name_, Text<80>("field ") += key, "the fields dtype, shape and data_offsets");
+    if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, (Text<80>("the field ") += key) += " twice", "one");
     fields_ |= field_;
     return true;
   }
@@ -165,7 +168,7 @@ class HeaderReader {
     if (place_ != Place::numbers) return wrong("a number");
     Entry& entry = file_.entries.back();
     if (field_ == has_shape && entry.shape.size() == rank_limit)
-      return refuse(Problem::bad_shape, name_, (Text<80>("a shape of more than ") += rank_limit) += " extents",
+      return refuse(Problem::bad_shape, name_, (Text<80>("more than ") += rank_limit) += " dimensions",
                     number(rank_limit, " at most"));
     if (field_ == has_shape) entry.shape.push_back(value);
     else if (count_ < 2) (count_ == 0 ? entry.begin : entry.end) = value;
@@ -179,7 +182,7 @@ class HeaderReader {
   bool binary(std::vector<std::uint8_t>&) { return wrong("bytes"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
     return refuse(Problem::header_not_json, "", Text<80>("an error at character ") += std::uint64_t{position},
-                  "JSON in UTF-8");
+                  "a JSON header in UTF-8");
   }
 
  private:
@@ -193,10 +196,10 @@ class HeaderReader {
   }
   bool wrong(std::string_view found) {
     return refuse(Problem::header_form, name_, found,
-                  place_ == Place::file       ? "a JSON object for each name"
-                  : place_ == Place::metadata ? "a string for each key of __metadata__"
+                  place_ == Place::file       ? "a JSON object for each tensor name"
+                  : place_ == Place::metadata ? "a string as the value of each key of __metadata__"
                   : place_ == Place::numbers  ? "non-negative integers"
-                  : field_ == has_dtype       ? "a string as the dtype"
+                  : field_ == has_dtype       ? "a string for the dtype"
                                               : "an array for shape and data_offsets");
   }
 
@@ -208,8 +211,8 @@ class HeaderReader {
   std::uint64_t count_ = 0;
 };
 
-// Computes the size of a tensor: `bits`, the size of an element, times all extents of the shape. Returns false if the size is
-// 2^64 or more. If any extent is 0, the size is 0.
+// Computes `size`, the size of a tensor in bits: `bits`, the size of an element, times all extents of the shape. Returns false
+// if the size is 2^64 or more. If any extent is 0, the size is 0.
 inline bool size_in_bits(std::span<const std::uint64_t> shape, std::uint64_t bits, std::uint64_t& size) {
   size = std::find(shape.begin(), shape.end(), 0u) == shape.end() ? bits : 0;
   for (const std::uint64_t extent : shape) {
@@ -220,15 +223,15 @@ inline bool size_in_bits(std::span<const std::uint64_t> shape, std::uint64_t bit
   return true;
 }
 
-// Checks that the offsets of an entry are within the file and match its shape and dtype, and sets entry.data. The size is not
-// checked if the dtype is not in `dtypes`.
+// Checks that the offsets of an entry are within the file and match its shape and dtype, and sets entry.data. If `dtypes` does
+// not contain the dtype, the size is not checked.
 inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
   const auto* dtype =
       std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& known) { return known.name == entry.dtype; });
   const bool is_known = dtype != std::end(dtypes);
   std::uint64_t bits = 0;
   if (!size_in_bits(entry.shape, is_known ? dtype->bits : 1, bits))
-    return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a tensor size below 2^64 bits"};
+    return {Problem::bad_shape, entry.name, shape_text(entry.shape), "a tensor smaller than 2^64 bits"};
   const auto described = [&](std::uint64_t value, std::string_view unit) {
     return ((count(value, unit) += " for ") += entry.dtype) += shape_text(entry.shape);
   };
@@ -236,7 +239,7 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
     return {Problem::bad_shape, entry.name, described(bits, "bit"), "a whole number of bytes"};
   if (entry.begin > entry.end || entry.end > data.size())
     return {Problem::bad_offsets, entry.name, shape_text(std::array{entry.begin, entry.end}),
-            Text<80>("offsets with begin <= end <= ") += std::uint64_t{data.size()}};
+            Text<80>("ascending offsets of at most ") += std::uint64_t{data.size()}};
   const std::uint64_t size = entry.end - entry.begin;
   if (is_known && size != bits / 8)
     return {Problem::bad_offsets, entry.name, count(size, "byte"), described(bits / 8, "byte")};
@@ -246,16 +249,18 @@ inline Status check_entry(Entry& entry, std::span<const std::byte> data) {
 
 }  // namespace detail
 
-// parse(bytes, file) parses and checks a safetensors file. If the Status is not ok, `file` is unchanged. Refuses files of other
-// formats, a header that is truncated, larger than header_limit, invalid JSON or not of the format's structure, duplicate
-// names, shapes that do not match the offsets, and data that is out of range, overlaps or has gaps. Accepts unknown dtypes.
-// `bytes` must outlive `file`. For any content, parsing n tensors takes O(n log n) time and, as measured, at most nine times
-// the header's memory.
+// parse(bytes, file) parses and checks a safetensors file. `bytes` must outlive `file`. If the Status is not ok, `file` is
+// unchanged. Unknown dtypes are accepted. parse refuses
+//   - files of other formats
+//   - a header that is truncated, larger than header_limit, invalid JSON or not of the format's structure
+//   - duplicate names, and shapes that do not match the offsets
+//   - data that is out of range, overlaps or has gaps
+// For any content, parsing n tensors takes O(n log n) time and at most nine times the header's size in memory, as measured.
 inline Status parse(std::span<const std::byte> bytes, File& file) {
   using detail::count;
   const std::uint64_t length = little_endian(bytes.first(std::min<std::size_t>(bytes.size(), 8)));
-  // A zip archive begins with bytes that are also a valid header length, so the '{' that a header begins with is checked as
-  // well.
+  // The first bytes of a zip archive are also a valid header length, so the test also reads the next byte: a header begins with
+  // '{'.
   if (length > header_limit || bytes.size() <= 8 || bytes[8] != std::byte{'{'})
     for (const OtherFormat& other : other_formats)
       if (std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(other.magic))
@@ -272,7 +277,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   // nlohmann-json stops at a zero byte and ignores the rest of the header.
   if (const auto* zero = std::find(text, text_end, '\0'); zero != text_end)
     return {Problem::header_not_json, "", Text<80>("a zero byte at character ") += static_cast<std::uint64_t>(zero - text + 1),
-            "JSON in UTF-8"};
+            "a JSON header in UTF-8"};
 
   File read;
   detail::HeaderReader reader(read);
@@ -281,7 +286,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   std::sort(read.entries.begin(), read.entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   const auto twice = std::adjacent_find(read.entries.begin(), read.entries.end(),
                                         [](const Entry& a, const Entry& b) { return a.name == b.name; });
-  if (twice != read.entries.end()) return {Problem::duplicate, twice->name, "a second entry of the same name", "one"};
+  if (twice != read.entries.end()) return {Problem::duplicate, twice->name, "a second entry with the same name", "one"};
 
   const auto data = bytes.subspan(static_cast<std::size_t>(8 + length));
   std::vector<const Entry*> by_place;
@@ -305,8 +310,9 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   return {};
 }
 
-// element_bits(entry, i) and element(entry, i) return element i of an F32, F16 or BF16 tensor as a float32, by its bits or by
-// its value. The conversion is exact, and works on machines of any byte order.
+// element_bits(entry, i) and element(entry, i) return element i of an F32, F16 or BF16 tensor, converted to float32.
+// element_bits returns the bits of the float32, and element a float. The conversion is exact, and works on machines of any byte
+// order.
 inline std::uint32_t element_bits(const Entry& entry, std::size_t i) {
   if (entry.dtype == "F32") return static_cast<std::uint32_t>(little_endian(entry.data.subspan(4 * i, 4)));
   const auto half = static_cast<std::uint16_t>(little_endian(entry.data.subspan(2 * i, 2)));

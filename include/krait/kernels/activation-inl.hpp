@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Returns 2^f for f in [-1/2, 1/2] by a minimax polynomial of degree 5, p(f) = c5 f^5 + ... + c1 f + c0. Its constant c0 is
-// fixed at 1, so that 2^0 is exactly 1: a state whose decay rate is 0 never changes. The relative error is at most 9.2e-8.
+// fixed at 1, so that 2^0 is exactly 1, and a state whose decay rate is 0 never changes. The relative error is at most 9.2e-8.
 inline constexpr float exp2_c5 = 0.0013264912f, exp2_c4 = 0.009671511576f, exp2_c3 = 0.0555073313f,
                        exp2_c2 = 0.2402224208f, exp2_c1 = 0.693146978f, exp2_c0 = 1.0f;
 template <class A>
@@ -28,9 +28,9 @@ HWY_INLINE A exp2_polynomial(const A& f) {
   return mul_add(p, f, constant<A>(exp2_c0));
 }
 
-// Returns 2^t for t <= -0, the decay of the recurrence's state, where t = delta A log2(e). The relative error is at most 1.9e-7
-// for t >= -126. From t = -126 to t = -127 the result falls linearly from 2^-126 to 0, through denormal numbers; below -127 it
-// is 0. NaN is propagated.
+// Returns 2^t for t <= 0. The recurrence multiplies its state by 2^t, with t = delta A log2(e). The relative error is at most
+// 1.9e-7 for t >= -126. From t = -126 to t = -127 the result falls linearly from 2^-126 to 0, through denormal numbers; below
+// -127 it is 0. NaN is propagated.
 template <class A>
 HWY_INLINE A exp2_decay(const A& t) {
   const A clamped = opaque(clamp_below(constant<A>(-127.0f), t));
@@ -39,9 +39,9 @@ HWY_INLINE A exp2_decay(const A& t) {
   return times_power_of_two(exp2_polynomial(f), n_shifted);
 }
 
-// exp_within_limit(x) returns e^x = 2^n 2^f for |x| <= 87.3, where the result is a normal number: n = round(x log2(e)) and f =
-// x log2(e) - n. The constant log2(e) is the sum of two floats, and f = fma(x, lo, fma(x, hi, -n)), because a single product x
-// log2(e) would have a rounding error that is too large.
+// exp_within_limit(x) returns e^x for |x| <= 87.3, where the result is a normal number. It computes e^x = 2^n 2^f, where n =
+// round(x log2(e)) and f = x log2(e) - n. Because the rounding error of one product x log2(e) would be too large, the constant
+// log2(e) is split into two floats, hi + lo, and f = fma(x, lo, fma(x, hi, -n)).
 inline constexpr float exp_limit = 87.3f;
 inline constexpr float log2e_hi = 1.44269502f, log2e_lo = 1.92596303e-8f;  // the two constants add up to log2(e)
 template <class A>
@@ -53,7 +53,8 @@ HWY_INLINE A exp_within_limit(const A& x) {
   return times_power_of_two(exp2_polynomial(mul_add(x, lo, mul_add(x, hi, minus_n))), n_shifted);
 }
 
-// The largest errors of exp_negative, silu and softplus over all float32 numbers x, against double (tests/exact):
+// The largest errors of exp_negative, silu and softplus over all float32 numbers x, compared with double precision by
+// tests/exact:
 //              relative error, x >= -87.3     absolute error, x < -87.3
 //   e^x                1.9e-7                      1.3e-38
 //   SiLU               2.4e-7                      1.1e-36
@@ -61,13 +62,13 @@ HWY_INLINE A exp_within_limit(const A& x) {
 // On targets without FMA, relative errors are up to 3e-6. Results are denormal only if x is denormal. SiLU and softplus
 // propagate NaN and infinity.
 
-// Returns e^x for x <= 0. An x below -87.3 counts as -87.3. Callers must not rely on the result for NaN.
+// Returns e^x for x <= 0. An x below -87.3 is replaced by -87.3. The result for NaN is unspecified.
 template <class A>
 HWY_INLINE A exp_negative(const A& x) {
   return exp_within_limit(clamp_below(constant<A>(-exp_limit), x));
 }
 
-// Returns SiLU(x) = x / (1 + e^-x). An x below -87.3 counts as -87.3.
+// Returns SiLU(x) = x / (1 + e^-x). An x below -87.3 is replaced by -87.3.
 template <class A>
 HWY_INLINE A silu(const A& x) {
   const auto limit = constant<A>(-exp_limit);
@@ -75,8 +76,8 @@ HWY_INLINE A silu(const A& x) {
   return div(clamped, add(exp_within_limit(clamp_below(limit, neg(clamped))), constant<A>(1.0f)));
 }
 
-// add_log1p(u, base) returns base + log(1 + u) for u in [0, 1]. log(1 + u) is u times a minimax polynomial of degree 8 in u
-// with an error of 3.4e-8; log1p_c contains its coefficients, highest power first.
+// add_log1p(u, base) returns base + log(1 + u) for u in [0, 1]. It computes log(1 + u) as u times a minimax polynomial of
+// degree 8 in u, with an error of 3.4e-8. log1p_c contains the coefficients of the polynomial, highest power first.
 inline constexpr float log1p_c[9] = {0.005364776123315096f, -0.03006560169160366f, 0.07920423150062561f,
                                      -0.13753777742385864f, 0.19153644144535065f,  -0.24857160449028015f,
                                      0.333213210105896f,    -0.49999648332595825f, 1.0f};
@@ -94,7 +95,7 @@ HWY_INLINE A softplus(const A& x) {
   return add_log1p(exp_negative(neg(abs(x))), clamp_below(constant<A>(0.0f), x));
 }
 
-// The largest errors of the functions below over all float32 numbers x, against double (tests/exact):
+// The largest errors of the functions below over all float32 numbers x, compared with double precision by tests/exact:
 //              relative error                absolute error
 //   sigmoid          2.5e-7, x >= -87.3        1.3e-38, x < -87.3
 //   tanh             2.6e-7, x >= -9.1         3e-8, x < -9.1
@@ -103,7 +104,7 @@ HWY_INLINE A softplus(const A& x) {
 // On targets without FMA, relative errors are up to 3e-6, and 8e-6 for GELU (erf). NaN is propagated. For infinities the
 // results are the limits, within these errors: sigmoid, SiLU and GELU of -infinity are within 1e-35 of 0.
 
-// Returns sigmoid(x) = 1 / (1 + e^-x). An x below -87.3 counts as -87.3.
+// Returns sigmoid(x) = 1 / (1 + e^-x). An x below -87.3 is replaced by -87.3.
 template <class A>
 HWY_INLINE A sigmoid(const A& x) {
   const auto limit = constant<A>(-exp_limit);
@@ -113,11 +114,12 @@ HWY_INLINE A sigmoid(const A& x) {
   return div(one, mul_add(minus_x, opaque(constant<A>(0.0f)), add(exp_within_limit(minus_x), one)));
 }
 
-// Returns tanh(x) = t / (t + 2), where t = e^2x - 1. An x beyond +-9.1, where tanh is +-1 in float32, counts as +-9.1.
-// With n = round(2x log2(e)) and f = 2x log2(e) - n, t is 2^n q(f) + (2^n - 1), where q(f) = 2^f - 1 is f times a minimax
-// polynomial of degree 5, highest power first, with an error of 1.3e-8. For small x, n is 0 and t is q(f).
+// Returns tanh(x) = t / (t + 2), where t = e^2x - 1. An x beyond +-9.1, where tanh is +-1 in float32, is replaced by +-9.1.
+// With n = round(2x log2(e)) and f = 2x log2(e) - n, t is 2^n q(f) + (2^n - 1), where q(f) = 2^f - 1. For a small x, n is 0 and
+// t is q(f). q(f) is computed as f times a minimax polynomial of degree 5, with an error of 1.3e-8; expm1_c contains its
+// coefficients, highest power first.
 inline constexpr float tanh_limit = 9.1f;
-inline constexpr float two_log2e_hi = 2.88539004f, two_log2e_lo = 3.85192607e-8f;  // the two add up to 2 log2(e)
+inline constexpr float two_log2e_hi = 2.88539004f, two_log2e_lo = 3.85192607e-8f;  // the two constants add up to 2 log2(e)
 inline constexpr float expm1_c[6] = {0.00015383657591883093f, 0.0013387389481067657f, 0.009618307463824749f,
                                      0.05550367385149002f,    0.24022649228572845f,   0.6931471824645996f};
 template <class A>
@@ -137,15 +139,15 @@ HWY_INLINE A tanh(const A& x) {
   return div(t, add(t, constant<A>(2.0f)));
 }
 
-// Returns GELU(x) = x Phi(x) = max(x, 0) - a Phi(-a), where a = |x| and Phi is the normal distribution; the two terms do not
-// cancel each other. Phi(-a) = e^(-a^2 / 2) t P(t), where t = 1 / (1 + 0.35 a) and P is a minimax polynomial of degree 8,
-// highest power first, with an error of 3.3e-8. In the exponent, a^2 is computed as the sum of two floats. An a above 13.14
-// counts as 13.14.
+// Returns GELU(x) = x Phi(x), where Phi is the cumulative normal distribution. It computes max(x, 0) - a Phi(-a) with a = |x|,
+// two terms that do not cancel each other. Phi(-a) = e^(-a^2 / 2) t P(t), where t = 1 / (1 + 0.35 a) and P is a minimax
+// polynomial of degree 8 with an error of 3.3e-8; gelu_c contains its coefficients, highest power first. In the exponent, a^2
+// is computed as the sum of two floats. An a above 13.14 is replaced by 13.14.
 inline constexpr float gelu_limit = 13.14f, gelu_slope = 0.35f;
 inline constexpr float gelu_c[9] = {-0.029110174626111984f, 0.1437939703464508f,  -0.2553384602069855f,
                                     0.15873394906520844f,   -0.022798340767621994f, 0.10537213832139969f,
                                     0.11986841261386871f,   0.13985678553581238f,   0.13962170481681824f};
-// The sum of the two constants is -log2(e) / 2.
+// The sum of these two constants is -log2(e) / 2.
 inline constexpr float minus_half_log2e_hi = -0.721347511f, minus_half_log2e_lo = -9.62981517e-9f;
 template <class A>
 HWY_INLINE A gelu_erf(const A& x) {
@@ -166,7 +168,7 @@ HWY_INLINE A gelu_erf(const A& x) {
 }
 
 // Returns GELU's approximation by tanh, x / (1 + e^-v), where v = x (2 sqrt(2 / pi) + 2 sqrt(2 / pi) 0.044715 x^2). An x below
-// -9.99 counts as -9.99.
+// -9.99 is replaced by -9.99.
 inline constexpr float gelu_tanh_limit = 9.99f, gelu_tanh_linear = 1.59576917f, gelu_tanh_cubic = 0.0713548139f;
 template <class A>
 HWY_INLINE A gelu_tanh(const A& x) {
@@ -177,7 +179,7 @@ HWY_INLINE A gelu_tanh(const A& x) {
   return div(clamped, denominator);
 }
 
-// Returns `function` of x.
+// Returns function(x), where `function` selects the activation function.
 template <ActivationFunction function, class A>
 HWY_INLINE A activate(const A& x) {
   if constexpr (function == ActivationFunction::relu) return clamp_below(constant<A>(0.0f), x);
@@ -218,8 +220,8 @@ inline constexpr auto softplus_table = [] {
 #endif
 #endif
 
-// Computes x = softplus(x) in place for one token's channels, a multiple of 16. The recurrences turn dt into delta, their step
-// size, with this function.
+// Computes x = softplus(x) in place for one token's channels, a multiple of 16. The recurrences compute the step size delta =
+// softplus(dt) with this function.
 HWY_INLINE void softplus_row(float* row, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU
   softplus_in_fours(softplus_table.data(), row, channels);

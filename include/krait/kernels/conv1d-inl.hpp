@@ -71,9 +71,10 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
       }
       continue;
     }
-    // `inputs` is the window of d_conv inputs in registers, oldest first. It is shifted by building a new Several, not by a
-    // loop, because clang compiles a loop to a copy in memory with vectors of another width. Each token would then wait for the
-    // stores of the previous one (five times the time on AVX-512). Element 0 starts as zero, since the first shift drops it.
+    // `inputs` contains the latest d_conv inputs in registers, oldest first. For each token, a new Several (an array of
+    // vectors) is built instead of shifting the old one in a loop, because clang compiles such a loop to a copy through memory
+    // with vectors of another width. Each token would then wait for the stores of the previous token, which takes five times as
+    // long on AVX-512. The first token drops element 0, so this element starts as zero.
     auto inputs = several<d_conv>([&](std::size_t j) KRAIT_LAMBDA {
       return j == 0 ? hn::Zero(tag) : load_vector(past + (j - 1) * strip_width);
     });

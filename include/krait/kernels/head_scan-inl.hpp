@@ -26,14 +26,14 @@ HWY_INLINE void update_four_channels(V decay, const V (&v)[terms][4], const floa
 }
 #endif
 
-// Updates the states h of m vectors of channels of one head, and computes their outputs y. For each of `count` tokens, one
+// Updates the states h of m SIMD vectors of channels of one head, and computes their outputs y. For each of `count` tokens, one
 // after the other, and n in ascending order:
-//   h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] + ...      one chain of multiply-adds, after decay h[n] is rounded
-//   y[r] = y[r] + q[r][0] h[0] + q[r][1] h[1] + ...            one chain of multiply-adds
-// k is [terms][d_state] and q [outputs][d_state], for all channels; v [terms] and y [outputs] have an element for each channel.
-// For Mamba-2, v[0] is delta x, k[0] is B, and q[0] is C. h is [d_state][16] for each 16 channels. Each element of h is loaded
-// once before the first token and stored once after the last token. The arguments are arrays, and not members of a struct,
-// because compilers for aarch64 do not inline the struct's constructor.
+//   h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] + ...      decay h[n] is rounded; then multiply-adds, from left to right
+//   y[r] = y[r] + q[r][0] h[0] + q[r][1] h[1] + ...            multiply-adds, from left to right
+// k is [terms][d_state] and q [outputs][d_state], the same for all channels. v [terms] and y [outputs] have an element for each
+// channel. For Mamba-2, v[0] is delta x, k[0] is B, and q[0] is C. h is [d_state][16] for each 16 channels. Each element of h
+// is loaded once before the first token and stored once after the last token. The arguments are arrays, not members of a
+// struct, because compilers for aarch64 do not inline the constructor of such a struct.
 template <std::size_t terms, std::size_t outputs, std::size_t m, std::size_t count>
 HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms][m], const float* const (&k)[count][terms],
                               V (&y)[count][outputs][m], const float* const (&q)[count][outputs], float* HWY_RESTRICT h,
@@ -42,8 +42,8 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
   if constexpr (terms <= 2 && outputs == 1 && m == 4 && count == 1)
     return update_four_channels(decay[0], v[0], k[0], y[0][0], q[0][0], h, d_state);
 #endif
-  // Returns the distance in floats from h of the first vector of channels to h of vector i, for the same n. h is an array
-  // [channels / 16][d_state][16].
+  // Returns the distance in floats from the state of the first vector of channels to the state of vector i, for the same n. h
+  // is an array [channels / 16][d_state][16].
   const auto offset = [d_state](std::size_t i) {
     return i * lanes / strip_width * strip_width * d_state + i * lanes % strip_width;
   };
@@ -73,8 +73,9 @@ HWY_INLINE void update_states(const V (&decay)[count], const V (&v)[count][terms
   }
 }
 
-// Replaces one token's dt by delta = softplus(dt + dt_bias), limited to [least, most] unless no_limit is true, and computes
-// decay = e^(delta A) = 2^(delta A2), with A2 = A log2(e). All arrays are [heads], padded to a multiple of 16.
+// Replaces one token's dt by delta = softplus(dt + dt_bias), limited to the range from `least` to `most` unless no_limit is
+// true. Also computes decay = e^(delta A) = 2^(delta A2), where A2 = A log2(e). All arrays are [heads], padded to a multiple of
+// 16.
 template <bool no_limit>
 HWY_INLINE void step_sizes_row(float* dt, const float* dt_bias, const float* A2, float least, float most, float* decay,
                                std::size_t heads) {
@@ -101,9 +102,9 @@ struct HeadScan {
   std::size_t headdim, heads_per_group, d_state, tokens;
 };
 
-// The work of one call of head_scan_tile: neighbouring channels of head number `head`, from token first_token on. h and x point
-// to the state and the input of the first of these channels, and x starts with token first_token. D points to the weight of
-// this channel or, if a head has only one weight, of the head.
+// The work of one call of head_scan_tile: some neighbouring channels of head number `head`, from token first_token on. h and x
+// point to the state and the input of the first of these channels, and x starts with token first_token. D points to the weight
+// of this channel, or to the weight of the head if all channels of a head have the same D.
 struct HeadScanTile {
   std::size_t first_token, head;
   const float* D;
@@ -111,8 +112,8 @@ struct HeadScanTile {
   TokenSpan<float> x;
 };
 
-// Computes the recurrence of head_scan for `count` tokens and m vectors of channels, from the tile's first token and channel
-// on.
+// Computes the recurrence of head_scan for `count` tokens and m SIMD vectors of channels. `tile` contains the first token and
+// points to the first channel.
 template <bool D_has_hdim, std::size_t m, std::size_t count>
 HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
   const std::size_t of_group = tile.head / s.heads_per_group * s.d_state;
@@ -166,7 +167,7 @@ HWY_INLINE void head_scan_channels(const HeadScan& s, HeadScanTile tile, std::si
 // Computes the recurrence of Mamba-2 for a run of tokens, updates the state h and overwrites x with y. For each token, each
 // head j and each channel c of this head, with n ascending:
 //   h[c][n] = decay[j] h[c][n] + (delta[j] x[c]) B[n]        the first product is rounded
-//   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds; D is D[j], or D[c] if D_has_hdim
+//   y[c]    = D x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     multiply-adds from left to right; D is D[j], or D[c] if D_has_hdim
 // The heads of a group share the group's B and C. Computes only the channels in `part`, whose bounds are multiples of 16. The
 // bounds count the channels of all heads one after the other, with each head padded to a multiple of 16 channels.
 template <bool D_has_hdim>

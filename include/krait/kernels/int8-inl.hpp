@@ -1,6 +1,6 @@
 // Includes the implementation of linear layers with int8 weights for the current Highway target: scalar, any vector unit, or
-// AVX-512 VNNI. Inputs are rounded to 16-bit integers, and sums of products are exact integers, so every target may add them in
-// the order that suits it.
+// AVX-512 VNNI. Inputs are rounded to 16-bit integers, and sums of products are exact integers, so every target may add the
+// products in the order that suits it.
 #if defined(KRAIT_KERNELS_INT8_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_INT8_INL_HPP
 #undef KRAIT_KERNELS_INT8_INL_HPP

@@ -64,8 +64,8 @@ struct Quantised {
 };
 
 // Returns the largest magnitude of a quantised input for a layer with K inputs. It is at most 127 * 256 + 127, so that the
-// upper and the lower byte are signed numbers; at most (2^31 - 1) / (127 K), so that a sum of K products with int8 weights fits
-// in 32 bits.
+// upper and the lower byte of a quantised input are signed numbers. It is also at most (2^31 - 1) / (127 K), so that a sum of K
+// products with int8 weights fits in 32 bits.
 constexpr std::int32_t largest_input(std::size_t K) {
   const auto fits = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / (127 * K);
   return static_cast<std::int32_t>(std::min<std::size_t>(fits, 127 * 256 + 127));
@@ -74,13 +74,14 @@ constexpr std::int32_t largest_input(std::size_t K) {
 // Quantises one token's K inputs: q[k] = round(x[k] / step), where step = (largest magnitude of x) / largest_input(K). Writes
 // zeros after q[K - 1] up to a multiple of 16 elements, and returns the step. A largest magnitude below 2^-100 is raised to
 // 2^-100. If an input is NaN or infinite, so is the step, and every output of the layer becomes NaN or infinite. With AVX-512
-// VNNI, q receives the lower bytes of all inputs, then their upper bytes, and the result also contains the sum of q.
+// VNNI, q receives the lower bytes of all quantised inputs, then their upper bytes, and the returned InputScale also contains
+// the sum of q.
 HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
   const Tag tag;
   const hn::RebindToSigned<Tag> int_tag;
   [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
-  // The largest magnitude is found by integer comparisons: the bits of non-negative floats, compared as integers, have the
-  // floats' order, and NaN is above infinity, so that NaN is not lost.
+  // Finds the largest magnitude by integer comparisons. The bits of non-negative floats, compared as integers, have the order
+  // of the floats, and NaN is above infinity, so that NaN is not lost.
   auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
   std::size_t done = 0;
 #ifdef KRAIT_CORTEX_M_FPU
@@ -102,8 +103,8 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
     const std::size_t i = done + from;
     const V whole = round_shifted(mul(load(x + i), inverse));
 #ifdef KRAIT_AVX512_VNNI
-    // A quantised input is number = 256 * upper + lower, where both bytes are signed. The array q gets the lower bytes of all
-    // inputs, then the upper bytes.
+    // A quantised input is `number` = 256 * upper + lower, where both bytes are signed. The array q receives the lower bytes of
+    // all inputs, then the upper bytes.
     const hn::Rebind<std::int8_t, Tag> byte_tag;
     const auto number = hn::Sub(hn::BitCast(int_tag, whole), shift);
     const auto low = hn::ShiftRight<24>(hn::ShiftLeft<24>(number));

@@ -19,8 +19,8 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 #ifdef __ARM_FEATURE_MVE
 // Returns the sum over k of q[k] w[k][o] for four neighbouring outputs o, computed with Helium instructions. It is not inlined,
-// because inlining makes the stack frame of a step 84 bytes larger. It returns a vector register, because an array would be
-// returned in memory.
+// because inlining would make the stack frame of a step 84 bytes larger. It returns a vector, which stays in a register; an
+// array would be returned in memory.
 HWY_NOINLINE inline int32x4_t sum_products_mve(const std::int16_t* w, std::size_t group_stride, const std::int16_t* q,
                                                const std::int16_t* q_end) {
   std::int32_t a = 0, b = 0, c = 0, d = 0;

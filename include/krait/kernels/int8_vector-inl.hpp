@@ -14,9 +14,9 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Computes one register tile of a linear layer with int8 weights: `tokens` tokens x `vectors` vectors of outputs.
 //   y[t][o] = (q[t][0] w[o][0] + q[t][1] w[o][1] + ...) * (scale[o] * step[t]) + bias[o]
-// A pair is a 16-bit integer that contains the weights of two outputs. A vector of pairs contains eight columns of lanes / 2
-// outputs. Shifts separate the first and the second weight of each pair, and the multiply-accumulate instruction adds the
-// products of two neighbouring columns to a 32-bit lane.
+// The int8 weights of two neighbouring outputs in one column are stored as a pair, a 16-bit integer. A vector of pairs contains
+// eight columns of lanes / 2 outputs. Shifts separate the first and the second weight of each pair, and the multiply-accumulate
+// instruction adds the products of two neighbouring columns to a 32-bit lane.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
@@ -24,8 +24,8 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   const hn::Repartition<std::int16_t, decltype(int_tag)> short_tag;
   using Sum = hn::Vec<decltype(int_tag)>;
   using Shorts = hn::Vec<decltype(short_tag)>;
-  // sum[t][part] accumulates products of the first weights of pairs if `part` is even, and of the second weights if it is odd.
-  // hn::ReorderWidenMulAccumulate distributes the products between `sum` and `more` in a way that depends on the target.
+  // sum[t][part] accumulates products with the first weights of pairs if `part` is even, and with the second weights if it is
+  // odd. hn::ReorderWidenMulAccumulate adds some of the products to `more` instead; which ones depends on the target.
   constexpr std::size_t parts = 4 * vectors;
   Sum sum[tokens][parts], more[tokens][parts];
   KRAIT_UNROLL
@@ -51,8 +51,8 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
       }
     }
   }
-  // Returns the sums of neighbouring lanes: the sums of lanes of `low` in the lower half of the result, of `high` in the upper
-  // half.
+  // Adds neighbouring lanes of two vectors. The lower half of the result contains the sums of `low`, and the upper half the
+  // sums of `high`.
   const auto halve = [int_tag](Sum low, Sum high) KRAIT_LAMBDA {
     return hn::Add(hn::ConcatEven(int_tag, high, low), hn::ConcatOdd(int_tag, high, low));
   };

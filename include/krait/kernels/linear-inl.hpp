@@ -1,7 +1,8 @@
-// Computes linear layers, y = W x + bias, whose weights are stored in panels: [N / 64][K][64], where the last panel may be 16,
-// 32 or 48 outputs wide. A SIMD vector covers neighbouring outputs, and each input is broadcast to all lanes. Each output is
-// therefore one chain of fused multiply-adds with k ascending, whatever the target and the number of tokens, and the weights
-// are read sequentially. bf16 and f16 weights are widened exactly to float32. int8 weights are multiplied in int8-inl.hpp.
+// Computes linear layers, y = W x + bias. The weights W [N, K] are stored in panels of 64 neighbouring outputs, [N /
+// 64][K][64], where the last panel may be 16, 32 or 48 outputs wide. A SIMD vector covers neighbouring outputs, and each input
+// is broadcast to all lanes. Each output is therefore summed by fused multiply-adds in ascending order of k, whatever the
+// target and the number of tokens, and the weights are read sequentially. bf16 and f16 weights are widened exactly to float32.
+// int8 weights are multiplied by the functions that int8-inl.hpp includes.
 #if defined(KRAIT_KERNELS_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_LINEAR_INL_HPP
 #undef KRAIT_KERNELS_LINEAR_INL_HPP
@@ -19,38 +20,41 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The number of tokens in a register tile: the accumulators of all tokens x vectors must fit in the SIMD registers.
+// The number of tokens in a register tile. A tile keeps one accumulator in a SIMD register for each token and each vector of
+// outputs, so the number of tokens is limited by the number of registers.
 inline constexpr std::size_t tile_tokens = lanes == 1 ? 1 : few_registers ? 3 : 4;
 
-// Returns one weight as float32 from its stored form: a float32, the bits of an f16, or a word that contains the bf16 weights
-// of two neighbouring columns (the even column in the lower half).
+// Returns one weight as float32. A weight is stored as a float32, as the bits of an f16, or in a word that contains the bf16
+// weights of two neighbouring columns, the even column in the lower half; `column` selects one of the two.
 inline float stored_column(float value, std::size_t) { return value; }
 inline float stored_column(std::uint16_t value, std::size_t) { return from_f16(value); }
 inline float stored_column(std::uint32_t pair, std::size_t column) {
   return from_bf16(static_cast<std::uint16_t>(pair >> 16 * column));
 }
 
-// Weights<storage> points to the weights of an output and of the following outputs of the same panel, stored as [K /
-// columns][width]. It does not contain the panel's width, which callers pass along.
+// Weights<storage> points to the weights of an output and of the outputs that follow it in the same panel. A panel is an array
+// [K / columns][width] of stored elements, each of which contains the weights of `columns` columns. Callers pass the panel's
+// width along, because Weights does not contain it.
 template <Storage storage>
 struct Weights {
   using Stored = std::conditional_t<storage == Storage::f32, float,
                                     std::conditional_t<storage == Storage::f16, std::uint16_t, std::uint32_t>>;
   static constexpr std::size_t columns = storage == Storage::bf16 ? 2 : 1;  // columns (inputs) in one stored element
-  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations of a tile's loop over K
-  // The number of columns in a block of linear_panel. The weights of a block, in a panel `width` outputs wide, take 12 KiB, so
-  // that two blocks fit in a first-level cache.
+  static constexpr std::size_t rounds(std::size_t K) { return ceil_div(K, columns); }  // iterations over K columns
+  // Returns the number of columns in a block of linear_blocks, for a panel that is `width` outputs wide. The weights of a block
+  // take 12 KiB, so that two blocks fit in a first-level cache.
   static constexpr std::size_t columns_of_block(std::size_t width) {
     return std::size_t{12} * 1024 / (width * sizeof(Stored)) * columns;
   }
-  static constexpr std::size_t accumulators = 1;  // accumulator registers that one vector of outputs requires
+  static constexpr std::size_t accumulators = 1;  // accumulator registers for one token and one vector of outputs
   // The largest number of tokens in a tile. On targets with 16 SIMD registers, a bf16 tile has two tokens, because it
   // broadcasts two inputs of each token at a time.
   static constexpr std::size_t most_tokens = columns > 1 && few_registers ? 2 : tile_tokens;
   const Stored* values;
   Weights panel(std::size_t output, std::size_t K) const { return {values + output * rounds(K)}; }
   Weights outputs_from(std::size_t output) const { return {values + output}; }
-  // Returns the weights from an even column on, in a panel that is `width` outputs wide.
+  // Returns the weights starting at `column`, which must be even because bf16 weights are stored in pairs of columns. The panel
+  // is `width` outputs wide.
   Weights columns_from(std::size_t column, std::size_t width) const { return {values + column / columns * width}; }
   float get(std::size_t output, std::size_t k, std::size_t width) const {
     return stored_column(values[k / columns * width + output], k % columns);
@@ -88,10 +92,10 @@ HWY_INLINE void widened(const std::uint32_t* from, Use use) {
   use(1, hn::BitCast(Tag{}, hn::And(words, hn::Set(word_tag, 0xFFFF0000u))));
 }
 
-// Prefetches the next panel of weights, `step` bytes further on at each call of fetch(). Tiles of several tokens call fetch()
-// once in each iteration over K, because the first tile of the next panel would otherwise wait for memory. Tiles of one token
-// read weights all the time, and run faster without a Prefetcher. On targets other than x86, where prefetching has not been
-// measured, fetch() does nothing.
+// Prefetches the next panel of weights. Each call of fetch() prefetches one address and advances by `step` bytes. Tiles of
+// several tokens call fetch() once in each iteration over the columns, because the first tile of the next panel would otherwise
+// wait for memory. A tile of one token reads weights without pauses, and runs faster without a Prefetcher. On targets other
+// than x86, where prefetching has not been measured, fetch() does nothing.
 struct Prefetcher {
   const char* at;    // the address to prefetch next
   std::size_t step;  // bytes by which each call of fetch() advances
@@ -108,10 +112,11 @@ struct Prefetcher {
 inline constexpr float no_bias[strip_width] = {};
 #endif
 
-// Computes one register tile of a linear layer: `tokens` tokens x `vectors` vectors of neighbouring outputs.
-//   y[t][o] = bias[o] + x[t][0] w[0][o] + x[t][1] w[1][o] + ...     one chain of multiply-adds
-// The outputs may span `panels` whole panels. A null bias means zero. If `resume` is true, the sums start from y, which
-// contains the sums over the preceding columns, instead of from the bias. If tokens > 1, prefetcher must not be null.
+// Computes one register tile of a linear layer, `tokens` tokens x `vectors` vectors of neighbouring outputs:
+//   y[t][o] = bias[o] + x[t][0] w[0][o] + x[t][1] w[1][o] + ...     summed from left to right, by multiply-adds
+// If `panels` is above 1, the outputs cover this number of whole panels. A null bias means zero. If `resume` is true, the sums
+// start from y, which contains the sums over the preceding columns, instead of from the bias. If tokens > 1, prefetcher must
+// not be null.
 template <std::size_t tokens, std::size_t vectors, std::size_t panels = 1, Storage storage>
 HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::size_t K, const float* bias,
                             TokenSpan<const float> x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr,
@@ -166,9 +171,9 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   }
 }
 
-// Returns the number of vectors of outputs in a tile: the largest number that divides the panel's `width` evenly and whose
-// accumulators fit in the registers. A tile of one token may use nearly all registers as accumulators; a tile of several tokens
-// leaves registers for the weights and the broadcast inputs.
+// Returns the number of vectors of outputs in a tile: the largest number that divides the number of vectors in the panel and
+// whose accumulators fit in the registers. A tile of one token may use nearly all registers as accumulators; a tile of several
+// tokens leaves registers for the weights and the broadcast inputs.
 inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width, std::size_t accumulators) {
   const std::size_t most_of_few = tokens == 1 ? 8 : tokens == 2 ? 5 : 4;
   const std::size_t most = (few_registers ? most_of_few : tokens == 1 ? 16 : 24 / tokens) / accumulators;
@@ -177,8 +182,8 @@ inline constexpr std::size_t tile_vectors(std::size_t tokens, std::size_t width,
   return vectors;
 }
 
-// Returns a Prefetcher for the weights that are stored after the K columns of w, and take as many bytes as these columns. Each
-// of the `tiles` tiles that multiply by w prefetches an equal share.
+// Returns a Prefetcher for the weights that follow w in memory. They take as many bytes as w, which has `width` outputs and K
+// columns. Each of the `tiles` tiles that multiply by w prefetches an equal share of them.
 template <class W>
 HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K, std::size_t tiles) {
   const auto* from = reinterpret_cast<const char*>(w.values);
@@ -187,9 +192,9 @@ HWY_INLINE Prefetcher prefetch_next_panel(W w, std::size_t width, std::size_t K,
 }
 
 // Returns the number of tokens in a tile: `most`, or one fewer if the tile would otherwise be one vector wide. A tile of one
-// vector has too few independent sums to hide the latency of FMA. For example, x_proj has five vectors of outputs on AVX2 if
-// d_model is 128; with one-vector tiles, a prefill takes 1.03 times as long. int8 tiles, which have several accumulators for
-// each vector, have enough sums at any width.
+// vector has too few independent sums to hide the latency of FMA. For example, if d_model is 128, x_proj has five vectors of
+// outputs on AVX2; with one-vector tiles, a prefill takes 1.03 times as long. int8 tiles have several accumulators for each
+// vector, and therefore enough sums at any width.
 inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t outputs, std::size_t accumulators) {
   const bool wider_with_fewer = most > 2 && tile_vectors(most, outputs, 1) == 1 && tile_vectors(most - 1, outputs, 1) > 1;
   return accumulators == 1 && wider_with_fewer ? most - 1 : most;
@@ -197,7 +202,7 @@ inline constexpr std::size_t tokens_in_tile(std::size_t most, std::size_t output
 
 // Computes y[t] = W x[t] + bias for n tokens and `outputs` neighbouring outputs of one panel, which is `width` outputs wide.
 // `outputs` is a multiple of the number of lanes. Tiles of at most `most_tokens` tokens come first; smaller tiles process the
-// remaining tokens. `resume` is passed to linear_tile.
+// remaining tokens. `resume` is passed on to linear_tile.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X, class... Resume>
 HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n,
                              Resume... resume) {
@@ -215,10 +220,10 @@ HWY_INLINE void linear_tiles(W w, std::size_t width, std::size_t K, const float*
   }
 }
 
-// Computes the same outputs as linear_tiles. If one tile cannot process all tokens, the columns are divided into blocks: every
-// tile multiplies by one block, whose weights stay in the first-level cache, before the next block starts. Between blocks, the
-// sums are kept in y. On a Zen 3, 16 tokens of a layer with 768 inputs, read from memory, take 0.82 times as long as without
-// blocks.
+// Computes the same outputs as linear_tiles. If there are more tokens than fit in one tile, the columns are divided into
+// blocks: all tiles multiply by the columns of one block, whose weights stay in the first-level cache, before they multiply by
+// the next block. Between blocks, the sums are kept in y. On a Zen 3, 16 tokens of a layer with 768 inputs, read from memory,
+// take 0.82 times as long as without blocks.
 template <std::size_t most_tokens, std::size_t outputs, class W, class X>
 HWY_INLINE void linear_blocks(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                               std::size_t n) {
@@ -239,10 +244,11 @@ HWY_NOINLINE void linear_blocks_once(W w, std::size_t width, std::size_t K, cons
   linear_blocks<most_tokens, outputs>(w, width, K, bias, x, y, n);
 }
 
-// Computes the same outputs as linear_blocks. A panel of several tokens is computed by a function that all layers share:
-// examples/generate is 0.88 times as large, and compiles in 0.63 times the time. int8 panels are inlined, which makes them 1.13
-// times as fast on a Zen 5, unless the outputs are divided among threads: then the caller has several kinds of panels, and g++
-// would keep the sums of all of them in memory.
+// Computes the same outputs as linear_blocks. With several tokens per tile, it calls one function that is not inlined and that
+// all layers share: the program examples/generate is then 0.88 times as large, and compiles in 0.63 times the time. int8 panels
+// are inlined, because they are then computed 1.13 times as fast on a Zen 5. If the outputs are divided among threads, int8
+// panels are not inlined: the caller then computes panels of several widths, and g++ would keep the sums of all of them in
+// memory.
 template <std::size_t most_tokens, std::size_t outputs, bool divided, class W, class X>
 HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t n) {
   constexpr bool shared = most_tokens > 1 && (divided || !std::is_same_v<W, Weights<Storage::int8>>);
@@ -250,12 +256,13 @@ HWY_INLINE void linear_panel(W w, std::size_t width, std::size_t K, const float*
   else linear_blocks<most_tokens, outputs>(w, width, K, bias, x, y, n);
 }
 
-// Computes y[t] = W x[t] + bias for n tokens and the last panel of W, which has `width` rows (outputs): 16, 32, 48 or 64. The
-// switch makes the width a template argument.
+// Computes y[t] = W x[t] + bias for n tokens and the last panel of W, which has 16, 32, 48 or 64 outputs (`width`). The switch
+// makes the width a template argument.
 template <std::size_t tokens, bool divided, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
-  static_assert(panel_width == 4 * strip_width, "krait: the kernels handle only panels of one to four strips of 16 outputs");
+  static_assert(panel_width == 4 * strip_width,
+                "krait: panel_width must be 64, because the last panel of a weight has 1 to 4 strips of 16 outputs");
   switch (width / strip_width) {
     case 1: return linear_panel<tokens, 1 * strip_width, divided>(w, 1 * strip_width, K, bias, x, y, n);
     case 2: return linear_panel<tokens, 2 * strip_width, divided>(w, 2 * strip_width, K, bias, x, y, n);
@@ -264,9 +271,10 @@ HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const f
   }
 }
 
-// Computes y[t] = W x[t] + bias on scalar targets, for n tokens and the first `here` outputs that w points to: in tiles of 16
-// outputs, then of 4. If fewer than 4 outputs remain, their tile is computed in a local array and copied. The template argument
-// `outputs` is the caller's total number of outputs; tiles that this number cannot require are not instantiated.
+// Computes y[t] = W x[t] + bias on scalar targets, for n tokens and the first `here` outputs that w points to. Tiles have 16
+// outputs; the remaining outputs are computed in tiles of 4, and if fewer than 4 remain, in a local array, from which they are
+// copied to y. The template argument `outputs` is the total number of outputs of the caller; a tile size that this number does
+// not require is not compiled.
 template <std::size_t outputs, class W, class X>
 HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                     std::size_t here, std::size_t n) {
@@ -292,20 +300,20 @@ HWY_INLINE void linear_some_outputs(W w, std::size_t width, std::size_t K, const
 
 // True if a step with weights of type W computes two panels of outputs at once. This is the case for bf16 and f16 weights if a
 // panel consists of at most four vectors, because four accumulators do not hide the latency of the multiply-adds and of the
-// conversion to float32; eight accumulators do. On a Zen 4, in_proj of d_model 128 with bf16 is 1.12 times as fast, and a step
-// with f16 1.03 times.
+// conversion to float32; eight accumulators do. On a Zen 4, this makes in_proj with bf16 weights and d_model 128 1.12 times as
+// fast, and a step with f16 weights 1.03 times as fast.
 template <class W>
 inline constexpr bool two_panels = (std::is_same_v<W, Weights<Storage::bf16>> || std::is_same_v<W, Weights<Storage::f16>>) &&
                                    panel_width / lanes <= 4;
 // The largest number of columns K for which two panels are computed at once. Models with more columns are usually read from
-// main memory, where one sequential stream of weights is faster than two (1.07 times for a step of mamba-130m).
+// main memory, where one sequential stream of weights is faster than two (1.07 times as fast in a step of mamba-130m).
 inline constexpr std::size_t longest_of_two_panels = 256;
 
-// Computes y[t] = W x[t] + bias for n tokens and some outputs of W [N, K]: for each i in `part`, writes output first + i to
-// y[t][i]. x and y must not overlap. `outputs` is the total number of outputs that the caller requires from `first` on. N
-// includes padding. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If
-// `outputs` leaves out padding at the end of W, up to 15 rows, this padding is not written to y. `divided` is true if
-// threads may compute parts.
+// Computes some outputs of y[t] = W x[t] + bias for n tokens, where W is [N, K] and N includes padding: for each i in `part`,
+// writes output number first + i to y[t][i]. Together, the parts of a caller cover the outputs from `first` to first + outputs
+// - 1. N, `first` and the bounds of `part` are multiples of 16, except that part.end may be `outputs`. If W ends with padding
+// rows that `outputs` does not count (at most 15), their outputs are not written. x and y must not overlap. `divided` is true
+// if several threads may compute parts.
 template <std::size_t tokens, std::size_t outputs, bool divided, class W, class X>
 HWY_INLINE void linear_rows(W w, std::size_t N, std::size_t K, const float* bias, X x, TokenSpan<float> y, std::size_t first,
                             std::size_t n, Range part) {

@@ -32,8 +32,8 @@ HWY_INLINE float square_root(float x) {
 #endif
 }
 
-// Returns partial[0] + ... + partial[15], an aligned array that is overwritten: partial sums p and p + 8 are added, then p and
-// p + 4, p and p + 2, p and p + 1.
+// Returns the sum of the 16 floats of `partial`, an aligned array, which is overwritten. The order is fixed: elements p and p +
+// 8 are added for each p below 8, then elements p and p + 4 for each p below 4, then p and p + 2, and finally elements 0 and 1.
 HWY_INLINE float add_partial_sums(float* partial) {
   std::size_t half = strip_width / 2;
   KRAIT_UNROLL
@@ -46,9 +46,9 @@ HWY_INLINE float add_partial_sums(float* partial) {
   return partial[0];
 }
 
-// Returns the sum of one term for each of n floats. accumulate(sum, x[i]) returns sum plus the term of x[i], for example plus
-// x[i]^2. The order of accumulation is the same for every vector width: partial sum p, for p = 0 to 15, accumulates the terms
-// of x[p], x[p + 16], x[p + 32], ...; add_partial_sums adds the partial sums.
+// Returns the sum of n terms, one for each float x[i]. accumulate(sum, x[i]) adds the term of x[i] to `sum`, for example
+// x[i]^2. The order of the additions is the same for every vector width: partial sum p, for p = 0 to 15, accumulates the terms
+// of x[p], x[p + 16], x[p + 32], ...; then add_partial_sums adds the 16 partial sums.
 template <class Accumulate>
 HWY_INLINE float sum_in_strips(const float* x, std::size_t n, Accumulate accumulate) {
   constexpr std::size_t vectors = strip_width / lanes;
@@ -90,8 +90,8 @@ HWY_INLINE float inverse_rms(const float* x, float eps, std::size_t n) {
   return div(1.0f, square_root(opaque(mean + eps)));
 }
 
-// Returns v * weight + bias for one vector of channels, the first of which is channel i. `load` loads weights and biases. A
-// null bias means no bias.
+// Returns v * weight + bias for one vector of neighbouring channels, starting with channel i. `load` loads weights and biases.
+// A null bias means no bias.
 template <class Load>
 HWY_INLINE V weighted(V v, const float* weight, const float* bias, std::size_t i, Load load) {
   const V w = load(weight + i);
@@ -141,8 +141,8 @@ HWY_INLINE void norm_row(const float* x, const float* HWY_RESTRICT weight, const
   else layer_norm_row(x, weight, bias, eps, y, n);
 }
 
-// Encodes a maximum for the state of MaxPool, or decodes it: exclusive-ors the bits of a float with the bits of -infinity. A
-// state of zeros therefore stands for maxima of -infinity.
+// Converts a maximum to the form in which the state of MaxPool stores it, or back: exclusive-ors the bits of a float with the
+// bits of -infinity. A fresh state of zeros therefore contains maxima of -infinity.
 HWY_INLINE V max_stored(V v) {
   return hn::Xor(v, hn::BitCast(Tag{}, hn::Set(hn::RebindToUnsigned<Tag>{}, 0xFF800000u)));
 }

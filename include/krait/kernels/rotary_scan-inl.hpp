@@ -22,26 +22,27 @@ using IntV = hn::Vec<IntTag>;
 // Truncates the lanes of v, which must be within +-2^31, to integers.
 HWY_INLINE IntV to_integers(V v) {
 #if HWY_TARGET == HWY_SCALAR
-  return IntV(static_cast<std::int32_t>(v.raw));  // Highway's ConvertTo would compare v with integer limits in double precision
+  return IntV(static_cast<std::int32_t>(v.raw));  // not hn::ConvertTo, which compares v with limits in double precision
 #else
   return hn::ConvertTo(IntTag{}, v);
 #endif
 }
 
-// Converts an angle of t turns, for |t| < 2^21, to units of 2^-32 turns, modulo one turn and rounded to nearest. NaN counts as
-// 0.
+// Converts an angle of t turns, for |t| < 2^21, to units of 2^-32 turns, modulo one turn and rounded to nearest. NaN is
+// converted to 0.
 HWY_INLINE IntV whole_turns(V t) {
   const V fraction = sub(t, sub(round_shifted(t), constant<V>(whole_shift)));  // t minus its nearest integer
   const V units = mul(hn::IfThenElse(hn::Eq(fraction, fraction), fraction, hn::Zero(Tag{})), constant<V>(0x1p32f));
-  // Adds 1/2 before to_integers, which truncates, so that the result is rounded to nearest. The limit is the largest float
-  // below 2^31.
+  // Rounds to nearest by adding 1/2 (with the sign of `units`) before to_integers, which truncates. The result is limited to
+  // the largest float below 2^31.
   const V nearest = add(units, hn::CopySign(constant<V>(0.5f), units));
   return to_integers(neg(clamp_below(constant<V>(-2147483520.0f), neg(nearest))));
 }
 
-// Computes the sine and cosine of an angle in units of 2^-32 turns. With the nearest quarter of a turn removed, |x| <= 1/8 turn
-// remains, and sin(2 pi x) is x times a minimax polynomial of degree 3 in x^2 with a relative error of 3.3e-9, cos(2 pi x) a
-// minimax polynomial of degree 4 in x^2 with an error of 6.4e-11; the constants contain the coefficients, highest power first.
+// Computes the sine and cosine of an angle in units of 2^-32 turns. After the nearest quarter of a turn is subtracted, an angle
+// x with |x| <= 1/8 turn remains. sin(2 pi x) is computed as x times a polynomial of degree 3 in x^2, with a relative error of
+// 3.3e-9, and cos(2 pi x) as a polynomial of degree 4 in x^2, with an error of 6.4e-11. The polynomials are minimax; sine_c and
+// cosine_c contain their coefficients, highest power first.
 inline constexpr float sine_c[4] = {-75.39356231689453f, 81.59235382080078f, -41.3416633605957f, 6.2831854820251465f};
 inline constexpr float cosine_c[5] = {59.229244232177734f, -85.4432373046875f, 64.93932342529297f, -19.739208221435547f, 1.0f};
 HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
@@ -69,10 +70,10 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   cosine = hn::Xor(hn::IfThenElse(is_odd, s, c), minus_cosine);
 }
 
-// Returns softplus(x) with a smaller error than `softplus`, by polynomials of higher degrees. An angle is a sum of thousands of
-// products with delta, so that a constant relative error of delta would add up. 2^f is 1 + f P(f) with an error of 4.7e-11, and
-// log(1 + u) is u + u^2 Q(u) with a relative error of 8.0e-10, before the coefficients are rounded; both constants contain the
-// coefficients, highest power first.
+// Returns softplus(x) with a smaller error than the function `softplus`, by polynomials of higher degrees. An angle is a sum of
+// thousands of products with delta, in which a constant relative error of delta would add up. 2^f is computed as 1 + f P(f),
+// with an error of 4.7e-11, and log(1 + u) as u + u^2 Q(u), with a relative error of 8.0e-10. These are the errors before the
+// coefficients are rounded to float32. Both arrays contain the coefficients, highest power first.
 inline constexpr float delta_exp2_c[8] = {1.5196156709862407e-05f, 0.00015466756303794682f, 0.0013333935057744384f,
                                           0.009618038311600685f,   0.055504102259874344f,   0.24022650718688965f,
                                           0.6931471824645996f,     1.0f};
@@ -95,7 +96,8 @@ HWY_INLINE V precise_softplus(V x) {
   return mul_add(p, u, clamp_below(constant<V>(0.0f), x));
 }
 
-// The factors of one token's recurrence, which head_factors_row computes. Each is [heads], padded to a multiple of 16.
+// The factors alpha, beta and gamma of one token's recurrence, as head_factors_row computes them. Each is [heads], padded to a
+// multiple of 16.
 struct HeadFactors {
   float *alpha, *beta, *gamma;
 };
@@ -123,17 +125,17 @@ HWY_INLINE void head_factors_row(float* dt, const float* a, const float* trap, c
   });
 }
 
-// The arguments of rotary_scan: pointers to the weights, the state, the inputs and the outputs of a run of tokens. "Padded"
-// means that each vector, the last axis of a shape, is padded to a multiple of 16 floats. rank is mimo_rank. The state contains
-// k and x of the token before the run, because two tokens enter each update of h.
+// The arguments of rotary_scan: pointers to the weights, the state, the inputs and the outputs of a run of tokens. padded(n) is
+// n rounded up to a multiple of 16, and rank is mimo_rank. The state contains k and x of the token before the run, because two
+// tokens enter each update of h.
 struct RotaryScan {
   const float* D;                                // weight of the skip connection, [heads]
-  const float *B_bias, *C_bias;                  // [heads][rank][d_state], padded
-  const float *mimo_x, *mimo_z, *mimo_o, *norm;  // [heads][rank][headdim], padded; norm [heads][headdim]; null if absent
+  const float *B_bias, *C_bias;                  // [heads][rank][padded(d_state)]
+  const float *mimo_x, *mimo_z, *mimo_o, *norm;  // [heads][rank][padded(headdim)]; norm [heads][headdim]; null if absent
   float* h;                                      // state, [heads][headdim / 16, rounded up][d_state][16]
-  float *k, *last_x;                             // state: k [heads][rank][d_state] and x [heads][headdim], padded
+  float *k, *last_x;                             // last k [heads][rank][padded(d_state)], last x [heads][padded(headdim)]
   std::uint32_t* turns;                          // state: the angles phi in units of 2^-32 turns, [heads][angles]
-  // For each token: alpha, beta and gamma [3][heads], padded; delta [heads]; tanh(angle) [angles].
+  // For each token: alpha, beta and gamma [3][padded(heads)]; delta [heads]; tanh(angle) [angles].
   TokenSpan<const float> factors, delta, angle;
   TokenSpan<const float> B, C, z;  // for each token: B and C after their norms, [rank][ngroups][d_state]; z [heads][headdim]
   TokenSpan<float> x;              // for each token: [heads][headdim]; rotary_scan overwrites it with its outputs
@@ -182,7 +184,7 @@ HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine,
   }
 }
 
-// Pointers to the data of one head for one token, where "last" means the token before:
+// Pointers to the data of one head for one token, where "last" means the previous token:
 //   x, last_x      inputs [headdim] of this token and of the last token
 //   k, last_k, q   k = rotate(B + B_bias) of this token and of the last token, and q = rotate(C + C_bias); [rank][d_state]
 //   h, y           the state, and the outputs [rank][headdim]; y may be x
@@ -194,12 +196,12 @@ struct HeadToken {
   float *h, *y;
 };
 
-// Processes one token of m vectors of channels of one head, from channel c on: updates h, writes y and replaces last_x by x.
-// The sums are computed by update_states, in this order:
+// Processes one token for m SIMD vectors of channels of one head, from channel c on: updates h, writes y and replaces last_x by
+// x. The sums are computed by update_states, in this order:
 //   h[n] = alpha h[n] + (beta v'[0]) k'[0][n] + (beta v'[1]) k'[1][n] + ... + (gamma v[0]) k[0][n] + ...
 //   y[r] = D v[r] + q[r][0] h[0] + q[r][1] h[1] + ...
-// alpha, beta and gamma are the head's `factors`; v[r] is x mimo_x[r], or x in a SISO block; v' and k' are the last token's v
-// and k (last_k).
+// alpha, beta and gamma are the head's `factors`. v[r] is x mimo_x[r], or x in a SISO block. v' and k' are v and k of the token
+// before; k' is stored as last_k.
 template <std::size_t rank, std::size_t m>
 HWY_INLINE void rotary_scan_tile(const RotaryScan& s, std::size_t head, const float* factors, const HeadToken& at,
                                  std::size_t c) {
@@ -257,16 +259,17 @@ HWY_INLINE void gate_head(const RotaryScan& s, std::size_t head, const float* z,
   });
 }
 
-// Computes the recurrence of Mamba-3 for a run of tokens and the heads `part`, and updates the state of these heads. norm is
-// the identity if s.norm is null, and y[r] is computed as in rotary_scan_tile. Overwrites x:
-//   in a SISO block (rank 1)   with norm(y); the caller then multiplies it by the gate SiLU(z)
+// Computes the recurrence of Mamba-3 for a run of tokens and the heads in `part`, and updates the states of these heads. y[r]
+// is computed as in rotary_scan_tile; norm is the identity if s.norm is null. Overwrites x:
+//   in a SISO block (rank 1)   with norm(y); the caller then multiplies norm(y) by the gate SiLU(z)
 //   in a MIMO block            with the gated output, the sum over r of norm(y[r]) SiLU(z mimo_z[r]) mimo_o[r]
 // `scratch` is working memory for one head; the heads use it one after the other.
 template <std::size_t rank, class HeadScratch>
 HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   constexpr std::size_t vectors = head_scan_vectors;
-  // If true, tiles read x in place and, in a SISO block, write y over x. Otherwise they work on a copy of x with padding.
+  // True if heads have no padding. Tiles then read x in place and, in a SISO block, write y over x. Otherwise they work on a
+  // copy of x with padding.
   const bool aligned = s.headdim % strip_width == 0;
   for (std::size_t head = part.begin; head < part.end; ++head) {
     float* last_k = s.k + head * rank * states;

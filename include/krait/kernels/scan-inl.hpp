@@ -52,7 +52,7 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
     const auto delta = load<k>(s.delta[t] + c);
     const auto delta_x = mul(delta, x);
     auto y = mul(load<k>(s.D + c), x);
-    // Recurrence with A2 = A log2(e), so that 2^(delta A2) is e^(delta A), and with n ascending:
+    // Recurrence, with n ascending. A2 = A log2(e), so that 2^(delta A2) is e^(delta A):
     //   h[n] = 2^(delta A2[n]) h[n] + (delta x) B[n];   y = D x + C[0] h[0] + C[1] h[1] + ...
     for (std::size_t n = 0; n < d_state; ++n) {
       const auto decay = exp2_decay(mul(delta, load_state(A2, n)));
@@ -69,8 +69,9 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 }
 
 #ifdef KRAIT_CORTEX_M_FPU
-// The coefficients of exp2_polynomial, highest power first, in the order in which scan_four_channels loads them. Without Helium
-// it evaluates two polynomials side by side, so the table contains every coefficient but the first twice.
+// The coefficients of exp2_polynomial, highest power first, in the order in which scan_four_channels loads them. Without
+// Helium, scan_four_channels evaluates two polynomials side by side, so the table contains every coefficient but the first
+// twice.
 #ifdef KRAIT_CORTEX_M_HELIUM
 inline constexpr float decay_table[6] = {exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
 #else
@@ -92,9 +93,12 @@ HWY_INLINE void scan_in_fours(const Scan& s, std::size_t channels) {
 
 // Computes the selective scan of a run of tokens and updates the state h. For each token and each channel c, with n ascending:
 //   h[c][n] = 2^(delta[c] A2[c][n]) h[c][n] + (delta[c] x[c]) B[n]
-//   y[c]    = D[c] x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     one chain of multiply-adds
-// A2 = A log2(e) and h are [channels / 16][d_state][16]; D, and delta, x and y of each token, are [channels], padded to a
-// multiple of 16. B and C of each token are [d_state], or [channels / 16][d_state][16] if per_channel is true. y may be x.
+//   y[c]    = D[c] x[c] + C[0] h[c][0] + C[1] h[c][1] + ...     summed from left to right, by multiply-adds
+// Shapes, where the number of channels is padded to a multiple of 16:
+//   A2 = A log2(e), and h          [channels / 16][d_state][16]
+//   D                              [channels]
+//   delta, x and y of each token   [channels]; y may be x
+//   B and C of each token          [d_state], or [channels / 16][d_state][16] if per_channel is true
 template <bool per_channel>
 HWY_INLINE void selective_scan(const Scan& s, std::size_t channels) {
 #ifdef KRAIT_CORTEX_M_FPU

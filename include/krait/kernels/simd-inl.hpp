@@ -19,10 +19,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Several<Vec, k> contains k vectors, to which every arithmetic function applies the same operation. Polynomials on Several
-// become k interleaved chains of instructions, which hides the latency of multiply-adds; k chains one after the other make the
-// scan 1.14 times as slow. The arithmetic functions take vectors or Several; a single vector is combined with each vector of a
-// Several.
+// Several<Vec, k> contains k SIMD vectors. The arithmetic functions below, such as add and mul_add, take single vectors or
+// Several: they apply the same operation to each of the k vectors, and combine a single vector with each vector of a Several. A
+// polynomial of a Several compiles to k interleaved sequences of instructions, so that one sequence runs during the latency of
+// the others. With k polynomials computed one after the other, the scan takes 1.14 times as long.
 template <class Vec, std::size_t k>
 struct Several {
   Vec v[k];
@@ -32,7 +32,7 @@ template <class T>
 inline constexpr std::size_t count_of = 1;
 template <class Vec, std::size_t k>
 inline constexpr std::size_t count_of<Several<Vec, k>> = k;
-// nth(vectors, i) returns vector i of Several, or the single vector itself for every i.
+// nth(vectors, i) returns vector i of a Several. If `vectors` is a single vector, nth returns this vector for every i.
 template <class Vec>
 HWY_INLINE const Vec& nth(const Vec& all, std::size_t) {
   return all;
@@ -51,8 +51,8 @@ struct OneOfMany<Several<Vec, k>> {
   using type = Vec;
 };
 
-// several<k>(f) returns the vectors f(0), f(1), ..., f(k - 1) as Several, or just f(0) if k is 1. It uses no loop, because gcc
-// would keep the array of a loop in memory.
+// several<k>(f) returns the vectors f(0), f(1), ..., f(k - 1) as a Several, or f(0) alone if k is 1. The calls of f are not
+// written as a loop, because gcc would then keep the vectors in memory instead of registers.
 template <std::size_t... i, class F>
 HWY_INLINE auto several_of(std::index_sequence<i...>, F f) {
   if constexpr (sizeof...(i) == 1) return f(0);
@@ -63,8 +63,9 @@ HWY_INLINE auto several(F f) {
   return several_of(std::make_index_sequence<k>{}, f);
 }
 
-// each(f, args...) applies f to single vectors: once if all arguments are single vectors, otherwise to the vectors 0, 1, ... of
-// the arguments that are Several. Returns the results as a single vector or as Several.
+// each(f, args...) calls f once if all arguments are single vectors. If some arguments are Several<Vec, k>, it calls f k times:
+// call i gets vector i of each Several, and every single vector unchanged. Returns the results as a single vector or as
+// Several.
 template <class F, class... Args>
 HWY_INLINE auto each(F f, const Args&... args) {
   return several<std::max({count_of<Args>...})>([&](std::size_t i) KRAIT_LAMBDA { return f(nth(args, i)...); });
@@ -79,7 +80,7 @@ HWY_INLINE auto constant(float value) {
 
 // opaque(v) returns v, a vector or Several, as values that the compiler cannot trace back to the operation that computed them.
 // The results of add, sub, mul and div are opaque, so that flags such as -fassociative-math do not change bits. Code that must
-// give the same bits on every target uses these functions instead of operators or of Highway's functions.
+// give the same bits on every target uses add, sub, mul and div instead of operators or Highway's functions.
 using krait::opaque;
 template <class A>
 HWY_INLINE A opaque(const A& v) {
@@ -112,9 +113,9 @@ HWY_INLINE auto mul(const A& a, const B& b) {
   return opaque(each([](auto x, auto y) KRAIT_LAMBDA { return hn::Mul(x, y); }, a, b));
 }
 
-// Returns a / b, correctly rounded on all targets except armv7, whose NEON unit has no exact division. With -freciprocal-math,
-// clang replaces a division by an estimate unless float_control(precise) is on. 32-bit Arm has neither that pragma nor
-// estimates.
+// Returns a / b, correctly rounded on all targets except armv7, whose NEON unit has no exact division. The pragma
+// float_control(precise) keeps clang from replacing the division by an estimate with -freciprocal-math. For 32-bit Arm, clang
+// has neither the pragma nor such an estimate.
 #if defined(__clang__) && (HWY_ARCH_X86 || HWY_ARCH_ARM_A64)
 #pragma float_control(push)
 #pragma float_control(precise, on)
@@ -144,7 +145,7 @@ HWY_INLINE auto neg(const A& a) {
   return each(
       [](auto x) KRAIT_LAMBDA {
 #if HWY_TARGET == HWY_SCALAR
-        return decltype(x)(-x.raw);  // hn::Neg would flip the sign in an integer register, at the cost of two moves
+        return decltype(x)(-x.raw);  // hn::Neg would move x to an integer register and back to flip the sign
 #else
         return hn::Neg(x);
 #endif
@@ -179,8 +180,8 @@ HWY_INLINE V in_register(V v) {
   return v;
 }
 
-// Returns the larger of `limit` and v in each lane, and propagates NaN in v. Highway's Max returns either argument if one is
-// NaN, depending on the target.
+// Returns the larger of `limit` and v in each lane, or NaN where v is NaN. Highway's Max alone is not enough: if one argument
+// is NaN, it depends on the target which of the two arguments Max returns.
 template <class Limit, class A>
 HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
   return each(
@@ -196,9 +197,10 @@ HWY_INLINE auto clamp_below(const Limit& limit, const A& v) {
       limit, v);
 }
 
-// round_shifted(t) rounds t to the nearest integer n (ties to even) and returns n + 1.5 * 2^23, for |t| < 2^21. The low bits of
-// the returned float are n as an integer. One addition rounds, and one subtraction of whole_shift gives n; Highway's Round
-// takes a dozen instructions with branches on a Cortex-M4.
+// round_shifted(t) returns n + 1.5 * 2^23, where n is t rounded to the nearest integer (ties to even), for |t| < 2^21. It adds
+// 1.5 * 2^23 to t, which rounds t because a float of this size has no fraction bits. The low bits of the returned float are n
+// as an integer, and subtracting whole_shift from it gives n as a float. Highway's Round is not used, because it takes a dozen
+// instructions with branches on a Cortex-M4.
 inline constexpr float whole_shift = 12582912.0f;  // 1.5 * 2^23; adding it rounds a small float to an integer
 template <class A>
 HWY_INLINE A round_shifted(const A& t) {
@@ -218,8 +220,9 @@ HWY_INLINE A times_power_of_two(const P& p, const A& n_shifted) {
       p, n_shifted);
 }
 
-// load_vector and store_vector load and store one aligned vector. On SCALAR they use a plain float access, because Highway
-// copies bytes there, which compilers pass through core registers on a Cortex-M and copy one byte at a time on RISC-V.
+// load_vector and store_vector load and store one aligned vector. On the target SCALAR, they load and store a float. Highway's
+// functions would copy its bytes there, for which compilers use integer registers on a Cortex-M, and one instruction for each
+// byte on RISC-V.
 HWY_INLINE V load_vector(const float* from) {
 #if HWY_TARGET == HWY_SCALAR
   return V(*from);
@@ -235,7 +238,7 @@ HWY_INLINE void store_vector(V v, float* to) {
 #endif
 }
 
-// load_unaligned and store_unaligned load and store one vector at an address that is aligned to a float only.
+// load_unaligned and store_unaligned load and store one vector at an address that is aligned only to the size of a float.
 HWY_INLINE V load_unaligned(const float* from) {
 #if HWY_TARGET == HWY_SCALAR
   return V(*from);

@@ -11,15 +11,16 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Returns the derivative of SiLU, s (1 + x (1 - s)), where s = sigmoid(x).
+// Returns the derivative of SiLU at x, s (1 + x (1 - s)). The argument s is sigmoid(x).
 template <class A>
 HWY_INLINE A silu_slope(const A& x, const A& s) {
   const auto one = constant<A>(1.0f);
   return mul(s, mul_add(x, sub(one, s), one));
 }
 
-// Returns the derivative of GELU, Phi(x) + x phi(x), where phi(x) = e^(-x^2 / 2) / sqrt(2 pi). Phi(x) is GELU(x) / x; for |x|
-// below 2^-10, where x may be 0, it is 1/2 + x / sqrt(2 pi) with an error of 7e-11.
+// Returns the derivative of GELU at x, Phi(x) + x phi(x), where Phi is the cumulative normal distribution and phi is its
+// density, e^(-x^2 / 2) / sqrt(2 pi). Phi(x) is computed as GELU(x) / x. For |x| below 2^-10, where x may be 0, Phi(x) is
+// computed as 1/2 + x / sqrt(2 pi), with an error of 7e-11.
 HWY_INLINE V gelu_erf_slope(V x) {
   const V half = constant<V>(0.5f), density = constant<V>(0.398942280f);
   const V bell = mul(density, exp_negative(mul(mul(x, x), constant<V>(-0.5f))));
@@ -28,7 +29,8 @@ HWY_INLINE V gelu_erf_slope(V x) {
   return mul_add(x, bell, Phi);
 }
 
-// Returns the derivative of x sigmoid(v), where v = x (a + b x^2): s + x s (1 - s) (a + 3 b x^2), where s = sigmoid(v).
+// Returns the derivative of gelu_tanh, which is x sigmoid(v), where v = x (a + b x^2), a is gelu_tanh_linear and b is
+// gelu_tanh_cubic. With s = sigmoid(v), the derivative is s + x s (1 - s) (a + 3 b x^2).
 HWY_INLINE V gelu_tanh_slope(V x) {
   const V one = constant<V>(1.0f), linear = constant<V>(gelu_tanh_linear);
   const V limited = neg(clamp_below(constant<V>(-gelu_tanh_limit), neg(clamp_below(constant<V>(-gelu_tanh_limit), x))));
@@ -67,8 +69,8 @@ HWY_INLINE void activation_backward(const float* x, const float* dy, float* dx, 
   });
 }
 
-// Computes the gradients of gated = y SiLU(z) for one token's channels, a multiple of 16: dy = dgated SiLU(z) and dz = dgated y
-// SiLU'(z). dy may be dgated.
+// Computes the gradients dy and dz from dgated, the gradient of gated = y * SiLU(z), for one token's channels, a multiple of
+// 16: dy = dgated * SiLU(z), and dz = dgated * y * SiLU'(z). dy may be dgated.
 HWY_INLINE void gate_backward(const float* y, const float* z, const float* dgated, float* dy, float* dz, std::size_t channels) {
   for (std::size_t c = 0; c < channels; c += lanes) {
     const V gate = load_vector(z + c), out = load_vector(dgated + c), s = sigmoid(gate);

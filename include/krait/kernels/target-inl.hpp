@@ -11,9 +11,9 @@
 #if defined(__AVXVNNI__) && defined(__VAES__) && !defined(HWY_WANT_AVX3_DL)
 #define HWY_WANT_AVX3_DL
 #endif
-// Selects Highway's SCALAR target for processors without vectors. Highway itself would choose between EMU128 and SCALAR by the
-// compiler's version. EMU128 keeps its four lanes in memory, which takes 13.9 times the instructions on a Cortex-M4F, and the
-// assembly loops for Cortex-M require SCALAR.
+// Selects Highway's target SCALAR for processors without vector instructions. Highway itself would choose EMU128 or SCALAR by
+// the compiler's version. EMU128, which emulates vectors of four lanes in memory, executes 13.9 times the instructions on a
+// Cortex-M4F, and the assembly loops for Cortex-M require SCALAR.
 #if !defined(__x86_64__) && !defined(__i386__) && !defined(__aarch64__) && !defined(__ARM_NEON) && !defined(__riscv_vector) && \
     !defined(__VSX__) && !defined(__wasm_simd128__) && !defined(__VEC__) && !defined(HWY_TARGET_INCLUDE) && \
     !defined(HWY_COMPILE_ONLY_EMU128) && !defined(HWY_COMPILE_ONLY_STATIC)
@@ -33,8 +33,8 @@
 #include "krait/core/opaque.hpp"
 #include "krait/layout/row_layout.hpp"
 
-// KRAIT_UNROLL unrolls the loop that follows it completely. Loops over accumulators need it, because gcc -O2 otherwise keeps
-// the accumulators in memory (1.7 to 2.8 times the time). Loops over K are not unrolled.
+// KRAIT_UNROLL unrolls the loop that follows it completely. Loops over accumulators need it: without it, gcc -O2 keeps the
+// accumulators in memory, which takes 1.7 to 2.8 times as long. The loop over the inputs of a linear layer is not unrolled.
 #ifndef KRAIT_UNROLL
 #ifdef __clang__
 #define KRAIT_UNROLL _Pragma("clang loop unroll(full)")
@@ -66,18 +66,20 @@ namespace hn = hwy::HWY_NAMESPACE;
 #error "krait: vectors of unknown length (SVE, RVV) are not supported: remove sve and v from -march, or add these targets to HWY_DISABLED_TARGETS"
 #endif
 
-// Highway's tag and vector type for float32: as many lanes as the target has, but at most 16.
+// Tag is Highway's tag for vectors of float32, and V is the vector type. `lanes` is the number of floats in a vector of the
+// target, at most 16.
 using Tag = hn::CappedTag<float, strip_width>;
 using V = hn::Vec<Tag>;
 inline constexpr std::size_t lanes = hn::MaxLanes(Tag{});
 
-// Highway's tag for a vector of one float, which applies the same functions to single floats.
+// OneTag is Highway's tag for a vector of one float. With this tag, the functions for vectors also compute single floats.
 using OneTag = hn::CappedTag<float, 1>;
 
 // has_fma is true if the target has a fused multiply-add, so that mul_add rounds once. On SCALAR and EMU128, Highway's MulAdd
 // is the expression a * b + c, which rounds twice; `fused` replaces it with the processor's instruction where there is one.
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-// gcc defines __FP_FAST_FMAF if the target has a fused multiply-add; clang defines only the macros of the processor's features.
+// gcc defines __FP_FAST_FMAF if the target has a fused multiply-add. clang does not define it, so the macros for processors
+// with this instruction are tested as well.
 #if defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_flen)
 inline constexpr bool has_fma = true;
 #else

@@ -12,7 +12,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Returns the natural logarithm of x, a normal number of at least 1: x = 2^e m, and log(x) = e ln 2 + log(1 + (m - 1)).
+// Returns the natural logarithm of x, a normal number of at least 1. With x = 2^e m and 1 <= m < 2, log(x) = e ln 2 + log(1 +
+// (m - 1)).
 HWY_INLINE float logarithm(float x) {
   const auto bits = __builtin_bit_cast(std::uint32_t, x);
   const auto exponent = static_cast<float>(static_cast<int>(bits >> 23) - 127);
@@ -24,8 +25,8 @@ HWY_INLINE float logarithm(float x) {
 }
 
 // Returns the cross-entropy in nats of one token's n logits, and writes its gradient, multiplied by `scale`, to dlogits, which
-// may be logits. The wanted distribution is 1 - smoothing for `target`, plus smoothing / n for every token. With most = the
-// largest logit, w = e^(logit - most) and the sums in the order of sum_in_strips:
+// may be logits. The wanted distribution is 1 - smoothing for `target`, plus smoothing / n for every token. `most` is the
+// largest logit, w = e^(logit - most), and sums are computed by sum_in_strips:
 //   loss = log(sum of w) - (1 - smoothing) (logit of target - most) - smoothing mean(logit - most)
 //   dlogit = (w / (sum of w) - wanted) scale
 HWY_INLINE float cross_entropy_row(const float* logits, std::size_t n, std::size_t target, float smoothing, float scale,
@@ -52,8 +53,8 @@ HWY_INLINE float cross_entropy_row(const float* logits, std::size_t n, std::size
   return opaque(opaque(logarithm(total) - opaque(at_target * hit)) - opaque(everywhere * total_below));
 }
 
-// Returns the sum of (y - target)^2 of n floats, in the order of sum_in_strips, and writes (y - target) scale to dy, which may
-// be y.
+// Returns the sum of (y - target)^2 over n floats, added in the order of sum_in_strips. Writes the gradient (y - target) *
+// scale to dy, which may be y.
 HWY_INLINE float squared_error_row(const float* y, const float* target, std::size_t n, float scale, float* dy) {
   const float sum = sum_of_terms(n, [&](auto sum, auto load, std::size_t i) KRAIT_LAMBDA {
     const auto difference = sub(load(y + i), load(target + i));
@@ -82,11 +83,11 @@ struct AdamStep {
   float kept;                       // 1 - rate * weight decay: the factor of the weights
 };
 
-// Makes a step of AdamW (arXiv 1711.05101) for n weights w with the gradients g, where n is a multiple of 16 and all arrays are
-// aligned:
+// Makes a step of AdamW (arXiv 1711.05101) for n weights w with the gradients g. m and v are the moments. n is a multiple of
+// 16, and all arrays are aligned:
 //   m = fma(beta1, m, (1 - beta1) g);  v = fma(beta2, v, ((1 - beta2) g) g)
-//   w = fma(-rate, first_scale m / (sqrt(second_scale v) + eps), kept w)
-// If `as_logarithm` is true, w is -e^A_log times a constant, and the step changes A_log: w = w e^(-rate ...), at least
+//   step = first_scale m / (sqrt(second_scale v) + eps);  w = fma(-rate, step, kept w)
+// If `as_logarithm` is true, w is -e^A_log times a constant, and the step changes A_log: w = w e^(-rate step), but at least
 // -FLT_MAX.
 template <bool as_logarithm>
 HWY_INLINE void adam_step(const AdamStep& s, float* w, const float* g, float* m, float* v, std::size_t n) {
@@ -111,8 +112,8 @@ HWY_INLINE void adam_step(const AdamStep& s, float* w, const float* g, float* m,
 // The coefficients of Muon's Newton-Schulz iteration.
 inline constexpr float muon_a = 3.4445f, muon_b = -4.7750f, muon_c = 2.0315f;
 
-// Computes mean = mean + (1 - momentum) (gradient - mean), and direction = gradient + momentum (mean - gradient), for n floats,
-// a multiple of 16.
+// Updates Muon's mean of the gradients, and computes the direction of its step, for n floats, a multiple of 16:
+//   mean = mean + (1 - momentum) (gradient - mean);  direction = gradient + momentum (mean - gradient)
 HWY_INLINE void muon_mean(float* mean, const float* gradient, float* direction, float momentum, std::size_t n) {
   const V beta = hn::Set(Tag{}, momentum), rest = hn::Set(Tag{}, opaque(1.0f - momentum));
   for (std::size_t i = 0; i < n; i += lanes) {
@@ -121,13 +122,14 @@ HWY_INLINE void muon_mean(float* mean, const float* gradient, float* direction, 
     store_vector(mul_add(beta, sub(m, g), g), direction + i);
   }
 }
-// Computes w = fma(-rate, step, kept w) for n floats, a multiple of 16.
+// Makes a step of Muon, w = fma(-rate, step, kept w), for n weights w, a multiple of 16. `kept` is 1 - rate * weight decay.
 HWY_INLINE void muon_step(float* w, const float* step, float kept, float rate, std::size_t n) {
   for (std::size_t i = 0; i < n; i += lanes)
     store_vector(mul_add(hn::Set(Tag{}, -rate), load_vector(step + i), mul(hn::Set(Tag{}, kept), load_vector(w + i))), w + i);
 }
 
-// Computes a = a + b and a = a * factor element by element, for n floats, a multiple of 16. Arrays are aligned.
+// add_floats computes a = a + b and scale_floats computes a = a * factor, element by element, for n floats, a multiple of 16.
+// The arrays are aligned.
 HWY_INLINE void add_floats(float* a, const float* b, std::size_t n) {
   for (std::size_t i = 0; i < n; i += lanes) store_vector(add(load_vector(a + i), load_vector(b + i)), a + i);
 }

@@ -14,7 +14,7 @@
 
 namespace krait {
 
-// PanelLayout computes where the element of a row and a column of a matrix is stored in an array [rows / width][cols /
+// PanelLayout computes where the element [row, col] of a matrix is stored in an array [rows / width][cols /
 // group][width][group]. Rows are padded to a multiple of 16, columns to a multiple of `group`; the last panel contains only the
 // rows that remain. Kernels read the elements sequentially: a SIMD vector covers neighbouring rows (outputs or channels) of one
 // group of columns.
@@ -25,7 +25,7 @@ struct PanelLayout {
   static constexpr std::size_t padded_rows = order.padded_rows();
   static constexpr std::size_t padded_cols = ceil_div(columns, group) * group;
 
-  // Returns the offset at which the element of a row and a column of the matrix is stored, in elements.
+  // Returns the offset, in elements, at which the matrix element [row, col] is stored.
   KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     const std::size_t at = order.place(row);
     const std::size_t panel = at / width * width;
@@ -48,8 +48,8 @@ struct Panels : PanelLayout<order, columns, width> {
   KRAIT_INLINE constexpr const float* data() const { return values.data(); }
 };
 
-// Panels<order, columns, width, Storage::bf16> is a bf16 matrix in panels. A 32-bit word contains two neighbouring columns, the
-// even one in the lower half; a shift and a mask convert both to float32.
+// Panels<order, columns, width, Storage::bf16> is a bf16 matrix in panels. A 32-bit word contains the elements of two
+// neighbouring columns; the lower half is for the even column. A shift and a mask convert both elements to float32.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::bf16> : PanelLayout<order, columns, width, 2> {
   using PanelLayout<order, columns, width, 2>::offset;
@@ -80,15 +80,15 @@ struct Panels<order, columns, width, Storage::f16> : PanelLayout<order, columns,
 };
 
 // Panels<order, columns, width, Storage::int8> is an int8 matrix in panels, with one float32 scale for each row: element [row,
-// col] is the int8 weight times the row's scale. A 16-bit integer, called a pair, contains the int8 weights of two neighbouring
-// rows in one column.
+// col] is its int8 weight times the row's scale. The int8 weights of two neighbouring rows in one column share a 16-bit
+// integer, called a pair.
 template <RowLayout order, std::size_t columns, std::size_t width>
 struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns, width, int8_group> {
   using Layout = PanelLayout<order, columns, width, int8_group>;
   alignas(64) std::array<std::int16_t, order.padded_rows() / 2 * Layout::padded_cols> values;
   alignas(64) std::array<float, order.padded_rows()> scales;  // one for each row, in the order in which rows are stored
 
-  // Returns the index in `values` of the pair that contains the weight of a row and a column.
+  // Returns the index in `values` of the pair that contains the weight [row, col].
   KRAIT_INLINE static constexpr std::size_t offset(std::size_t row, std::size_t col) {
     return Layout::offset(row, col) / (2 * int8_group) * int8_group + col % int8_group;
   }
@@ -96,10 +96,9 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
     const std::size_t place = order.place(row);
     return scales[place] * static_cast<float>(element_of_pair(values[offset(row, col)], place));
   }
-  // Quantises one row: its elements are value(col), and value may be called twice for each col. The largest magnitude becomes
-  // 127, and every weight is rounded to the nearest integer multiple of the scale, largest / 127. If all magnitudes are below
-  // 2^-120, the row becomes zero, because the inverse of the scale would overflow. The scale is limited so that 127 * scale is
-  // finite.
+  // Quantises one row, whose elements are value(col). The row's scale is its largest magnitude / 127, limited so that 127 *
+  // scale is finite. Every weight is rounded to the nearest integer multiple of the scale. If all magnitudes are below 2^-120,
+  // the row becomes zero, because the inverse of the scale would overflow. set_row may call `value` twice for each column.
   template <class Value>
   KRAIT_INLINE void set_row(std::size_t row, Value value) {
     float largest = 0.0f;
@@ -124,8 +123,8 @@ struct Panels<order, columns, width, Storage::int8> : PanelLayout<order, columns
 
 namespace krait::inline KRAIT_BUILD {
 
-// assign(tensor, value) sets every element of a tensor of weights to value(row, col), and its padding to zero. It may call
-// `value` twice for each element.
+// assign(tensor, value) sets every element of a weight tensor to value(row, col), and its padding to zero. It may call `value`
+// twice for each element.
 template <class T, class Value>
 void assign(T& tensor, Value value) {
   std::memset(static_cast<void*>(&tensor), 0, sizeof(T));

@@ -1,5 +1,5 @@
-// Defines the kinds of weight tensors: Matrix, RowMatrix, Vector, Taps and DecayRates. Each kind has the shape that the tensor
-// has in checkpoints, and its own layout in memory.
+// Defines the types of weight tensors, such as Matrix, Vector and Taps. Each type has the shape that the tensor has in
+// checkpoints, and its own layout in memory.
 #ifndef KRAIT_LAYOUT_PARAMS_HPP
 #define KRAIT_LAYOUT_PARAMS_HPP
 
@@ -20,8 +20,8 @@ struct Matrix : Panels<order, d_in, panel_width, storage> {
 };
 
 // RowMatrix is a weight [rows, columns] for layers that need only one row for each token, such as PositionalEmbedding. Rows are
-// stored one after the other; two neighbouring int8 rows are stored together, as pairs. The number of rows is padded to a
-// multiple of 16.
+// stored one after the other, but two neighbouring rows of int8 weights are stored together, as pairs. The number of rows is
+// padded to a multiple of 16.
 template <std::size_t row_count, std::size_t columns, Storage storage = Storage::f32>
 struct RowMatrix : Panels<plain(row_count), columns, (storage == Storage::int8 ? 2 : 1), storage> {
   static constexpr std::array shape{row_count, columns};
@@ -29,7 +29,7 @@ struct RowMatrix : Panels<plain(row_count), columns, (storage == Storage::int8 ?
 };
 
 // Vector contains one float32 for each channel or output: a bias, the weight of a norm, or D. Its elements are stored in the
-// same order as the rows of the matrix that it belongs to.
+// same order as the rows of the matrix whose outputs they apply to.
 template <RowLayout order>
 struct Vector : Panels<order, 1, strip_width> {
   static constexpr std::array shape{order.rows()};
@@ -41,23 +41,25 @@ struct Taps : Strips<channels, d_conv> {
   static constexpr std::array<std::size_t, 3> shape{channels, 1, d_conv};
 };
 
-// DecayRates is the parameter A_log [d_inner, d_state]. It stores A log2(e) = -exp(A_log) log2(e), because a step multiplies
-// delta by this product. set() takes A_log; get() returns an A_log for which set() stores the same bits again. If A log2(e)
-// exceeds the range of float32, the stored number saturates: at -FLT_MAX for A_log above 88, including infinity (the state is
-// forgotten after each token), and at -0 for A_log below -104 (the state never decays).
+// DecayRates is the parameter A_log [d_inner, d_state]. It stores A log2(e) = -exp(A_log) log2(e), because a step computes the
+// decay as 2^(delta A log2(e)). set() takes A_log; get() returns an A_log for which set() stores the same bits again. If A
+// log2(e) is out of the range of float32, the stored number saturates:
+//   - at -FLT_MAX for A_log above about 88, including infinity; the state is forgotten after each token
+//   - at -0 for A_log below about -104, including -infinity; the state never decays
 template <std::size_t d_inner, std::size_t d_state>
 struct DecayRates : Strips<d_inner, d_state> {
   static constexpr std::array shape{d_inner, d_state};
 
-  // Returns -exp(A_log) log2(e), the number that is stored for A_log. For NaN, it returns a NaN with sign bit 0, which
-  // exp2_decay propagates on every target.
+  // Returns -exp(A_log) log2(e), the number that is stored for A_log. For NaN, it returns a NaN with sign bit 0, because the
+  // kernel function exp2_decay propagates this NaN on every target.
   KRAIT_INLINE static float stored(float A_log) {
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();
     const double rate = __builtin_exp(static_cast<double>(A_log)) * std::numbers::log2e;
     constexpr double largest = static_cast<double>(FLT_MAX);
     return rate < largest ? -static_cast<float>(rate) : rate >= largest ? -FLT_MAX : nan;
   }
-  // Returns an A_log with stored(A_log) == rate. The logarithm is rounded, so the floats next to the result are tried as well.
+  // Returns an A_log for which stored(A_log) == rate. The logarithm is rounded, so the floats next to its result are tried as
+  // well.
   KRAIT_INLINE static float recovered(float rate) {
     const float guess = static_cast<float>(__builtin_log(-static_cast<double>(rate) / std::numbers::log2e));
     float below = guess, above = guess;
@@ -89,7 +91,8 @@ struct HeadMatrix : Panels<plain(heads * rank * padded(width)), 1, strip_width> 
   }
 };
 
-// HeadDecayRates is the parameter A_log [heads] of Mamba-2, which has one decay rate for each head. It is stored as DecayRates.
+// HeadDecayRates is the parameter A_log [heads] of Mamba-2, which has one decay rate for each head. As in DecayRates, the
+// stored number is -exp(A_log) log2(e).
 template <std::size_t heads>
 struct HeadDecayRates : DecayRates<heads, 1> {
   static constexpr std::array shape{heads};

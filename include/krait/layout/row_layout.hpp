@@ -1,4 +1,4 @@
-// Defines the order in which the rows of a weight matrix are stored, and the widths that rows and channels are padded to.
+// Defines the order in which the rows of a weight matrix are stored, and the multiples to which rows and channels are padded.
 #ifndef KRAIT_LAYOUT_ROW_LAYOUT_HPP
 #define KRAIT_LAYOUT_ROW_LAYOUT_HPP
 
@@ -12,17 +12,21 @@ namespace krait {
 // multiple of strip_width on every target, so that all targets read the same image.
 inline constexpr std::size_t strip_width = 16;
 
-// The number of outputs in a panel of weights: four vectors of 16 lanes, which a matrix-vector product accumulates together.
+// The number of outputs in a panel of weights. They fill four vectors of 16 lanes, for which a matrix-vector product
+// accumulates the sums at the same time.
 inline constexpr std::size_t panel_width = 4 * strip_width;
 
-// Returns a number of channels, rounded up to a multiple of 16.
+// Returns `channels`, rounded up to a multiple of 16.
 KRAIT_INLINE constexpr std::size_t padded(std::size_t channels) { return ceil_div(channels, strip_width) * strip_width; }
 
 // RowLayout is the order in which the rows of a weight matrix are stored. The first `lead` rows keep their order. `groups`
-// groups of channels * per_channel rows follow; within a group, the rows of 16 neighbouring channels are stored side by side
-// for each per_channel index. The last `tail` rows keep their order. The lead, every group and the tail are padded to a
-// multiple of 16 rows, so no SIMD vector covers two of them.
-//   plain(n)                   n rows                                      Linear, x_proj, dt_proj, out_proj, head
+// groups follow, in each of which `channels` channels have per_channel rows each. For every 16 neighbouring channels of a
+// group, the first rows of the 16 channels are stored side by side, then their second rows, and so on. The last `tail` rows
+// keep their order. The lead, every group and the tail are padded to a multiple of 16 rows, so no SIMD vector covers two of
+// them.
+//
+//   layout                     order of the rows                           used by
+//   plain(n)                   n rows, unchanged                           Linear, x_proj, dt_proj, out_proj, output head
 //   groups 2, per_channel 1    the rows of x, then those of z              in_proj of MambaBlock
 //   lead dt_rank, groups 2     dt, then B and then C of every channel      x_proj of SelectiveStateSpace
 //   lead, groups 1, tail       z; then x, B and C; then the rest           in_proj of Mamba2Block and Mamba3Block
@@ -35,15 +39,15 @@ struct RowLayout {
 
   // Returns the number of rows of the weight matrix, without padding.
   KRAIT_INLINE constexpr std::size_t rows() const { return lead + groups * channels * per_channel + tail; }
-  // Returns the position at which the first row of group `group` of the weight matrix is stored, counted in rows.
+  // Returns the position, counted in rows, at which the group with the number `group` starts in memory.
   KRAIT_INLINE constexpr std::size_t group_start(std::size_t group) const {
     return padded(lead) + group * padded(channels) * per_channel;
   }
-  // Returns the position at which the first of the last `tail` rows is stored, counted in rows.
+  // Returns the position, counted in rows, at which the last `tail` rows start in memory.
   KRAIT_INLINE constexpr std::size_t tail_start() const { return group_start(groups); }
   // Returns the number of rows of the weight matrix, including padding.
   KRAIT_INLINE constexpr std::size_t padded_rows() const { return tail_start() + padded(tail); }
-  // Returns the position at which row `row` of the weight matrix is stored, counted in rows.
+  // Returns the position, counted in rows, at which the matrix row `row` is stored.
   KRAIT_INLINE constexpr std::size_t place(std::size_t row) const {
     if (row < lead) return row;
     if (row >= rows() - tail) return tail_start() + row - (rows() - tail);

@@ -12,7 +12,8 @@
 
 namespace krait {
 
-// TokenSpan refers to tokens that are stored at a constant distance: token t starts at data + t * stride, in elements of T.
+// TokenSpan refers to tokens that are stored at a constant distance: token t starts at data + t * stride. stride is a number of
+// elements.
 template <class T>
 struct TokenSpan {
   T* data;
@@ -40,18 +41,21 @@ struct TokenBuffer {
 
 namespace detail {
 
-// AnyOf is memory for one object at a time, of any of the types Ts, which must be trivially default-constructible.
+// AnyOf is memory for an object of any one of the types Ts. The types must be trivially default-constructible.
 template <class... Ts>
 struct AnyOf {
   alignas(Ts...) std::array<std::byte, std::max({sizeof(Ts)...})> bytes;
 
   // Starts an object of type T, with unspecified content, and ends the object before it.
   template <class T>
-  KRAIT_INLINE T& start() {
-    // Compilers assume that objects of different types do not overlap. Without this barrier, they could move the stores to the
-    // new object before the last loads from the old one.
+  KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
+
+  // Does the same within a function that has used the object before it. Compilers assume that objects of different types do not
+  // overlap. Without this barrier, they could move the stores to the new object before the last loads from the old one.
+  template <class T>
+  KRAIT_INLINE T& restart() {
     asm("" : "+m"(bytes));
-    return *::new (static_cast<void*>(bytes.data())) T;
+    return start<T>();
   }
 };
 

@@ -10,7 +10,7 @@
 
 namespace krait {
 
-// Activation applies a function to every channel: y[i] = function(x[i]), where x and y are [d_model]. The layer has no weights.
+// Activation applies `function` to every channel: y[i] = function(x[i]), where x and y are [d_model]. The layer has no weights.
 // docs/design.md has the formulas and their largest errors.
 template <ActivationFunction function, std::size_t d_model>
 struct Activation : detail::ElementwiseFacts<d_model> {

@@ -41,8 +41,8 @@ struct Conv1dFacts {
 
 // Conv1d is a causal depthwise convolution over time, without an activation. For each channel,
 //   y[t] = bias + sum over j = 0 ... d_conv - 1 of weight[j] x[t - d_conv + 1 + j],
-// where x[t] is 0 for t < 0. The sum is one chain of fused multiply-adds for each channel, which starts from the bias (or 0)
-// and takes the oldest input first.
+// where x[t] is 0 for t < 0. To compute y[t], fused multiply-adds add the products to the bias (or 0) one after the other,
+// beginning with the oldest input.
 template <Conv1dDims dims>
 struct Conv1d : detail::Conv1dFacts<dims> {
   KRAIT_PARAMS(Conv1d,

@@ -1,4 +1,5 @@
-// Defines the common base of layers without weights, where each output channel depends on the input channel of the same number.
+// Defines the common base class of layers without weights whose output channel i depends only on input channel i, such as
+// activations.
 #ifndef KRAIT_NN_ELEMENTWISE_HPP
 #define KRAIT_NN_ELEMENTWISE_HPP
 

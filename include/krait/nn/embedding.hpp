@@ -16,10 +16,9 @@ consteval bool check_embedding() {
 }
 }  // namespace detail
 
-// Embedding maps a token id to d_model floats, the row of its weight whose index is the token id. A token id outside
-// [0, vocab_size) gives zeros.
-// The weight is stored in panels, as in a linear layer, so that a tied output head can multiply by the same copy of the weight.
-// The elements of a row are therefore not adjacent.
+// Embedding maps a token id to d_model floats: the row of its weight that has the token id as its index. A token id outside [0,
+// vocab_size) gives zeros. The weight is stored in panels, as in a linear layer, so that a tied output head can multiply by the
+// same copy of the weight. The elements of a row are therefore not adjacent.
 template <std::size_t vocab_size, std::size_t d_model, Storage storage = Storage::f32>
 struct Embedding {
   static_assert(detail::check_embedding<vocab_size, d_model>());

@@ -8,8 +8,8 @@
 
 namespace krait::detail {
 
-// HeadStates are the states h [heads, headdim, d_state]. The channels of each head are padded to a multiple of 16, so that no
-// vector covers two heads, whatever headdim is.
+// HeadStates contains the states h [heads, headdim, d_state]. The channels of each head are padded to a multiple of 16, so that
+// no SIMD vector covers two heads, whatever headdim is.
 template <std::size_t heads, std::size_t headdim, std::size_t d_state>
 struct HeadStates : Strips<heads * padded(headdim), d_state> {
   static constexpr std::array<std::size_t, 3> extents{heads, headdim, d_state};

@@ -1,6 +1,6 @@
-// Defines what a layer is: the members of its type and the function `run` that step, prefill, forward, Stack, load and save
-// use. examples/own_layer shows a layer written by a user. static_assert(krait::check_layer<Mine>()), placed after the `run` of
-// a layer Mine, reports the first requirement that Mine does not meet.
+// Defines what a layer is: the members of its type, and the function `run`, which step, prefill, forward and Stack call.
+// examples/own_layer shows a layer written by a user. static_assert(krait::check_layer<MyLayer>()), placed after the `run`
+// of a layer MyLayer, reports the first requirement that MyLayer does not meet.
 //
 // Type. A layer is a trivially copyable aggregate of weights with
 //   d_in, d_out            std::size_t constants, at least 1: the number of floats in a token's input and output
@@ -30,7 +30,7 @@
 //
 // Function. The layer needs this function in a namespace that argument-dependent lookup searches, such as the layer's own:
 //   template <std::size_t tokens>
-//   KRAIT_INLINE void run(const Mine& layer, krait::State<Mine>& state, krait::Scratch<Mine, tokens>& scratch,
+//   KRAIT_INLINE void run(const MyLayer& layer, krait::State<MyLayer>& state, krait::Scratch<MyLayer, tokens>& scratch,
 //                         krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n);
 // `run` applies the layer to n tokens (1 <= n <= tokens) and advances the state. `in[t]` points to the d_in floats of token t,
 // and `run` writes d_out floats to `out[t]`. If the layer takes token ids, the parameter `in` has the type const Token*, for
@@ -58,18 +58,19 @@
 
 namespace krait {
 
-// The State of a layer that keeps nothing between tokens.
+// NoState is the State of a layer that keeps nothing between tokens.
 struct NoState {};
 
-// The Scratch of a layer that needs no scratch memory.
+// NoScratch is the Scratch of a layer that needs no scratch memory.
 template <std::size_t tokens>
 struct NoScratch {
   static constexpr std::size_t chunk = tokens;
 };
 
 namespace detail {
-// The constants of the layer L, whose output has as many channels as its input and may overwrite the input. L makes the base
-// classes of different layers different types, so that empty base classes do not add padding to models.
+// SameWidth<L, width> has the constants of a layer L whose output has as many channels as its input and may overwrite the
+// input. L is a template parameter so that different layers have different base classes, because two empty base classes of the
+// same type would add padding to a model.
 template <class L, std::size_t width>
 struct SameWidth {
   static constexpr bool works_in_place = true;
@@ -77,13 +78,14 @@ struct SameWidth {
   static constexpr std::size_t d_out = width;
 };
 
-// Dims of a language model, and dims of a block, of any kind: Mamba-1, Mamba-2 or Mamba-3.
+// DimsOfModel is satisfied by the dims of language models, and DimsOfBlock by the dims of blocks, of Mamba-1, Mamba-2 and
+// Mamba-3.
 template <class T>
 concept DimsOfModel = requires(T dims) { dims.vocab_size; dims.expand; };
 template <class T>
 concept DimsOfBlock = requires(T dims) { dims.d_model; dims.expand; } && !DimsOfModel<T>;
 
-// MixerOf<dims>::type is the kind of Mamba block that a ResidualBlock with these dims contains.
+// MixerOf<dims>::type is the type of the Mamba block in a ResidualBlock<dims>.
 template <auto dims>
 struct MixerOf;
 
@@ -97,8 +99,9 @@ struct RejectedLayer {
   using Scratch = NoScratch<tokens>;
 };
 
-// members_of<T> is the number of layers in a stack, including the layers of stacks within it. levels_of<T> is the depth to
-// which stacks are nested. A Residual counts as a stack of two layers. Any other layer has 1 member and 0 levels.
+// For a Stack T, members_of<T> is the number of layers in it, including the layers of stacks within it, and levels_of<T> is the
+// depth to which stacks are nested. A Residual<L> counts as a stack of two layers, one of which is L. For any other layer,
+// members_of is 1 and levels_of is 0.
 template <class T>
 inline constexpr std::size_t members_of = 1;
 template <class T>
@@ -111,16 +114,16 @@ template <class T>
 inline constexpr std::size_t levels_of<T> = T::levels;
 }  // namespace detail
 
-// A layer or model, recognised by the members that every layer has.
+// Layer is satisfied by layers and models. They are recognised by the members that every layer has.
 template <class T>
 concept Layer = requires {
   { T::d_in } -> std::convertible_to<std::size_t>;
   { T::d_out } -> std::convertible_to<std::size_t>;
   typename T::State;
   typename T::template Scratch<1>;
-} && !requires { T::is_rejected; };  // a Stack or Residual with an error, which has been reported
+} && !requires { T::is_rejected; };  // excludes a Stack or Residual whose error has been reported
 
-// A layer that computes one vector from all tokens so far.
+// Pooling is satisfied by layers that compute one vector from all tokens so far.
 template <class T>
 concept Pooling = Layer<T> && requires { requires T::pools; };
 
@@ -128,32 +131,32 @@ concept Pooling = Layer<T> && requires { requires T::pools; };
 template <class T>
 inline constexpr bool works_in_place = requires { requires T::works_in_place; };
 
-// The number of tokens at the start of a sequence that have no output.
+// warm_up<T> is the number of tokens at the start of a sequence for which the layer T has no output.
 template <class T>
 inline constexpr std::size_t warm_up = 0;
 template <class T>
   requires requires { T::warm_up; }
 inline constexpr std::size_t warm_up<T> = T::warm_up;
 
-// A layer or model whose inputs are token ids, not vectors of floats.
+// TakesTokens is satisfied by layers and models whose inputs are token ids, not vectors of floats.
 template <class T>
 concept TakesTokens = Layer<T> && requires { requires T::takes_tokens; };
 
-// A model whose callers usually need only the last output: the language model, and stacks that pool.
+// True for models whose callers usually need only the last output: language models, and stacks with a pooling layer.
 template <class T>
 inline constexpr bool summarises = requires { requires T::summarises; };
 template <class T>
 concept Summarising = Layer<T> && summarises<T>;
 
-// True for a stack that pools, which computes one vector from a whole sequence.
+// True for a stack with a pooling layer, which computes one vector from a whole sequence.
 template <class T>
 inline constexpr bool gives_one_row = Summarising<T> && !requires { T::vocab_size; };
 
 // Emit selects the outputs that a call of `run` writes: no output, the last token's, or every token's.
 enum class Emit { nothing, last, all };
 
-// NoOutput is the type of no_output, which callers pass instead of an output to advance the state only. A language model then
-// skips its output head, and a stack that pools skips the layers after the pooling layer.
+// NoOutput is the type of no_output. Callers pass no_output instead of an output to advance only the state. A language model
+// then skips its output head, and a stack with a pooling layer skips the layers after the pooling layer.
 struct NoOutput {};
 inline constexpr NoOutput no_output{};
 
@@ -163,11 +166,12 @@ template <class Model>
 using State = typename Model::State;
 
 // Scratch<Model, tokens> is working memory for a call that processes up to `tokens` tokens at a time. Its content is not kept
-// between calls. step needs memory for one token; prefill is faster with memory for more.
+// between calls. step needs memory for only one token; prefill is faster with memory for several.
 template <class Model, std::size_t tokens = 1>
 using Scratch = typename Model::template Scratch<tokens>;
 
-// The sizes in bytes of a model's weights, state and scratch. The size of an empty state or scratch is 0.
+// flash_bytes, state_bytes and scratch_bytes are the sizes in bytes of a model's weights, state and scratch. An empty state or
+// scratch has 0 bytes.
 template <class Model>
 inline constexpr std::size_t flash_bytes = sizeof(Model);
 template <class Model>
@@ -176,8 +180,8 @@ template <class Model, std::size_t tokens = 1>
 inline constexpr std::size_t scratch_bytes =
     std::is_empty_v<Scratch<Model, tokens>> ? 0 : sizeof(Scratch<Model, tokens>);
 
-// The number of multiply-accumulates in one step. Counts linear layers, the convolution and the recurrence (3 d_inner d_state),
-// but not element-wise functions such as SiLU.
+// The number of multiply-accumulates in one step. It includes linear layers, convolutions, norms and recurrences, but not
+// element-wise functions such as SiLU.
 template <class Model>
 inline constexpr std::size_t multiply_adds_per_step = Model::multiply_adds;
 

@@ -44,8 +44,9 @@ struct LinearFacts {
 }  // namespace detail
 
 // Linear is a linear layer: y = weight x (+ bias), where x is [d_in] and y is [d_out]. Without a bias, there is no member
-// `bias`. Each output is one chain of fused multiply-adds, which starts from the bias (or 0) and takes the inputs in ascending
-// order. With int8 weights, each output is an exact integer sum, which one fused multiply-add scales and adds to the bias.
+// `bias`. To compute an output, fused multiply-adds add the products to the bias (or 0) one after the other, in ascending order
+// of the inputs. With int8 weights, the sum of the products is an exact integer, and one fused multiply-add multiplies it by
+// the scale and adds the bias.
 template <LinearDims dims, RowLayout order = plain(dims.d_out)>
 struct Linear : detail::LinearFacts<dims, order> {
   KRAIT_PARAMS(Linear,

@@ -83,13 +83,13 @@ struct Mamba<dims> : Mamba<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());
 };
 
-// Mamba2 and Mamba3 are the language models with the blocks of Mamba-2 and Mamba-3.
+// Mamba2 and Mamba3 are the language models that consist of Mamba-2 blocks and Mamba-3 blocks.
 template <Mamba2Dims dims>
 using Mamba2 = Mamba<dims>;
 template <Mamba3Dims dims>
 using Mamba3 = Mamba<dims>;
 
-// A language model: krait::Mamba of any dims.
+// LanguageModel is satisfied by language models: krait::Mamba with any dims.
 template <class T>
 concept LanguageModel = requires { T::model_dims; };
 

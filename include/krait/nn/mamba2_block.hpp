@@ -34,14 +34,14 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   static constexpr std::size_t multiply_adds = InProj::multiply_adds + Conv::multiply_adds +
                                                3 * dims.d_inner * dims.d_state + 2 * dims.d_inner +
                                                (dims.rmsnorm ? dims.d_inner : 0) + OutProj::multiply_adds;
-  // A step computes z in parts of z_part channels, so that its scratch needs memory for only one part: two panels, or one panel
-  // if d_inner has at most two.
+  // A step computes z in parts of z_part channels, so that the scratch needs memory for only one part. A part is the output of
+  // two panels of in_proj's weight, or of one panel if d_inner is at most two panels.
   static constexpr std::size_t z_part = dims.d_inner > 2 * panel_width ? 2 * panel_width : panel_width;
   static constexpr auto kind_text = [] {
     Text<160> text("mamba2 headdim ");
     ((text += dims.headdim) += " ngroups ") += dims.ngroups;
     if (dims.rmsnorm && dims.norm_before_gate) text += " norm_before_gate";
-    // The limits and eps are appended as the bits of a float32, in decimal, because Text appends only integers.
+    // The limits and eps are appended as the bits of a float32, in decimal, because a Text cannot append floats.
     if (dims.rmsnorm) (text += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     (((text += " dt_limit ") += dims.dt_limit[0].bits) += " ") += dims.dt_limit[1].bits;
     return text;
@@ -57,9 +57,9 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, conv_channels> xBC;  // x, B and C; x is overwritten by y
+    TokenBuffer<tokens, conv_channels> xBC;  // x, B and C; y overwrites x
     struct Inner {
-      // delta and the decays, overwritten by z
+      // Contains delta and the decays first. Later, z overwrites them.
       TokenBuffer<tokens, std::max(tokens == 1 ? std::min(dims.d_inner, z_part) : dims.d_inner, 2 * padded(heads))> z;
       [[no_unique_address]] LinearScratch<tokens, dims.d_model, dims.storage> in_proj;
     };
@@ -71,14 +71,15 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
 }  // namespace detail
 
 // Mamba2Block is the mixer of Mamba-2 (arXiv 2405.21060), without the norm and the residual connection around it. The d_inner
-// channels of x form heads of headdim channels. Each head j has a delta, A, and, unless dims.D_has_hdim is true, a D of its
-// own; the heads of a group share B and C [d_state]. The block maps an input u [d_model] to an output [d_model]:
+// channels of x form heads of headdim channels. Each head has one delta and one A. It also has one D, unless dims.D_has_hdim is
+// true: then each channel has a D. The heads of a group share B and C [d_state]. The block maps an input u [d_model] to an
+// output [d_model]:
 //   z, xBC, dt = in_proj(u);  x, B, C = SiLU(conv1d(xBC))
 //   delta = softplus(dt + dt_bias), limited to dt_limit;  A = -exp(A_log)
 //   h = exp(delta A) h + delta x B;  y = C . h + D x
 //   output = out_proj(norm(y * SiLU(z))), or out_proj(norm(y) * SiLU(z)) if dims.norm_before_gate is true
-// The norm is an RMSNorm over the channels of each group; without dims.rmsnorm there is none. tests/data/reference has the same
-// computation in numpy (function mamba2_block).
+// The norm is an RMSNorm over the channels of each group; if dims.rmsnorm is false, there is no norm. tests/data/reference has
+// the same computation in numpy (function mamba2_block).
 template <Mamba2BlockDims dims>
 struct Mamba2Block : detail::Mamba2Facts<dims> {
   using Facts = detail::Mamba2Facts<dims>;

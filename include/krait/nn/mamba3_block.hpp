@@ -39,7 +39,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   static constexpr auto kind_text = [] {
     Text<160> text("mamba3 headdim ");
     ((((text += dims.headdim) += " ngroups ") += dims.ngroups) += " angles ") += angles;
-    // A_floor and eps are appended as the bits of a float32, in decimal, because Text appends only integers.
+    // A_floor and eps are appended as the bits of a float32, in decimal, because a Text cannot append floats.
     (((text += " A_floor ") += dims.A_floor.bits) += " mixer_norm_eps ") += dims.mixer_norm_eps.bits;
     return text;
   }();
@@ -48,7 +48,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   struct State {
     static constexpr std::size_t angles = Mamba3Facts::angles;
     HeadStates<heads, dims.headdim, dims.d_state> h{};  // the state of the recurrence, shape [heads, headdim, d_state]
-    OfStates k{};    // B of the latest token: normed, plus B_bias, rotated; shape [heads, mimo_rank, d_state]
+    OfStates k{};    // k (B after norm, bias and rotation) of the latest token, shape [heads, mimo_rank, d_state]
     HeadMatrix<heads, 1, dims.headdim> x{};  // x of the latest token, shape [heads, headdim]
     // The angles [heads, angles] by which B and C are rotated, in units of 2^-32 turns. Integers are added without rounding, so
     // the angles do not drift.
@@ -68,11 +68,11 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, in_order.padded_rows()> proj;  // the output of in_proj; x is overwritten by y
+    TokenBuffer<tokens, in_order.padded_rows()> proj;  // the output of in_proj, in which y later overwrites x
     struct Heads {
-      TokenBuffer<tokens, 3 * padded(heads)> factors;  // alpha, beta and gamma
-      // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. With more tokens, the
-      // threads of an executor may compute heads at the same time, so each head has its own.
+      TokenBuffer<tokens, 3 * padded(heads)> factors;  // alpha, beta and gamma of every head
+      // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. In a call for several
+      // tokens, the threads of an executor may compute heads at the same time, so each head has its own HeadScratch.
       std::array<HeadScratch, tokens == 1 ? 1 : heads> head;
     };
     using InScratch = LinearScratch<tokens, dims.d_model, dims.storage>;
@@ -91,14 +91,14 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
 //   phi = phi + pi tanh(angle) delta     angle is [angles], phi [heads, angles]
 //   k = rotate(B_norm(B) + B_bias, phi);  q = rotate(C_norm(C) + C_bias, phi);  v = x mimo_x
 //   alpha = exp(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
-//   h = alpha h + beta v' k' + gamma v k, where v' and k' are the previous token's;  y = q . h + D v
+//   h = alpha h + beta v' k' + gamma v k, where v' and k' are v and k of the previous token;  y = q . h + D v
 //   output = out_proj(sum over mimo_rank of norm(y) * SiLU(z mimo_z) * mimo_o)
 // A block is SISO (single input, single output) if mimo_rank is 1, otherwise MIMO (multiple input, multiple output). A SISO
-// block has no mimo_x, mimo_z and mimo_o; v is x there. In the update of h, beta v' k' + gamma v k is summed over the ranks.
+// block has no mimo_x, mimo_z and mimo_o, and its v is x. In the update of h, beta v' k' + gamma v k is summed over the ranks.
 // rotate turns two elements of a vector [d_state] by angle i of phi, for each i < angles: elements 2i and 2i + 1 in a SISO
-// block, elements i and i + d_state / 2 in a MIMO block; it does not change other elements. The norm is an RMSNorm over the
-// channels of each head; without dims.is_outproj_norm there is none. tests/data/reference has the same computation in numpy
-// (function mamba3_block).
+// block, elements i and i + d_state / 2 in a MIMO block. The other elements do not change. The norm is an RMSNorm over the
+// channels of each head; if dims.is_outproj_norm is false, there is no norm. tests/data/reference has the same computation in
+// numpy (function mamba3_block).
 template <Mamba3BlockDims dims>
 struct Mamba3Block : detail::Mamba3Facts<dims> {
   using Facts = detail::Mamba3Facts<dims>;
@@ -120,7 +120,7 @@ template <Mamba3BlockDims dims>
   requires(dims.is_outproj_norm && dims.mimo_rank == 1 && check::valid(dims))
 struct Mamba3Block<dims> : detail::Mamba3Facts<dims> {
   using Facts = detail::Mamba3Facts<dims>;
-  KRAIT_PARAMS(Mamba3Block, KRAIT_MAMBA3_PARAMS, (typename Facts::ChannelNorm, norm));  // weight [d_inner]
+  KRAIT_PARAMS(Mamba3Block, KRAIT_MAMBA3_PARAMS, (typename Facts::ChannelNorm, norm));  // norm: weight [d_inner]
 };
 template <Mamba3BlockDims dims>
   requires(!dims.is_outproj_norm && dims.mimo_rank > 1 && check::valid(dims))

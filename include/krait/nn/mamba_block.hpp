@@ -43,8 +43,8 @@ struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     using InputScratch = LinearScratch<tokens, dims.d_model, dims.storage>;
-    TokenBuffer<tokens, dims.d_inner> x;  // the x of the formula, overwritten by y
-    // The scratch of the SSM. The memory of its delta holds z after the SSM has run.
+    TokenBuffer<tokens, dims.d_inner> x;  // x in the formulas above; y overwrites it
+    // Scratch of the SSM. After the SSM has run, the memory of its delta contains z.
     typename Ssm::template InnerScratch<tokens, InputScratch> ssm;
   };
 };

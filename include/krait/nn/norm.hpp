@@ -33,8 +33,9 @@ struct NormFacts {
 };
 }  // namespace detail
 
-// Norm normalises the d_model channels of a token. eps must be above 0; otherwise an input of zeros gives NaN. The sums over
-// channels are 16 interleaved chains, whose results are then added in a fixed order.
+// Norm normalises the d_model channels of a token. eps must be above 0; otherwise an input of zeros gives NaN. A sum over the
+// channels consists of 16 partial sums, which are added in a fixed order; partial sum i contains channels i, i + 16, i + 32,
+// ...
 //   NormKind::rms     RMSNorm (arXiv 1910.07467):   y = x / sqrt(mean(x^2) + eps) * weight (+ bias)
 //   NormKind::layer   LayerNorm (arXiv 1607.06450): y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight (+ bias)
 template <NormKind kind, NormDims dims>

@@ -18,7 +18,8 @@ struct PoolFacts : ElementwiseFacts<d_model> {
 };
 }  // namespace detail
 
-// MeanPool returns the mean of all input vectors so far. Sums them in their order; counts up to 2^32 - 1 vectors.
+// MeanPool computes the mean of all input vectors so far. It adds the vectors in their order. A sequence may have at most 2^32
+// - 1 vectors.
 template <std::size_t d_model>
 struct MeanPool : detail::PoolFacts<d_model> {
   struct State {
@@ -30,15 +31,16 @@ struct MeanPool : detail::PoolFacts<d_model> {
   };
 };
 
-// MaxPool returns the largest value of each channel over all input vectors so far. NaN counts as the largest value.
+// MaxPool computes the largest value of each channel over all input vectors so far. NaN counts as the largest value.
 template <std::size_t d_model>
 struct MaxPool : detail::PoolFacts<d_model> {
   struct State {
-    // The largest value of each channel so far, which is -infinity before the first vector. Stored as the exclusive or of its
-    // bits and the bits of -infinity, so that a state of zeros starts a sequence, as in every other layer.
+    // The largest value of each channel so far, which is -infinity before the first vector. The stored bits are the exclusive
+    // or of the value's bits and the bits of -infinity, so that a state of zeros starts a sequence, as in every other layer.
     Strips<d_model> largest{};
     KRAIT_INLINE constexpr State() = default;
-    // Returns whether no channel is NaN or +infinity. Before the first vector, every channel is -infinity.
+    // Returns true if no channel is NaN or +infinity. -infinity is accepted, because every channel is -infinity before the
+    // first vector.
     KRAIT_INLINE bool is_finite() const noexcept {
       for (const float stored : largest.values) {
         const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, stored) ^ 0xFF800000u;
@@ -49,7 +51,7 @@ struct MaxPool : detail::PoolFacts<d_model> {
   };
 };
 
-// LastPool returns the last input vector.
+// LastPool outputs the last input vector.
 template <std::size_t d_model>
 struct LastPool : detail::PoolFacts<d_model> {
   using State = NoState;

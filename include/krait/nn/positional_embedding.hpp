@@ -20,9 +20,9 @@ consteval bool check_positional_embedding() {
 }
 }  // namespace detail
 
-// PositionalEmbedding adds to each token the row of its weight whose index is the token's position, 0 for the first token of a
-// sequence: y[t] = x[t] + weight[min(t, max_tokens - 1)]. Tokens from position max_tokens on get the last row, because streams
-// may be longer than max_tokens.
+// PositionalEmbedding adds a row of its weight to each token. The index of the row is the token's position in the sequence,
+// which starts at 0: y[t] = x[t] + weight[min(t, max_tokens - 1)]. Tokens from position max_tokens on use the last row, because
+// streams may be longer than max_tokens.
 template <std::size_t max_tokens, std::size_t d_model, Storage storage = Storage::f32>
 struct PositionalEmbedding : detail::SameWidth<PositionalEmbedding<max_tokens, d_model, storage>, d_model> {
   static_assert(detail::check_positional_embedding<max_tokens, d_model>());

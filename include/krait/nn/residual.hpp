@@ -12,7 +12,7 @@ namespace krait {
 
 namespace detail {
 
-// branch<L> makes the type L of a Residual's layer appear in error messages.
+// branch<L> exists so that error messages show L, the type of the layer in a Residual.
 template <class L>
 struct branch {
   static constexpr bool is_layer = Layer<L> || requires { L::is_rejected; };
@@ -23,7 +23,7 @@ inline constexpr bool branch_fits = [] {
   if constexpr (!Layer<L>) return false;
   else return branch<L>::gives_every_row && L::d_in == L::d_out;
 }();
-// Returns true. If L cannot be the layer of a Residual, causes a compile error.
+// Causes a compile error if L cannot be the layer in a Residual. Always returns true.
 template <class L>
 consteval bool check_branch() {
   static_assert(branch<L>::is_layer, "krait::Residual<L>: L must be a layer or a Stack");
@@ -39,8 +39,8 @@ consteval bool check_branch() {
 
 }  // namespace detail
 
-// Residual<L> is a residual connection around the layer or stack L: y = x + L(x), where x and y are [d_in]. Its weights are
-// those of L, under the same names.
+// Residual<L> is a residual connection around the layer or stack L: y = x + L(x), where x and y are [d_in]. It has the weights
+// of L, under the same names.
 template <class L>
 struct Residual : L {
   using Branch = L;
@@ -51,7 +51,7 @@ struct Residual : L {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, L::d_out> row;  // L(x)
+    TokenBuffer<tokens, L::d_out> row;  // L(x), the output of L
     [[no_unique_address]] typename L::template Scratch<tokens> branch;
   };
 };

@@ -1,4 +1,5 @@
-// Defines Sequences, the states of several sequences that a call processes together, and what an executor is.
+// Defines Sequences, the states of several sequences that one call processes together, and Executor, the requirements on a
+// user's object that runs parts of a layer on several threads.
 #ifndef KRAIT_NN_SEQUENCES_HPP
 #define KRAIT_NN_SEQUENCES_HPP
 
@@ -39,9 +40,9 @@ struct OneThread {
   }
 };
 
-// Sequences<S> takes the place of the state S in a call of `run` that processes the tokens of several sequences. S is the state
-// of the layer that runs, a part of the model's state: for sequence i, S is stored `offset` bytes after segments[i].state, the
-// address of the model's state.
+// Sequences<S> takes the place of the state in a call of `run` that processes the tokens of several sequences. S is the type of
+// the state of the layer that runs. This state is a part of the model's state: for sequence i, it is stored `offset` bytes
+// after segments[i].state, the address of the model's state.
 template <class S, class Threads = OneThread>
 struct Sequences {
   const Segment* segments;
@@ -56,8 +57,8 @@ inline constexpr bool is_sequences = false;
 template <class S, class Threads>
 inline constexpr bool is_sequences<Sequences<S, Threads>> = true;
 
-// StatesOf<T, L> is satisfied by the types that `run` of the layer L accepts as its state: State<L>, or the Sequences of
-// several sequences.
+// StatesOf<T, L> is satisfied if the function `run` of the layer L accepts a T as its state. T is State<L> or, in a call for
+// several sequences, a Sequences of such states.
 template <class T, class L>
 concept StatesOf = std::same_as<T, State<L>> || (is_sequences<T> && std::is_empty_v<State<L>>) || requires(T& all) {
   requires is_sequences<T>;

@@ -12,7 +12,7 @@
 namespace krait {
 
 namespace detail {
-// The members that SelectiveStateSpaceModel and SelectiveStateSpace have in common.
+// SsmFacts defines the constants and types that SelectiveStateSpaceModel and SelectiveStateSpace have in common.
 template <SsmDims dims, RowLayout x_order>
 struct SsmFacts {
   static constexpr bool works_in_place = true;
@@ -46,8 +46,8 @@ struct SsmFacts {
   struct InnerScratch {
     AnyOf<Projected<tokens>, Others...> projected;
     AnyOf<TokenBuffer<tokens, dims.d_inner>, XScratch<tokens>> delta;
-    KRAIT_INLINE auto& start_delta() { return delta.template start<TokenBuffer<tokens, dims.d_inner>>(); }
-    KRAIT_INLINE auto& start_x() { return delta.template start<XScratch<tokens>>(); }
+    KRAIT_INLINE auto& start_delta() { return delta.template restart<TokenBuffer<tokens, dims.d_inner>>(); }
+    KRAIT_INLINE auto& start_x() { return delta.template restart<XScratch<tokens>>(); }
   };
   // The scratch of a recurrence that is used as a layer of its own, with memory for x and y.
   template <std::size_t tokens>
@@ -107,7 +107,7 @@ constexpr RowLayout per_channel_order(const SsmDims& dims) {
 template <SsmDims dims>
 struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(dims)> {
   static_assert(!(dims.dt_b_c_eps > 0.0f),
-                "krait::SelectiveStateSpace<dims>: dt_b_c_eps must be 0: only blocks norm dt, B and C");
+                "krait::SelectiveStateSpace<dims>: dt_b_c_eps must be 0, because this layer does not normalise dt, B and C");
   using Facts = detail::SsmFacts<dims, detail::per_channel_order(dims)>;
   using OutProj = Linear<LinearDims{.d_in = dims.d_inner, .d_out = dims.d_model, .bias = dims.out_bias,
                                     .storage = dims.storage}>;

@@ -19,9 +19,10 @@ namespace krait {
 
 namespace detail {
 
-// Slot<i, T, Owner> is the base class of the Slots type Owner that contains object i, of type T. If T is empty, Slot contains
-// no object, because an empty object beside objects that are aligned to 64 bytes would take 64 bytes. Owner makes the empty
-// slots of nested stacks different types, because two empty objects of one type take different addresses.
+// Slot<i, T, Owner> is a base class of Owner, a Slots type. It contains object i, of type T. If T is empty, Slot contains no
+// object, because an empty object beside objects that are aligned to 64 bytes would take 64 bytes. Owner is a template
+// parameter so that empty slots of nested stacks have different types: two empty objects of one type must have different
+// addresses, which takes space.
 template <std::size_t i, class T, class Owner>
 struct Slot {
   T object{};
@@ -34,7 +35,7 @@ struct Slot<i, T, Owner> {
   KRAIT_INLINE bool is_finite() const noexcept { return true; }
 };
 
-// Slots holds one object of each of the types Ts, as std::tuple does, but is trivially copyable.
+// Slots contains one object of each of the types Ts, as std::tuple does, but is trivially copyable.
 template <class Places, class... Ts>
 struct Slots;
 template <std::size_t... i, class... Ts>
@@ -42,12 +43,12 @@ struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts, Slots<std::index_se
   KRAIT_INLINE constexpr Slots() = default;
   KRAIT_INLINE bool is_finite() const noexcept { return (Slot<i, Ts, Slots>::is_finite() && ...); }
 };
-// Returns the object of slot i.
+// Returns object i of a Slots object. T and Owner are deduced.
 template <std::size_t i, class T, class Owner>
 KRAIT_INLINE T& slot_object(Slot<i, T, Owner>& slot) { return slot.object; }
 
-// MemberFacts<T> defines the constants and types of a stack's member T. They are those of the layer T or, if T is an array of
-// layers, of one layer that consists of the array's layers in their order.
+// MemberFacts<T> has the constants and types of T, a member of a stack. An array of layers counts as one layer that applies the
+// array's layers in order.
 template <class T>
 struct MemberFacts : T {};
 template <class T, std::size_t n>
@@ -56,8 +57,8 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t d_in = T::d_in;
   static constexpr std::size_t d_out = T::d_out;
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
-  // The members of one of the n layers, not of all: step_stack_bytes counts members, and the layers run one after another on
-  // the same call stack.
+  // The number of members of one layer of the array, not of all n layers. step_stack_bytes uses it to bound the call stack, on
+  // which the n layers run one after the other.
   static constexpr std::size_t members = members_of<T>;
   static constexpr std::size_t levels = levels_of<T>;
   using State = std::conditional_t<std::is_empty_v<typename T::State>, NoState, std::array<typename T::State, n>>;
@@ -65,9 +66,9 @@ struct MemberFacts<std::array<T, n>> {
   using Scratch = typename T::template Scratch<tokens>;
 };
 
-// Returns, for each member of a stack, the number (0 or 1) of the buffer that the member writes. A member that works in place
-// writes the buffer that it reads, and any other member writes the other buffer. The first member reads the caller's input, and
-// the last member writes the caller's output instead of a buffer.
+// Returns, for each member of a stack, the number (0 or 1) of the buffer to which the member writes. A member that works in
+// place writes to the buffer that it reads, and any other member writes to the other buffer. The first member reads the
+// caller's input, and the last member writes to the caller's output instead of a buffer.
 template <class... Members>
 consteval auto assign_buffers() {
   constexpr std::size_t count = sizeof...(Members);
@@ -91,7 +92,7 @@ struct StackLayer {
   static constexpr std::size_t levels = 1 + std::max({levels_of<Members>...});
   static constexpr std::array buffers = assign_buffers<Members...>();
 
-  // The states of the members. It is empty if no member has a state.
+  // State contains the states of the members. It is an empty type if no member has a state.
   struct State : Slots<std::index_sequence_for<Members...>, typename Members::State...> {
     KRAIT_INLINE constexpr State() = default;
   };
@@ -109,7 +110,7 @@ struct StackLayer {
   };
 };
 
-// member<T> makes the type T of a stack's member appear in error messages.
+// member<T> exists so that error messages show T, the type of a stack's member.
 template <class T>
 struct member {
   static constexpr bool is_layer = Layer<T>;
@@ -129,8 +130,9 @@ constexpr std::size_t first_false(std::initializer_list<bool> values) {
   return static_cast<std::size_t>(std::find(values.begin(), values.end(), false) - values.begin());
 }
 
-// check_parts, check_member and check_seam each return true if a requirement on a stack is met. Otherwise they cause a compile
-// error, which is the only error of that stack.
+// check_parts checks that Parts is declared with KRAIT_PARAMS, check_member that T can be a member of a stack, and check_seam
+// that a member accepts the output of the member before it. Each function returns true if this holds. Otherwise, it causes a
+// compile error, which is the only error of the stack.
 template <class Parts>
 consteval bool check_parts() {
   constexpr bool named = Reflected<Parts>;
@@ -146,7 +148,7 @@ consteval bool check_member() {
     static_assert(member<T>::is_layer,
                   "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks or Residuals");
     static_assert(member<T>::gives_every_row,
-                  "krait::Stack<Parts>: a member must give one output for every input, unlike a Mamba or a stack that pools: list their layers as members instead");
+                  "krait::Stack<Parts>: a member must not be a Mamba or a stack that pools, which may give only the last output: list its layers as members instead");
   }
   return member_fits<T>;
 }
@@ -174,11 +176,11 @@ consteval bool check_seam() {
   static_assert(Seam::rows_suffice,
                 "krait::Stack<Parts>: a layer with state must come before the pooling layer, which gives only one vector");
   static_assert(Seam::has_no_warm_up,
-                "krait::Stack<Parts>: only the first member may have a warm_up; a StridedConv1d has one if its padding is less than kernel - stride");
+                "krait::Stack<Parts>: only the first member may have a warm_up (leading tokens without an output); a StridedConv1d has one if its padding is less than kernel - stride");
   return Seam::fits;
 }
 
-// MemberList lists the types of the members of Parts. The list is empty if Parts was rejected.
+// MemberList lists the types of the members of a stack. The list is empty if check_parts rejected the stack.
 template <class Indices, class Members>
 struct MemberList {};
 template <class Parts>
@@ -188,7 +190,8 @@ constexpr auto list_members() {
 }
 template <std::size_t... i, class... Members>
 constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Members&...>>) {
-  // Only the first member or seam that is wrong is checked, so that a stack causes one error.
+  // Only the first invalid member is reported or, if all members are valid, the first pair of neighbouring members that do not
+  // fit, so that a stack causes one error.
   constexpr std::size_t count = sizeof...(Members), wrong_member = first_false({member_fits<Members>...});
   if constexpr (count == 0) {
     return std::type_identity<RejectedLayer>{};
@@ -208,12 +211,13 @@ constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Memb
 
 }  // namespace detail
 
-// Stack<Parts> is a model that applies the members of Parts, a struct declared with KRAIT_PARAMS, in their order. The names of
-// the members are the names in checkpoints. Members whose sizes do not match cause a compile error.
+// Stack<Parts> is a model that applies the members of Parts, a struct declared with KRAIT_PARAMS, one after the other. The
+// names of the members are also their names in checkpoints. If the sizes of neighbouring members do not match, the program does
+// not compile.
 //   struct Parts { KRAIT_PARAMS(Parts, (krait::Linear<…>, linear_in), (krait::MambaBlock<…>, mixer),
 //                                      (krait::MeanPool<64>, pool), (krait::Linear<…>, classifier)); };
 //   using Keyword = krait::Stack<Parts>;
-// A stack with a pooling member gives one vector for the sequence so far; other stacks give one vector for every token.
+// A stack with a pooling layer gives one vector for the sequence so far; other stacks give one vector for every token.
 template <class Parts>
 struct Stack : Parts, decltype(detail::stack_layer(detail::list_members<Parts>()))::type {};
 

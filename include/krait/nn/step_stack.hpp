@@ -1,4 +1,4 @@
-// Defines step_stack_bytes, an upper bound of the call stack that one step needs.
+// Defines step_stack_bytes, an upper bound of the bytes of call stack that one step needs.
 #ifndef KRAIT_NN_STEP_STACK_HPP
 #define KRAIT_NN_STEP_STACK_HPP
 
@@ -16,9 +16,9 @@ struct StepStack {
   std::size_t base, member, level;
 };
 
-// The constants are upper bounds of the stack use that tests/device/matrix.py measures. One constant covers -O1, -Os, -O2 and
-// -O3, because no macro distinguishes them. The size of stack frames depends on the target and the compiler, but not on the
-// dims of a model.
+// The constants are upper bounds of the stack use that tests/device/matrix.py measures. Each set of constants for optimised
+// code covers -O1, -Os, -O2 and -O3, because no macro distinguishes -O1, -O2 and -O3. The size of stack frames depends on the
+// target and the compiler, but not on the dims of a model.
 inline constexpr StepStack step_stack =
 #if defined(__unix__) || defined(__APPLE__) || defined(_WIN32)
 #ifdef __OPTIMIZE__

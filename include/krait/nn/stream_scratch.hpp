@@ -12,23 +12,27 @@
 namespace krait {
 
 namespace detail {
-// The type of a member of StreamScratch with `tokens` vectors of `width` floats. If `present` is false, it is the empty type
-// Absent<number>; `number` differs between members, because two empty members of one type would take space.
+// OptionalTokens is the type of a member of StreamScratch. If `present` is true, the member has `tokens` vectors of `width`
+// floats. Otherwise it has the empty type Absent<number>, where `number` differs between members, because two empty members of
+// one type would take space.
 template <int number>
 struct Absent {};
 template <bool present, std::size_t tokens, std::size_t width, int number>
 using OptionalTokens = std::conditional_t<present, TokenBuffer<tokens, width>, Absent<number>>;
 }  // namespace detail
 
-// StreamScratch<Model, tokens> is working memory for calls that process up to `tokens` tokens of several sequences at a time: a
-// Scratch<Model, tokens>, a list of the sequences (4 addresses or sizes for each token), and for each token a vector of inputs
-// unless the inputs are token ids, and a vector of outputs unless the model is a language model. Its content is not kept
-// between calls.
+// StreamScratch<Model, tokens> is working memory for calls that process up to `tokens` tokens of several sequences at a time.
+// Its content is not kept between calls. It contains
+//   - a Scratch<Model, tokens>
+//   - a list of the sequences, with 4 addresses or sizes for each token
+//   - an input vector for each token, unless the inputs are token ids
+//   - an output vector for each token, unless the model is a language model
 template <class Model, std::size_t tokens>
 struct StreamScratch {
   static constexpr std::size_t chunk = tokens;
   using StreamModel = Model;
-  // Position is where a segment belongs: the number of its sequence, and the position of its first token in this sequence.
+  // Position describes the tokens of a segment: the index of their sequence, and the position of their first token in this
+  // sequence.
   struct Position {
     std::size_t stream, first;
   };

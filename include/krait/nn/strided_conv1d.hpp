@@ -55,14 +55,14 @@ struct StridedConv1dFacts {
   static constexpr StridedConv1dDims dims = repaired(given);
   static constexpr std::size_t d_in = dims.stride * dims.channels;
   static constexpr std::size_t d_out = dims.d_out;
-  static constexpr std::size_t window = dims.kernel * dims.channels;  // floats that an output reads
-  static constexpr std::size_t kept = window - d_in;                  // floats of a window that belong to earlier tokens
+  static constexpr std::size_t window = dims.kernel * dims.channels;  // number of floats that an output reads
+  static constexpr std::size_t kept = window - d_in;                  // number of floats in the window from earlier tokens
   static constexpr std::size_t warm_up = (dims.kernel - dims.padding) / dims.stride - 1;
   static constexpr bool has_bias = dims.bias;
   static constexpr std::size_t multiply_adds = window * dims.d_out;
   static constexpr std::string_view structure_kind = "strided_conv1d";
-  // The frames of the last kernel / stride - 1 tokens, oldest first. With a warm_up, the element after them contains the
-  // bits of an integer, the number of tokens so far, up to warm_up. It often fits in the padding of the frames.
+  // WindowState contains the frames of the last kernel / stride - 1 tokens, oldest first. If there is a warm_up, the element
+  // after them contains the bits of an integer: the number of tokens so far, which stops at warm_up.
   struct WindowState {
     static constexpr std::size_t floats = kept;
     Strips<std::max<std::size_t>(kept + (warm_up > 0), 1)> tokens{};
@@ -92,9 +92,9 @@ struct StridedConv1dFacts {
 // StridedConv1d is a convolution over time, in which each output combines `kernel` frames of `channels` floats:
 //   y[t] = bias + sum over j = 0 ... kernel - 1 and c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
 // where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first.
-// Each y[t] is the output of the token that contains the newest frames that y[t] reads. The first `warm_up` tokens of a
-// sequence have no output, because y[0] reads frames of token number warm_up = (kernel - padding) / stride - 1. The results
-// have the bits of a Linear layer whose inputs are in the order of the weight's columns.
+// Each y[t] is the output of the token that contains the newest frames that y[t] reads. For y[0], this is token number warm_up
+// = (kernel - padding) / stride - 1, counted from 0, so the first `warm_up` tokens of a sequence have no output. The results
+// equal, bit for bit, those of a Linear layer with the same weight, applied to the `kernel` frames in ascending order.
 template <StridedConv1dDims dims>
 struct StridedConv1d : detail::StridedConv1dFacts<dims> {
   KRAIT_PARAMS(StridedConv1d,

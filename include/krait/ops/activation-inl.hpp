@@ -1,4 +1,4 @@
-// Runs the layer Activation: applies its function, such as SiLU, to every channel of every token.
+// Runs Activation layers, which apply a function, such as SiLU, to every channel of every token.
 #if defined(KRAIT_OPS_ACTIVATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_ACTIVATION_INL_HPP
 #undef KRAIT_OPS_ACTIVATION_INL_HPP

@@ -1,7 +1,7 @@
 // Defines step, prefill and forward, which run a layer or model on one token, on any number of tokens and on a whole sequence.
 //
-// They call the layer's function `run<tokens>(layer, state, scratch, in, out, n)`, which nn/layer.hpp specifies. The file or
-// namespace that defines the `run` of each layer:
+// These functions call the layer's function `run<tokens>(layer, state, scratch, in, out, n)`, which nn/layer.hpp specifies. The
+// table lists where the function `run` of each layer is defined:
 //   Linear                ops/linear-inl.hpp             ResidualBlock                ops/residual_block-inl.hpp
 //   Conv1d                ops/conv1d-inl.hpp             MambaBlock                   ops/mamba_block-inl.hpp
 //   StridedConv1d         ops/strided_conv1d-inl.hpp     Mamba2Block                  ops/mamba2_block-inl.hpp
@@ -43,7 +43,7 @@
 #include "krait/ops/norm-inl.hpp"
 #include "krait/ops/ssm-inl.hpp"
 #include "krait/ops/strided_conv1d-inl.hpp"
-#include "krait/ops/stack-inl.hpp"  // last, because its functions call those of the other layers
+#include "krait/ops/stack-inl.hpp"  // included last, because it calls functions of the other headers
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
@@ -56,7 +56,7 @@ HWY_INLINE auto input(const In& in) {
   if constexpr (TakesTokens<Model>) return static_cast<const element<const In>*>(std::data(in));
   else return TokenSpan<const float>{std::data(*std::data(in)), Model::d_in};
 }
-// Returns the inputs without the first n.
+// Returns the inputs from token n on.
 template <class T>
 HWY_INLINE const T* advance(const T* tokens, std::size_t n) { return tokens + n; }
 HWY_INLINE TokenSpan<const float> advance(TokenSpan<const float> vectors, std::size_t n) { return vectors.from(n); }
@@ -69,9 +69,10 @@ HWY_INLINE TokenSpan<float> output(Out& y) {
   else return {std::data(y), Model::d_out};
 }
 
-// Runs a model on n <= tokens tokens as one stream, with the code that processes several streams, so that a program that calls
-// both prefill and prefill_streams contains this code once. On scalar targets, this function uses the code for one sequence,
-// which is 3 % smaller, because most programs there call only one of the two functions.
+// Runs a model on n tokens of one sequence, where n is at most `tokens`. Where possible, the sequence is passed as a stream, so
+// that a program that calls both prefill and prefill_streams contains the code of the model once. On scalar targets, this
+// function instead runs the code for a single sequence, which is 3 % smaller, because most programs there call only one of the
+// two functions.
 template <std::size_t tokens, class Model, class In>
 HWY_INLINE void run_chunk(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in, TokenSpan<float> out,
                           std::size_t n, Emit emit) {
@@ -87,13 +88,13 @@ HWY_INLINE void run_chunk(const Model& model, State<Model>& state, Scratch<Model
   else run_with(state);
 }
 
-// Runs a model on n tokens, in chunks of at most `tokens` tokens. `wanted` selects the outputs that are written: of all tokens,
-// of the last token or of none.
+// Runs a model on n tokens, in chunks of at most `tokens` tokens. `wanted` selects the outputs that are written: the outputs of
+// all tokens, of the last token, or of none.
 template <std::size_t tokens, Emit wanted, class Model, class In>
 HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Model, tokens>& scratch, In in,
                              TokenSpan<float> out, std::size_t n) {
   constexpr bool every_output = wanted == Emit::all;
-  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // such a model writes one output in each call of `run`
+  constexpr bool one_by_one = every_output && gives_one_row<Model>;  // a model that pools writes one output per call of `run`
   while (n > 0) {
     const std::size_t now = one_by_one ? 1 : std::min(n, tokens);
     run_chunk<tokens>(model, state, scratch, in, out, now, wanted == Emit::last && now < n ? Emit::nothing : wanted);
@@ -103,15 +104,15 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
   }
 }
 
-// Runs a model on one token. It has no loop, unlike run_chunks, because compilers would compute the addresses of all weights
-// before the loop and keep these addresses on the stack.
+// Runs a model on one token. Unlike run_chunks, this function has no loop. With a loop, compilers would compute the addresses
+// of all weights before the loop and keep them on the stack.
 template <Emit wanted, class Model, class In>
 HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, TokenSpan<float> out) {
   if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);
   else run<1>(model, state, scratch, in, out, 1);
 }
 
-// Implements step and prefill, for arguments that the compile-time checks have accepted.
+// step_checked and prefill_checked implement step and prefill, for arguments that the compile-time checks have accepted.
 template <class Model, class In, class Out>
 HWY_INLINE void step_checked(const Model& model, State<Model>& state, const In& x, Out& y, Scratch<Model>& scratch) {
   const TokenSpan<float> out = output<Model>(y);
@@ -129,8 +130,8 @@ HWY_INLINE std::size_t prefill_checked(const Model& model, State<Model>& state, 
 
 }  // namespace detail
 
-// step, prefill and forward are not forced inline, because on aarch64 a caller compiled without the target's attributes cannot
-// inline them.
+// The functions step, prefill and forward are not forced inline, because on aarch64 a caller that is compiled without the
+// target's attributes cannot inline them.
 
 // step(model, state, x, y[, scratch]) processes one token and advances `state`.
 //   x        a token id (integer), or d_in floats
@@ -152,7 +153,7 @@ void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratc
     using Found = std::remove_reference_t<Borrowed>;
     if constexpr (Found::chunk == 1) {
       detail::step_checked(model, state, x, y, scratch);
-    } else {  // the call uses the larger scratch's memory as a Scratch<Model>
+    } else {  // the step runs in the memory of the larger scratch, used as a Scratch<Model>
       static_assert(sizeof(Scratch<Model>) <= sizeof(Found) && alignof(Scratch<Model>) <= alignof(Found));
       detail::step_checked(model, state, x, y, *::new (static_cast<void*>(&scratch)) Scratch<Model>);
       ::new (static_cast<void*>(&scratch)) Found;
@@ -167,8 +168,9 @@ check::Rejected step(const Arguments&...) noexcept {
   return {};
 }
 
-// prefill(model, state, xs, ys[, scratch]) processes any number of tokens. Outputs and state equal those of as many steps, bit
-// for bit. Returns the number of tokens processed: all of xs or, if ys is a shorter sequence, as many as ys has elements.
+// prefill(model, state, xs, ys[, scratch]) processes any number of tokens. Outputs and state equal, bit for bit, the results of
+// calling step for each token. Returns the number of tokens processed: the length of xs or, if ys is a shorter sequence, the
+// length of ys.
 //   xs       a sequence of token ids, or of vectors of d_in floats. If it is empty, nothing changes
 //   ys       receives a vector of d_out floats for each token. For a language model or a stack that pools, it may also be one
 //            vector, for the output of the last token, or krait::no_output
@@ -226,8 +228,8 @@ check::Rejected forward(const Arguments&...) noexcept {
 }
 
 // run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's function `run`, which nn/layer.hpp specifies.
-// It is meant for layers that contain other layers, and does not check its arguments. Returns what `run` returns: nothing, or,
-// if the layer has a warm_up, the number of leading tokens without output.
+// Call it to run a layer within a layer; it does not check its arguments. Returns the result of `run`: nothing or, if the layer
+// has a warm_up, the number of leading tokens without output.
 template <std::size_t tokens, class L, class In, class... Emits>
 HWY_INLINE auto run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                           Emits... emit) {
@@ -240,14 +242,14 @@ namespace detail {
 template <class L, std::size_t tokens, class In, class... Emits>
 concept Runs = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                         Emits... emit) { run<tokens>(layer, state, scratch, in, out, n, emit...); };
-// The type that this function returns.
+// ResultOfRun<L, In> is the type that the function `run` of the layer L returns for inputs of type In.
 template <class L, class In, class... Emits>
 using ResultOfRun = decltype(run<1>(std::declval<const L&>(), std::declval<State<L>&>(), std::declval<Scratch<L, 1>&>(),
                                     std::declval<In>(), TokenSpan<float>{}, std::size_t{}, std::declval<Emits>()...));
 }  // namespace detail
 
-// static_assert(krait::check_layer<Mine>()) checks that the type Mine meets the requirements on layers in nn/layer.hpp. It
-// reports the first requirement that Mine does not meet.
+// static_assert(krait::check_layer<Mine>()) checks that Mine, a layer defined by a user, meets the requirements on layers in
+// nn/layer.hpp. The error message names the first requirement that Mine does not meet.
 template <class L>
 consteval bool check_layer() {
   if constexpr (check::layer_type<L>()) {
@@ -255,12 +257,12 @@ consteval bool check_layer() {
     if constexpr (Pooling<L> || Summarising<L>) {
       if constexpr (!detail::Runs<L, 1, In, Emit> || !detail::Runs<L, 4, In, Emit>)
         static_assert(check::layer<L>::has_run,
-                      "krait::check_layer: a layer that pools or summarises needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
+                      "krait::check_layer: a layer L with pools or summarises = true needs, before this line and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
       else
         check::layer_run_result<L, detail::ResultOfRun<L, In, Emit>>();
     } else if constexpr (!detail::Runs<L, 1, In> || !detail::Runs<L, 4, In>) {
       static_assert(check::layer<L>::has_run,
-                    "krait::check_layer: the layer needs, before this line and in its namespace, template <std::size_t tokens> void run(const Mine&, krait::State<Mine>&, krait::Scratch<Mine, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
+                    "krait::check_layer: the layer L needs, before this line and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
     } else {
       check::layer_run_result<L, detail::ResultOfRun<L, In>>();
     }

@@ -13,8 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Replaces the n tokens x by after(conv1d(x)), where `after` is an activation, in the channels `part`, whose bounds are
-// multiples of 16. Each token has its channels padded to a multiple of 16.
+// Replaces the n tokens x by after(conv1d(x)), where `after` is an activation function, in the channels in `part`. The bounds
+// of `part` are multiples of 16, and the channels of each token are padded to a multiple of 16.
 template <Conv1dDims dims, class After>
 HWY_INLINE void apply_conv1d(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state, TokenSpan<float> x,
                              std::size_t n, Range part, After after) {

@@ -15,8 +15,8 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 template <class Token>
 using ByteIfChar = std::conditional_t<std::is_same_v<Token, char>, unsigned char, Token>;
 
-// Returns a token id as an unsigned number. A negative token id becomes a large number, so that it is outside the vocabulary. A
-// char is a byte of text, 0 to 255, also where char is signed.
+// Returns a token id as an unsigned number. A negative id becomes a number so large that it is outside the vocabulary. A char
+// is treated as a byte of text, 0 to 255, even where char is signed.
 template <class Token>
 HWY_INLINE auto unsigned_token(Token token) {
   using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;

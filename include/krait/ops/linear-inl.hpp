@@ -1,4 +1,4 @@
-// Runs Linear layers, and multiplies by the weights of the output head and of other layers.
+// Runs Linear layers, and multiplies by the weights of other layers and of the output head.
 #if defined(KRAIT_OPS_LINEAR_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_LINEAR_INL_HPP
 #undef KRAIT_OPS_LINEAR_INL_HPP
@@ -28,8 +28,8 @@ HWY_INLINE Weights<storage> weights_of(const Panels<order, d_in, width, storage>
   else return {weight.data()};
 }
 
-// Returns the inputs x of n tokens in the form that the kernels take: if the weights are int8, quantised and stored in
-// `scratch`; otherwise x itself. The scratch may belong to a layer with more inputs.
+// Returns the inputs x of n tokens in the form that the kernels take. If the weights are int8, the inputs are quantised and
+// stored in `scratch`; otherwise the function returns x itself. The scratch may belong to a layer with more inputs.
 template <RowLayout order, std::size_t d_in, Storage storage, class Borrowed>
 HWY_INLINE auto inputs_for(const Matrix<order, d_in, storage>&, [[maybe_unused]] Borrowed& scratch, TokenSpan<const float> x,
                            [[maybe_unused]] std::size_t n) {
@@ -42,9 +42,9 @@ HWY_INLINE auto inputs_for(const Matrix<order, d_in, storage>&, [[maybe_unused]]
   }
 }
 
-// Computes y = weight x + bias for n tokens, where x is a result of inputs_for. y[t][0] is output number `first`. Writes
-// y[t][i] for each i in `part`; part.end is at most `outputs`. `outputs` may also count the weight's padding rows, if y has
-// memory for their outputs. A null bias means zero. `part` comes from a call of `split` with a state of type States.
+// Computes y = weight x + bias for n tokens, where x is a result of inputs_for. y[t][0] corresponds to output number `first`.
+// Writes y[t][i] for each i in `part`; part.end is at most `outputs`. `outputs` may also count padding rows of the weight, if y
+// has memory for their outputs. A null bias means zero. `part` comes from a call of `split` with a state of type States.
 template <std::size_t tokens, std::size_t outputs, class States, RowLayout order, std::size_t d_in, Storage storage, class X>
 HWY_INLINE void multiply(const States&, const Matrix<order, d_in, storage>& weight, const float* bias, X x, TokenSpan<float> y,
                          std::size_t n, Range part, std::size_t first = 0) {
@@ -53,7 +53,7 @@ HWY_INLINE void multiply(const States&, const Matrix<order, d_in, storage>& weig
 }
 
 // Computes the first `outputs` outputs of y = weight x + bias for n tokens. `state` is the State or the Sequences of the layer
-// that owns the weight. Sequences may refer to an executor, which then divides the outputs among its threads.
+// that contains the weight. If `state` is Sequences with an executor, the executor divides the outputs among its threads.
 template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States,
           class Borrowed>
 HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, const States& state,

@@ -15,19 +15,20 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Applies the final norm to n tokens x in place, and writes their logits to `out`. On boards this function is not inlined, so
-// that its stack frame and the stack frame of a block are not in use at the same time.
+// Applies the final norm to n tokens x in place, and writes their logits to `out`. On scalar targets (boards), this function is
+// not inlined, so that its stack frame and the stack frame of a block never exist at the same time.
 template <std::size_t tokens, class Model, class States>
 KRAIT_OWN_FRAME void run_head(const Model& model, const States& state, Scratch<Model, tokens>& scratch, TokenSpan<float> x,
                               TokenSpan<float> out, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
-  if constexpr (tokens == 1) n = 1;  // avoids a loop over tokens in the compiled code
+  if constexpr (tokens == 1) n = 1;  // so that the compiled code has no loop over tokens
   run<tokens>(model.backbone.norm_f, none, no_scratch, x.as_const(), x, n);
   apply_weight<tokens, Model::vocab_size>(model.head(), nullptr, state, scratch.head, x.as_const(), out, n);
 }
 
-// Runs the embedding and the layers of the model on n tokens. Writes the residual stream to scratch.x.
+// Runs the embedding and the layers of the model on n tokens. Writes the output of the last layer, before the final norm, to
+// scratch.x.
 template <std::size_t tokens, auto dims, StatesOf<Mamba<dims>> States, class Token>
 HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mamba<dims>::template Scratch<tokens>& scratch,
                            const Token* in, std::size_t n) {
@@ -42,8 +43,8 @@ HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mam
   }
 }
 
-// Runs the model on n tokens of one sequence. `emit` selects the logits that are written: of no token, of the last token or of
-// every token.
+// Runs the model on n tokens. `emit` selects the logits that are written: the logits of no token, of the last token or of every
+// token.
 template <std::size_t tokens, auto dims, StatesOf<Mamba<dims>> States, class Token>
 HWY_INLINE void run(const Mamba<dims>& model, States& state,
                     typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,

@@ -20,15 +20,15 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
                     typename Mamba2Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
   using Block = Mamba2Block<given>;
-  constexpr const Mamba2BlockDims& dims = Block::block_dims;  // `given`, with invalid members replaced by valid ones
+  constexpr const Mamba2BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, channels = padded(dims.d_inner), conv_channels = padded(Block::conv_channels);
   using Scratch = typename Block::template Scratch<tokens>;
-  auto& inner = scratch.work.template start<typename Scratch::Inner>();
+  auto& inner = scratch.work.template restart<typename Scratch::Inner>();
   const TokenSpan<float> xBC = scratch.xBC.span(), z = inner.z.span(), delta = z, decay = z.from_channel(padded(heads));
   const auto u = inputs_for(block.in_proj.weight, inner.in_proj, in, n);
   const float* bias = bias_of(block.in_proj);
-  // Computes `outputs` outputs of in_proj, from output number `first` on. An executor may divide them into parts; after(part)
-  // processes the outputs of each part once they are computed.
+  // Computes `outputs` outputs of in_proj, starting with output number `first`, and writes them to `to`. An executor may divide
+  // the outputs into parts. After each part, calls after(part), which processes the outputs of this part.
   const auto project_in = [&]<std::size_t outputs>(std::integral_constant<std::size_t, outputs>, TokenSpan<float> to,
                                                    std::size_t first, auto after) KRAIT_LAMBDA {
     split(state, outputs, n * outputs * dims.d_model, [&](Range part) KRAIT_LAMBDA {
@@ -72,8 +72,8 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   };
   if constexpr (dims.norm_before_gate)
     for (std::size_t t = 0; t < n; ++t) norm(t);
-  // z is computed after the recurrence, because it is stored in the memory of delta and the decays. The inputs u, which
-  // inputs_for has stored in the scratch, are still valid, because no other linear layer has run since.
+  // The gate z is computed only after the recurrence, because it is stored in the same memory as delta and the decays. The
+  // inputs u are still valid: if inputs_for stored them in the scratch, no other linear layer has overwritten them.
   if constexpr (tokens == 1) {
     for (std::size_t c = 0; c < channels; c += Block::z_part) {
       const Range part{0, std::min(channels - c, Block::z_part)};
@@ -87,7 +87,7 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   }
   if constexpr (!dims.norm_before_gate)
     for (std::size_t t = 0; t < n; ++t) norm(t);
-  auto& out_scratch = scratch.work.template start<typename Scratch::OutScratch>();
+  auto& out_scratch = scratch.work.template restart<typename Scratch::OutScratch>();
   apply_linear<tokens, dims.d_model>(block.out_proj, state, out_scratch, xBC.as_const(), out, n);
 }
 

@@ -18,15 +18,15 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
                     typename Mamba3Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                     TokenSpan<float> out, std::size_t n) {
   using Block = Mamba3Block<given>;
-  constexpr const Mamba3BlockDims& dims = Block::block_dims;  // `given`, with invalid members replaced by valid ones
+  constexpr const Mamba3BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, rows = Block::in_order.padded_rows();
   using Scratch = typename Block::template Scratch<tokens>;
   const TokenSpan<float> proj = scratch.proj.span();
   const TokenSpan<float> x = proj.from_channel(Block::in_order.group_start(0)), B = x.from_channel(dims.d_inner);
   const TokenSpan<float> C = B.from_channel(Block::B_C_rows), dt = proj.from_channel(Block::in_order.tail_start());
   const TokenSpan<float> angle = dt.from_channel(3 * heads);
-  apply_linear<tokens, rows>(block.in_proj, state, scratch.work.template start<typename Scratch::InScratch>(), in, proj, n);
-  auto& of_heads = scratch.work.template start<typename Scratch::Heads>();
+  apply_linear<tokens, rows>(block.in_proj, state, scratch.work.template restart<typename Scratch::InScratch>(), in, proj, n);
+  auto& of_heads = scratch.work.template restart<typename Scratch::Heads>();
   const TokenSpan<float> factors = of_heads.factors.span();
   for (std::size_t t = 0; t < n; ++t) {
     head_factors_row(dt[t], dt[t] + heads, dt[t] + 2 * heads, block.dt_bias.data(), dims.A_floor,
@@ -74,13 +74,13 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
       rotary_scan<dims.mimo_rank>(scan, of_part, &of_heads.head[tokens == 1 ? 0 : of_part.begin]);
     });
   };
-  // split() divides channels at multiples of 16. Each head counts as 16 channels, so that no head is divided. A scratch for one
-  // token has memory for only one head, so the heads of one token are not divided among threads.
+  // split() divides channels among threads, at multiples of 16. Here each head counts as 16 channels, so that no head is
+  // divided. If `tokens` is 1, the scratch has memory for only one head, so all heads are processed by one thread.
   if constexpr (tokens == 1) run_heads({0, heads * strip_width});
   else split(state, heads * strip_width, n * dims.d_inner * dims.d_state * (1 + 3 * dims.mimo_rank), run_heads);
   if constexpr (dims.mimo_rank == 1)
     for (std::size_t t = 0; t < n; ++t) gate_row(x[t], proj[t], padded(dims.d_inner));
-  auto& out_scratch = scratch.work.template start<typename Scratch::OutScratch>();
+  auto& out_scratch = scratch.work.template restart<typename Scratch::OutScratch>();
   apply_linear<tokens, dims.d_model>(block.out_proj, state, out_scratch, x.as_const(), out, n);
 }
 

@@ -1,4 +1,4 @@
-// Runs RmsNorm and LayerNorm on each of n tokens.
+// Runs RmsNorm and LayerNorm layers, which normalise each token.
 #if defined(KRAIT_OPS_NORM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_NORM_INL_HPP
 #undef KRAIT_OPS_NORM_INL_HPP

@@ -1,4 +1,4 @@
-// Runs PositionalEmbedding, which adds a row of its weight to each token.
+// Runs PositionalEmbedding, which adds to each token the row of its weight for the token's position.
 #if defined(KRAIT_OPS_POSITIONAL_EMBEDDING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_POSITIONAL_EMBEDDING_INL_HPP
 #undef KRAIT_OPS_POSITIONAL_EMBEDDING_INL_HPP

@@ -1,4 +1,4 @@
-// Runs ResidualBlock: y = x + mixer(norm(x)).
+// Runs ResidualBlock: y = x + mixer(norm(x)), where the mixer is a MambaBlock, Mamba2Block or Mamba3Block.
 #if defined(KRAIT_OPS_RESIDUAL_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_RESIDUAL_BLOCK_INL_HPP
 #undef KRAIT_OPS_RESIDUAL_BLOCK_INL_HPP

@@ -1,4 +1,4 @@
-// Defines sample, which draws a token from logits, and log_probability. Allocates nothing.
+// Defines sample, which draws a token from logits, and log_probability, which returns the logarithm of a token's probability.
 #if defined(KRAIT_OPS_SAMPLE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_SAMPLE_INL_HPP
 #undef KRAIT_OPS_SAMPLE_INL_HPP
@@ -23,8 +23,8 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 
-// rank(x) maps floats to integers in the same order. -0 and 0 have the same rank, and NaN has rank 0, below the rank of
-// -infinity. Unlike comparisons of floats, comparisons of ranks are not affected by -ffinite-math-only.
+// rank(x) maps floats to integers so that a larger float has a larger rank. -0 and 0 have the same rank, and NaN has rank 0,
+// below the rank of -infinity. Unlike comparisons of floats, comparisons of ranks are not affected by -ffinite-math-only.
 inline constexpr std::uint32_t infinity_bits = 0x7F800000u, rank_of_zero = 0x80000000u;
 HWY_INLINE std::uint32_t rank(float x) {
   const auto bits = __builtin_bit_cast(std::uint32_t, x), magnitude = bits & 0x7FFFFFFFu;
@@ -32,17 +32,17 @@ HWY_INLINE std::uint32_t rank(float x) {
   return bits == magnitude ? rank_of_zero + magnitude : rank_of_zero - magnitude;
 }
 
-// Returns the index of the largest float; if several floats are the largest, of the first of them. Returns 0 if all floats are
+// Returns the index of the largest float, or of the first one if several floats are equally large. Returns 0 if all floats are
 // -infinity or NaN.
 HWY_INLINE std::size_t largest(std::span<const float> row) {
   std::size_t best = 0, i = 0;
   float most = __builtin_bit_cast(float, infinity_bits | 0x80000000u);
   const auto search_until = [&](std::size_t end) KRAIT_LAMBDA {
     for (; i < end; ++i)
-      if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // most floats fail the faster first test
+      if (row[i] > most && rank(row[i]) > rank(most)) best = i, most = row[i];  // the first test rejects most floats
   };
   constexpr std::size_t vectors = 8;
-  while (lanes > 1 && row.size() - i >= vectors * lanes) {  // skips eight vectors at a time if none has a larger float
+  while (lanes > 1 && row.size() - i >= vectors * lanes) {  // skips eight vectors at a time if they contain no larger float
     auto larger = hn::Gt(load_unaligned(&row[i]), hn::Set(Tag{}, most));
     for (std::size_t j = 1; j < vectors; ++j)
       larger = hn::Or(larger, hn::Gt(load_unaligned(&row[i + j * lanes]), hn::Set(Tag{}, most)));
@@ -53,8 +53,8 @@ HWY_INLINE std::size_t largest(std::span<const float> row) {
   return best;
 }
 
-// Returns a weight in [0, 1] as an integer in units of 2^-31, rounded to nearest; `one` is the weight 1. A sum of such integers
-// is exact in any order.
+// Returns a weight in [0, 1] as an integer in units of 2^-31, rounded to nearest. The constant `one` is the weight 1 in these
+// units. A sum of such integers is exact in any order.
 inline constexpr std::uint32_t one = 0x80000000u;
 HWY_INLINE std::uint32_t whole(float weight) {
   const auto bits = __builtin_bit_cast(std::uint32_t, weight), mantissa = (bits << 8) | one;
@@ -63,28 +63,28 @@ HWY_INLINE std::uint32_t whole(float weight) {
   return shift > 32 ? 0 : ((mantissa >> (shift - 1)) + 1) >> 1;
 }
 
-// Returns total * share / 2^32, rounded down.
+// Returns total * share / 2^32, rounded down. `share` is a fraction in units of 2^-32.
 HWY_INLINE std::uint64_t share_of(std::uint64_t total, std::uint32_t share) {
   return (total >> 32) * share + ((total & 0xFFFFFFFFu) * share >> 32);
 }
 
-// Keeps the smallest number of the largest elements whose measures sum to at least `wanted`, and sets all other elements to
-// `dropped`. Of equal elements, the first are kept. order(x) maps elements to integers in the same order, and measure(x)
-// returns the measure of an element. The function is a radix select that examines 4 bits of order(x), a digit, at a time, so it
-// needs neither a sort nor a copy.
+// Keeps the largest elements of `row`, as few as are needed for their measures to sum to at least `wanted`, and sets all other
+// elements to `dropped`. Of equal elements, the first are kept. order(x) maps elements to integers so that a larger element has
+// a larger integer, and measure(x) returns the measure of an element. The algorithm is a radix select, which processes order(x)
+// in digits of 4 bits, highest digit first, and needs neither a sort nor a copy.
 template <class Order, class Measure>
 HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float dropped, Order order, Measure measure) {
   std::uint32_t cut = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    // sums[d] is the sum of measure(x) over the elements x for which order(x) has the digit d at `shift`, and the same higher
-    // digits as `cut`.
+    // sums[d] is the sum of measure(x) over the elements x for which the digit of order(x) at `shift` is d, and all higher
+    // digits equal those of `cut`.
     std::array<std::uint64_t, 16> sums{};
     for (const float x : row)
       if (const std::uint32_t digit = (order(x) ^ cut) >> shift; digit < 16) sums[digit] += measure(x);
     std::uint32_t digit = 15;
     for (; digit > 0 && sums[digit] < wanted; --digit) wanted -= sums[digit];
     cut |= digit << shift;
-    if (sums[digit] == wanted) break;  // every element with these digits is kept
+    if (sums[digit] == wanted) break;  // all elements with the digits of `cut` so far are kept
   }
   for (float& x : row) {
     const std::uint32_t place = order(x);
@@ -95,10 +95,10 @@ HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float d
 }
 
 // Softmax maps a logit to its weight e^((logit - most) / temperature), where `most` is the largest logit, which must be finite.
-// Logits of -infinity and NaN have weight 0.
+// The weight of a logit of -infinity or NaN is 0.
 class Softmax {
  public:
-  // Scales very large and very small temperatures, so that neither logit - most nor 1 / temperature overflows.
+  // Scales very large and very small temperatures, because logit - most or 1 / temperature would otherwise overflow.
   HWY_INLINE Softmax(float most, float temperature)
       : before_(temperature > 0x1p64f ? 0x1p-64f : 1.0f),
         after_(temperature < 0x1p-64f ? 0x1p64f : 1.0f),
@@ -118,20 +118,20 @@ class Softmax {
   float before_, after_, sharpness_, most_;
 };
 
-// Writes the softmax weights of `logits` to `weights`, which may be the same memory.
+// Writes the softmax weights of `logits` to `weights`, which may be the array `logits` itself.
 HWY_INLINE void weigh(std::span<const float> logits, const Softmax& softmax, float* weights) {
   for_each_vector(logits.size(), [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA {
     store(softmax(load(&logits[i])), weights + i);
   });
 }
 
-// Returns whole() of each lane. The result is exact, because a float of at least 2^23 is an integer, and the fraction of a
-// smaller float is exact.
+// Returns whole(weight) for each lane of a vector. The result is exact, because a float of at least 2^23 is an integer, and the
+// fraction of a smaller float is exact.
 HWY_INLINE auto whole_vector(V weight) {
   const hn::RebindToSigned<Tag> int_tag;
-  const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float that an int holds, 2^31 - 128
+  const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float below 2^31, which is 2^31 - 128
   const V scaled = hn::Mul(weight, hn::Set(Tag{}, 0x1p31f));
-  const V below = hn::IfThenElse(hn::Lt(scaled, limit), scaled, limit);  // Highway's Min needs isnan, which newlib's C++ hides
+  const V below = hn::IfThenElse(hn::Lt(scaled, limit), scaled, limit);  // hn::Min needs isnan, which newlib's headers hide
   const auto integer = hn::ConvertTo(int_tag, below);
   const auto round_up = hn::Ge(hn::Sub(below, hn::ConvertTo(Tag{}, integer)), hn::Set(Tag{}, 0.5f));
   const auto plus_one = hn::And(hn::BitCast(int_tag, hn::VecFromMask(Tag{}, round_up)), hn::Set(int_tag, 1));
@@ -139,8 +139,8 @@ HWY_INLINE auto whole_vector(V weight) {
   return hn::Add(integer, hn::Add(plus_one, plus_rest));
 }
 
-// Peak is the most likely token. It is `certain` if no other token can be drawn: if its logit is infinite, if all logits are
-// -infinity or NaN (the token is then 0), or if the temperature is 0.
+// Peak describes the most likely token. It is `certain` if no other token can be drawn: if its logit is infinite, if all logits
+// are -infinity or NaN (the token is then 0), or if the temperature is not positive.
 struct Peak {
   std::size_t token;
   float logit;
@@ -154,8 +154,8 @@ HWY_INLINE Peak find_peak(std::span<const float> logits, float temperature) {
   return {best, most, none, none || rank(most) == rank(infinity) || rank(temperature) <= rank_of_zero};
 }
 
-// Computes the softmax weights of all tokens, in units of 2^-31. Calls f(begin, weights) for up to 64 tokens at a time, where
-// `begin` is the first of these tokens, until f returns false.
+// Computes the softmax weights of all tokens, in units of 2^-31, for up to 64 tokens at a time. Calls f(begin, weights) with
+// the weights of the tokens from `begin` on, until f returns false.
 template <class F>
 HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak, float temperature, F f) {
   const Softmax softmax(peak.logit, temperature);
@@ -173,7 +173,8 @@ HWY_INLINE void for_each_weights(std::span<const float> logits, const Peak& peak
   }
 }
 
-// Draws a token. Computes the weights twice, once for their sum and once for the draw, so that no memory is needed for them.
+// Draws a token with the probability that the softmax of the logits gives it. Computes the weights twice, once for their sum
+// and once for the draw, so that they need no memory.
 inline std::size_t draw(std::span<const float> logits, float temperature, std::uint32_t bits) {
   if (logits.empty()) return 0;
   const Peak peak = find_peak(logits, temperature);
@@ -197,7 +198,7 @@ inline std::size_t draw(std::span<const float> logits, float temperature, std::u
   return token;
 }
 
-// Filters are the settings of a FilteredSampler.
+// The settings of a FilteredSampler, which limit the tokens that can be drawn.
 struct Filters {
   float temperature;
   std::size_t top_k;
@@ -205,7 +206,7 @@ struct Filters {
 };
 
 // Draws one of the tokens that top_k, top_p and min_p keep. Overwrites `logits` with the weights of these tokens, and with 0
-// for other tokens.
+// for all other tokens.
 inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, std::uint32_t bits) {
   if (logits.empty()) return 0;
   const Peak peak = find_peak(logits, how.temperature);
@@ -219,8 +220,9 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   if (how.top_k > 0 && how.top_k < logits.size())
     keep_largest(logits, how.top_k, -__builtin_bit_cast(float, infinity_bits), rank, [](float) { return 1u; });
   weigh(logits, Softmax(peak.logit, how.temperature), logits.data());
-  // Every filter keeps the most likely token, so the code below adds its weight, the constant `one`, to each sum of weights.
-  logits[best] = 0.0f;  // avoids that the loops count this weight a second time
+  // Every filter keeps the most likely token. The code below therefore starts each sum of weights with this token's weight, the
+  // constant `one`.
+  logits[best] = 0.0f;  // so that the loops do not count the weight a second time
   if (how.top_p < 1.0f) {
     std::uint64_t total = one;
     for (const float w : logits) total += whole(w);
@@ -275,8 +277,8 @@ inline float log_probability(std::span<const float> logits, std::size_t token) {
 //   logits   a contiguous range of floats, such as the output of step; unchanged. For a FilteredSampler<vocab_size>, its length
 //            must be known at compile time: a Tensor, an array or a span<const float, vocab_size>
 //   sampler  a Sampler or a FilteredSampler<vocab_size>
-// Never draws a token whose logit is -infinity or NaN; if there is no other, returns 0. If a logit is +infinity, draws the
-// first such token. Returns the same token on every target with FMA. Allocates nothing, throws nothing.
+// Never draws a token whose logit is -infinity or NaN; if every logit is -infinity or NaN, returns 0. If a logit is +infinity,
+// draws the first such token. Returns the same token on every target with FMA. Allocates nothing, throws nothing.
 template <class Logits, class AnySampler>
 std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
   if constexpr (check::check_sample<Logits, AnySampler>()) {
@@ -294,10 +296,10 @@ std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
 }
 
 // log_probability(logits, token) returns the natural logarithm of a token's probability, which is the log-softmax of `logits`.
-// The absolute error is below 1e-6 times the larger of 1 and the range of the logits. A NaN logit counts as -infinity. If a
-// logit is +infinity, the first such token has probability 1. The result is -infinity for a token outside the vocabulary. The
-// negated sum of the results for all tokens of a text, divided by ln 2, is the length in bits to which the model compresses the
-// text. Allocates nothing, throws nothing.
+// The absolute error is below 1e-6 times max(1, largest logit - smallest logit). A NaN logit is treated as -infinity. If a
+// logit is +infinity, the first such token has probability 1. Returns -infinity for a token outside the vocabulary. To get the
+// number of bits to which the model compresses a text, sum the results for all tokens, negate the sum and divide it by ln 2.
+// Allocates nothing, throws nothing.
 template <class Logits>
 float log_probability(const Logits& logits, std::size_t token) noexcept {
   return detail::log_probability(std::span<const float>(logits), token);

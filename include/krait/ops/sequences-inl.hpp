@@ -1,5 +1,5 @@
-// Defines how layers that consist of other layers process one sequence or several with the same code: their state is a State or
-// Sequences, and the functions below accept either type.
+// Defines the functions with which layers process one sequence or several sequences in the same code. The functions accept a
+// layer's state either as a State, for one sequence, or as Sequences, for several.
 #if defined(KRAIT_OPS_SEQUENCES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_SEQUENCES_INL_HPP
 #undef KRAIT_OPS_SEQUENCES_INL_HPP
@@ -14,8 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Calls f(state, first, count) for each sequence of a call with n tokens: the sequence's state, the number of its first token
-// within the call, and the number of its tokens.
+// Calls f(state, first, count) for each sequence whose tokens a call of `run` processes. `state` is the sequence's state,
+// `first` the index of the sequence's first token within the n tokens of the call, and `count` the number of its tokens.
 template <class S, class F>
 HWY_INLINE void each_sequence(S& state, std::size_t n, F f) {
   if constexpr (is_sequences<std::remove_const_t<S>>) {
@@ -29,14 +29,15 @@ HWY_INLINE void each_sequence(S& state, std::size_t n, F f) {
   }
 }
 
-// Returns the number of sequences of a call.
+// Returns the number of sequences whose tokens a call of `run` processes.
 template <class S>
 HWY_INLINE std::size_t sequences_in(const S& state) {
   if constexpr (is_sequences<S>) return state.count;
   else return 1;
 }
 
-// Returns project(state), a part of a state. For Sequences, returns the Sequences of this part of every state.
+// Returns project(state), which is a part of the state, such as the state of one member. If `state` is Sequences, returns the
+// Sequences that refer to this part of each sequence's state.
 template <class S, class Project>
 HWY_INLINE decltype(auto) part_of(S& state, Project project) {
   if constexpr (is_sequences<S>) {
@@ -50,33 +51,34 @@ HWY_INLINE decltype(auto) part_of(S& state, Project project) {
   }
 }
 
-// Returns the state to pass to a layer whose state type `Own` is empty: an Own, or, if several sequences are processed, the
-// Sequences of the enclosing layer.
+// Returns the state to pass to a layer whose state type `Own` is empty: an object of type Own or, if several sequences are
+// processed, the Sequences of the enclosing layer, which also contain the executor.
 template <class Own, class S>
 HWY_INLINE decltype(auto) no_state(S& state) {
   if constexpr (is_sequences<S>) return (state);
   else return Own{};
 }
 
-// True if the type S of a state refers to an executor, which may divide the work among threads.
+// True if S, the type of a layer's state, refers to an executor, which may divide the work among threads.
 template <class S>
 inline constexpr bool has_executor = requires(S& state) {
   requires is_sequences<S> && !std::is_same_v<decltype(state.threads), OneThread*>;
 };
 
-// The smallest number of multiply-adds that an executor divides. Fewer multiply-adds take less time than starting threads.
+// The smallest number of multiply-adds that is divided among threads. Starting threads takes longer than fewer multiply-adds on
+// one thread.
 inline constexpr std::size_t least_to_divide = std::size_t{1} << 17;
 
-// Calls (*work)(part), where work is the address of a function object of type F. An executor calls this function through a
-// Task.
+// Calls (*work)(part), where `work` points to a function object of type F. An executor calls run_part through a Task.
 template <class F>
 void run_part(const void* work, std::size_t part) {
   (*static_cast<const F*>(work))(part);
 }
 
-// Calls f(range) for ranges that together cover the channels 0, 1, ..., channels - 1: for one range that covers all, or, if
-// several sequences are processed with an executor, for one range on each thread. `work` is the number of multiply-adds. The
-// bounds are multiples of 16, except the last one. Every channel is computed in the same way in every range.
+// Calls f(range) for ranges that together cover the channels 0, 1, ..., channels - 1. Without an executor, one range covers all
+// channels; with an executor, each thread gets one range, if the work is large enough to be divided. `work` is the number of
+// multiply-adds. The bounds of a range are multiples of 16, except the end of the last range. The result for a channel does not
+// depend on the range that contains it.
 template <class S, class F>
 HWY_INLINE void split(const S& state, std::size_t channels, [[maybe_unused]] std::size_t work, F f) {
   if constexpr (has_executor<S>) {

@@ -14,13 +14,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. Each token has its
-// channels padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
+// Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. The channels of
+// each token are padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
 template <std::size_t tokens, class Ssm, class States, class InnerScratch>
 HWY_INLINE void apply_ssm(const Ssm& layer, States& states, InnerScratch& scratch, TokenSpan<float> xy, std::size_t n) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
   constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
-  auto& projected = scratch.projected.template start<typename Ssm::template Projected<tokens>>();
+  auto& projected = scratch.projected.template restart<typename Ssm::template Projected<tokens>>();
   const TokenSpan<float> x_dbl = projected.x_dbl.span();
   constexpr std::size_t x_outputs = ceil_div(Ssm::C_start + C_rows, lanes) * lanes;
   apply_linear<tokens, x_outputs>(layer.x_proj, states, scratch.start_x(), xy.as_const(), x_dbl, n);

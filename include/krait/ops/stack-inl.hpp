@@ -1,4 +1,5 @@
-// Runs Stack, a user's choice of layers, and Residual: y = x + L(x).
+// Runs Stack, a sequence of layers that the user chooses, and Residual, which adds its input x to the output of a layer L: y =
+// x + L(x).
 #if defined(KRAIT_OPS_STACK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_STACK_INL_HPP
 #undef KRAIT_OPS_STACK_INL_HPP
@@ -16,16 +17,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The type that `run` returns for the layer L: void, or, if L has a warm_up, std::size_t for the number of tokens without
-// output.
+// The type that the function `run` of the layer L returns: void or, if L has a warm_up, std::size_t, the number of leading
+// tokens without output.
 template <class L>
 using RunResult = std::conditional_t<(warm_up<L> > 0), std::size_t, void>;
-// The type of the states that `run` accepts for a Stack. A stack with a warm_up processes one sequence at a time, because each
-// sequence has its own number of tokens without output.
+// The state types that the function `run` of a Stack accepts. A stack with a warm_up processes only one sequence at a time,
+// because each sequence has its own number of leading tokens without output.
 template <class T, class Parts>
 concept StatesOfStack = StatesOf<T, Stack<Parts>> && !(is_sequences<T> && warm_up<Stack<Parts>> > 0);
 
-// Declared here, because a member of a Stack and the layer of a Residual may be a Stack or a Residual themselves.
+// The functions are declared before they are defined, because a member of a Stack, or the layer of a Residual, may itself be a
+// Stack or a Residual.
 template <std::size_t tokens, class Parts, StatesOfStack<Parts> States, class In>
 HWY_INLINE RunResult<Stack<Parts>> run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                                        TokenSpan<float> out, std::size_t n, Emit emit = Emit::all);
@@ -51,8 +53,9 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
   }
 }
 
-// Runs a layer with the states of one sequence or of several. A layer with state whose `run` accepts only a State, such as a
-// layer defined by a user, processes one sequence after the other. A layer that pools writes one output for each sequence.
+// Runs a layer with the states of one sequence or of several sequences. If a layer has a state and its `run` does not accept
+// Sequences, for example in a layer that a user defines, the sequences are processed one after the other. A layer that pools
+// writes one output for each sequence.
 template <std::size_t tokens, class L, class States, class LayerScratch, class In, class... Emits>
 HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, In in, TokenSpan<float> out, std::size_t n,
                          Emits... emit) {
@@ -75,8 +78,8 @@ HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, 
   }
 }
 
-// Runs one member of a Stack. On boards this function is not inlined, because the stack frame of a step would otherwise grow
-// with the number of members.
+// Runs one member of a Stack. On scalar targets (boards), this function is not inlined, because the stack frame of a step would
+// otherwise grow with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
 KRAIT_OWN_FRAME RunResult<Member> run_member(const Member& member, State& state, MemberScratch& scratch, In in,
                                              TokenSpan<float> out, std::size_t n, Emits... emit) {
@@ -86,13 +89,13 @@ KRAIT_OWN_FRAME RunResult<Member> run_member(const Member& member, State& state,
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
                            TokenSpan<float> out, std::size_t n) {
-  // KRAIT_OWN_FRAME is not needed, because `run` of the layers, ResidualBlocks or Residuals, is not inlined.
+  // KRAIT_OWN_FRAME is not needed, because the array consists of ResidualBlocks or Residuals, whose `run` is not inlined.
   run<tokens>(layers, states, scratch, in, out, n);
 }
 
 // Runs member number i of a Stack. The first member reads the caller's input, and every other member reads the buffer that
-// member i - 1 wrote. The last member writes `out`. If member i pools, n becomes the number of sequences, because each sequence
-// has one output. Returns false if the members after member i need not run.
+// member i - 1 wrote. The last member writes `out`. If member i pools, sets n to the number of sequences, because each sequence
+// then has one output. Returns false if the members after member i need not run.
 template <std::size_t tokens, std::size_t i, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float> out,
                                std::size_t& n, Emit emit) {
@@ -124,11 +127,11 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
 }
 
 // Runs the first member of a Stack, which must have a warm_up, and returns the number of leading tokens for which this member
-// has no output. Subtracts this number from n, so the other members process only the tokens that have an output.
-// If the Stack has more members:
-//   - Moves the first member's other outputs to the start of its buffer.
-//   - Writes zeros as the stack's outputs for the leading tokens, and advances `out` past these zeros. A stack that pools
-//     instead writes one vector of zeros, only if none of the n tokens has an output yet, and does not advance `out`.
+// has no output. Subtracts this number from n, so that the other members process only the tokens that have an output. If the
+// Stack has more members:
+//   - Moves the first member's outputs for the remaining tokens to the start of its buffer.
+//   - Writes zeros as the stack's outputs for the leading tokens, and advances `out` past these zeros.
+//   - A stack that pools instead writes one vector of zeros if none of the n tokens has an output, and does not advance `out`.
 template <std::size_t tokens, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float>& out,
                                    std::size_t& n, Emit emit) {
@@ -151,7 +154,7 @@ HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, Stac
 template <std::size_t tokens, class Parts, StatesOfStack<Parts> States, class In>
 HWY_INLINE RunResult<Stack<Parts>> run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                                        TokenSpan<float> out, std::size_t n, Emit emit) {
-  constexpr std::size_t first = warm_up<Stack<Parts>> > 0 ? 1 : 0;  // the first member that run_ith_member runs
+  constexpr std::size_t first = warm_up<Stack<Parts>> > 0 ? 1 : 0;  // the first member that is run by run_ith_member
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
   const auto run_others = [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
     (run_ith_member<tokens, first + i, Stack<Parts>>(std::get<first + i>(members), state, scratch, in, out, n, emit) && ...);

@@ -17,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 namespace detail {
 
-// Returns the address of stream i's state. The caller's range contains states or pointers to them.
+// Returns the address of the state of stream i. `states` contains states or pointers to states.
 template <class States>
 HWY_INLINE std::byte* state_address(States& states, std::size_t i) {
   auto& state = std::data(states)[i];
@@ -31,10 +31,10 @@ struct StreamRunner {
   const Model& model;
   StreamScratch<Model, tokens>& scratch;
   Threads& threads;
-  std::size_t segments = 0;  // the number of sequences that have been added since the last call of run_model
-  std::size_t n = 0;         // the number of tokens that have been added
+  std::size_t segments = 0;  // the number of sequences with tokens added since the last clear()
+  std::size_t n = 0;         // the number of tokens that have been added since the last clear()
 
-  // Adds `count` tokens of sequence number `stream` of the call, starting with token number `first` of this sequence.
+  // Adds `count` tokens of stream number `stream` of the call, starting with token number `first` of this stream.
   HWY_INLINE void add(std::byte* state, std::size_t stream, std::size_t first, std::size_t count) {
     scratch.segments[segments] = {state, count};
     scratch.positions[segments] = {stream, first};
@@ -57,7 +57,7 @@ struct StreamRunner {
   HWY_NOINLINE void write_logits(std::size_t first, std::size_t count, TokenSpan<float> out) {
     run_head<tokens>(model, sequences(), scratch.model, scratch.model.x.span().from(first), out, count);
   }
-  // Removes the tokens that have been added.
+  // Forgets the tokens that have been added, so that the next call of `add` starts anew.
   HWY_INLINE void clear() { segments = n = 0; }
 };
 
@@ -91,8 +91,9 @@ HWY_INLINE std::size_t step_streams_checked(const Model& model, States& states, 
   return n;
 }
 
-// Processes the tokens that were added to the runner, and writes outputs to ys: of all tokens if ys has a sequence of vectors
-// for each stream, only of each stream's last token if ys has one vector for each stream.
+// Processes the tokens that were added to the runner, and writes outputs to ys. If ys contains a sequence of vectors for each
+// stream, the outputs of all tokens are written. If ys contains one vector for each stream, only the output of each stream's
+// last token is written.
 template <class Model, std::size_t tokens, class Threads, class In, class Inputs, class Out>
 HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const Inputs& xs, [[maybe_unused]] Out& ys) {
   auto& scratch = runner.scratch;
@@ -102,8 +103,8 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   runner.run_model(in, out, none ? Emit::nothing : Emit::last);
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
-    std::size_t first = 0;      // the index of segment i's first token among the added tokens
-    std::size_t collected = 0;  // language models: the number of vectors of last tokens that have been moved to the start of x
+    std::size_t first = 0;      // the index of the first token of segment i among the added tokens
+    std::size_t collected = 0;  // for language models: how many last tokens' vectors have been copied to the start of x
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];
       const std::size_t count = scratch.segments[i].tokens;
@@ -124,8 +125,8 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
       }
     }
     if constexpr (LanguageModel<Model> && last) {
-      // The logits of streams with consecutive numbers are computed together. Numbers may be missing, because a stream whose
-      // last token is not among the added tokens has no logits yet.
+      // The logits of streams with consecutive numbers are computed together. A number may be missing, because a stream has no
+      // logits yet if its last token is not among the added tokens.
       for (std::size_t i = 0, end; i < collected; i = end) {
         const std::size_t stream = scratch.positions[i].stream;
         for (end = i + 1; end < collected && scratch.positions[end].stream == stream + (end - i);) ++end;
@@ -219,13 +220,14 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 // sequence i is xs[i], and its state is states[i]. Outputs and states equal those of a call of prefill for each sequence, bit
 // for bit. If xs[i] is empty, nothing changes for sequence i. Returns the number of tokens processed.
 //   xs        one sequence of token ids, or of vectors of d_in floats, for each stream; they may have different lengths
-//   ys        for a language model or a stack that pools, receives a vector of d_out floats for each stream, the output of its
-//             last token; or krait::no_output. For a language model and for layers that give one output for each token, it may
-//             have one sequence of vectors for each stream instead, for the outputs of all tokens; if a stream's
+//   ys        for a language model or a stack that pools: one vector of d_out floats for each stream, which receives the output
+//             of the stream's last token, or krait::no_output. For a language model and for layers that give one output for
+//             each token: one sequence of vectors for each stream, which receives the outputs of all tokens; if a stream's
 //             sequence in ys is shorter than in xs, only as many tokens of the stream are processed. If ys has fewer elements
 //             than xs, only the first streams get outputs
-// states, scratch and executor are those of step_streams. Tokens are processed n at a time, for the n of the scratch. Allocates
-// nothing, throws nothing.
+//   scratch   any krait::StreamScratch<Model, n>; tokens are processed n at a time. If omitted, prefill_streams places a
+//             krait::StreamScratch<Model, default_chunk<Model>()> on the call stack
+// states and executor are those of step_streams. Allocates nothing, throws nothing.
 template <class Model, class S, class In, class Out, class Borrowed, class Threads>
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
                             Threads&& executor) noexcept {

@@ -1,4 +1,4 @@
-// Runs StridedConv1d: a linear layer whose inputs are the last frames.
+// Runs StridedConv1d, which multiplies the concatenation of the latest frames by a weight.
 #if defined(KRAIT_OPS_STRIDED_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_OPS_STRIDED_CONV1D_INL_HPP
 #undef KRAIT_OPS_STRIDED_CONV1D_INL_HPP
@@ -15,7 +15,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Returns the number of leading tokens of the call that have no output, for which zeros are written.
+// Returns the number of leading tokens that have no output yet, because the layer has not seen enough frames. Writes zeros as
+// the outputs of these tokens.
 template <std::size_t tokens, StridedConv1dDims dims>
 HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedConv1d<dims>::State& state,
                            typename StridedConv1d<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
@@ -31,7 +32,7 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
     state.set_seen(seen + static_cast<std::uint32_t>(skipped));
     for (std::size_t t = 0; t < skipped; ++t) std::memset(out[t], 0, L::d_out * sizeof(float));
   }
-  // The inputs of token t start d_in floats after those of token t - 1, so neighbouring windows overlap.
+  // The window of token t starts d_in floats after the window of token t - 1, so neighbouring windows overlap.
   const TokenSpan<const float> windows{frames, L::d_in};
   if (skipped < n)
     apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped),

@@ -44,7 +44,7 @@ consteval bool trainable() {
     return false;
   } else if constexpr (!detail::Recording<Model, typename Gradients<Model>::Sums, false>::supported) {
     static_assert(trained<Model>::has_backward,
-                  "krait: this model cannot be trained: the weights of all its layers must be f32, and Mamba-2, Mamba-3 and layers of users have no backward");
+                  "krait: this model cannot be trained: all weights must be f32, and Mamba-2, Mamba-3 and user-defined layers have no backward pass");
     return false;
   } else {
     return true;
@@ -55,18 +55,18 @@ consteval bool trainable() {
 template <class Model, class Found>
 consteval bool tape() {
   if constexpr (!trained<Found>::is_tape) {
-    static_assert(trained<Found>::is_tape, "krait: the tape must be a krait::Tape<Model, tokens>: record(model, state, xs, ys, tape), backward(model, tape, dys, gradients)");
+    static_assert(trained<Found>::is_tape, "krait: the tape must be a krait::Tape<Model, tokens>, as in record(model, state, xs, ys, tape) and backward(model, tape, dys, gradients)");
     return false;
   } else if constexpr (!std::is_same_v<std::remove_const_t<Found>, Tape<Model, Found::window, typename Found::Selection>>) {
     static_assert(got_type<Found>::template wants<Tape<Model, Found::window, typename Found::Selection>>,
                   "krait: the tape must be a krait::Tape<Model, tokens> of this model");
     return false;
   } else if constexpr (std::is_const_v<Found>) {
-    static_assert(argument<Found>::is_writable, "krait: the tape must not be const, because the call writes it");
+    static_assert(argument<Found>::is_writable, "krait: the tape must not be const, because the call writes to it");
     return false;
   } else if constexpr (!detail::is_trained<typename Found::Gradient>) {
     static_assert(trained<typename Found::Selection>::selects_a_parameter,
-                  "krait: the tape's selection must select at least one parameter of the model: trains(name) returns false for every name");
+                  "krait: the tape's selection must select at least one parameter of the model, but trains(name) returns false for every name");
     return false;
   } else {
     return true;
@@ -83,7 +83,7 @@ consteval bool recorded_outputs() {
     return output_vector<Model, Found>();
   } else if constexpr (!VectorSequence<Found>) {
     static_assert(argument<Found>::is_vector_sequence,
-                  "krait: ys and dys must be a sequence of float vectors, one for each token of the window: krait::Tensor<float, L, d_out>");
+                  "krait: ys and dys must each be a sequence of float vectors, one for each token, such as krait::Tensor<float, L, d_out>");
     return false;
   } else {
     return output_vector<Model, detail::element<Found>>();
@@ -100,7 +100,7 @@ consteval bool output_gradients() {
     return false;
   } else if constexpr (!VectorSequence<Found>) {
     static_assert(argument<Found>::is_vector_sequence,
-                  "krait: ys and dys must be a sequence of float vectors, one for each token of the window: krait::Tensor<float, L, d_out>");
+                  "krait: ys and dys must each be a sequence of float vectors, one for each token, such as krait::Tensor<float, L, d_out>");
     return false;
   } else {
     static_assert(got<detail::length_of<detail::element<Found>>>::template wants<Model::d_out>,
@@ -122,7 +122,7 @@ template <class Model, class T, class G>
 consteval bool gradients() {
   if constexpr (!std::is_same_v<G, Gradients<Model, typename T::Selection>>) {
     static_assert(got_type<G>::template wants<Gradients<Model, typename T::Selection>>,
-                  "krait::backward(model, tape, dys, gradients): gradients must be a krait::Gradients<Model> with the selection of the tape");
+                  "krait::backward(model, tape, dys, gradients): gradients must be a krait::Gradients<Model, Trained> with the same Trained as the tape");
     return false;
   } else {
     return true;
@@ -136,10 +136,10 @@ consteval bool input_gradients() {
     return true;
   } else if constexpr (!T::input_gradient) {
     static_assert(trained<T>::has_input_gradient,
-                  "krait::backward: dxs must be krait::no_output, because this tape has no gradient of the input: the selection needs input_gradient = true, and token ids have no gradient");
+                  "krait::backward: dxs must be krait::no_output, because token ids have no gradient, or because the tape's selection lacks input_gradient = true");
     return false;
   } else if constexpr (!VectorSequence<Found>) {
-    static_assert(argument<Found>::is_vector_sequence, "krait::backward: dxs must be a sequence of float vectors, one for each token of the window");
+    static_assert(argument<Found>::is_vector_sequence, "krait::backward: dxs must be a sequence of float vectors, one for each token");
     return false;
   } else {
     static_assert(got<detail::length_of<detail::element<Found>>>::template wants<Model::d_in>,
@@ -174,7 +174,7 @@ consteval bool selects_no_more() {
     return true;
   }();
   static_assert(trained<typename M::Selection>::template has_gradients<fits>,
-                "krait: the optimiser's memory must not select parameters that the gradients do not select");
+                "krait: the optimiser's moments or memory must not select a parameter that the gradients do not select");
   return fits;
 }
 
@@ -212,7 +212,7 @@ consteval bool muon() {
     return false;
   } else if constexpr (!detail::selects_matrices<Model, typename M::Selection>()) {
     static_assert(trained<M>::selects_matrices,
-                  "krait::muon: the memory must select only weights of linear layers and embeddings, which are matrices");
+                  "krait::muon: memory must select only matrices, which are the weights of linear layers and embeddings");
     return false;
   } else {
     return selects_no_more<Model, M, G>();
@@ -235,7 +235,7 @@ consteval bool gradient_output() {
       else return false;
     }();
     static_assert(got_type<Gradient>::template wants<Given> || alike,
-                  "krait: the last argument of a loss, the gradient, must have the shape of the first, and must not be const");
+                  "krait: the last argument, the gradient, must have the first argument's shape and must not be const");
     return alike;
   }
 }

@@ -1,4 +1,4 @@
-# A bare Cortex-M4F with picolibc, as QEMU's board mps2-an386. Nothing is searched on the host but programs.
+# Toolchain for a bare Cortex-M4F with picolibc, such as QEMU's board mps2-an386. On the host, CMake searches only for programs.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR arm)
 set(CMAKE_CXX_COMPILER arm-none-eabi-g++)

@@ -7,15 +7,16 @@ import numpy as np
 
 
 def summed_to(gradient, shape):
-    """Returns the gradient of an array that was broadcast from `shape`."""
+    """Returns the gradient of an array of shape `shape`, given the `gradient` of its broadcast copy: sums over the broadcast
+    axes."""
     extra = gradient.ndim - len(shape)
     gradient = gradient.sum(axis=tuple(range(extra)))
     return gradient.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1 and gradient.shape[i] != 1), keepdims=True)
 
 
 class Value(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array, and how it was computed: pairs of a Value that it depends on and a function that returns the gradient with
-    respect to that Value, given the gradient with respect to this one."""
+    """An array, with the Values from which it was computed. Each of these is paired with a function that returns the gradient
+    with respect to it, given the gradient with respect to this array."""
 
     def __init__(self, data, parents=()):
         self.data = np.asarray(data, np.float64)
@@ -93,8 +94,8 @@ def split(x, places, axis=-1):
     return [x[..., begin:end] for begin, end in zip([0, *ends], ends)]
 
 
-# Each ufunc: a function of the result and the arguments that returns, for each argument, the gradient with respect to it as a
-# function of the gradient with respect to the result.
+# For each ufunc, a function that takes the result and the arguments, and returns one function for each argument. The returned
+# function maps the gradient with respect to the result to the gradient with respect to the argument.
 UFUNCS = {
     np.add: lambda y, a, b: (lambda g: g, lambda g: g),
     np.subtract: lambda y, a, b: (lambda g: g, lambda g: -g),

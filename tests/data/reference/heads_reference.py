@@ -10,7 +10,8 @@ from mamba_reference import causal_conv1d, linear, normalised, rms_norm, sigmoid
 
 
 def of_heads(groups, heads):
-    """Returns an array (G, ...) as (H, ...): repeats the entry of each group for each head of the group."""
+    """Expands an array (G, ...) of groups to an array (H, ...) of heads: repeats the entry of each group for each head of the
+    group."""
     return np.repeat(groups, heads // len(groups), axis=0)
 
 

@@ -35,7 +35,7 @@ def sixteen_bits(x, mantissa_bits):
     with np.errstate(invalid="ignore"):
         wide = x.astype(np.float64)
         found = nearest_of(table, np.minimum(np.abs(np.where(np.isnan(wide), 0, wide)), table[-1]))
-    found = np.where(np.isnan(wide), len(table), found)  # the first NaN
+    found = np.where(np.isnan(wide), len(table), found)  # the bits of the first NaN, which follow infinity
     return (found | (np.signbit(wide).astype(int) << 15)).astype(np.uint16)
 
 
@@ -69,7 +69,7 @@ def int8(weight):
     whole = np.rint(weight * inverse[:, None])
     scales = np.where(holds, np.minimum(largest / np.float32(127), largest_scale()), np.float32(0))
     exact = weight.astype(np.float64) * np.where(holds, 127 / np.where(holds, largest.astype(np.float64), 1), 0)[:, None]
-    assert np.abs(whole - exact).max() <= 0.5 + 1e-4  # it is the nearest integer, apart from float32 rounding
+    assert np.abs(whole - exact).max() <= 0.5 + 1e-4  # `whole` is the nearest integer, apart from float32 rounding
     return whole.astype(np.int32), scales.astype(np.float32)
 
 

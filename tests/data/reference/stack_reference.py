@@ -8,7 +8,7 @@ import numpy as np
 from heads_reference import mamba2_block, mamba3_block
 from mamba_reference import causal_conv1d, gelu, gelu_tanh, layer_norm, linear, mamba_block, rms_norm, sigmoid, silu, sub
 
-# Layers without parameters. Pooling gives a vector for every token, computed from the tokens so far.
+# Layers without parameters. A pooling layer returns a vector for every token, computed from the tokens so far.
 LAYERS = {
     "relu": lambda x: np.maximum(x, 0.0),
     "silu": silu,
@@ -58,8 +58,8 @@ def convolution(x, p, name, options):
 
 
 def named(x, weights):
-    """Returns the outputs for the inputs x of the layer that has these weights: a Mamba block, a causal depthwise Conv1d or a
-    Linear."""
+    """Returns the outputs of a layer for the inputs x. The names of its weights show whether it is a Mamba block, a causal
+    depthwise Conv1d or a Linear."""
     if "B_bias" in weights:
         return mamba3_block(x, weights, weights["out_proj.weight"].shape[1] // len(weights["D"]))[0]
     if "dt_bias" in weights:
@@ -72,7 +72,8 @@ def named(x, weights):
 
 
 def apply(x, p, part, eps):
-    """Returns the outputs of one part of an order, a layer or a residual(...), for the inputs x. p: all weights by name."""
+    """Returns the outputs of one element of an order, such as a layer or a residual(...), for the inputs x. p has all weights
+    by name."""
     word, _, inner = part.partition("(")
     inner = parts_of(inner.removesuffix(")"))
     if word == "residual":

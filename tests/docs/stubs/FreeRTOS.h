@@ -1,4 +1,4 @@
-// The declarations of FreeRTOS that docs/firmware.md uses, so that its example compiles here.
+// Declares the functions of FreeRTOS that docs/firmware.md uses, so that its example compiles without FreeRTOS.
 #pragma once
 #include <cstddef>
 #include <cstdint>

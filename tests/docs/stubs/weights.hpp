@@ -1,4 +1,4 @@
-// Replaces a header that krait pack writes.
+// Stands for a header that krait pack writes, so that the examples of the pages compile.
 #pragma once
 #include <cstdint>
 

@@ -1,8 +1,8 @@
-// Selects the assembly loops for Cortex-M cores with an FPU. Compilers need nearly twice the instructions, because they never
-// load several floats with one instruction, and copy each constant of a polynomial before vfma overwrites it. The assembly
-// loops apply the same operations in the same order as the portable loops, and give the same bits. Defines KRAIT_CORTEX_M_FPU
-// if these loops are used, KRAIT_CORTEX_M_HELIUM if the core has floating-point MVE (Cortex-M55), and KRAIT_CORTEX_M_DSP if
-// int8 weights are multiplied with the DSP instructions (Cortex-M4, M7, M33).
+// Selects the assembly loops for Cortex-M cores with an FPU. Compiled C++ loops execute nearly twice the instructions, because
+// compilers never load several floats with one instruction, and copy each constant of a polynomial before vfma overwrites it.
+// The assembly loops apply the same operations in the same order as the portable loops, and give the same bits. Defines
+// KRAIT_CORTEX_M_FPU if the assembly loops are used, KRAIT_CORTEX_M_HELIUM if the core has floating-point MVE (Cortex-M55), and
+// KRAIT_CORTEX_M_DSP if int8 weights are multiplied with the DSP instructions (Cortex-M4, M7, M33).
 #if defined(KRAIT_KERNELS_ARM_CORTEX_M_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_KERNELS_ARM_CORTEX_M_INL_HPP
 #undef KRAIT_KERNELS_ARM_CORTEX_M_INL_HPP

@@ -13,8 +13,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// KRAIT_EXP2_PAIR computes exp2_polynomial of the registers f0 and f1; the results are in s14 and s15. vfma overwrites the
-// addend, so the macro loads two copies of each coefficient from `table`, except for the first coefficient, which stays in s28.
+// KRAIT_EXP2_PAIR computes exp2_polynomial of the registers f0 and f1, and returns the results in s14 and s15. The instruction
+// vfma overwrites its addend, so the macro loads two copies of each coefficient from `table`, except for the first coefficient,
+// which stays in s28.
 #define KRAIT_EXP2_PAIR(table, f0, f1)                                                  \
   "vldmia " table ", {s6-s15}\n"                                                        \
   "vfma.f32 s6, s28, " f0 "\n vfma.f32 s7, s28, " f1 "\n vfma.f32 s8, s6, " f0 "\n"     \
@@ -24,14 +25,14 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Computes the recurrence of one token for four channels, and advances the pointers in `four` to the next four channels.
 //   h[n] = 2^t h[n] + (delta x) B[n], where t = delta A2[n];   y = D x + C[0] h[0] + C[1] h[1] + ...
-// Registers are assigned by hand, because the loop needs too many for the compiler's allocation. An iteration processes two n,
-// so that one instruction loads two elements of B or C.
+// Registers are assigned by hand, because the loop needs more registers than the compiler can allocate. An iteration processes
+// two values of n, so that one instruction loads two elements of B or C.
 //
-// The decay 2^t equals exp2_decay(t), without its clamp: n = round(t) saturates at -128, f = t - n, and the decay is the float
-// whose bits are the integer bits(p(f)) + n * 2^23, where p is exp2_polynomial. The integer is negative where 2^t must be 0,
-// and a saturating instruction makes it 0. For t below -2^31 the conversion to an integer saturates, f is far below 0 and p(f)
-// below -2^30, so the decay is 0 as well. NaN is propagated if its sign bit is 0 (n is 0 then), as it is for NaN in A2 (see
-// DecayRates) and for NaN that the core generates.
+// The decay 2^t equals exp2_decay(t), but t is not clamped. n = round(t) saturates at -128, f = t - n, and the decay is the
+// float whose bits are the integer bits(p(f)) + n * 2^23, where p is exp2_polynomial. The integer is negative where 2^t must be
+// 0, and a saturating instruction makes it 0. For t below -2^31, the conversion to an integer saturates, f is far below 0 and
+// p(f) is below -2^30, so the decay is 0 as well. If t is NaN, n is 0, and NaN is propagated if its sign bit is 0. The sign bit
+// is 0 for NaN in A2 (see DecayRates) and for NaN that the core generates.
 HWY_INLINE void scan_four_channels(ScanOfFour& four) {
 #define KRAIT_DECAY_PAIR(t0, t1, n0, n1)                             \
   "vmov r6, r8, " n0 ", " n1 "\n"                                    \
@@ -54,8 +55,8 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
   "vstmia r1, {s8-s11}\n add r1, r1, #64\n"                                                                    \
   "vfma.f32 s24, " C ", s8\n vfma.f32 s25, " C ", s9\n vfma.f32 s26, " C ", s10\n vfma.f32 s27, " C ", s11\n"
   ScanOfFour* pointers = &four;
-  // Registers: s0 to s3 hold t, then f, then the decay; s16 to s19 delta; s20 to s23 delta x; s24 to s27 y; s28 the
-  // polynomial's first coefficient; s30 and s31 B[n] and B[n + 1]; s4 and s5 C[n] and C[n + 1].
+  // Registers: s0 to s3 hold t, then f, then the decay. s16 to s19 hold delta, s20 to s23 delta x, s24 to s27 y, s28 the first
+  // coefficient of the polynomial, s30 and s31 B[n] and B[n + 1], and s4 and s5 C[n] and C[n + 1].
   asm volatile(".syntax unified\n"
                "ldmia %[four], {r0-r6, r8, r9, r12}\n"
                "vldmia r5!, {s28}\n vldmia r6!, {s16-s19}\n vldmia r8!, {s4-s7}\n vldmia r9!, {s0-s3}\n"
@@ -79,10 +80,11 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
 }
 
 // Computes y = SiLU(x), or y = y * SiLU(x) if times_y is true, for a number of channels that is a multiple of 4. y may be x.
-// Here n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For x >= 88, n saturates at
-// 127, and for x >= 2^24, rounding may move f out of [-1/2, 1/2], where p(f) is not 2^f. The result is right all the same,
-// because 2^-n p(f) is then below 2^-24, or negative and replaced by 0: 1 + e^-x is 1 in either case. `table` contains the
-// first coefficient of exp2_polynomial, -87.3, log2(e) as the sum of two floats, and the other coefficients twice each.
+// The assembly computes n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For x >= 88,
+// n saturates at 127, and for x >= 2^24, rounding may move f out of [-1/2, 1/2], where p(f) is not 2^f. The result is right all
+// the same, because 2^-n p(f) is then below 2^-24, or negative and replaced by 0, and 1 + e^-x is 1 in both cases. `table`
+// contains the first coefficient of exp2_polynomial, -87.3, log2(e) as the sum of two floats, and the other coefficients twice
+// each.
 template <bool times_y>
 HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
   std::uint32_t r0, r1, r2, r3;
@@ -122,8 +124,9 @@ HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std:
 #undef KRAIT_POWER_PAIR
 }
 
-// Computes x = softplus(x) in place for a number of channels that is a multiple of 4. `table` contains the table of
-// silu_in_fours with 87.3 instead of -87.3, then the coefficients of add_log1p: the first once, the others twice each.
+// Computes x = softplus(x) in place for a number of channels that is a multiple of 4. `table` contains the same constants as
+// the table of silu_in_fours, but 87.3 instead of -87.3, and after them the coefficients of add_log1p, the first once and the
+// others twice each.
 HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
   const float* log1p = table + 14;
   std::uint32_t r0, r1, r2, r3;

@@ -13,8 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// The arguments of update_states_of_four: h points to the first of four neighbouring channels in a state [d_state][16]; k and q
-// are [d_state]; `values` contains the decay and, for each term, the factors v of the four channels; y is [4].
+// The arguments of update_states_of_four. h points to the first of four neighbouring channels in a state [d_state][16]. Each k
+// and q are [d_state]. `values` contains the decay, then v of the four channels for each term. y is [4].
 struct StatesOfFour {
   float* h;
   const float *k[2], *q;
@@ -23,12 +23,13 @@ struct StatesOfFour {
   float* y;
 };
 
-// Computes h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] and y = y + q[0] h[0] + q[1] h[1] + ... for four channels; with
-// terms = 1 there is no v[1]. An iteration processes two n, so that one instruction loads two elements of k or q.
+// Computes h[n] = decay h[n] + v[0] k[0][n] + v[1] k[1][n] and y = y + q[0] h[0] + q[1] h[1] + ... for four channels. If
+// `terms` is 1, the term v[1] k[1][n] is left out. An iteration processes two values of n, so that one instruction loads two
+// elements of k or q.
 template <std::size_t terms>
 HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
-// Helium's loads, stores and loops need fewer instructions. Its float instructions are not used, because they flush denormal
-// numbers to 0.
+// With Helium, its stores and loops are used, because they need fewer instructions. Its float instructions are not used,
+// because they flush denormal numbers to 0.
 #ifdef KRAIT_CORTEX_M_HELIUM
 #define KRAIT_STORE_STATES "vstrw.32 q2, [r0], #64\n"
 #define KRAIT_START_LOOP "dls lr, r4\n"
@@ -47,8 +48,8 @@ HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
   ".endif\n"                                                                                                         \
   KRAIT_STORE_STATES                                                                                                 \
   "vfma.f32 s24, " q ", s8\n vfma.f32 s25, " q ", s9\n vfma.f32 s26, " q ", s10\n vfma.f32 s27, " q ", s11\n"
-  // Registers: s0 to s3 hold the old h; s8 to s11 the new h; s12 the decay; s16 to s23 v; s24 to s27 y; s28 and s29 k[0][n] and
-  // k[0][n + 1]; s30 and s31 k[1][n] and k[1][n + 1]; s4 and s5 q[n] and q[n + 1].
+  // Registers: s0 to s3 hold the old h, s8 to s11 the new h, s12 the decay, s16 to s23 v, s24 to s27 y, s28 and s29 k[0][n] and
+  // k[0][n + 1], s30 and s31 k[1][n] and k[1][n + 1], and s4 and s5 q[n] and q[n + 1].
   asm volatile(".syntax unified\n"
                "ldmia %[four], {r0-r6}\n"
                "vldmia r5!, {s12}\n vldmia r5!, {s16-s19}\n"

@@ -12,14 +12,14 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
-// Zeros that multiply_int8 loads into its six core registers for sums.
+// Zeros that multiply_int8 loads into the six core registers that hold its sums.
 inline constexpr float six_zeros[6] = {};
 
 // The arguments of multiply_int8, which computes 4 * quads neighbouring outputs of one token. `start` points to the biases of
 // these outputs, or to zeros. The assembly loads the members in the order of their declaration.
 struct Int8Tile {
-  // Begin selects how many columns the first iteration of multiply_int8's loop processes: two groups of eight columns, as all
-  // other iterations do, one group, or half a group.
+  // Begin selects the number of columns that the first iteration of multiply_int8's loop processes: two groups of eight
+  // columns, as in all other iterations, one group, or half a group.
   enum class Begin : std::uint32_t { with_two, with_one, with_half };
   const std::int16_t *q, *w;
   const float *scales, *start;
@@ -33,8 +33,8 @@ struct Int8Tile {
 
   // Constructs the arguments from int8 weights w, stored as in Weights<Storage::int8>, and one token's K quantised inputs q. An
   // iteration processes two groups of eight columns; if the number of groups is odd, the first iteration processes one. If K <=
-  // 4, the only iteration executes the code for the second half of a group. That code reads weights from w + 4 on, so w is
-  // moved back by four.
+  // 4, the only iteration executes the code for the second half of a group, which reads weights at w + 4. w is therefore moved
+  // back by four elements.
   Int8Tile(const std::int16_t* w, std::size_t group_stride, std::size_t K, const std::int16_t* q, float step,
            const float* scales, const float* start, float* y, std::size_t quads)
       : q(q), w(K <= 4 ? w - 4 : w), scales(scales), start(start), y(y), quads(quads), zeros(six_zeros),
@@ -46,13 +46,13 @@ struct Int8Tile {
 // integers of w are pairs 256 * second + first of the weights of two neighbouring outputs. For two columns at a time, SMLALD
 // adds the products of inputs and whole pairs to a 64-bit sum, SXTB16 extracts the first weights, and SMLAD adds the products
 // of inputs and first weights to a 32-bit sum, which is the sum of the first output. The difference of the two sums is 256
-// times the sum of the second output. This takes three instructions for four products, where widening every weight takes four.
+// times the sum of the second output. This takes three instructions for four products; widening every weight would take four.
 HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
   // The loop uses all core registers. For outputs 0 and 1, r0 (low) and r1 (high) hold the 64-bit sum of the products of whole
-  // pairs, and r2 holds the 32-bit sum of the products of first weights. r3, r4 and r5 hold these sums for outputs 2 and 3.
-  // r6 and r8 hold inputs; r9 and r10 weights; r11 the pointer q; r12 the pointer w; r7 the stride; lr the end of q. s12 to s18
-  // hold members of the tile; s19 the address of the code where the first iteration starts; s20 the step. s21 preserves r7,
-  // because r7 may be the frame pointer.
+  // pairs, and r2 holds the 32-bit sum of the products of first weights. For outputs 2 and 3, r3, r4 and r5 hold these sums. r6
+  // and r8 hold inputs, r9 and r10 weights, r11 the pointer q, r12 the pointer w, r7 the stride, and lr the end of q. s12 to
+  // s18 hold members of the tile, s19 the address of the code where the first iteration starts, and s20 the step. r7 is saved
+  // in s21, because it may be the frame pointer.
 #define KRAIT_PAIR(low, high, first)                                                                       \
   "smlald " low ", " high ", r9, r6\n sxtb16 r9, r9\n smlad " first ", r9, r6, " first "\n"                \
   "smlald " low ", " high ", r10, r8\n sxtb16 r10, r10\n smlad " first ", r10, r8, " first "\n"
@@ -64,7 +64,8 @@ HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
   "subs " low ", " low ", " first "\n sbc " high ", " high ", " first ", asr #31\n" \
   "lsr " low ", " low ", #8\n orr " low ", " low ", " high ", lsl #24\n"
   register const Int8Tile* at asm("r0") = &tile;
-  // The code is aligned to 4 bytes, because adr computes addresses from its own address rounded down to a multiple of 4.
+  // The code is aligned to 4 bytes, because the instruction adr computes addresses relative to its own address, rounded down to
+  // a multiple of 4.
   asm volatile(".syntax unified\n.p2align 2\n"
                "vmov s21, r7\n"
                "vldmia %[at]!, {s12-s18}\n ldmia %[at], {r1, r2, r7, lr}\n vmov s20, r2\n"

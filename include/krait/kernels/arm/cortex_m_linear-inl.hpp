@@ -16,8 +16,9 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 // multiply_add computes y[o] = start[o] + x[0] w[0][o] + x[1] w[1][o] + ... for 16 or 4 neighbouring outputs o, with k
 // ascending. w is [K][outputs + skip]: `skip` floats separate the last weight of a column from the first weight of the next.
 // KRAIT_COLUMNS(outputs, inputs, input, four_columns, one_column, clobbered registers...) is the body of multiply_add. It keeps
-// the sums in the registers `outputs`, loads inputs x[k] into the registers `inputs`, four at a time, and the last ones into
-// `input`, one at a time, and executes the instructions `four_columns` or `one_column` for them.
+// the sums in the registers `outputs`. It loads four inputs x[k] at a time into the registers `inputs` and executes the
+// instructions `four_columns`. If K is not a multiple of 4, it loads each of the last inputs into the register `input` and
+// executes the instructions `one_column`.
 #define KRAIT_COLUMNS(outputs, inputs, input, four_columns, one_column, ...)        \
   std::size_t fours = K / 4, rest = K % 4;                                          \
   asm volatile(".syntax unified\n"                                                  \
@@ -37,8 +38,8 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
                : [start] "r"(start), [y] "r"(y), [skip] "r"(skip * sizeof(float))   \
                : __VA_ARGS__, "cc", "memory")
 
-// KRAIT_COLUMN multiplies and accumulates one column, whose input x[k] is in register xk; one instruction loads up to eight
-// weights.
+// KRAIT_COLUMN multiplies one column of weights by the input x[k], which is in the register xk, and accumulates the products.
+// One instruction loads up to eight weights.
 #define KRAIT_COLUMN(xk)                                                                                            \
   "vldmia %[w]!, {s16-s23}\n"                                                                                       \
   "vfma.f32 s0, " xk ", s16\n vfma.f32 s1, " xk ", s17\n vfma.f32 s2, " xk ", s18\n vfma.f32 s3, " xk ", s19\n"     \
@@ -92,8 +93,8 @@ HWY_INLINE void convolve_four(const float* taps, const float* start, float* wind
 }
 
 // Returns the largest of `least` and of the magnitudes of n floats, as the bits of a float32. `least` is the bits of a
-// non-negative float32, and n is a positive multiple of 4. Bits of non-negative floats, compared as integers, have the order of
-// the floats.
+// non-negative float32, and n is a positive multiple of 4. The bits of non-negative floats, compared as integers, have the
+// order of the floats.
 HWY_INLINE std::uint32_t largest_magnitude(std::uint32_t least, const float* x, std::size_t n) {
   std::uint32_t twice = least << 1, r0, r1, r2, r3;
 #define KRAIT_LARGER(r) "cmp %[twice], %[" r "], lsl #1\n it lo\n lsllo %[twice], %[" r "], #1\n"
@@ -110,7 +111,7 @@ HWY_INLINE std::uint32_t largest_magnitude(std::uint32_t least, const float* x, 
   return twice >> 1;
 }
 
-// Computes q[i] = round(x[i] * inverse) for n floats, where n is a positive multiple of 4. It rounds by adding whole_shift, as
+// Computes q[i] = round(x[i] * inverse) for n floats, where n is a positive multiple of 4. Rounds by adding whole_shift, as
 // round_shifted does.
 HWY_INLINE void round_in_fours(const float* x, float inverse, float whole_shift, std::int16_t* q, std::size_t n) {
   std::uint32_t r0, r1, r2, r3;

@@ -18,14 +18,14 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 // Helium's float instructions flush denormal numbers to 0, so vector instructions compute only the decay 2^t, which flushing
 // does not change: 2^f is 1 for a denormal f, and all other intermediate results are normal. Scalar FPU instructions compute
 // the rest. The decay is computed with u = -t >= 0, n = round(u), f = n - u and the integer bits(p(f)) - n * 2^23, where p is
-// exp2_polynomial. A negative integer, for which 2^t must be 0, is replaced by 0. For NaN, n is 0 and the integer is positive,
-// so NaN is propagated. For u >= 2^31, where the conversion to an integer saturates, f is far below 0 and p(f) negative, so the
-// decay is 0.
+// exp2_polynomial. A negative integer, for which 2^t must be 0, is replaced by 0. If t is NaN, n is 0 and the integer is
+// positive, so NaN is propagated. For u >= 2^31, where the conversion to an integer saturates, f is far below 0 and p(f)
+// negative, so the decay is 0.
 HWY_INLINE void scan_four_channels(ScanOfFour& four) {
   ScanOfFour* pointers = &four;
-  // Registers: q0 holds u, then f, then the new h; q1 n; q2 n as a float, then the old h; q3 the decay; q4 -delta; q5 delta x;
-  // q6 y; s28 the address of y; r4, r5, r6, r8, r9 and finally the register of `four` hold the polynomial's coefficients. Using
-  // one more core register leaves none for `four` in some builds.
+  // Registers: q0 holds u, then f, then the new h; q1 holds n; q2 holds n as a float, then the old h. q3 holds the decay, q4
+  // -delta, q5 delta x, q6 y, and s28 the address of y. r4, r5, r6, r8, r9 and finally the register of `four` hold the
+  // polynomial's coefficients. If the loop used one more core register, none would be left for `four` in some builds.
   asm volatile(".syntax unified\n"
                "ldmia %[four]!, {r0-r5}\n ldmia %[four], {r6, r8, r9}\n dls lr, r4\n"
                "vldrw.u32 q4, [r6], #16\n vldrw.u32 q1, [r8], #16\n vldrw.u32 q0, [r9], #16\n"
@@ -58,14 +58,14 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
 // Computes y = SiLU(x), or y = y * SiLU(x) if times_y is true, for a number of channels that is a multiple of 4. y may be x.
 // Vector instructions flush denormal numbers to 0. They compute only 1 + e^-x, which is 2 for a denormal x and for 0. Scalar
 // FPU instructions, which do not flush, compute the quotient x / (1 + e^-x) and the product with y.
-// Here n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For a large x, rounding may
-// move f out of [-1/2, 1/2], where p(f) is not 2^f. The result is right all the same, because 2^-n p(f) is then below 2^-24, or
-// negative and replaced by 0: 1 + e^-x is 1 in either case.
+// The assembly computes n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For a large
+// x, rounding may move f out of [-1/2, 1/2], where p(f) is not 2^f. The result is right all the same, because 2^-n p(f) is then
+// below 2^-24, or negative and replaced by 0, and 1 + e^-x is 1 in both cases.
 // `table` contains -87.3, log2(e) as the sum of two floats, and the coefficients of exp2_polynomial.
 template <bool times_y>
 HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
-  // Registers: q0 holds x; q1 n; q2 f; q3 e^-x; q4 y; q5 -87.3; q6 the first coefficient; q7 0; r0 to r5 and r12 the other
-  // constants.
+  // Registers: q0 holds x, q1 n, q2 f, q3 e^-x, q4 y, q5 -87.3, q6 the first coefficient of the polynomial, q7 0, and r0 to r5
+  // and r12 the other constants.
   const struct {
     const float *table, *x;
     float* y;
@@ -94,12 +94,13 @@ HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std:
                  KRAIT_FLOATS_16_TO_31, "cc", "memory");
 }
 
-// Computes x = softplus(x) in place for a number of channels that is a multiple of 4. Helium flushes denormal numbers to 0,
-// which changes nothing here: softplus of a denormal x equals softplus of 0, and no result is denormal. `table` contains 87.3,
-// log2(e) as the sum of two floats, the coefficients of exp2_polynomial, and the coefficients of add_log1p, each four times.
+// Computes x = softplus(x) in place for a number of channels that is a multiple of 4. Helium flushes denormal numbers to 0.
+// This does not change the result, because softplus of a denormal x equals softplus of 0, and no result is denormal. `table`
+// contains 87.3, log2(e) as the sum of two floats, the coefficients of exp2_polynomial once each, and the coefficients of
+// add_log1p four times each.
 HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
-  // Registers: q0 holds x, then max(x, 0); q1 n, then e^-|x|; q2 |x|, then f; q3 the polynomial's value; q4 a coefficient of
-  // add_log1p; q5 87.3; q6 the first coefficient of exp2_polynomial; q7 0.
+  // Registers: q0 holds x, then max(x, 0); q1 holds n, then e^-|x|; q2 holds |x|, then f. q3 holds the polynomial's value, q4 a
+  // coefficient of add_log1p, q5 87.3, q6 the first coefficient of exp2_polynomial, and q7 0.
   const struct {
     const float* table;
     float* x;
