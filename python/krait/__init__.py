@@ -7,10 +7,9 @@
 """
 
 import pathlib
-import re
 
-from .compiler import include_folder
-from .safetensors_file import Problem
+from .compiler import include_folder, version
+from .safetensors_file import Problem, naming
 
 __all__ = ["Model", "Problem", "State", "export", "get_include", "load", "pack"]
 Problem.__module__ = "krait"  # the name that users write
@@ -34,11 +33,16 @@ def pack(checkpoint, **options):
     given = command.options_of(command.add_pack_options, pathlib.Path(checkpoint), options)
     command.check_options(given)
     try:
-        sizes = packing.run(given, lines.append)
+        with naming(checkpoint):
+            sizes = packing.run(given, lines.append)
     except Problem as problem:
         problem.args += tuple(lines)
         raise
     return sizes, "\n".join(lines)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, "__version__"})
 
 
 def __getattr__(name):
@@ -51,6 +55,5 @@ def __getattr__(name):
 
         return export
     if name == "__version__":
-        text = (include_folder() / "krait" / "version.hpp").read_text()
-        return re.search(r'KRAIT_VERSION_STRING "([^"]+)"', text)[1]
+        return version()
     raise AttributeError(f"module 'krait' has no attribute {name!r}")

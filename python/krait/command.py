@@ -10,7 +10,7 @@ import sys
 from . import packing
 from .check import TOLERANCES
 from .checkpoint import Choice
-from .compiler import default_compiler, include_folder
+from .compiler import default_compiler, include_folder, version
 from .packing import STORAGES
 from .safetensors_file import Problem, printable
 
@@ -32,6 +32,8 @@ and the model's memory for every storage type. Compiles a program for the model,
 dependencies. On any error, nothing is written."""
 CHECK = """Compares the outputs of a checkpoint's model with PyTorch's, and writes no file. Exit code 1: they differ."""
 REPORT = """Prints a model's flash, RAM and multiply-adds for every storage type."""
+MODEL_OPTIONS = """The options of krait pack that determine the model of a checkpoint, such as --order and --norm-eps, are also
+options of this command: krait pack --help lists them."""
 RUN = """Runs the model of a checkpoint on sequences [tokens] of ids, or [tokens, d_in] of floats, which may have an axis for
 the batch before these, and prints the last output."""
 
@@ -47,56 +49,62 @@ def two_numbers(text):
     return least, most
 
 
-def add_model_options(parser):
-    """Adds the options that determine the model of a checkpoint and how it is compiled."""
+def add_model_options(parser, is_listed=True):
+    """Adds the options that determine the model of a checkpoint and how it is compiled. The help lists them if `is_listed` is
+    true, as in krait pack; the help of other commands refers to it."""
     parser.add_argument(
         "checkpoint", type=pathlib.Path, metavar="CHECKPOINT", help="a safetensors file, a folder, or a file of torch.save"
     )
-    parser.add_argument("--ignore", action="append", default=[], metavar="NAME", help="a tensor to skip; * and ? match several")
-    parser.add_argument(
+    model = blocks = parser
+    if is_listed:
+        model = parser.add_argument_group("the model of the checkpoint")
+        defaults = "default: config.json's or the metadata's, or mamba-ssm's default"
+        blocks = parser.add_argument_group("dims of blocks of Mamba-2 and Mamba-3", defaults)
+    else:
+        parser.epilog = MODEL_OPTIONS
+
+    def add(group, name, help, **how):
+        group.add_argument(name, help=help if is_listed else argparse.SUPPRESS, **how)
+
+    add(model, "--ignore", "a tensor to skip; * and ? match several", action="append", default=[], metavar="NAME")
+    add(
+        model,
         "--order",
-        metavar="LAYER,LAYER,...",
-        help="a stack's layers as forward() applies them: names of layers; relu, silu, gelu, gelu_tanh, tanh, sigmoid; "
+        "a stack's layers as forward() applies them: names of layers; relu, silu, gelu, gelu_tanh, tanh, sigmoid; "
         "mean, last, max (pooling); residual(...); rms_norm(NAME), layer_norm(NAME), batch_norm(NAME), "
         "embedding(NAME), positional(NAME), linear(NAME), conv1d(NAME, stride=S, padding=P); identity between two "
         "Linears; plain(...): a block without a residual; * stands for the number of a layer",
+        metavar="LAYER,LAYER,...",
     )
-    parser.add_argument(
-        "--norm",
-        choices=["rms_norm", "layer_norm"],
-        help="the kind of all norms that have a bias, and of a language model's norms",
-    )
-    parser.add_argument("--norm-eps", type=float, help="the norms' eps; default: config.json's or the metadata's, or 1e-5")
-    blocks = parser.add_argument_group(
-        "dims of blocks of Mamba-2 and Mamba-3", "default: config.json's or the metadata's, or mamba-ssm's default"
-    )
-    blocks.add_argument("--ngroups", type=int, metavar="N", help="Mamba-2: groups of heads that share B and C")
-    blocks.add_argument("--dt-limit", type=two_numbers, metavar="MIN,MAX", help="Mamba-2: limits of delta")
-    blocks.add_argument(
-        "--norm-before-gate", action="store_true", default=None, help="Mamba-2: the norm of a block is applied before the gate"
-    )
-    blocks.add_argument("--mixer-norm-eps", type=float, help="the eps of the norms within blocks")
-    blocks.add_argument("--A-floor", type=float, help="Mamba-3: the lower bound of -A")
-    blocks.add_argument(
+    norms = ["rms_norm", "layer_norm"]
+    add(model, "--norm", "the kind of all norms that have a bias, and of a language model's norms", choices=norms)
+    add(model, "--norm-eps", "the norms' eps; default: config.json's or the metadata's, or 1e-5", type=float)
+    add(blocks, "--ngroups", "Mamba-2: groups of heads that share B and C", type=int, metavar="N")
+    add(blocks, "--dt-limit", "Mamba-2: limits of delta", type=two_numbers, metavar="MIN,MAX")
+    before_gate = "Mamba-2: the norm of a block is applied before the gate"
+    add(blocks, "--norm-before-gate", before_gate, action="store_true", default=None)
+    add(blocks, "--mixer-norm-eps", "the eps of the norms within blocks", type=float)
+    add(blocks, "--A-floor", "Mamba-3: the lower bound of -A", type=float)
+    add(
+        blocks,
         "--A-formula",
-        choices=["heavy_tail", "softplus"],
-        help="Mamba-3: -A is max(heavy_tail(a), A_floor), as in mamba-ssm since June 2026, or max(softplus(a), A_floor), as "
+        "Mamba-3: -A is max(heavy_tail(a), A_floor), as in mamba-ssm since June 2026, or max(softplus(a), A_floor), as "
         "before, which is rejected; no file contains which",
+        choices=["heavy_tail", "softplus"],
     )
-    parser.add_argument(
-        "--head",
-        choices=["tied", "none"],
-        help="for a language model without lm_head: logits through the embedding's weight, or hidden states",
-    )
-    parser.add_argument("--prefix", help="pack only the tensors whose names have this prefix")
-    parser.add_argument("--key", help="the state dict's key in a file of torch.save that has several")
-    parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="default: config.json beside the checkpoint")
-    parser.add_argument("--compiler", default=default_compiler(), help="this machine's; default: $CXX, or c++")
-    parser.add_argument("--include", type=pathlib.Path, default=include_folder(), help="the folder that holds krait.hpp")
+    heads = "for a language model without lm_head: logits through the embedding's weight, or hidden states"
+    add(model, "--head", heads, choices=["tied", "none"])
+    add(model, "--prefix", "pack only the tensors whose names have this prefix")
+    add(model, "--key", "the state dict's key in a file of torch.save that has several")
+    add(model, "--config", "default: config.json beside the checkpoint", type=pathlib.Path, metavar="FILE")
+    add(model, "--compiler", "this machine's C++ compiler; default: $CXX, or c++", default=default_compiler())
+    include = "the folder that contains krait.hpp; default: this package's"
+    add(model, "--include", include, type=pathlib.Path, metavar="FOLDER", default=include_folder())
 
 
 def add_type(parser):
-    parser.add_argument("--type", choices=STORAGES, default="f32", help="the storage type of linear layers and embeddings")
+    text = "the storage type of linear layers and embeddings; default: f32"
+    parser.add_argument("--type", choices=STORAGES, default="f32", help=text)
 
 
 def add_tolerance(parser):
@@ -110,10 +118,11 @@ def add_tolerance(parser):
 
 def add_pack_options(parser):
     add_type(parser)
-    parser.add_argument("--header", type=pathlib.Path, help="write a C++ header with dims, type and weights")
+    text = "write a C++ header with dims, type and weights"
+    parser.add_argument("--header", type=pathlib.Path, metavar="FILE.hpp", help=text)
     parser.add_argument("--name", help="the header's namespace; default: its file's name")
     parser.add_argument("--section", metavar="NAME", help="the linker section of the header's weights, for example .extflash")
-    parser.add_argument("--image", type=pathlib.Path, help="write an image file for krait::view_image")
+    parser.add_argument("--image", type=pathlib.Path, metavar="FILE", help="write an image file for krait::view_image")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE.svg", help="draw the memory report")
     parser.add_argument(
         "--check",
@@ -133,7 +142,7 @@ def add_pack(commands):
 
 def add_check(commands):
     parser = commands.add_parser("check", help="compare a model's outputs with PyTorch's", description=CHECK)
-    add_model_options(parser)
+    add_model_options(parser, is_listed=False)
     parser.add_argument(
         "check", type=pathlib.Path, metavar="EXPECTED", help="a safetensors file with x, inputs, and y, PyTorch's outputs"
     )
@@ -144,7 +153,7 @@ def add_check(commands):
 
 def add_report(commands):
     parser = commands.add_parser("report", help="print a model's memory", description=REPORT)
-    add_model_options(parser)
+    add_model_options(parser, is_listed=False)
     parser.add_argument("--svg", dest="report", type=pathlib.Path, metavar="FILE.svg", help="draw the memory report")
     parser.set_defaults(run=packing.run, header=None, image=None, section=None, check=None, tolerance=None, type="f32")
 
@@ -159,7 +168,7 @@ def run_model(options, say):
 
 def add_run(commands):
     parser = commands.add_parser("run", help="run a model on the inputs of a file", description=RUN)
-    add_model_options(parser)
+    add_model_options(parser, is_listed=False)
     parser.add_argument("inputs", type=pathlib.Path, metavar="INPUTS", help="a .npy file, or a safetensors file with x")
     parser.add_argument("--output", type=pathlib.Path, metavar="FILE", help="write the outputs: .npy, or y in .safetensors")
     add_type(parser)
@@ -168,6 +177,7 @@ def add_run(commands):
 
 def make_parser():
     parser = Parser(prog="krait", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"krait {version()}", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     add_pack(commands)
     add_check(commands)

@@ -28,6 +28,12 @@ def include_folder():
     return packaged if packaged.is_dir() else HERE.parent.parent / "include"
 
 
+def version():
+    """Returns Krait's version, such as 0.2.0."""
+    text = (include_folder() / "krait" / "version.hpp").read_text()
+    return re.search(r'KRAIT_VERSION_STRING "([^"]+)"', text)[1]
+
+
 def default_compiler():
     return os.environ.get("CXX", "c++")
 

@@ -30,6 +30,7 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
     above `tolerance` of the largest output raises krait.Problem, which names the first layer that differs. So does a layer that
     Krait lacks. On any error, nothing is written. Named arrays need also the model's `outputs` for the example, and the `order`
     of the layers. `options` are compiler, include, and for named arrays those of krait.load."""
+    packing.check_folders([pathlib.Path(path)])
     if isinstance(module, dict):
         return export_arrays(module, example, path, outputs, order, tolerance, options)
     if outputs is not None or order is not None:
@@ -42,7 +43,13 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"found {type(module).__name__}, wanted an nn.Module or a dict of arrays")
     if not isinstance(example, torch.Tensor):
-        example = torch.as_tensor(example)
+        try:
+            if isinstance(example, tuple):
+                raise TypeError
+            example = torch.as_tensor(np.asarray(example))
+        except (TypeError, ValueError, RuntimeError):
+            found = f"{type(example).__name__} {str(example)[:40]}"
+            raise TypeError(f"example: found {found}, wanted one tensor or array, the module's only input") from None
     module = getattr(module, "_orig_mod", module)  # the module within a wrapper of torch.compile
     wide = any(one.is_floating_point() and one.dtype != torch.float32 for one in module.state_dict().values())
     if wide:
@@ -51,6 +58,7 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
         trace = Trace(module, example, is_leaf)
         reader = read(Reader, trace, example)
         exported = Exported(reader)
+        exported.metadata["proved_within"] = f"{tolerance:g}"
         wanted = trace.output.value
         examples = [("the example", example, wanted), *other_examples(module, example)]
     content = b"".join(safetensors_file.encode(exported.tensors, exported.metadata))
@@ -90,6 +98,8 @@ def read(make_reader, trace, example):
             reader.read_all()
             return reader
         except Problem as problem:
+            if axes[-2:] == "CT":  # a message that speaks of tokens would otherwise surprise
+                problem.args = (f"{problem.args[0]} (with the example as {reader.text(trace.input)})", *problem.args[1:])
             problems.append((len(reader.steps), problem))
     raise max(problems, key=lambda one: one[0])[1]
 
@@ -256,9 +266,9 @@ class Exported:
         return np.swapaxes(x, -1, -2) if self.is_channels_first else x
 
     def prove(self, file, examples, tolerance, options):
-        from .runtime import load
+        from .runtime import open_model
 
-        model = load(file, **options)
+        model = open_model(file, **options)
         for at, (where, x, y) in enumerate(examples):
             y = y.detach().cpu().double().numpy()
             found = model.outputs(self.inputs(x)).astype(np.float64)
@@ -287,7 +297,7 @@ class Exported:
 
     def find_layer(self, tolerance, options):
         """Compares each layer alone with the module's, on the module's own numbers, and names the first that differs."""
-        from .runtime import load
+        from .runtime import open_model
 
         for item in every(self.items):
             if item.kind in ("activation", "pool", "embedding", "positional"):
@@ -299,7 +309,7 @@ class Exported:
             with tempfile.TemporaryDirectory(prefix="krait_export_") as folder:
                 file = pathlib.Path(folder) / "layer.safetensors"
                 safetensors_file.write(file, writer.tensors, metadata)
-                model = load(file, **options)
+                model = open_model(file, **options)
                 swap = self.reader.axes[item.input][-2:] == ("C", "T")
                 x, y = (np.swapaxes(one.cpu().numpy(), -1, -2) if swap else one.cpu().numpy() for one in (x, y))
                 found = model.outputs(x).astype(np.float64)
@@ -541,7 +551,7 @@ def fold_before(item, scale, shift):
 def export_arrays(arrays, example, path, outputs, order, tolerance, options):
     """Writes named arrays, with Flax's names and shapes as PyTorch's, and compares Krait's outputs with `outputs`."""
     from . import command
-    from .runtime import load
+    from .runtime import open_model
 
     if outputs is None:
         raise TypeError("found no outputs, wanted outputs=, those of the model for the example: named arrays compute nothing")
@@ -552,14 +562,14 @@ def export_arrays(arrays, example, path, outputs, order, tolerance, options):
             numbers = numbers.transpose(range(numbers.ndim)[::-1])
         name = re.sub(r"(^|\.)(kernel|scale|embedding)$", r"\1weight", name)
         tensors[name] = tensor_of(numbers)
-    metadata = {} if order is None else {"order": order}
+    metadata = {"proved_within": f"{tolerance:g}"} | ({} if order is None else {"order": order})
     given = command.options_of(command.add_model_options, pathlib.Path("named arrays"), options)
     stated = "ngroups dt_limit norm_before_gate mixer_norm_eps A_floor norm_eps A_formula".split()
     metadata |= {name: setting_text(getattr(given, name)) for name in stated if getattr(given, name) is not None}
     with tempfile.TemporaryDirectory(prefix="krait_export_") as folder:
         file = pathlib.Path(folder) / "model.safetensors"
         safetensors_file.write(file, tensors, metadata)
-        model = load(file, **options)
+        model = open_model(file, **options)
         model.check(np.asarray(outputs), np.asarray(example), tolerance)
     packing.write_all({pathlib.Path(path): b"".join(safetensors_file.encode(tensors, metadata))})
     return order or model.structure.describe()

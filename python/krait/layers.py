@@ -369,8 +369,8 @@ class Convolution:
             facts.append(f"the first {self.warm_up} token{'s have' if self.warm_up > 1 else ' has'} no output")
         if self.trailing_tokens() > 0:
             facts.append(
-                f"PyTorch's last outputs, which read its padding after the sequence, need {self.trailing_tokens()} more tokens "
-                "of zeros"
+                f"PyTorch's last outputs, which read its padding after the sequence, need {self.trailing_tokens()} more "
+                f"token{'s' * (self.trailing_tokens() > 1)} of zeros"
             )
         return "; ".join(facts)
 

@@ -76,6 +76,13 @@ def sizes_in(text):
     return sizes
 
 
+def check_folders(paths):
+    """Raises Problem for a path in a folder that does not exist. Called before a program is compiled, which takes seconds."""
+    for path in paths:
+        if not path.parent.is_dir():
+            raise Problem(f"cannot write {path}: there is no folder {path.parent}")
+
+
 def write_all(files):
     """Writes each file of {path: content}: first under a temporary name beside the path, and renames the files when all are
     complete. If writing fails, removes the temporary files and raises Problem."""
@@ -90,7 +97,7 @@ def write_all(files):
     except OSError as error:
         for beside, _ in written:
             beside.unlink(missing_ok=True)
-        raise Problem(f"cannot write: {error.strerror}: {error.filename}") from None
+        raise Problem(f"cannot write {path}: {error.strerror}") from None
 
 
 def open_model(options):
@@ -112,12 +119,18 @@ def open_model(options):
     return Model(checkpoint, options)
 
 
+def unchecked(model):
+    """Returns the line for a model whose outputs this call has not compared."""
+    compares = "--check FILE compares the packed model with PyTorch's outputs"
+    if model.proved is None:
+        return f"not checked: {compares}"
+    return f"krait.export proved that the outputs with f32 weights are the module's within {model.proved}; {compares}"
+
+
 def run(options, say):
     """Packs options.checkpoint, and writes the header, the image and the picture of the report that the options name. Calls
     `say` with each line of text. Returns the sizes of the model by storage type."""
-    for path in filter(None, (options.header, options.image, options.report)):
-        if not path.parent.is_dir():  # reported now, before the program is compiled
-            raise Problem(f"cannot write: No such file or directory: {path}")
+    check_folders(filter(None, (options.header, options.image, options.report)))
     model = open_model(options)
     expected = Expected(options.check, model) if options.check else None
     with tempfile.TemporaryDirectory(prefix="krait_pack_") as folder:
@@ -128,7 +141,7 @@ def run(options, say):
         if expected:
             expected.compare(pathlib.Path(folder) / "outputs", options.type, options.tolerance, say)
         elif options.header or options.image:
-            say("not checked: --check FILE compares the packed model with PyTorch's outputs")
+            say(unchecked(model))
         content = image.read_bytes()
     files = {}
     if options.image:

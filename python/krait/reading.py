@@ -223,10 +223,19 @@ class Reader:
             self.linear(node, before, args[1].mT, None)
         elif name in ("adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "max_pool1d"):
             self.pool_windows(node, before, "mean" if "avg" in name else "max", node.value.shape[-1] == 1)
+        elif name in ("flip", "fliplr") and "T" in self.flipped(node, before):
+            wanted = "layers that process the tokens in their order: a stream has no end from which to start"
+            self.reject(node, "a reversal of the tokens, as in bidirectional models", wanted)
         elif name in ("softmax", "log_softmax"):
             self.reject(node, "a softmax", "a module that returns the numbers before the softmax: apply it to the outputs")
         else:
             self.reject(node, f"the function {name}")
+
+    def flipped(self, node, before):
+        """Returns the labels of the axes that flip or fliplr reverses."""
+        dims = (node.kwargs.get("dims") or node.args[1:]) if node.op == "flip" else [1]
+        dims = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+        return [self.at(before, dim) for dim in ([dims] if isinstance(dims, int) else dims)]
 
     # Layers.
 

@@ -13,7 +13,7 @@ import numpy as np
 from . import command, packing, safetensors_file
 from .check import TOLERANCES
 from .compiler import compiled_library
-from .safetensors_file import Problem
+from .safetensors_file import Problem, naming
 
 ALIGNMENT = 64  # the alignment in bytes of the memory for models and states, at least alignof of their C++ types
 MESSAGE_ROOM = 512
@@ -24,7 +24,17 @@ def load(path, storage="f32", **options):
 
     The first call for a structure compiles a library, which takes some seconds; later calls take it from the cache, the folder
     $KRAIT_CACHE or ~/.cache/krait. `options` are those of the command krait pack: order="proj,layers,mean,head",
-    ignore=["extra*"], norm_eps=1e-6, compiler="clang++" and others. Raises krait.Problem."""
+    ignore=["extra*"], norm_eps=1e-6, compiler="clang++" and others. Raises krait.Problem.
+
+    If the model starts with a Conv1d, a token consists of `stride` frames, one after the other (model.notes). PyTorch also pads
+    the end of the sequence, so step and prefill give PyTorch's last outputs only after model.trailing_tokens tokens of zeros;
+    model.outputs and model.check add them."""
+    with naming(path):
+        return open_model(path, storage, **options)
+
+
+def open_model(path, storage="f32", **options):
+    """Returns the same as load. Messages do not contain the path."""
     given = command.options_of(command.add_model_options, pathlib.Path(path), options)
     if storage not in packing.STORAGES:
         raise Problem(f"storage: found {storage!r}, wanted one of {', '.join(packing.STORAGES)}")
@@ -210,6 +220,13 @@ class Model:
     def warm_up(self):
         """The number of tokens at the start of a sequence whose outputs are zeros."""
         return self._sizes.warm_up
+
+    @property
+    def trailing_tokens(self):
+        """The number of tokens of zeros that must follow a sequence of whole tokens to get PyTorch's last outputs, which read
+        the padding of a Conv1d after the sequence. 0 for models without such a padding."""
+        convolution = self.structure.layers[0].convolution
+        return max(0, convolution.trailing_tokens()) if convolution is not None else 0
 
     @property
     def pools(self):

@@ -1,6 +1,7 @@
 """Reads and writes safetensors files."""
 
 import array
+import contextlib
 import json
 import math
 import struct
@@ -17,6 +18,16 @@ class Problem(Exception):
 
     def __str__(self):
         return "\n    ".join(map(printable, self.args))
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Puts the path of a checkpoint before the message of a Problem that the body of the with statement raises."""
+    try:
+        yield
+    except Problem as problem:
+        problem.args = (f"{path}: {problem.args[0]}", *problem.args[1:])
+        raise
 
 
 # The dtypes of safetensors 0.8 and the bits of an element. A file may contain other dtypes, because newer versions of the

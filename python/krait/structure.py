@@ -15,6 +15,8 @@ from .proposals import proposals
 from .safetensors_file import Problem
 
 COMPONENTS = ["SelectiveStateSpaceModel", "SelectiveStateSpace", *BLOCKS, "ResidualBlock", "Mamba"]
+# The options that may change the model of a file that krait.export wrote.
+CHANGING = "ignore order norm norm_eps ngroups dt_limit norm_before_gate mixer_norm_eps A_floor head prefix config".split()
 MOST_COMMANDS = 8  # the largest number of commands that a question lists
 
 
@@ -27,6 +29,9 @@ class Model:
         self.config = Config(checkpoint.config, checkpoint.config_name, self.notes)
         self.tensors = {}
         self.is_stated = states_structure(checkpoint, options)
+        # The error within which krait.export proved this model, as text. None if it did not, or if options change the model.
+        changed = any(getattr(options, name) for name in CHANGING if hasattr(options, name))
+        self.proved = None if changed else checkpoint.metadata.get("proved_within")
         if options.order is None:
             options.order = checkpoint.metadata.get("order")
         if not checkpoint.tensors:

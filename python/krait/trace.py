@@ -75,8 +75,9 @@ def output_tensor(result):
     for name in ("logits", "last_hidden_state"):
         if isinstance(getattr(result, name, None), torch.Tensor):
             return getattr(result, name)
-    if isinstance(result, (tuple, list)):
-        tensors = [one for one in result if isinstance(one, torch.Tensor)]
+    if isinstance(result, (tuple, list, dict)):
+        parts = result.values() if isinstance(result, dict) else result
+        tensors = [one for one in parts if isinstance(one, torch.Tensor)]
         if len(tensors) > 1:
             raise Problem(f"the module returns {len(tensors)} tensors, wanted one: return the output that Krait should compute")
         return tensors[0] if tensors else result

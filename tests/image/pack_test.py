@@ -349,8 +349,24 @@ def check_refused(test):
     before = sorted(test.folder.iterdir())
     code, _, complaint = test.pack(small, *IGNORE_VECTORS, "--image", test.folder / "unwritten.image", "--header",
                                    test.folder / "absent" / "unwritten.hpp")
-    test.expect(code == 1 and "cannot write: No such file or directory" in complaint, complaint)
+    absent = test.folder / "absent"
+    test.expect(code == 1 and f"cannot write {absent / 'unwritten.hpp'}: there is no folder {absent}" in complaint, complaint)
     test.expect(sorted(test.folder.iterdir()) == before, "a failed write left something behind")
+
+
+def check_help(test):
+    """Checks that krait --version prints the version, and the help of every command: it is short, states the default of --type,
+    and only that of krait pack lists the options that determine a model."""
+    code, said, complaint = test.krait("--version")
+    wanted = re.search(r'KRAIT_VERSION_STRING "([^"]+)"', (ROOT / "include" / "krait" / "version.hpp").read_text())[1]
+    test.expect(code == 0 and said == f"krait {wanted}\n", f"krait --version: {said}{complaint}")
+    for command, most_lines in {"pack": 80, "check": 30, "report": 20, "run": 30}.items():
+        code, said, complaint = test.krait(command, "--help")
+        text = " ".join(said.split())
+        test.expect(code == 0 and len(said.splitlines()) <= most_lines, f"krait {command} --help: {said}{complaint}")
+        test.expect(command == "report" or "embeddings; default: f32" in text, f"{command} --help: --type lacks its default")
+        test.expect("krait pack --help lists them" in text or command == "pack", f"krait {command} --help: no reference")
+        test.expect(("--ngroups N" in text) == (command == "pack"), f"krait {command} --help: options of models")
 
 
 def check_commands(test):
@@ -399,6 +415,7 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="krait_pack_test_") as folder:
         test = Test(args.compiler, args.quick, pathlib.Path(folder))
+        check_help(test)
         check_refused(test)
         check_packed(test)
         if not test.wrong:

@@ -54,7 +54,7 @@ group("fail block_dt_rank_is_at_most_d_inner",
 group("fail stack_warm_up_comes_first", ("has_no_warm_up = warm_up<Here> == 0;", "has_no_warm_up = true;"))
 group("image", ('" with a warm_up of ") += warm_up<Part>', '" with a warm_up of ") += 1'))
 group("laws/stack",
-      ("state.seen += static_cast<std::uint32_t>(skipped);", ""),
+      ("state.set_seen(seen + static_cast<std::uint32_t>(skipped));", ""),
       ("windows.from(skipped),", "windows,"),
       ("std::memset(out[t], 0, Facts::d_out * sizeof(float));", ""),
       ("copy_floats(to[skipped + t], to[t], Member::d_out);", ""),
@@ -384,8 +384,7 @@ group("laws/layers",
       ("in[n - 1], d_model * sizeof(float)", "in[0], d_model * sizeof(float)"),
       ("    n = sequences_in(state);\n    return emit", "    return emit"))
 group("laws/storage",
-      ("LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;",
-       "LinearScratch<tokens, dims.dt_rank, dims.storage> linear;"))
+      ("AnyOf<Projected<tokens>, Others...> projected;", "AnyOf<Projected<tokens>> projected;"))
 
 # Drawing tokens.
 group("unit/sample + unit/sample_weights",

@@ -2,7 +2,7 @@
 """Exports PyTorch modules of many kinds with krait.export: outputs must be right within 1e-5, or the module must be rejected
 with a message that names the reason.
 
-  export_cases.py FOLDER COMPILER [WORD]    only cases whose names contain the word
+  export_cases.py FOLDER COMPILER [WORD]    only cases whose names contain the word; calls: arguments
 
 Needs torch, transformers, mambapy and numpy. Exit code 0: all right; 1: some are wrong.
 """
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import torch
 import transformers
 from mambapy import mamba as mamba_py_library
@@ -383,6 +384,47 @@ def keepdim_and_windows():
     return Apply(forward, conv=conv, pool=nn.MaxPool1d(18), head=head()), features()
 
 
+@good("conv1d(conv1d,groups=6),conv1d(front.0.0.conv1d,stride=1,padding=4,right_padding=0),silu,residual(layer_norm")
+def nested_with_buffers():
+    def forward(self, x):
+        x = ((x - self.mean) / self.std).permute(0, 2, 1)
+        x = self.front(x)[:, :, :-4].permute(0, 2, 1)
+        for layer in self.layers:
+            x = x + self.scale * layer["mixer"](layer["norm"](x))
+        return self.head(x[:, -1])
+
+    weight_norm = nn.utils.parametrizations.weight_norm
+    front = nn.Sequential(nn.Sequential(weight_norm(nn.Conv1d(FEATURES, WIDTH, 5, padding=4)), nn.SiLU()), nn.Dropout(0.2))
+    layers = nn.ModuleList(
+        nn.ModuleDict({"norm": nn.LayerNorm(WIDTH, elementwise_affine=False), "mixer": Block(dt_rank=2)}) for _ in range(2)
+    )
+    module = Apply(forward, front=front, layers=layers, head=head(), scale=nn.Parameter(torch.rand(WIDTH)))
+    module.register_buffer("mean", torch.randn(FEATURES))
+    module.register_buffer("std", torch.rand(FEATURES) + 0.5)
+    return module, features()
+
+
+@good("embedding(embedding),residual(rms_norm(norm,eps=1.1920928955078125e-07),mixer),residual(layer_norm(norm2,eps=1e-05),")
+def feed_forward_in_halves():
+    def forward(self, x):
+        x = self.embedding(x) * math.sqrt(WIDTH)
+        x = x + self.mixer(self.norm(x))
+        return self.head((x + self.down(F.silu(self.up(self.norm2(x))))).mean(1))
+
+    layers = dict(norm2=nn.LayerNorm(WIDTH), up=nn.Linear(WIDTH, 40), down=nn.Linear(40, WIDTH, bias=False), head=head())
+    return Apply(forward, embedding=nn.Embedding(IDS, WIDTH), norm=nn.RMSNorm(WIDTH), mixer=Block(), **layers).half(), ids()
+
+
+@bad("the module returns 2 tensors, wanted one: return the output that Krait should compute")
+def named_outputs():
+    return nn.Sequential(proj(), Apply(lambda self, x: {"a": self.a(x), "b": self.b(x)}, a=head(), b=head())), features()
+
+
+@bad("or the first tokens after a Conv1d (with the example as [batch, channels, tokens])")
+def part_of_the_channels():
+    return Apply(lambda self, x: self.head(torch.cat([x[..., :3], x[..., 3:]], -1)), head=proj()), features()
+
+
 @bad("lstm (LSTM): found a layer LSTM")
 def lstm():
     lstm = nn.LSTM(FEATURES, WIDTH, batch_first=True)
@@ -395,7 +437,7 @@ def attention():
     return nn.Sequential(proj(), Apply(lambda self, x: self.self_attn(x, x, x)[0], self_attn=attention)), features()
 
 
-@bad("flip in forward(): found the function flip")
+@bad("flip in forward(): found a reversal of the tokens, as in bidirectional models, wanted layers that process")
 def bidirectional():
     def forward(self, x):
         x = self.proj(x)
@@ -535,6 +577,38 @@ def shaken(module):
     return module.train()
 
 
+def check_calls(folder, compiler):
+    """Yields a message for each wrong argument of krait.export that has no clear message, for a convolution whose last outputs
+    a stream does not give after zeros, and if krait pack does not say that krait.export has proved a file."""
+    conv = nn.Sequential(nn.Conv1d(FEATURES, WIDTH, 8, stride=4, padding=4), nn.ReLU()).eval()
+    x, path = torch.randn(1, FEATURES, TOKENS), folder / "padded.safetensors"
+    absent = folder / "absent" / "a.safetensors"
+    for kind, words, call in [
+        (TypeError, "example: found tuple (tensor(", lambda: krait.export(conv, (x,), path)),
+        (TypeError, "wanted one tensor or array, the module's only input", lambda: krait.export(conv, {"x": x}, path)),
+        (TypeError, "example: found list [[1, 2], [3]]", lambda: krait.export(conv, [[1, 2], [3]], path)),
+        (krait.Problem, f"cannot write {absent}: there is no folder {absent.parent}", lambda: krait.export(conv, x, absent)),
+    ]:
+        try:
+            call()
+            yield f"accepted: {words}"
+        except kind as error:
+            if words not in str(error):
+                yield f"wanted {words!r}, found {error}"
+    krait.export(conv, x, path, compiler=compiler)
+    model, wanted = krait.load(path, compiler=compiler), conv(x)[0].T.detach().numpy()
+    tokens = x[0].T.reshape(-1, model.d_in).numpy()
+    tokens = np.concatenate([tokens, np.zeros((model.trailing_tokens, model.d_in), np.float32)])
+    found = model.prefill(model.state(), tokens)[model.warm_up :]
+    if model.trailing_tokens != 1 or found.shape != wanted.shape or np.abs(found - wanted).max() > 1e-5:
+        yield f"padded: found {model.trailing_tokens} trailing tokens and outputs {found.shape}, wanted 1 and {wanted.shape}"
+    proved = "krait.export proved that the outputs with f32 weights are the module's within 1e-05"
+    for options, wanted in {(): proved, ("norm_eps",): "not checked"}.items():
+        text = krait.pack(path, image=folder / "padded.image", compiler=compiler, **dict.fromkeys(options, 1e-3))[1]
+        if (wanted not in text) or (proved in text) != (wanted == proved):
+            yield f"krait.pack {options}: found {text!r}, wanted {wanted!r}"
+
+
 def main():
     folder, compiler, word = pathlib.Path(sys.argv[1]), sys.argv[2], (sys.argv[3:] or [""])[0]
     transformers.logging.set_verbosity_error()
@@ -565,6 +639,8 @@ def main():
             krait.load(path, compiler=compiler).check(module.float(), example, 1e-5)
         except krait.Problem as problem:
             wrong.append(f"{name}: {problem}")
+    if not word or word == "calls":
+        wrong += check_calls(folder, compiler)
     for name in ("conv_front", "tied_head_with_positions", "transformers_mamba2"):
         if word and word not in name:
             continue

@@ -161,10 +161,12 @@ def check_arguments(test, model):
             (TypeError, "not the logits of a language model", lambda: model.score([1, 2])),
             (RuntimeError, "twice in a list of states", lambda: model.step([state, state], np.stack([x, x]))),
             (krait.Problem, "storage: found 'int4', wanted one of f32, bf16, f16, int8", lambda: test.load("speaker", "int4")),
-            (krait.Problem, "cannot be read", lambda: krait.load(test.folder / "absent", compiler=test.compiler)),
+            (krait.Problem, f"{test.folder / 'absent'}: cannot be read: No such file",
+             lambda: krait.load(test.folder / "absent", compiler=test.compiler)),
             (TypeError, "found the argument 'ordr'", lambda: krait.load(SPEAKER, ordr="a")),
             (krait.Problem, "a stack of layers", lambda: krait.load(SPEAKER, compiler=test.compiler))]:
         test.raises(kind, words, call)
+    test.expect({"load", "export", "pack", "Model", "__version__"} <= set(dir(krait)), f"dir(krait): found {dir(krait)}")
     test.expect(model.step([], np.zeros((0, 12))).shape == (0, 9), "a step of no streams")
     test.expect(state.save() == model.state().save(), "a rejected call changes the state")
     for other in (np.float64, np.float16, np.int32):

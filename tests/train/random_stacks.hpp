@@ -51,7 +51,7 @@ void visit_state(S& state, F f) {
   } else if constexpr (requires { state.window; }) {
     visit(state.window);
   } else if constexpr (requires { state.tokens; }) {
-    visit(state.tokens);
+    for (std::size_t i = 0; i < S::floats; ++i) f(state.tokens.values[i]);
   } else if constexpr (requires { state.sum; }) {
     visit(state.sum);
   } else if constexpr (requires { state.largest; }) {

@@ -60,6 +60,17 @@ HWY_INLINE float sum_in_strips(const float* x, std::size_t n, Accumulate accumul
     KRAIT_UNROLL
     for (std::size_t v = 0; v < vectors; ++v) sum[v] = accumulate(sum[v], load_unaligned(x + i + v * lanes));
   }
+  if constexpr (lanes == 1) {  // in registers: an array would take stack memory, which g++ doubles on cores with Helium
+    KRAIT_UNROLL
+    for (std::size_t p = 0; p < strip_width; ++p)
+      if (i + p < n) sum[p] = accumulate(sum[p], load_unaligned(x + i + p));
+    KRAIT_UNROLL
+    for (std::size_t half = strip_width / 2; half > 0; half /= 2) {
+      KRAIT_UNROLL
+      for (std::size_t p = 0; p < half; ++p) sum[p] = add(sum[p], sum[p + half]);
+    }
+    return hn::GetLane(sum[0]);
+  }
   alignas(64) float partial[strip_width];
   KRAIT_UNROLL
   for (std::size_t v = 0; v < vectors; ++v) store_vector(sum[v], partial + v * lanes);

@@ -1,9 +1,12 @@
-// Defines TokenSpan and TokenBuffer, which describe the tokens of a sequence in memory while a layer processes them.
+// Defines TokenSpan and TokenBuffer, which describe the tokens of a sequence in memory while a layer processes them, and AnyOf,
+// scratch memory that is used for several purposes in turn.
 #ifndef KRAIT_LAYOUT_TOKEN_SPAN_HPP
 #define KRAIT_LAYOUT_TOKEN_SPAN_HPP
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <new>
 
 #include "krait/layout/row_layout.hpp"
 
@@ -35,6 +38,28 @@ struct TokenBuffer {
 
   KRAIT_INLINE TokenSpan<float> span() { return {values.data(), stride}; }
 };
+
+namespace detail {
+
+// AnyOf is memory for an object of any one of the types Ts. The types must be trivially default-constructible.
+template <class... Ts>
+struct AnyOf {
+  alignas(Ts...) std::array<std::byte, std::max({sizeof(Ts)...})> bytes;
+
+  // Starts an object of type T, with unspecified content, and ends the object before it.
+  template <class T>
+  KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
+
+  // Does the same within a function that has used the object before it. Compilers assume that objects of different types do not
+  // overlap. Without this barrier, they could move the stores to the new object before the last loads from the old one.
+  template <class T>
+  KRAIT_INLINE T& restart() {
+    asm("" : "+m"(bytes));
+    return start<T>();
+  }
+};
+
+}  // namespace detail
 
 }  // namespace krait
 

@@ -58,9 +58,13 @@ struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, conv_channels> xBC;  // x, B and C; y overwrites x
-    // Contains delta and the decays first. Later, z overwrites them.
-    TokenBuffer<tokens, std::max(tokens == 1 ? std::min(dims.d_inner, z_part) : dims.d_inner, 2 * padded(heads))> z;
-    [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_model, dims.d_inner), dims.storage> linear;
+    struct Inner {
+      // Contains delta and the decays first. Later, z overwrites them.
+      TokenBuffer<tokens, std::max(tokens == 1 ? std::min(dims.d_inner, z_part) : dims.d_inner, 2 * padded(heads))> z;
+      [[no_unique_address]] LinearScratch<tokens, dims.d_model, dims.storage> in_proj;
+    };
+    using OutScratch = LinearScratch<tokens, dims.d_inner, dims.storage>;
+    AnyOf<Inner, OutScratch> work;  // Inner until y is complete, then the scratch of out_proj
   };
 };
 

@@ -69,11 +69,15 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
     TokenBuffer<tokens, in_order.padded_rows()> proj;  // the output of in_proj, in which y later overwrites x
-    TokenBuffer<tokens, 3 * padded(heads)> factors;    // alpha, beta and gamma of every head
-    // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. In a call for several
-    // tokens, the threads of an executor may compute heads at the same time, so each head has its own HeadScratch.
-    std::array<HeadScratch, tokens == 1 ? 1 : heads> head;
-    [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_model, dims.d_inner), dims.storage> linear;
+    struct Heads {
+      TokenBuffer<tokens, 3 * padded(heads)> factors;  // alpha, beta and gamma of every head
+      // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. In a call for several
+      // tokens, the threads of an executor may compute heads at the same time, so each head has its own HeadScratch.
+      std::array<HeadScratch, tokens == 1 ? 1 : heads> head;
+    };
+    using InScratch = LinearScratch<tokens, dims.d_model, dims.storage>;
+    using OutScratch = LinearScratch<tokens, dims.d_inner, dims.storage>;
+    AnyOf<InScratch, Heads, OutScratch> work;  // the scratch of in_proj, then of the heads, then of out_proj
   };
 };
 

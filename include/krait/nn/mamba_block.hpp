@@ -42,9 +42,10 @@ struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;
-    TokenBuffer<tokens, dims.d_inner> x;                // x in the formulas above; y overwrites it
-    typename Ssm::template InnerScratch<tokens> ssm;  // scratch of the SSM; after the SSM has run, its member delta contains z
-    [[no_unique_address]] LinearScratch<tokens, std::max({dims.d_model, dims.d_inner, dims.dt_rank}), dims.storage> linear;
+    using InputScratch = LinearScratch<tokens, dims.d_model, dims.storage>;
+    TokenBuffer<tokens, dims.d_inner> x;  // x in the formulas above; y overwrites it
+    // Scratch of the SSM. After the SSM has run, the memory of its delta contains z.
+    typename Ssm::template InnerScratch<tokens, InputScratch> ssm;
   };
 };
 

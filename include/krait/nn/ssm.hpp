@@ -32,11 +32,22 @@ struct SsmFacts {
     KRAIT_INLINE constexpr State() = default;
     KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(h.values); }
   };
-  // The scratch of the recurrence within a MambaBlock. The memory for x and y belongs to the scratch of the block.
+  // The scratch of linear layers whose inputs are x or y.
   template <std::size_t tokens>
-  struct InnerScratch {
+  using XScratch = LinearScratch<tokens, dims.d_inner, dims.storage>;
+  template <std::size_t tokens>
+  struct Projected {
     TokenBuffer<tokens, x_order.padded_rows()> x_dbl;  // the output of x_proj: dt, B and C
-    TokenBuffer<tokens, dims.d_inner> delta;
+    [[no_unique_address]] LinearScratch<tokens, dims.dt_rank, dims.storage> dt;
+  };
+  // The scratch of the recurrence within a MambaBlock. The memory for x and y belongs to the scratch of the block. Before and
+  // after the recurrence, the memory of `projected` may hold any of the Others, and that of `delta` an XScratch.
+  template <std::size_t tokens, class... Others>
+  struct InnerScratch {
+    AnyOf<Projected<tokens>, Others...> projected;
+    AnyOf<TokenBuffer<tokens, dims.d_inner>, XScratch<tokens>> delta;
+    KRAIT_INLINE auto& start_delta() { return delta.template restart<TokenBuffer<tokens, dims.d_inner>>(); }
+    KRAIT_INLINE auto& start_x() { return delta.template restart<XScratch<tokens>>(); }
   };
   // The scratch of a recurrence that is used as a layer of its own, with memory for x and y.
   template <std::size_t tokens>
@@ -44,7 +55,6 @@ struct SsmFacts {
     static constexpr std::size_t chunk = tokens;
     InnerScratch<tokens> inner;
     TokenBuffer<tokens, dims.d_inner> xy;  // the inputs x, overwritten by the outputs y
-    [[no_unique_address]] LinearScratch<tokens, std::max(dims.d_inner, dims.dt_rank), dims.storage> linear;
   };
 };
 }  // namespace detail

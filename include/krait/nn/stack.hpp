@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <initializer_list>
-#include <new>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -47,15 +46,6 @@ struct Slots<std::index_sequence<i...>, Ts...> : Slot<i, Ts, Slots<std::index_se
 // Returns object i of a Slots object. T and Owner are deduced.
 template <std::size_t i, class T, class Owner>
 KRAIT_INLINE T& slot_object(Slot<i, T, Owner>& slot) { return slot.object; }
-
-// AnyOf is memory for an object of any one of the types Ts. The types must be trivially default-constructible.
-template <class... Ts>
-struct AnyOf {
-  alignas(Ts...) std::array<std::byte, std::max({sizeof(Ts)...})> bytes;
-
-  template <class T>
-  KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
-};
 
 // MemberFacts<T> has the constants and types of T, a member of a stack. An array of layers counts as one layer that applies the
 // array's layers in order.

@@ -2,8 +2,10 @@
 #ifndef KRAIT_NN_STRIDED_CONV1D_HPP
 #define KRAIT_NN_STRIDED_CONV1D_HPP
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <type_traits>
 
@@ -47,17 +49,6 @@ consteval bool check_strided_conv1d() {
   return true;
 }
 
-// WarmUpCount<true> counts the tokens of a sequence that have no output: `seen` increases from 0 to warm_up.
-// WarmUpCount<false>, for layers without a warm_up, has no members.
-template <bool counts>
-struct WarmUpCount {
-  std::uint32_t seen = 0;
-  std::array<std::uint32_t, 15> padding{};  // explicit padding, so that equal states have equal bytes
-  KRAIT_INLINE constexpr WarmUpCount() = default;
-};
-template <>
-struct WarmUpCount<false> {};
-
 template <StridedConv1dDims given>
 struct StridedConv1dFacts {
   static_assert(check_strided_conv1d<given>());
@@ -70,12 +61,23 @@ struct StridedConv1dFacts {
   static constexpr bool has_bias = dims.bias;
   static constexpr std::size_t multiply_adds = window * dims.d_out;
   static constexpr std::string_view structure_kind = "strided_conv1d";
-  // WindowState contains the frames of the last kernel / stride - 1 tokens, oldest first. If there is a warm_up, it also
-  // contains the number of tokens so far, which stops at warm_up.
-  struct WindowState : WarmUpCount<(warm_up > 0)> {
-    Strips<(kept > 0 ? kept : 1)> tokens{};
+  // WindowState contains the frames of the last kernel / stride - 1 tokens, oldest first. If there is a warm_up, the element
+  // after them contains the bits of an integer: the number of tokens so far, which stops at warm_up.
+  struct WindowState {
+    static constexpr std::size_t floats = kept;
+    Strips<std::max<std::size_t>(kept + (warm_up > 0), 1)> tokens{};
     KRAIT_INLINE constexpr WindowState() = default;
-    KRAIT_INLINE bool is_finite() const noexcept { return all_finite(tokens.values); }
+    KRAIT_INLINE std::uint32_t seen() const {
+      std::uint32_t count;
+      std::memcpy(&count, tokens.data() + kept, sizeof(count));
+      return count;
+    }
+    KRAIT_INLINE void set_seen(std::uint32_t count) { std::memcpy(tokens.data() + kept, &count, sizeof(count)); }
+    KRAIT_INLINE bool is_finite() const noexcept {
+      for (std::size_t i = 0; i < floats; ++i)
+        if (!all_finite(tokens.values[i])) return false;
+      return true;
+    }
   };
   using State = std::conditional_t<(kept > 0), WindowState, NoState>;
   template <std::size_t tokens>

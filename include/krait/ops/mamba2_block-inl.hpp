@@ -22,8 +22,10 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   using Block = Mamba2Block<given>;
   constexpr const Mamba2BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, channels = padded(dims.d_inner), conv_channels = padded(Block::conv_channels);
-  const TokenSpan<float> xBC = scratch.xBC.span(), z = scratch.z.span(), delta = z, decay = z.from_channel(padded(heads));
-  const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
+  using Scratch = typename Block::template Scratch<tokens>;
+  auto& inner = scratch.work.template restart<typename Scratch::Inner>();
+  const TokenSpan<float> xBC = scratch.xBC.span(), z = inner.z.span(), delta = z, decay = z.from_channel(padded(heads));
+  const auto u = inputs_for(block.in_proj.weight, inner.in_proj, in, n);
   const float* bias = bias_of(block.in_proj);
   // Computes `outputs` outputs of in_proj, starting with output number `first`, and writes them to `to`. An executor may divide
   // the outputs into parts. After each part, calls after(part), which processes the outputs of this part.
@@ -85,7 +87,8 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   }
   if constexpr (!dims.norm_before_gate)
     for (std::size_t t = 0; t < n; ++t) norm(t);
-  apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, xBC.as_const(), out, n);
+  auto& out_scratch = scratch.work.template restart<typename Scratch::OutScratch>();
+  apply_linear<tokens, dims.d_model>(block.out_proj, state, out_scratch, xBC.as_const(), out, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

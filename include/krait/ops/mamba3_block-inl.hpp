@@ -20,11 +20,14 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
   using Block = Mamba3Block<given>;
   constexpr const Mamba3BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, rows = Block::in_order.padded_rows();
-  const TokenSpan<float> proj = scratch.proj.span(), factors = scratch.factors.span();
+  using Scratch = typename Block::template Scratch<tokens>;
+  const TokenSpan<float> proj = scratch.proj.span();
   const TokenSpan<float> x = proj.from_channel(Block::in_order.group_start(0)), B = x.from_channel(dims.d_inner);
   const TokenSpan<float> C = B.from_channel(Block::B_C_rows), dt = proj.from_channel(Block::in_order.tail_start());
   const TokenSpan<float> angle = dt.from_channel(3 * heads);
-  apply_linear<tokens, rows>(block.in_proj, state, scratch.linear, in, proj, n);
+  apply_linear<tokens, rows>(block.in_proj, state, scratch.work.template restart<typename Scratch::InScratch>(), in, proj, n);
+  auto& of_heads = scratch.work.template restart<typename Scratch::Heads>();
+  const TokenSpan<float> factors = of_heads.factors.span();
   for (std::size_t t = 0; t < n; ++t) {
     head_factors_row(dt[t], dt[t] + heads, dt[t] + 2 * heads, block.dt_bias.data(), dims.A_floor,
                      {factors[t], factors[t] + padded(heads), factors[t] + 2 * padded(heads)}, heads);
@@ -68,7 +71,7 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
       if constexpr (dims.mimo_rank > 1)
         scan.mimo_x = block.mimo_x.data(), scan.mimo_z = block.mimo_z.data(), scan.mimo_o = block.mimo_o.data();
       if constexpr (dims.is_outproj_norm) scan.norm = block.norm.weight.data();
-      rotary_scan<dims.mimo_rank>(scan, of_part, &scratch.head[tokens == 1 ? 0 : of_part.begin]);
+      rotary_scan<dims.mimo_rank>(scan, of_part, &of_heads.head[tokens == 1 ? 0 : of_part.begin]);
     });
   };
   // split() divides channels among threads, at multiples of 16. Here each head counts as 16 channels, so that no head is
@@ -77,7 +80,8 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
   else split(state, heads * strip_width, n * dims.d_inner * dims.d_state * (1 + 3 * dims.mimo_rank), run_heads);
   if constexpr (dims.mimo_rank == 1)
     for (std::size_t t = 0; t < n; ++t) gate_row(x[t], proj[t], padded(dims.d_inner));
-  apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, x.as_const(), out, n);
+  auto& out_scratch = scratch.work.template restart<typename Scratch::OutScratch>();
+  apply_linear<tokens, dims.d_model>(block.out_proj, state, out_scratch, x.as_const(), out, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

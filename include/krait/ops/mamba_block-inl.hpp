@@ -19,12 +19,13 @@ HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
                     typename MambaBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in, TokenSpan<float> out,
                     std::size_t n) {
   using Block = MambaBlock<dims>;
-  const TokenSpan<float> x = scratch.x.span(), z = scratch.ssm.delta.span();
+  const TokenSpan<float> x = scratch.x.span();
   constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);
   // Computes half of in_proj's outputs, x or z, starting with output number `first`, and writes them to `to`. An executor may
   // divide the outputs into parts. After each part, calls after(part), which processes the outputs of this part.
   const auto project_in = [&](TokenSpan<float> to, std::size_t first, auto after) KRAIT_LAMBDA {
-    const auto u = inputs_for(block.in_proj.weight, scratch.linear, in, n);
+    using InputScratch = typename Block::template Scratch<tokens>::InputScratch;
+    const auto u = inputs_for(block.in_proj.weight, scratch.ssm.projected.template restart<InputScratch>(), in, n);
     split(state, channels, n * channels * dims.d_model, [&](Range part) KRAIT_LAMBDA {
       multiply<tokens, channels>(state, block.in_proj.weight, bias_of(block.in_proj), u, to, n, part, first);
       after(part);
@@ -36,12 +37,13 @@ HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
     });
   });
   auto&& ssm_state = part_of(state, [](auto& one) KRAIT_LAMBDA -> auto& { return one.ssm_state; });
-  apply_ssm<tokens>(block.ssm, ssm_state, scratch.ssm, scratch.linear, x, n);
+  apply_ssm<tokens>(block.ssm, ssm_state, scratch.ssm, x, n);
   // The gate z is computed only after the recurrence, because it is stored in the same memory as delta.
+  const TokenSpan<float> z = scratch.ssm.start_delta().span();
   project_in(z, first_z, [&](Range part) KRAIT_LAMBDA {
     for (std::size_t t = 0; t < n; ++t) gate_row(x[t] + part.begin, z[t] + part.begin, part.size());
   });
-  apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.linear, x.as_const(), out, n);
+  apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.ssm.start_x(), x.as_const(), out, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

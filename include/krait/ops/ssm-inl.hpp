@@ -16,16 +16,14 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. The channels of
 // each token are padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
-template <std::size_t tokens, class Ssm, class States, class Borrowed>
-HWY_INLINE void apply_ssm(const Ssm& layer, States& states,
-                          typename Ssm::template InnerScratch<tokens>& scratch, Borrowed& linear_scratch, TokenSpan<float> xy,
-                          std::size_t n) {
+template <std::size_t tokens, class Ssm, class States, class InnerScratch>
+HWY_INLINE void apply_ssm(const Ssm& layer, States& states, InnerScratch& scratch, TokenSpan<float> xy, std::size_t n) {
   constexpr std::size_t channels = padded(Ssm::d_inner);
   constexpr std::size_t C_rows = Ssm::per_channel ? channels * Ssm::d_state : Ssm::d_state;
-  const TokenSpan<float> x_dbl = scratch.x_dbl.span();
-  const TokenSpan<float> delta = scratch.delta.span();
+  auto& projected = scratch.projected.template restart<typename Ssm::template Projected<tokens>>();
+  const TokenSpan<float> x_dbl = projected.x_dbl.span();
   constexpr std::size_t x_outputs = ceil_div(Ssm::C_start + C_rows, lanes) * lanes;
-  apply_linear<tokens, x_outputs>(layer.x_proj, states, linear_scratch, xy.as_const(), x_dbl, n);
+  apply_linear<tokens, x_outputs>(layer.x_proj, states, scratch.start_x(), xy.as_const(), x_dbl, n);
   if constexpr (Ssm::dt_b_c_eps > 0.0f) {
     for (std::size_t t = 0; t < n; ++t) {
       rms_norm_in_place(x_dbl[t], Ssm::dt_b_c_eps, Ssm::dt_rank);
@@ -33,7 +31,8 @@ HWY_INLINE void apply_ssm(const Ssm& layer, States& states,
       rms_norm_in_place(x_dbl[t] + Ssm::C_start, Ssm::dt_b_c_eps, Ssm::d_state);
     }
   }
-  const auto dt = inputs_for(layer.dt_proj.weight, linear_scratch, x_dbl.as_const(), n);
+  const TokenSpan<float> delta = scratch.start_delta().span();
+  const auto dt = inputs_for(layer.dt_proj.weight, projected.dt, x_dbl.as_const(), n);
   split(states, channels, n * channels * (Ssm::dt_rank + 8 * Ssm::d_state), [&](Range part) KRAIT_LAMBDA {
     multiply<tokens, channels>(states, layer.dt_proj.weight, bias_of(layer.dt_proj), dt, delta, n, part);
     for (std::size_t t = 0; t < n; ++t) softplus_row(delta[t] + part.begin, part.size());
@@ -61,7 +60,7 @@ HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
                     TokenSpan<float> out, std::size_t n) {
   const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
-  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
+  apply_ssm<tokens>(layer, state, scratch.inner, xy, n);
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.d_inner);
 }
 
@@ -71,8 +70,8 @@ HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, States& state,
                     TokenSpan<float> out, std::size_t n) {
   const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
-  apply_ssm<tokens>(layer, state, scratch.inner, scratch.linear, xy, n);
-  apply_linear<tokens, dims.d_model>(layer.out_proj, state, scratch.linear, xy.as_const(), out, n);
+  apply_ssm<tokens>(layer, state, scratch.inner, xy, n);
+  apply_linear<tokens, dims.d_model>(layer.out_proj, state, scratch.inner.start_x(), xy.as_const(), out, n);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

@@ -27,8 +27,9 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
   for (std::size_t t = 0; t < n; ++t) copy_floats(in[t], frames + L::kept + t * L::d_in, L::d_in);
   std::size_t skipped = 0;
   if constexpr (L::warm_up > 0) {
-    skipped = std::min<std::size_t>(n, L::warm_up - state.seen);
-    state.seen += static_cast<std::uint32_t>(skipped);
+    const std::uint32_t seen = state.seen();
+    skipped = std::min<std::size_t>(n, L::warm_up - seen);
+    state.set_seen(seen + static_cast<std::uint32_t>(skipped));
     for (std::size_t t = 0; t < skipped; ++t) std::memset(out[t], 0, L::d_out * sizeof(float));
   }
   // The window of token t starts d_in floats after the window of token t - 1, so neighbouring windows overlap.
