@@ -13,8 +13,8 @@ import sys
 import tempfile
 
 PROGRAM, MODEL, OTHER = map(pathlib.Path, sys.argv[1:])
-# Bits per byte of the held-out text by train.py --score.
-TRAINED = {"kjv.safetensors": 1.459274, "kjv_mamba2.safetensors": 1.464215}
+# Bits per byte of the held-out text, as the program that trained the model printed them.
+TRAINED = {"kjv.safetensors": 1.441703, "kjv_mamba2.safetensors": 1.464215}
 VERSE = b"In the beginning God created the heaven and the earth."
 
 

@@ -1,4 +1,4 @@
-// Records Activation layers and computes their gradients.
+// Training of Activation layers: the forward pass fills a tape, and the backward pass computes the gradients from it.
 #if defined(KRAIT_TRAIN_ACTIVATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_ACTIVATION_INL_HPP
 #undef KRAIT_TRAIN_ACTIVATION_INL_HPP

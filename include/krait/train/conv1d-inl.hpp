@@ -1,4 +1,4 @@
-// Records Conv1d layers and computes their gradients.
+// Training of Conv1d layers: the forward pass fills a tape, and the backward pass computes the gradients from it.
 #if defined(KRAIT_TRAIN_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_CONV1D_INL_HPP
 #undef KRAIT_TRAIN_CONV1D_INL_HPP

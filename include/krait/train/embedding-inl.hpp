@@ -1,4 +1,4 @@
-// Records Embedding layers and computes their gradients.
+// Training of Embedding layers: the forward pass fills a tape, and the backward pass computes the gradients from it.
 #if defined(KRAIT_TRAIN_EMBEDDING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_EMBEDDING_INL_HPP
 #undef KRAIT_TRAIN_EMBEDDING_INL_HPP

@@ -217,8 +217,8 @@ constexpr void visit_tensors(F& f, G& gradient, Others&... others) {
   }
 }
 
-// MuonShape is the shape of a matrix as Muon processes it: [tokens, channels], where the channels are the rows or columns of
-// the weight, whichever are fewer. Rows include padding.
+// MuonShape is the shape [tokens, channels] of a weight as Muon processes it. `channels` is the shorter side of the weight, and
+// `tokens` the longer side, because the kernels treat the matrix as that many tokens. Rows include padding.
 template <class T>
 struct MuonShape {
   static constexpr bool rows_are_tokens = T::padded_rows >= T::cols;
@@ -292,8 +292,9 @@ struct Muon {
   float weight_decay = 0.01f;
 };
 
-// MuonMemory<Model, Trained> is the memory of Muon: the running mean of the gradients of the matrices that Trained selects, and
-// working memory for the largest of them. `MuonMemory<Model, Trained> m;` starts the mean.
+// MuonMemory<Model, Trained> is the memory that Muon keeps between steps: the running mean of the gradients of the matrices
+// that Trained selects. It also contains working memory for the largest of these matrices. In `MuonMemory<Model, Trained> m;`,
+// the mean is zero.
 template <class Model, class Trained>
 struct MuonMemory {
   using Selection = Trained;

@@ -1,4 +1,4 @@
-// Records Mamba2Block and computes its gradients.
+// Training of Mamba2Block: the forward pass fills a tape, and the backward pass computes the gradients from it.
 #if defined(KRAIT_TRAIN_MAMBA2_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_MAMBA2_BLOCK_INL_HPP
 #undef KRAIT_TRAIN_MAMBA2_BLOCK_INL_HPP

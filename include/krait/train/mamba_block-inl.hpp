@@ -1,4 +1,4 @@
-// Records MambaBlock and computes its gradients.
+// Training of MambaBlock: the forward pass fills a tape, and the backward pass computes the gradients from it.
 #if defined(KRAIT_TRAIN_MAMBA_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_MAMBA_BLOCK_INL_HPP
 #undef KRAIT_TRAIN_MAMBA_BLOCK_INL_HPP

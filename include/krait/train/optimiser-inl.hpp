@@ -99,11 +99,12 @@ void adamw(Model& model, const G& gradients, M& moments, const AdamW& settings) 
   if constexpr (check::adamw<Model, G, M>()) detail::adamw_checked(model, gradients, moments, settings);
 }
 
-// muon(model, gradients, memory, settings) makes a step of Muon (Jordan et al. 2024) for the matrices of the linear layers that
-// `memory` selects: the mean of the gradients, with Nesterov's momentum, is made nearly orthogonal by five Newton-Schulz
-// iterations x = x (a + b x^T x + c (x^T x)^2) and scaled by 0.2 sqrt(the longer side), so that rates are those of AdamW. With
-// the shorter side as columns, x^T x and its square are sums of fused multiply-adds over the rows in ascending order. Other
-// weights keep their bits. Allocates nothing, throws nothing.
+// muon(model, gradients, memory, settings) makes a step of Muon (Jordan et al. 2024) for the weights of linear layers that the
+// selection of `memory`, its template parameter Trained, contains. All other weights are unchanged. The running mean of a
+// weight's gradients, with Nesterov's momentum, is made nearly orthogonal by five Newton-Schulz iterations
+// x = x (a + b x^T x + c (x^T x)^2), in which the shorter side of x is its columns. x^T x and its square are sums of fused
+// multiply-adds over the rows in ascending order. The result is scaled by 0.2 sqrt(longer side), so that learning rates of
+// AdamW also fit Muon. Allocates nothing, throws nothing.
 template <class Model, class G, class M>
 void muon(Model& model, const G& gradients, M& memory, const Muon& settings) noexcept {
   if constexpr (check::muon<Model, G, M>()) {

@@ -1,4 +1,4 @@
-// Records PositionalEmbedding layers and computes their gradients.
+// Training of PositionalEmbedding layers: the forward pass fills a tape, and the backward pass computes the gradients from it.
 #if defined(KRAIT_TRAIN_POSITIONAL_EMBEDDING_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_POSITIONAL_EMBEDDING_INL_HPP
 #undef KRAIT_TRAIN_POSITIONAL_EMBEDDING_INL_HPP

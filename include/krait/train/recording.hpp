@@ -55,8 +55,8 @@ using TapeOf = typename Recording<L, G, dx>::template Tape<tokens>;
 template <class L, class G, bool dx, std::size_t tokens>
 using WorkOf = typename Recording<L, G, dx>::template Work<tokens>;
 
-// Columns is memory for some columns of transposed weights: linear_input_gradient needs as many floats as one of the layers
-// Linears has outputs, padded, times 64 or the number of its inputs, padded, whichever is smaller.
+// Columns is working memory of linear_input_gradient, for some columns of transposed weights. It has the largest size that one
+// of the layers Linears needs: padded(outputs) * min(64, padded(inputs)) floats.
 template <class... Linears>
 struct Columns {
   alignas(64) std::array<float, std::max({Linears::padded_out * std::min(panel_width, padded(Linears::d_in))...})> values;
@@ -134,7 +134,7 @@ struct Recording<StridedConv1d<dims>, G, dx> {
   template <std::size_t tokens>
   struct Tape {
     std::size_t skipped;  // the first tokens of the window, which have no output
-    alignas(64) std::array<float, padded(L::kept + tokens * L::d_in)> frames;  // those of the state, then the window's
+    alignas(64) std::array<float, padded(L::kept + tokens * L::d_in)> frames;  // kept frames, then the window
   };
   template <std::size_t tokens>
   struct BackwardWork {

@@ -1,4 +1,5 @@
-// Records SelectiveStateSpaceModel and SelectiveStateSpace and computes their gradients.
+// Training of SelectiveStateSpaceModel and SelectiveStateSpace: the forward pass fills a tape, and the backward pass
+// computes the gradients from it.
 #if defined(KRAIT_TRAIN_SSM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_SSM_INL_HPP
 #undef KRAIT_TRAIN_SSM_INL_HPP

@@ -1,4 +1,5 @@
-// Records Stack, arrays of layers and Residual, and computes their gradients.
+// Training of stacks, arrays of layers and Residual: the forward pass fills a tape, and the backward pass
+// computes the gradients from it.
 #if defined(KRAIT_TRAIN_STACK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef KRAIT_TRAIN_STACK_INL_HPP
 #undef KRAIT_TRAIN_STACK_INL_HPP

@@ -141,7 +141,8 @@ struct RecordingOfStack<Parts, G, dx, std::index_sequence<i...>> {
   template <std::size_t at, std::size_t tokens>
   using WorkAt = typename decltype(work_type<at, tokens>())::type;
 
-  // The number of tokens at the start of the window without output. It is 0 unless the first member has a warm_up.
+  // The number of tokens at the start of the training window for which the stack has no output. It is 0 unless the stack's
+  // first member has a warm_up.
   struct Skipped {
     std::size_t count;
   };
