@@ -125,7 +125,7 @@ def test_scores_together(folder):
     expect("--score may be given several times", done.stdout.decode().count("\n") == 2, done)
     paths[3].write_bytes(b"I")
     refuse("text3: has 1 byte; a score needs at least 2", "--score", *paths)
-    refuse("absent: cannot be read", "--score", paths[0], folder / "absent")
+    refuse("absent: file cannot be read", "--score", paths[0], folder / "absent")
 
 
 def test_beams(folder):
