@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Tests compare.py with Krait alone: Krait's worker answers every line of the protocol and gives the reference's logits.
+"""Tests compare.py without the other programs: Krait's worker answers every request, with the logits of the reference.
 
   compare_test.py KRAIT_WORKER
 
-Also checks that compare.py detects a worker with other weights, and a missing program.
+Also checks that compare.py reports a worker with other weights, and a worker program that does not exist.
 """
 import os
 import pathlib

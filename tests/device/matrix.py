@@ -239,7 +239,8 @@ def judge_stacks(results, complete):
 
 
 def print_table(results, value, title):
-    """Prints a table with one row for each board, storage type and level, and one column for each compiler."""
+    """Prints a table of value(result), with one row for each board, storage type and optimisation level, and one column for
+    each compiler."""
     compilers = list(dict.fromkeys(cell.compiler for cell in results))
     print(f"\n{title}\n| board | type | level | {' | '.join(compilers)} |\n| --- | --- | --- |{' ---: |' * len(compilers)}")
     rows = dict.fromkeys((cell.board, cell.storage, cell.level) for cell in results)

@@ -122,7 +122,7 @@ TEST_CASE("the random words at the two counters that the sampling tests use are 
   CHECK(krait::random_bits(krait::key(0), word_of_ones) == 0xFFFFFFFFu);
 }
 
-TEST_CASE("the smallest and the largest random word never draw a token of probability below 2^-126") {
+TEST_CASE("sample never draws a token of probability below 2^-126, even with the smallest or the largest random number") {
   for (const std::size_t size : {1u, 2u, 3u, 7u, 8u, 31u, 4096u, 50280u})
     for (const float masked : masks)
       for (const float temperature : {1.0f, 1e-39f, 0.7f})

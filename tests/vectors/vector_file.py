@@ -1,4 +1,4 @@
-"""Reads the file of a reference vector: its tensors, its model type, and the dims that follow from the tensors and metadata."""
+"""Reads a file of a test vector (weights, inputs and expected outputs), and derives the model type and dims from it."""
 import argparse
 import os
 import re
