@@ -52,7 +52,7 @@ group("fail block_dt_rank_is_at_most_d_inner",
       ("consteval bool valid(const auto& dims) { return repaired(dims) == dims; }",
        "consteval bool valid(const auto&) { return true; }"))
 group("fail stack_warm_up_comes_first", ("has_no_warm_up = warm_up<Here> == 0;", "has_no_warm_up = true;"))
-group("image", ('" with a warm_up of ") += warm_up<Part>', '" with a warm_up of ") += 1'))
+group("image", ('" with a warm_up of ") += warm_up<Part>', '" with a warm_up of ") += warm_up<Part> + 1'))
 group("laws/stack",
       ("state.set_seen(seen + static_cast<std::uint32_t>(skipped));", ""),
       ("windows.from(skipped),", "windows,"),
