@@ -36,8 +36,9 @@ COMPILERS = {"g++": ("g++", []), "g++ EMU128": ("g++", ["-DHWY_BROKEN_EMU128=0"]
              "clang++-16": ("clang++-16", []), "clang++-19": ("clang++-19", [])}
 LEVELS = ["-O0", "-O1", "-Og", "-Os", "-O2", "-O3", "-Os -flto"]
 COUNTED = ["-Os", "-O2"]  # levels at which the numbers of instructions are compared
-# Levels that --covering tests with every storage type: the levels of COUNTED, and -O1, whose stacks are the largest with g++.
-WITH_ALL_TYPES = ["-O1", *COUNTED]
+# Levels that --covering tests with every storage type: the levels of COUNTED, and -O1 and -O3, one of which has the largest
+# stacks with g++.
+WITH_ALL_TYPES = ["-O1", *COUNTED, "-O3"]
 WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
 WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]
 QUICK = {"boards": "mps2-an386,mps3-an547", "compilers": "g++,clang++-16", "levels": "-Os"}
