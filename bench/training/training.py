@@ -7,9 +7,9 @@
 A step computes the gradient of the mean cross-entropy over windows of 256 tokens of 8 streams, limits its norm, and makes a
 step of AdamW, in float32. Each program is a worker process (training_protocol.py), pinned to one core. The workers take turns,
 so that the load of other processes affects all alike. The least processor time counts, which other processes lengthen only by
-the caches that they use; with two threads, the least time. Before the measurements, the loss and the
-gradients of each program are compared with Krait's. Krait's worker also measures the peak rate of multiply-adds of the core,
-and a second one does both with two threads on two cores.
+the caches that they use; with two threads, the least time. Before the measurements, the loss and the gradients of each program
+are compared with Krait's. Krait's worker also measures the peak rate of multiply-adds of the core, and a second one does both
+with two threads on two cores.
 """
 import argparse
 import datetime
@@ -124,7 +124,7 @@ def measure(options):
         krait = [str(options.krait), str(file)]
         workers = [Worker("Krait", [*krait, "1"], core)]
         if workers[0].missing:
-            sys.exit(f"Krait {workers[0].missing}; meson compile -C build train_krait")
+            sys.exit(f"Krait {workers[0].missing}; meson compile -C build training_krait")
         for name, (script, arguments, hint) in PEERS.items():
             worker = Worker(name, [sys.executable, str(HERE / script), str(file), *arguments], core, hint)
             if worker.missing:

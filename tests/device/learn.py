@@ -21,26 +21,30 @@ STEP_LIMIT = 4_000_000  # instructions of the longest step
 INSTRUCTIONS_OF_A_TICK = 40  # the board's clock has 25 MHz, and an instruction takes a nanosecond
 
 
-def utterances(name, tensors, wanted):
-    """Returns C++ arrays: the frames of a file's utterances, and `name`, a list of the Utterances whose speaker is `wanted`."""
+def frames(name, tensors):
+    """Returns the C++ array frames_NAME, with the frames of all utterances of a file."""
     (count, _), values = tensors["frames"]
-    lengths, speakers = tensors["lengths"][1], tensors["speakers"][1]
+    return f"inline constexpr krait::Tensor<float, {count}, 12> frames_{name}{arrays.rows([count, 12], values)};\n"
+
+
+def utterances(name, of, tensors, wanted):
+    """Returns a C++ array `name` of the Utterances whose speaker is `wanted`, which refer to the array frames_OF."""
     items, at = [], 0
-    for length, speaker in zip(lengths, speakers):
+    for length, speaker in zip(tensors["lengths"][1], tensors["speakers"][1]):
         if wanted(speaker):
-            items.append(f"{{std::span(frames_{name}.data() + {at}, {length}), {speaker}}}")
+            items.append(f"{{std::span(frames_{of}.data() + {at}, {length}), {speaker}}}")
         at += length
-    return (f"inline constexpr krait::Tensor<float, {count}, 12> frames_{name}{arrays.rows([count, 12], values)};\n"
-            f"inline constexpr std::array<learn::Utterance, {len(items)}> {name}{{{{\n  " + ",\n  ".join(items) + "}};\n")
+    return f"inline constexpr std::array<learn::Utterance, {len(items)}> {name}{{{{\n  " + ",\n  ".join(items) + "}};\n"
 
 
 def write_voices(path):
     stored = arrays.read_tensors(EXAMPLE / "utterances.safetensors")
     test = arrays.read_tensors(ROOT / "examples" / "speaker" / "test_series.safetensors")
     path.write_text("#include <array>\n#include \"learner.hpp\"\nnamespace voices {\n" +
-                    utterances("fresh", stored, lambda speaker: speaker == NINTH) +
-                    utterances("old", stored, lambda speaker: speaker != NINTH) +
-                    utterances("test", test, lambda speaker: True) + "}\n")
+                    frames("stored", stored) + frames("test", test) +
+                    utterances("fresh", "stored", stored, lambda speaker: speaker == NINTH) +
+                    utterances("old", "stored", stored, lambda speaker: speaker != NINTH) +
+                    utterances("test", "test", test, lambda speaker: True) + "}\n")
 
 
 class Run:

@@ -11,17 +11,18 @@ Exit code 0: all right; 1: some are wrong; 77: the packages cannot be installed.
 """
 
 import argparse
-import fcntl
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
-import time
-import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tests"))
+from virtual_environment import installed  # noqa: E402
+
 KRAIT, CHECK = ROOT / "tools" / "krait", ROOT / "tests" / "vectors" / "check"
 PYTHON = ROOT / "python" / "krait"  # the folder that contains pack_check.hpp
 PACKAGES = ["torch", "transformers", "safetensors", "numpy", "mamba3-jax", "flax", "mambapy"]
@@ -40,32 +41,13 @@ sys.exit(code)
 """
 
 
-def installed(folder):
-    """Makes the virtual environment in `folder`, with PACKAGES, if it does not exist. Returns the path of its Python, or None
-    if the packages cannot be installed. Several tests may call this at the same time."""
-    python = folder / "bin" / "python"
-    ready = folder / "ready"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists() or ready.read_text() != " ".join(PACKAGES):
-            start = time.monotonic()
-            venv.create(folder, with_pip=True, clear=True)
-            done = subprocess.run([python, "-m", "pip", "install", "-q", "--no-cache-dir", *PACKAGES])
-            if done.returncode != 0:
-                return None
-            ready.write_text(" ".join(PACKAGES))
-            print(f"installed {', '.join(PACKAGES)} in {time.monotonic() - start:.0f} s")
-    return python
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--venv", type=pathlib.Path, required=True)
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--only", default="", help="only cases whose names contain this word; page: the commands of the page")
     options = parser.parse_args()
-    python = installed(options.venv)
+    python = installed(options.venv, PACKAGES)
     if python is None:
         print(f"skipped: {', '.join(PACKAGES)} cannot be installed")
         return 77

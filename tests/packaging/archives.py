@@ -15,18 +15,18 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tarfile
 import tempfile
-import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "device"), str(ROOT / "packaging")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "device"), str(ROOT / "packaging")]
 sys.dont_write_bytecode = True
 from boards import SKIPPED, Board, Host  # noqa: E402
+from commands import run  # noqa: E402
 from headers import version  # noqa: E402
+from virtual_environment import installed  # noqa: E402
 
 PACKAGES = ["platformio", "idf-component-manager"]
 CONSUMER = ROOT / "packaging" / "conan" / "test_package" / "consumer.cpp"
@@ -52,20 +52,6 @@ add_subdirectory(${COMPONENT} krait)
 add_library(app OBJECT ${CONSUMER})
 target_link_libraries(app PRIVATE krait)
 """
-
-
-def run(*command, **how):
-    return subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how)
-
-
-def is_installed(folder):
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != " ".join(PACKAGES):
-        venv.create(folder, with_pip=True, clear=True)
-        if run(folder / "bin" / "pip", "install", "-q", *PACKAGES).returncode != 0:
-            return False
-        ready.write_text(" ".join(PACKAGES))
-    return True
 
 
 def assembled(system, folder):
@@ -173,7 +159,7 @@ def main():
     if board.missing():
         print(f"skipped: no {board.missing()} on this machine")
         return SKIPPED
-    if not is_installed(options.venv):
+    if installed(options.venv, PACKAGES) is None:
         print(f"skipped: {', '.join(PACKAGES)} cannot be installed")
         return SKIPPED
     binaries = options.venv.resolve() / "bin"

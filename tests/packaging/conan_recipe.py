@@ -10,30 +10,20 @@ import argparse
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
-import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "packaging")]
+from commands import run  # noqa: E402
+from headers import version  # noqa: E402
+from virtual_environment import installed  # noqa: E402
+
 PACKAGES = ["conan"]
 SKIPPED = 77
 CONSUMER = ROOT / "packaging" / "conan" / "test_package"
 PRINTED = "krait {version}: 3.9263"
-
-
-def run(*command, **how):
-    return subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how)
-
-
-def is_installed(folder):
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != " ".join(PACKAGES):
-        venv.create(folder, with_pip=True, clear=True)
-        if run(folder / "bin" / "pip", "install", "-q", *PACKAGES).returncode != 0:
-            return False
-        ready.write_text(" ".join(PACKAGES))
-    return True
 
 
 def check_conan(binaries, folder, printed):
@@ -60,12 +50,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--venv", type=pathlib.Path, required=True)
     options = parser.parse_args()
-    if not is_installed(options.venv):
+    if installed(options.venv, PACKAGES) is None:
         print(f"skipped: {', '.join(PACKAGES)} cannot be installed")
         return SKIPPED
-    sys.path.insert(0, str(ROOT / "packaging"))
-    sys.dont_write_bytecode = True
-    from headers import version
     printed = PRINTED.format(version=version())
     with tempfile.TemporaryDirectory(prefix="krait_conan_") as folder:
         wrong = list(check_conan(options.venv / "bin", pathlib.Path(folder), printed))

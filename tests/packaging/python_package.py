@@ -10,10 +10,12 @@ Exit code 0: no faults; 1: faults, which are printed; 77: setuptools or python3-
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 import time
+
+sys.dont_write_bytecode = True
+from commands import run  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SKIPPED = 77
@@ -22,10 +24,6 @@ LICENSES = {"boost-BSL-1.0.txt": "Boost Software License - Version 1.0", "highwa
 REFERENCE = ROOT / "tests" / "data" / "reference"
 MODEL, IGNORED = REFERENCE / "noxton_key7_small.safetensors", ["--ignore", "tokens", "--ignore", "*logits"]
 MOST_SECONDS = 60
-
-
-def run(command, **how):
-    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how)
 
 
 def faults_of_package(package):
@@ -40,7 +38,7 @@ def faults_of_package(package):
     if missing := sorted(headers - found):
         yield f"include: found no {', '.join(missing)}"
     source = "".join(f"#include <{name}>\n" for name in sorted(headers) if not name.endswith("-inl.hpp"))
-    done = run(["g++", "-std=c++20", "-M", "-I", package / "include", "-x", "c++", "-"], input=source)
+    done = run("g++", "-std=c++20", "-M", "-I", package / "include", "-x", "c++", "-", input=source)
     outside = [word for word in done.stdout.split() if re.search(r"/(krait|hwy|boost|nlohmann)/", word)
                and not word.startswith(str(package))]
     if done.returncode != 0 or outside:
@@ -49,13 +47,13 @@ def faults_of_package(package):
 
 def check_built(folder):
     built = folder / "built"
-    done = run([sys.executable, "setup.py", "-q", "egg_info", "-e", folder, "build_py", "--build-lib", built],
+    done = run(sys.executable, "setup.py", "-q", "egg_info", "-e", folder, "build_py", "--build-lib", built,
                cwd=ROOT / "python")
     if done.returncode != 0:
         yield f"setup.py: {done.stdout}"
         return
     yield from faults_of_package(built / "krait")
-    done = run([sys.executable, "-m", "krait", "report", MODEL, *IGNORED, "--compiler", "g++"], cwd=folder,
+    done = run(sys.executable, "-m", "krait", "report", MODEL, *IGNORED, "--compiler", "g++", cwd=folder,
                env={**os.environ, "PYTHONPATH": str(built), "PYTHONDONTWRITEBYTECODE": "1"})
     if done.returncode != 0 or "all weights                   54,144" not in done.stdout:
         yield f"krait report: {done.stdout}"
@@ -75,7 +73,7 @@ def check_installed(folder):
                     [environment / "bin" / "pip", "install", "-q", ROOT / "python"],
                     [environment / "bin" / "krait", "pack", MODEL, *IGNORED, "--type", "int8", "--check", expected,
                      "--compiler", "g++", "--header", folder / "weights.hpp"]):
-        done = run(command, cwd=folder)
+        done = run(*command, cwd=folder)
         print(f"{time.monotonic() - start:.1f} s: {' '.join(map(str, command[:3]))} ...", flush=True)
         if done.returncode != 0:
             yield f"{command[:3]}: {done.stdout}"
@@ -84,7 +82,7 @@ def check_installed(folder):
     if taken > MOST_SECONDS or not (folder / "weights.hpp").exists() or "check with int8 weights" not in done.stdout:
         yield f"found a header after {taken:.1f} s, wanted one within {MOST_SECONDS} s: {done.stdout}"
     code = "import krait; print(krait.get_include(), krait.__version__)"
-    place = run([environment / "bin" / "python", "-c", code], cwd=folder)
+    place = run(environment / "bin" / "python", "-c", code, cwd=folder)
     if str(environment) not in place.stdout:
         yield f"krait.get_include(): found {place.stdout}"
     else:

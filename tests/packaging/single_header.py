@@ -10,17 +10,15 @@ import argparse
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True
+from commands import run  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CONSUMER = ROOT / "tests" / "consume"
 FLAGS = ["-std=c++20", "-O0", "-march=native", "-Wall", "-Wextra", "-Werror"]
-
-
-def run(*command):
-    return subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def main():

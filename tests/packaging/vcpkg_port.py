@@ -11,18 +11,19 @@ import json
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "packaging"))
+from commands import run  # noqa: E402
+from conan_recipe import PRINTED  # noqa: E402
+from headers import version  # noqa: E402
+
 PORT = ROOT / "packaging" / "vcpkg" / "krait"
 CONSUMER = ROOT / "packaging" / "conan" / "test_package"
 SKIPPED = 77
-
-
-def run(*command):
-    return subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def faults_of_port(version):
@@ -78,10 +79,6 @@ def main():
     if shutil.which("cmake") is None or shutil.which("ninja") is None:
         print("skipped: no cmake or ninja on this machine")
         return SKIPPED
-    sys.path[:0] = [str(ROOT / "packaging"), str(ROOT / "tests" / "packaging")]
-    sys.dont_write_bytecode = True
-    from conan_recipe import PRINTED
-    from headers import version
     wrong = list(faults_of_port(version()))
     with tempfile.TemporaryDirectory(prefix="krait_vcpkg_") as folder:
         folder = pathlib.Path(folder).resolve()

@@ -15,9 +15,10 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(ROOT / "tests" / "image"), str(ROOT / "python")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "image"), str(ROOT / "python")]
 from krait.compiler import machine_flags  # noqa: E402
-from torch_test import PACKAGES, installed  # noqa: E402
+from torch_test import PACKAGES  # noqa: E402
+from virtual_environment import installed  # noqa: E402
 
 # A compiler that uses precompiled headers and does not optimise, which takes a quarter of the time and gives the same bits.
 QUICK = """#!/usr/bin/env python3
@@ -33,7 +34,7 @@ def main():
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--only", default="", help="only cases whose names contain this word")
     options = parser.parse_args()
-    python = installed(options.venv)
+    python = installed(options.venv, PACKAGES)
     if python is None:
         print(f"skipped: {', '.join(PACKAGES)} cannot be installed")
         return 77

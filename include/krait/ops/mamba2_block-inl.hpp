@@ -15,6 +15,26 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+// Computes delta and the decays [heads] of one token, padded to a multiple of 16. On entry, `delta` contains the outputs dt of
+// in_proj.
+template <Mamba2BlockDims given>
+HWY_INLINE void compute_step_sizes(const Mamba2Block<given>& block, float* delta, float* decay) {
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
+  constexpr bool no_limit = dims.dt_limit == Mamba2BlockDims{}.dt_limit;
+  step_sizes_row<no_limit>(delta, block.dt_bias.data(), block.A_log.data(), dims.dt_limit[0], dims.dt_limit[1], decay,
+                           Mamba2Block<given>::heads);
+}
+
+// Applies the norm of the block to the channels of one token in place, if the block has a norm.
+template <Mamba2BlockDims given>
+HWY_INLINE void apply_gated_norm([[maybe_unused]] const Mamba2Block<given>& block, [[maybe_unused]] float* y) {
+  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
+  constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
+  if constexpr (dims.rmsnorm)
+    for (std::size_t c = 0; c < dims.d_inner; c += of_group)
+      rms_norm_row(y + c, block.norm.weight.data() + c, nullptr, dims.mixer_norm_eps, y + c, of_group);
+}
+
 template <std::size_t tokens, Mamba2BlockDims given, StatesOf<Mamba2Block<given>> States>
 HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
                     typename Mamba2Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
@@ -43,10 +63,7 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
       apply_conv1d(block.conv1d, one.conv_state, xBC.from(begin), count, part, Silu{});
     });
   });
-  constexpr bool no_limit = dims.dt_limit == Mamba2BlockDims{}.dt_limit;
-  for (std::size_t t = 0; t < n; ++t)
-    step_sizes_row<no_limit>(delta[t], block.dt_bias.data(), block.A_log.data(), dims.dt_limit[0], dims.dt_limit[1], decay[t],
-                             heads);
+  for (std::size_t t = 0; t < n; ++t) compute_step_sizes(block, delta[t], decay[t]);
   constexpr std::size_t state_channels = heads * padded(dims.headdim);
   split(state, state_channels, 3 * n * state_channels * dims.d_state, [&](Range part) KRAIT_LAMBDA {
     each_sequence(state, n, [&](auto& one, std::size_t first, std::size_t count) KRAIT_LAMBDA {
@@ -64,14 +81,8 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
                                  part);
     });
   });
-  const auto norm = [&]([[maybe_unused]] std::size_t t) KRAIT_LAMBDA {
-    constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
-    if constexpr (dims.rmsnorm)
-      for (std::size_t c = 0; c < dims.d_inner; c += of_group)
-        rms_norm_row(xBC[t] + c, block.norm.weight.data() + c, nullptr, dims.mixer_norm_eps, xBC[t] + c, of_group);
-  };
   if constexpr (dims.norm_before_gate)
-    for (std::size_t t = 0; t < n; ++t) norm(t);
+    for (std::size_t t = 0; t < n; ++t) apply_gated_norm(block, xBC[t]);
   // The gate z is computed only after the recurrence, because it is stored in the same memory as delta and the decays. The
   // inputs u are still valid: if inputs_for stored them in the scratch, no other linear layer has overwritten them.
   if constexpr (tokens == 1) {
@@ -86,7 +97,7 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
     });
   }
   if constexpr (!dims.norm_before_gate)
-    for (std::size_t t = 0; t < n; ++t) norm(t);
+    for (std::size_t t = 0; t < n; ++t) apply_gated_norm(block, xBC[t]);
   auto& out_scratch = scratch.work.template restart<typename Scratch::OutScratch>();
   apply_linear<tokens, dims.d_model>(block.out_proj, state, out_scratch, xBC.as_const(), out, n);
 }

@@ -19,9 +19,7 @@ template <std::size_t tokens, auto dims, StatesOf<ResidualBlock<dims>> States>
 HWY_NOINLINE void run(const ResidualBlock<dims>& block, States& state,
                       typename ResidualBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                       TokenSpan<float> out, std::size_t n) {
-  // On boards, n becomes a constant: the compiler then removes the loops over tokens, which saves stack and code. For riscv64,
-  // g++ would compile a slower step (1.12 times the instructions with f32).
-  if constexpr (tokens == 1 && sizeof(void*) == 4) n = 1;
+  n = token_count<tokens>(n);
   NoState none;
   NoScratch<tokens> no_scratch;
   const TokenSpan<float> row = scratch.row.span();

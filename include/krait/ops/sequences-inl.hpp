@@ -14,6 +14,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+// Returns n, the number of tokens of a call, which is 1 if `tokens` is 1. On boards, the result is then a constant, so that the
+// compiler removes the loops over tokens, which saves stack and code. For riscv64, g++ would compile a slower step (1.12 times
+// the instructions with f32).
+template <std::size_t tokens>
+HWY_INLINE std::size_t token_count(std::size_t n) {
+  if constexpr (tokens == 1 && sizeof(void*) == 4) return 1;
+  else return n;
+}
+
 // Calls f(state, first, count) for each sequence whose tokens a call of `run` processes. `state` is the sequence's state,
 // `first` the index of the sequence's first token within the n tokens of the call, and `count` the number of its tokens.
 template <class S, class F>

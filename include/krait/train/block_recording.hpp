@@ -72,11 +72,7 @@ template <BlockDims dims, class G, bool dx>
 struct Recording<MambaBlock<dims>, G, dx> {
   using Block = MambaBlock<dims>;
   static constexpr bool supported = dims.storage == Storage::f32;
-  static constexpr bool whole = [] {
-    if constexpr (dx) return true;
-    else if constexpr (!is_trained<G>) return false;
-    else return is_trained<MemberGradient<0, G>> || is_trained<MemberGradient<1, G>> || is_trained<MemberGradient<2, G>>;
-  }();
+  static constexpr bool whole = dx || trains_any<G, 0, 1, 2>;
   template <std::size_t tokens>
   struct WholeTape {
     alignas(64) std::array<float, padded(dims.d_inner) * (dims.d_conv - 1)> conv;  // the convolution's state before the window
@@ -108,13 +104,7 @@ template <Mamba2BlockDims dims, class G, bool dx>
 struct Recording<Mamba2Block<dims>, G, dx> {
   using Block = Mamba2Block<dims>;
   static constexpr bool supported = dims.storage == Storage::f32;
-  static constexpr bool whole = [] {
-    if constexpr (dx) return true;
-    else if constexpr (!is_trained<G>) return false;
-    else return is_trained<MemberGradient<0, G>> || is_trained<MemberGradient<1, G>> || is_trained<MemberGradient<2, G>> ||
-                is_trained<MemberGradient<3, G>> || is_trained<MemberGradient<4, G>> ||
-                (dims.rmsnorm && is_trained<MemberGradient<5, G>>);
-  }();
+  static constexpr bool whole = dx || trains_any<G, 0, 1, 2, 3, 4> || (dims.rmsnorm && trains_any<G, 5>);
   static constexpr std::size_t state_floats = Block::heads * padded(dims.headdim) * dims.d_state;
   static constexpr std::size_t row = dims.d_state * strip_width;
   template <std::size_t tokens>
@@ -153,22 +143,9 @@ template <auto dims, class G, bool dx>
   requires DimsOfBlock<decltype(dims)>
 struct RecordingOfResidualBlock {
   using Block = ResidualBlock<dims>;
-  // The parts of the gradient that belong to the norm and to the mixer.
-  static constexpr bool norm_trained = [] {
-    if constexpr (is_trained<G>) return is_trained<MemberGradient<0, G>>;
-    else return false;
-  }();
-  template <class T>
-  struct MixerGradient {
-    using type = Frozen;
-  };
-  template <class T>
-    requires is_trained<T>
-  struct MixerGradient<T> {
-    using type = MemberGradient<1, T>;
-  };
+  static constexpr bool norm_trained = trains_any<G, 0>;
   static constexpr bool mixer_dx = dx || norm_trained;
-  using Mixer = Recording<typename Block::Mixer, typename MixerGradient<G>::type, mixer_dx>;
+  using Mixer = Recording<typename Block::Mixer, MemberGradient<1, G>, mixer_dx>;
   static constexpr bool supported = Mixer::supported;
   template <std::size_t tokens>
   using Tape = typename Mixer::template Tape<tokens>;

@@ -141,6 +141,9 @@ KRAIT_INLINE decltype(auto) gradient_of_member(G&& gradients) {
 // MemberGradient<i, G> is the type of the gradient of member i, if G is the type of the gradient of a struct; Frozen if G is.
 template <std::size_t i, class G>
 using MemberGradient = std::remove_cvref_t<decltype(gradient_of_member<i>(std::declval<G&>()))>;
+// True if one of the members i is trained.
+template <class G, std::size_t... i>
+inline constexpr bool trains_any = (is_trained<MemberGradient<i, G>> || ...);
 
 // True for the parameter A_log, and for the parameters to which weight decay applies: the weights of linear layers and
 // embeddings.

@@ -23,26 +23,13 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 template <Mamba2BlockDims given>
 HWY_INLINE void compute_step_sizes(const Mamba2Block<given>& block, TokenSpan<const float> dt, TokenSpan<float> step_sizes,
                                    std::size_t n) {
-  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
-  constexpr std::size_t heads = Mamba2Block<given>::heads;
+  constexpr std::size_t wide = padded(Mamba2Block<given>::heads);
   for (std::size_t t = 0; t < n; ++t) {
-    copy_floats(dt[t], step_sizes[t], padded(heads));
-    step_sizes_row<dims.dt_limit == Mamba2BlockDims{}.dt_limit>(step_sizes[t], block.dt_bias.data(), block.A_log.data(),
-                                                                dims.dt_limit[0], dims.dt_limit[1],
-                                                                step_sizes[t] + padded(heads), heads);
+    copy_floats(dt[t], step_sizes[t], wide);
+    compute_step_sizes(block, step_sizes[t], step_sizes[t] + wide);
   }
 }
 
-// Applies the norm of the block to one token's channels in place, if there is a norm.
-template <Mamba2BlockDims given>
-HWY_INLINE void apply_gated_norm([[maybe_unused]] const Mamba2Block<given>& block, [[maybe_unused]] float* y) {
-  constexpr const Mamba2BlockDims& dims = Mamba2Block<given>::block_dims;
-  if constexpr (dims.rmsnorm) {
-    constexpr std::size_t of_group = dims.d_inner / dims.ngroups;
-    for (std::size_t c = 0; c < dims.d_inner; c += of_group)
-      rms_norm_row(y + c, block.norm.weight.data() + c, nullptr, dims.mixer_norm_eps, y + c, of_group);
-  }
-}
 // Computes the inputs of out_proj from the outputs y of the recurrence and the gate z.
 template <Mamba2BlockDims given>
 HWY_INLINE void gate_and_norm(const Mamba2Block<given>& block, TokenSpan<const float> y, TokenSpan<const float> z,

@@ -31,16 +31,6 @@
 
 namespace krait::detail {
 
-// The primary template describes a layer that cannot be trained.
-template <class L, class G, bool dx>
-struct Recording {
-  static constexpr bool supported = false;
-  template <std::size_t tokens>
-  using Tape = NoScratch<tokens>;
-  template <std::size_t tokens>
-  using Work = NoScratch<tokens>;
-};
-
 // The Recording of a layer that keeps nothing.
 struct RecordsNothing {
   static constexpr bool supported = true;
@@ -48,6 +38,12 @@ struct RecordsNothing {
   using Tape = NoScratch<tokens>;
   template <std::size_t tokens>
   using Work = NoScratch<tokens>;
+};
+
+// The primary template describes a layer that cannot be trained.
+template <class L, class G, bool dx>
+struct Recording : RecordsNothing {
+  static constexpr bool supported = false;
 };
 
 template <class L, class G, bool dx, std::size_t tokens>
