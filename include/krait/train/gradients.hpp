@@ -191,7 +191,7 @@ constexpr void visit_trained(const Path& path, F& f, T& object, G& gradient, Oth
   } else if constexpr (Reflected<Plain>) {
     const auto visit = [&]<std::size_t i>(std::integral_constant<std::size_t, i>) {
       if constexpr (is_trained<MemberGradient<i, G>>)
-        visit_trained(member_path<Plain, i>(path), f, std::get<i>(tie_members(object)), slot_object<i>(gradient),
+        visit_trained(member_path<Plain, i>(path), f, member_at<i>(object), slot_object<i>(gradient),
                       slot_object<i>(others)...);
     };
     [&]<std::size_t... i>(std::index_sequence<i...>) {
