@@ -124,9 +124,9 @@ void init(Key key, MambaBlock<dims>& block) noexcept {
   init(split(key, 4), block.out_proj);
 }
 
-// init(key, block) initialises a Mamba2Block or a Mamba3Block, which noxton does not have. The weights and biases of linear
-// layers and of conv1d are uniform in +-1 / sqrt(number of inputs of one output). The other weights are set as in mamba-ssm
-// (state-spaces/mamba, mamba2.py and mamba3.py):
+// init(key, block) initialises a Mamba2Block or a Mamba3Block. The JAX library noxton, whose initial weights other layers have,
+// has no such blocks. The weights and biases of linear layers and of conv1d are uniform in +-1 / sqrt(number of inputs of one
+// output). The other weights are set as in mamba-ssm (state-spaces/mamba, mamba2.py and mamba3.py):
 //   - dt_bias: such that softplus(dt_bias) is log-uniform in [1e-3, 1e-1]
 //   - A_log: the logarithm of a number that is uniform in [1, 16]
 //   - D, norm weights, B_bias, C_bias and mimo_z: 1

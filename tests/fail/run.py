@@ -53,7 +53,8 @@ class Compiler:
 
 
 def all_right(compiler, files, folder):
-    """Returns whether all corrected calls compile without warnings in one unit, each in a namespace of its own.
+    """Returns whether the corrected calls of all files (after #ifdef RIGHT) compile without warnings in one translation
+    unit, in which the code of each file is in a namespace of its own.
 
     Compiling them one by one would take much longer.
     """

@@ -228,7 +228,8 @@ struct MuonShape {
   static constexpr std::size_t tokens = rows_are_tokens ? T::padded_rows : T::cols;
   static constexpr std::size_t channels = rows_are_tokens ? T::cols : T::padded_rows;
 };
-// MuonSizes are the numbers of floats of the working memory that the matrices of a Gradients need.
+// The sizes, in floats, of Muon's working memory: `matrix` is that of the largest weight matrix, and `square` that of the
+// largest square of a matrix's shorter side.
 struct MuonSizes {
   std::size_t matrix = 0, square = 0;
 };

@@ -59,8 +59,8 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
 }
 
 // squared_error(y, target, dy) returns the mean of (y - target)^2 over all elements, and writes its gradient with respect to y
-// to dy, which may be y. The arguments are vectors of equal length, or sequences of them. The sum of each vector is that of
-// sum_in_strips; they are added in the order of the tokens. Allocates nothing, throws nothing.
+// to dy, which may be y. The arguments are vectors of equal length, or sequences of them. Each vector is summed in the order of
+// sum_in_strips; these sums are added in the order of the tokens. Allocates nothing, throws nothing.
 template <class Y, class Target, class Out>
 float squared_error(const Y& y, const Target& target, Out&& dy) noexcept {
   if constexpr (check::squared_error<const Y, const Target, Out>()) {
