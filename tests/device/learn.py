@@ -19,7 +19,7 @@ BOARD = "mps2-an500"  # a Cortex-M7
 NINTH = 8
 RAM_LIMIT = 128 * 1024
 NEW_RIGHT = 0.95        # the least share of the ninth voice's test utterances that are right afterwards
-OLD_LOST = 7            # the most test utterances of the other voices that learning may lose
+OLD_LOST = 4            # the most test utterances of the other voices that learning may lose
 STEP_LIMIT = 4_000_000  # instructions of the longest step
 INSTRUCTIONS_OF_A_TICK = 40  # the board's clock has 25 MHz, and an instruction takes a nanosecond
 
