@@ -38,7 +38,7 @@ struct Utterance {
 // The settings were chosen by cross-validation (README.md).
 struct Settings {
   std::size_t passes = 40;  // how often each utterance of the new voice is used
-  std::size_t old = 3;      // utterances of old voices in each step, beside one of the new voice
+  std::size_t old = 4;      // utterances of old voices in each step, beside one of the new voice
   float rate = 0.003f, weight_decay = 0.01f, smoothing = 0.1f;
   float shift = 0.6f;  // largest offset of a channel, in standard deviations
 };
