@@ -65,9 +65,7 @@ class Course {
  public:
   Course(Memory<Model>& memory, std::span<const Utterance> fresh, std::span<const Utterance> old, const Settings& settings)
       : memory_(memory), fresh_(fresh), old_(old), settings_(settings) {
-    krait::clear_gradients(memory.moments.first);
-    krait::clear_gradients(memory.moments.second);
-    memory.moments.beta1_power = memory.moments.beta2_power = 1.0f;
+    krait::clear_moments(memory.moments);
     // The new voice starts with a score of 0, because the model of the old voices gives it a low score for every input.
     auto& classifier = memory.image.model.classifier;
     const std::size_t speaker = fresh.front().speaker;
