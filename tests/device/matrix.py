@@ -3,7 +3,7 @@
 levels that:
 
 - every frame gives the host's bits, also if each function is at an address of 2 modulo 4;
-- a step takes the same number of instructions for every frame, and at most 5 % more than with g++;
+- a step takes the same number of instructions for every frame (at -O0: nearly the same), and at most 5 % more than with g++;
 - no step uses more stack than krait::step_stack_bytes, which is at most 1.5 times the largest use.
 
   matrix.py [--all | --covering] [--boards NAME,...] [--compilers NAME,...] [--levels=LEVEL;...] [--types TYPE,...]
@@ -35,7 +35,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 COMPILERS = {"g++": ("g++", []), "g++ EMU128": ("g++", ["-DHWY_BROKEN_EMU128=0"]),
              "clang++-16": ("clang++-16", []), "clang++-19": ("clang++-19", [])}
 LEVELS = ["-O0", "-O1", "-Og", "-Os", "-O2", "-O3", "-Os -flto"]
-COUNTED = ["-Os", "-O2"]  # levels at which the numbers of instructions are compared
+COUNTED = ["-Os", "-O2"]  # levels at which the numbers of instructions are compared with those of g++
 # Levels that --covering tests with every storage type: the levels of COUNTED, and -O1 and -O3, one of which has the largest
 # stacks with g++.
 WITH_ALL_TYPES = ["-O1", *COUNTED, "-O3"]
@@ -43,6 +43,7 @@ WITH_FPU = ["mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"]
 WITHOUT_FMA = ["mps2-an385", "mps2-an385-m0plus"]
 QUICK = {"boards": "mps2-an386,mps3-an547", "compilers": "g++,clang++-16", "levels": "-Os"}
 MOST_INSTRUCTIONS = 1.05  # the largest number of instructions, relative to g++ at the same level
+UNOPTIMISED_SPREAD = 50   # the most by which the instructions of a step at -O0 vary, because selections of floats are branches
 MOST_SLACK = 1.5          # the largest step_stack_bytes, relative to the largest stack used
 SHIFT = 10                # 2^10 ns per instruction, so that ticks distinguish single instructions
 NS_PER_TICK = {"mps2-an386": 40, "mps2-an500": 40, "mps2-an505": 50, "mps3-an547": 31.25}
@@ -206,13 +207,15 @@ def judge_bits(cell, found, expected):
 
 
 def judge_counts(results):
-    """Yields a message for each model whose steps take different numbers of instructions, or take more than MOST_INSTRUCTIONS
-    times as many as with g++."""
+    """Yields a message for each model whose steps take different numbers of instructions (at -O0: numbers that differ by more
+    than UNOPTIMISED_SPREAD) or, at the levels of COUNTED, more than MOST_INSTRUCTIONS times as many as with g++."""
     for cell, (result, *_) in results.items():
-        gcc = results.get(dataclasses.replace(cell, compiler="g++"), [None])[0]
-        for model in result.most if cell.level in COUNTED else ():
-            if result.least[model] != result.most[model]:
-                yield f"{cell}: {model}: found {result.least[model]} to {result.most[model]} instructions, wanted one number"
+        gcc = results.get(dataclasses.replace(cell, compiler="g++"), [None])[0] if cell.level in COUNTED else None
+        for model in result.most:
+            wanted = UNOPTIMISED_SPREAD if cell.level == "-O0" else 0
+            if result.most[model] - result.least[model] > wanted:
+                yield (f"{cell}: {model}: found {result.least[model]} to {result.most[model]} instructions, wanted a difference "
+                       f"of at most {wanted}")
             if gcc and result.most[model] > MOST_INSTRUCTIONS * gcc.most[model]:
                 yield (f"{cell}: {model}: found {result.most[model]} instructions, wanted at most {MOST_INSTRUCTIONS} times "
                        f"{gcc.most[model]}")
@@ -368,8 +371,9 @@ def main():
             wrong += fpu_modes(bench, types if whole else types[-1:], expected)
     wrong += judge_counts(results)
     wrong += judge_stacks(results, complete)
-    print_table(results, count_text("speaker"), "Instructions of a step of the speaker")
-    print_table(results, count_text("keyword"), "Instructions of a step of the keyword spotter")
+    counted = {cell: found for cell, found in results.items() if cell.level != "-O0"}  # at -O0 the 24-bit counter wraps around
+    print_table(counted, count_text("speaker"), "Instructions of a step of the speaker")
+    print_table(counted, count_text("keyword"), "Instructions of a step of the keyword spotter")
     print_table(results, stack_text, "Largest stack of a step, of how many bytes of krait::step_stack_bytes")
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0

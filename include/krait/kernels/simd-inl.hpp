@@ -110,7 +110,15 @@ HWY_INLINE auto sub(const A& a, const B& b) {
 }
 template <class A, class B>
 HWY_INLINE auto mul(const A& a, const B& b) {
-  return opaque(each([](auto x, auto y) KRAIT_LAMBDA { return hn::Mul(x, y); }, a, b));
+  return opaque(each(
+      [](auto x, auto y) KRAIT_LAMBDA {
+#if HWY_TARGET == HWY_SCALAR
+        return decltype(x)(x.raw * y.raw);  // hn::Mul multiplies doubles, which clang at -O0 does in library calls
+#else
+        return hn::Mul(x, y);
+#endif
+      },
+      a, b));
 }
 
 // Returns a / b, correctly rounded on all targets except armv7, whose NEON unit has no exact division. The pragma
