@@ -42,6 +42,8 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
 
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"found {type(module).__name__}, wanted an nn.Module or a dict of arrays")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(f"found {type(module).__name__}, wanted the nn.Module from which TorchScript was made")
     if not isinstance(example, torch.Tensor):
         try:
             if isinstance(example, tuple):
@@ -51,9 +53,9 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
             found = f"{type(example).__name__} {str(example)[:40]}"
             raise TypeError(f"example: found {found}, wanted one tensor or array, the module's only input") from None
     module = getattr(module, "_orig_mod", module)  # the module within a wrapper of torch.compile
-    wide = any(one.is_floating_point() and one.dtype != torch.float32 for one in module.state_dict().values())
-    if wide:
-        module, example = copy.deepcopy(module).float(), example.float() if example.is_floating_point() else example
+    example = example.float() if example.is_floating_point() else example
+    if any(one.is_floating_point() and one.dtype != torch.float32 for one in module.state_dict().values()):
+        module = copy.deepcopy(module).float()
     with evaluating(module), torch.no_grad():
         trace = Trace(module, example, is_leaf)
         reader = read(Reader, trace, example)
@@ -90,8 +92,10 @@ def read(make_reader, trace, example):
     if example.dim() not in shapes:
         raise Problem(f"example: found shape {list(example.shape)}, wanted [batch, tokens, channels], or ids [batch, tokens]")
     problems = [(-1, Problem(f"example: found shape {list(example.shape)}, wanted at least two tokens"))]
+    short = ""
     for axes in shapes[example.dim()]:
         if example.shape[axes.index("T")] < 2:
+            short = "; as [batch, tokens, channels], the example has 1 token, wanted at least two" if axes[-1] == "C" else ""
             continue
         reader = make_reader(trace, tuple(axes))
         try:
@@ -99,7 +103,7 @@ def read(make_reader, trace, example):
             return reader
         except Problem as problem:
             if axes[-2:] == "CT":  # a message that speaks of tokens would otherwise surprise
-                problem.args = (f"{problem.args[0]} (with the example as {reader.text(trace.input)})", *problem.args[1:])
+                problem.args = (f"{problem.args[0]} (with the example as {reader.text(trace.input)}{short})", *problem.args[1:])
             problems.append((len(reader.steps), problem))
     raise max(problems, key=lambda one: one[0])[1]
 
@@ -276,12 +280,11 @@ class Exported:
             self.compare(found, wanted, tolerance, where, at, options)
 
     def as_rows(self, y, found):
-        """Returns the module's outputs y with the axes of `found`, Krait's outputs: tokens before channels, and the same
-        shape."""
+        """Returns the module's outputs y with the axes of `found`, Krait's outputs."""
+        from .runtime import with_axes
+
         axes = self.reader.axes[self.reader.trace.output]
-        if axes[-2:] == ("C", "T"):
-            y = np.swapaxes(y, -1, -2)
-        return y.reshape(found.shape) if y.size == found.size else y
+        return with_axes(np.swapaxes(y, -1, -2) if axes[-2:] == ("C", "T") else y, found)
 
     def compare(self, found, wanted, tolerance, where, at, options):
         if found.shape != wanted.shape:

@@ -339,8 +339,7 @@ class Model:
         if channels is not None and x.ndim > 1 and x.shape[-1] != channels == x.shape[-2]:
             x = np.swapaxes(x, -1, -2)  # as nn.Conv1d takes it
         found = self.outputs(x)
-        if wanted.size == found.size:  # a module may squeeze an axis of one element
-            wanted = wanted.reshape(found.shape)
+        wanted = with_axes(wanted, found)
         if wanted.ndim == found.ndim > 1 and wanted.shape[-2] < found.shape[-2] and self.structure.layers[0].convolution:
             found = found[..., : wanted.shape[-2], :]
         if wanted.shape != found.shape:
@@ -360,8 +359,18 @@ class Model:
         return error
 
 
+def with_axes(wanted, found):
+    """Returns a module's outputs with the axes of `found`, Krait's outputs: the module may add or leave out axes of one
+    element, and may give [channels, tokens], as nn.Conv1d does. Other shapes are returned unchanged."""
+    for one in (wanted, np.swapaxes(wanted, -1, -2) if wanted.ndim > 1 else wanted):
+        if [extent for extent in one.shape if extent != 1] == [extent for extent in found.shape if extent != 1]:
+            return one.reshape(found.shape)
+    return wanted
+
+
 def module_outputs(module, x):
-    """Runs a PyTorch module on x in evaluation mode, and returns its outputs as an array."""
+    """Runs a PyTorch module on x in evaluation mode, and returns its outputs as an array. Floats in x are converted to the
+    dtype of the module's parameters, because NumPy's floats are float64 by default."""
     import torch
 
     from .trace import output_tensor
@@ -370,7 +379,8 @@ def module_outputs(module, x):
     try:
         module.eval()
         with torch.no_grad():
-            y = module(torch.as_tensor(x))
+            x, dtypes = torch.as_tensor(x), [one.dtype for one in module.parameters() if one.is_floating_point()]
+            y = module(x.to(dtypes[0]) if x.is_floating_point() and dtypes else x)
     finally:
         for one, mode in modes:
             one.training = mode
