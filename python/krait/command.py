@@ -222,6 +222,8 @@ def options_of(add_options, checkpoint, given):
         action = actions[name]
         if action.choices is not None and value not in (*action.choices, None):
             raise Problem(f"{name}: found {value!r}, wanted one of {', '.join(action.choices)}")
+        if action.default == [] and isinstance(value, str):
+            value = [value]  # one name for an option that is a list
         setattr(options, name, pathlib.Path(value) if action.type is pathlib.Path and value is not None else value)
     return options
 

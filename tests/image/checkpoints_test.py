@@ -227,6 +227,17 @@ def check_names(test):
             test.expect(model.layers[0].dims["tied"] is ("lm_head.weight" not in model.tensors), f"{what}: tied")
     other = {**prefixed("student.", language_model(head="")), **prefixed("teacher.", language_model(head=""))}
     test.takes("--prefix", other, "--prefix", "student", layers="Mamba", notes=["23 tensors without the prefix student."])
+    test.refuses("two models", ["--prefix student", "--prefix teacher"], other)
+    test.refuses("two models and a number", ["step", "--prefix student"], {**other, "step": floats()})
+    beside = {**prefixed("model.", language_model()), "criterion.weight": floats(7)}
+    test.refuses("a model and the weights of a loss", ["criterion 7 to 7", "--prefix model"], beside)
+    buffers = {**language_model(), "backbone.rotary.inv_freq": floats(4), "backbone.rotary.cache": floats(4)}
+    test.refuses("a buffer", "rotary.inv_freq: found a tensor [4] beside those of a language model", buffers)
+    for words in ["rotary.*"], ["backbone.rotary.*"], ["rotary.cache", "*.inv_freq"]:
+        ignored = [word for name in words for word in ("--ignore", name)]
+        test.takes(f"--ignore {words}", {**buffers}, *ignored, layers="Mamba")
+    test.refuses("--ignore of no tensor", "--ignore cache: found no such tensor, wanted one of backbone", buffers, "--ignore",
+                 "cache")  # fmt: skip
     test.refuses("a prefix that is not there", "--prefix pupil.: found no tensor", other, "--prefix", "pupil")
     headless = language_model("")
     test.refuses("headless", ["--head tied", "--head none"], headless)

@@ -164,7 +164,8 @@ def check_arguments(test, model):
             (krait.Problem, f"{test.folder / 'absent'}: cannot be read: No such file",
              lambda: krait.load(test.folder / "absent", compiler=test.compiler)),
             (TypeError, "found the argument 'ordr'", lambda: krait.load(SPEAKER, ordr="a")),
-            (krait.Problem, "a stack of layers", lambda: krait.load(SPEAKER, compiler=test.compiler))]:
+            (krait.Problem, "order='linear_in,layers,norm_f,mean,classifier'",
+             lambda: krait.load(SPEAKER, compiler=test.compiler))]:
         test.raises(kind, words, call)
     test.expect({"load", "export", "pack", "Model", "__version__"} <= set(dir(krait)), f"dir(krait): found {dir(krait)}")
     test.expect(model.step([], np.zeros((0, 12))).shape == (0, 9), "a step of no streams")
