@@ -284,7 +284,7 @@ class Model:
         self._check_states([state])
         xs = self._tokens(xs, None)
         if last and len(xs) == 0:
-            raise ValueError("x: found no tokens, wanted at least one for last=True")
+            raise ValueError("x: found no tokens, wanted at least one for an output")
         ys = np.empty((self.d_out,) if last else (len(xs), self.d_out), np.float32)
         run = self._library.krait_prefill_last if last else self._library.krait_prefill
         with state._locked():
@@ -316,6 +316,8 @@ class Model:
         one = 1 if self.d_in is None else 2
         if x.ndim not in (one, one + 1):
             raise ValueError(f"x: found shape {list(x.shape)}, wanted {one} axes, or {one + 1} with one for the batch")
+        if x.ndim > one and len(x) == 0:
+            raise ValueError(f"x: found shape {list(x.shape)}, wanted at least one sequence")
         found = [self._outputs_of_one(sequence) for sequence in (x[None] if x.ndim == one else x)]
         return found[0] if x.ndim == one else np.stack(found)
 
@@ -333,6 +335,8 @@ class Model:
         """Compares the outputs for x with those of a PyTorch module, or with an array of its outputs. Returns the largest
         error, relative to the largest output. Raises krait.Problem if this error is above the tolerance (by default f32 1e-4,
         f16 1e-2, bf16 and int8 5e-2)."""
+        if callable(reference) and not hasattr(reference, "modules"):
+            raise TypeError(f"reference: found {type(reference).__name__}, wanted an nn.Module or its outputs")
         wanted = np.asarray(module_outputs(reference, x) if callable(reference) else reference, np.float64)
         x = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
         channels = self.structure.layers[0].dims.get("channels")
