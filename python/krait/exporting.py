@@ -54,7 +54,8 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
             raise TypeError(f"example: found {found}, wanted one tensor or array, the module's only input") from None
     module = getattr(module, "_orig_mod", module)  # the module within a wrapper of torch.compile
     example = example.float() if example.is_floating_point() else example
-    if any(one.is_floating_point() and one.dtype != torch.float32 for one in module.state_dict().values()):
+    tensors = [one for one in module.state_dict().values() if isinstance(one, torch.Tensor)]
+    if any(one.is_floating_point() and one.dtype != torch.float32 for one in tensors):
         module = copy.deepcopy(module).float()
     with evaluating(module), torch.no_grad():
         trace = Trace(module, example, is_leaf)
@@ -62,7 +63,8 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
         exported = Exported(reader)
         exported.metadata["proved_within"] = f"{tolerance:g}"
         wanted = trace.output.value
-        examples = [("the example", example, wanted), *other_examples(module, example)]
+        positions = [len(item.arrays["weight"]) for item in every(exported.items) if item.kind == "positional"]
+        examples = [("the example", example, wanted), *other_examples(module, example, max(positions, default=0))]
     content = b"".join(safetensors_file.encode(exported.tensors, exported.metadata))
     with tempfile.TemporaryDirectory(prefix="krait_export_") as folder:
         file = pathlib.Path(folder) / "model.safetensors"
@@ -108,10 +110,10 @@ def read(make_reader, trace, example):
     raise max(problems, key=lambda one: one[0])[1]
 
 
-def other_examples(module, example):
+def other_examples(module, example, positions):
     """Yields (what it is, other input, output of the module for it): first other numbers in the shape of the example, then
-    the first half of the example's tokens, and twice as many tokens. Warns if the module runs for no other number of tokens
-    than the example's."""
+    the first half of the example's tokens, twice as many tokens, and as many tokens as a table of positions has rows. Warns if
+    the module runs for no other number of tokens than the example's."""
     import warnings
 
     import torch
@@ -128,8 +130,12 @@ def other_examples(module, example):
     yield "other numbers", others, output_tensor(module(others))
     other_lengths = 0
     for axis in range(max(0, example.dim() - 2) if example.is_floating_point() else example.dim() - 1, example.dim()):
-        half, twice = example.narrow(axis, 0, (example.shape[axis] + 1) // 2), torch.cat([example, others], axis)
-        for name, other in {"the first half of the example": half, "twice as many tokens": twice}.items():
+        count = example.shape[axis]
+        lengths = {"the first half of the example": (count + 1) // 2, "twice as many tokens": 2 * count}
+        if positions > 2 * count:
+            lengths["as many tokens as positions"] = positions
+        for name, length in lengths.items():
+            other = torch.cat([example, others] * (length // (2 * count) + 1), axis).narrow(axis, 0, length)
             try:
                 y = output_tensor(module(other))
             except Exception:  # this axis is the axis of channels, or the module does not accept this number of tokens

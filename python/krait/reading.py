@@ -279,20 +279,23 @@ class Reader:
 
     def norm_of_numbers(self, node, before, module):
         """Decides by its outputs for random numbers whether a module that is not PyTorch's is an RMSNorm or a LayerNorm. The
-        example's numbers would not do, because both norms give the same for zeros."""
-        noise = torch.randn(before.value.shape, generator=torch.Generator().manual_seed(0)) + 0.5
-        x, eps = noise.to(before.value), eps_of(module)
+        example's numbers would not do, because both norms give the same for zeros. Half of the numbers are so small that eps
+        determines the outputs."""
+        noise = torch.randn(2, *before.value.shape, generator=torch.Generator().manual_seed(0)) + 0.5
+        eps = eps_of(module)
+        x = (noise * torch.tensor([1, eps**0.5]).reshape(2, *[1] * before.value.dim())).to(before.value)
         if module.weight.shape != x.shape[-1:]:
             found = f"a module with a weight {list(module.weight.shape)} for {self.text(before)}"
             self.reject(node, found, "a norm over the channels")
-        wanted, x = module(x).double(), x.double()
+        wanted, x = torch.stack([module(one) for one in x]).double(), x.double()
         weight, bias = module.weight.double(), getattr(module, "bias", None)
         for kind, centred in (("rms_norm", x), ("layer_norm", x - x.mean(-1, keepdim=True))):
             y = centred * torch.rsqrt(centred.pow(2).mean(-1, keepdim=True) + eps) * weight
             y = y if bias is None else y + bias.double()
             if torch.allclose(y, wanted, rtol=1e-4, atol=1e-5):
                 return self.norm(node, before, kind, [x.shape[-1]], module.weight, bias, eps)
-        self.reject(node, "a module with a weight and an eps that is neither an RMSNorm nor a LayerNorm")
+        found = "a module with a weight and an eps that computes neither an RMSNorm nor a LayerNorm"
+        self.reject(node, found, "x / sqrt(mean(x^2) + eps) of an RMSNorm, or the same for x - mean(x) of a LayerNorm")
 
     def batch_norm(self, node, before, mean, variance, weight=None, bias=None, training=False, momentum=None, eps=1e-5):
         if mean is None or training:
@@ -328,7 +331,8 @@ class Reader:
 
     def pad(self, node, before, pad, mode="constant", value=None):
         if self.axes[before][-1] != "T" or len(pad) != 2 or mode not in ("constant", None) or value not in (0, 0.0, None):
-            self.reject(node, f"padding {list(pad)} of {self.text(before)}", "zeros on the axis of tokens, before a Conv1d")
+            found = f"padding {list(pad)} of {self.text(before)}, mode {mode or 'constant'!r}, value {value or 0}"
+            self.reject(node, found, "zeros on the axis of tokens, before a Conv1d")
         self.item(node, before, "pad", left=pad[0], right=pad[1])
 
     # Axes.

@@ -1163,6 +1163,15 @@ def check_foreign(test):
         "conv.weight_g": "weight_norm",
     }.items():
         test.refuses(name, [name, words], {**CLASSIFIER, name: floats(4, 4)}, "--order", "proj,layers,norm_f,head")
+    words = ["storage", "NULL", "errno", "class"]
+    chain = {name: one for word in words for name, one in linear(word, 4, 4).items()}
+    model = test.takes("reserved names", chain, "--order", ",identity,".join(words))
+    members = [layer.member for layer in model.layers if layer.component == "Linear"] if model else []
+    test.expect(members == [f"{word}_" for word in words], f"reserved names: {members}")
+    long = "a_module_with_a_name_of_many_words." * 3 + "proj"
+    named = {**linear(long, 4, 4), **linear("head", 4, 3)}
+    found = "weight: found a name of 116 characters, wanted at most 96"
+    test.refuses("a long name", found, named, "--order", f"{long},relu,head")
     test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
     positions = {**CLASSIFIER, "pos": floats(1, 9, 4)}
     order = "proj,positional(pos),layers,norm_f,mean,head"

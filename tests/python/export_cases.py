@@ -7,11 +7,13 @@ with a message that names the reason.
 Needs torch, transformers, mambapy and numpy. Exit code 0: all right; 1: some are wrong.
 """
 
+import copy
 import math
 import pathlib
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -459,6 +461,43 @@ def example_of_numpy():
     return nn.Sequential(proj(), nn.ReLU(), head()), np.random.default_rng(1).normal(size=(TOKENS, FEATURES))
 
 
+@bad("as many tokens as positions: found")
+def clamped_positions():
+    def forward(self, x):
+        return self.head(self.proj(x) + self.positions(torch.arange(x.shape[1]).clamp(max=100)))
+
+    return Apply(forward, proj=proj(), positions=nn.Embedding(120, WIDTH), head=head()), features()
+
+
+class RootNorm(nn.Module):
+    """An RMSNorm whose eps is outside of the square root."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(FEATURES)), 1e-6
+
+    def forward(self, x):
+        return x / (x.pow(2).mean(-1, keepdim=True).sqrt() + self.eps) * self.weight
+
+
+@bad("0 (RootNorm): found a module with a weight and an eps that computes neither an RMSNorm nor a LayerNorm")
+def eps_outside_of_the_root():
+    return nn.Sequential(RootNorm(), proj(), head()), features()
+
+
+@bad("--order: found 43 layers, from 0 to 42, wanted at most 40 in a stack")
+def many_layers():
+    layers = [one for _ in range(21) for one in (nn.Linear(FEATURES, FEATURES), nn.Tanh())]
+    return nn.Sequential(*layers, proj()), features()
+
+
+@bad("linear_dynamic in 0: found the function linear_dynamic")
+def quantised():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(nn.Sequential(proj(), head()), {nn.Linear}), features()
+
+
 @bad("embedding (Embedding): found max_norm 1.0, wanted None")
 def max_norm():
     embedding = nn.Embedding(IDS, WIDTH, max_norm=1.0)
@@ -654,6 +693,10 @@ def shaken(module):
     return module.train()
 
 
+def tensors_of(module):
+    return [(name, one) for name, one in module.state_dict().items() if isinstance(one, torch.Tensor)]
+
+
 def check_calls(folder, compiler):
     """Yields a message for each wrong argument of krait.export that has no clear message, for a convolution whose last outputs
     a stream does not give after zeros, and if krait pack does not say that krait.export has proved a file."""
@@ -697,14 +740,14 @@ def main():
         torch.manual_seed(len(name))
         module, example = make()
         shaken(module)
-        before = {key: one.clone() for key, one in module.state_dict().items()}
+        before = copy.deepcopy(dict(tensors_of(module)))
         path, start, message, layers = folder / f"{name}.safetensors", time.monotonic(), "", ""
         try:
             layers = krait.export(module, example, path, compiler=compiler)
         except krait.Problem as problem:
             message = str(problem)
         print(f"{name}: {time.monotonic() - start:.1f} s: {layers or message}", flush=True)
-        if module.training is False or any(not torch.equal(before[key], one) for key, one in module.state_dict().items()):
+        if module.training is False or any(not torch.equal(before[key], one) for key, one in tensors_of(module)):
             wrong.append(f"{name}: the module has changed")
         if name in BAD:
             if words not in message or path.exists():
