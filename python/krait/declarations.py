@@ -92,8 +92,8 @@ def name_members(layers, root=""):
     if len(members) > MOST_MEMBERS:
         first, last = (layer.path or layer.member for layer in (members[0], members[-1]))
         raise Problem(
-            f"--order: found {len(members)} layers, from {first} to {last}, wanted at most {MOST_MEMBERS} in a stack or residual "
-            "connection"
+            f"--order: found {len(members)} layers, from {first} to {last}, wanted at most {MOST_MEMBERS} in a stack or "
+            "residual connection"
         )
     if long := [name for name in tensors if len(name) > LONGEST_NAME]:
         raise Problem(f"{long[0]}: found a name of {len(long[0])} characters, wanted at most {LONGEST_NAME}")
