@@ -272,6 +272,10 @@ def check_cache(test):
         count = len(compiled)
         test.expect([number(), len(compiled)] == [1, count + 1], "a damaged library is not compiled again")
         test.raises(krait.Problem, "does not compile", lambda: number("#error no\n"))
+        undefined = 'int absent();\nextern "C" [[gnu::visibility("default")]] int number() { return absent(); }\n'
+        test.raises(krait.Problem, "cannot be loaded: found --compiler", lambda: number(undefined))
+        test.raises(krait.Problem, "the compiler writes no program: found --compiler 'true', wanted a C++ compiler",
+                    lambda: compilers.compiled_library("", "true", include))
         test.expect(not list(cache.glob("krait_*")), "the cache keeps work folders")
         (test.folder / "file").write_text("")
         os.environ["KRAIT_CACHE"] = str(test.folder / "file" / "cache")
