@@ -2,6 +2,7 @@
 
 import argparse
 import numbers
+import os
 import pathlib
 import re
 import shlex
@@ -264,6 +265,7 @@ def main():
     where = f"krait {options.command}: {printable(options.checkpoint)}"
     try:
         options.run(options, print)
+        sys.stdout.flush()
     except Choice as choice:
         print(f"{where}: {printable(choice.question)}", file=sys.stderr)
         for answer in choice.answers:
@@ -271,5 +273,8 @@ def main():
         return 1
     except Problem as problem:
         print(f"{where}: {problem}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the program that reads the output, such as head, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
         return 1
     return 0

@@ -403,6 +403,11 @@ def check_commands(test):
     code, said, complaint = test.krait("report", small, *IGNORE_VECTORS)
     test.expect(code == 0 and "all weights" in said and "not checked" not in said, f"krait report: {said}{complaint}")
     test.expect(sorted(test.folder.iterdir()) == before, "krait check or krait report writes a file")
+    closed = subprocess.Popen([KRAIT, "report", "--compiler", test.compiler, small, *IGNORE_VECTORS], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+    closed.stdout.close()
+    complaint = closed.communicate()[1].decode()
+    test.expect(closed.returncode == 1 and complaint == "", f"krait report, if nothing reads its output: {complaint}")
     header = test.folder / "by_function.hpp"
     sizes, text = krait.pack(small, ignore=["tokens", "*logits"], header=str(header), name="small", compiler=test.compiler)
     test.expect("all weights" in text and f"{header}: " in text, f"krait.pack: {text}")
