@@ -218,6 +218,33 @@ TEST_CASE("gradient norms agree with double, and clip_by_norm scales gradients o
   CHECK(krait::gradient_norm(*sum) == 0.0f);
 }
 
+TEST_CASE("accumulate adds the gradients of all windows in their order, for any number of workers") {
+  constexpr std::size_t windows = 5;
+  const auto model = std::make_unique<Model>(krait::init<Model>(krait::key(1)));
+  const auto wanted = std::make_unique<krait::Gradients<Model>>(), found = std::make_unique<krait::Gradients<Model>>();
+  const auto start = std::make_unique<krait::Gradients<Model>>(), one = std::make_unique<krait::Gradients<Model>>();
+  std::size_t draws = 0;
+  fill(*model, *start, draws);
+  const auto fill_window = [&](krait::Gradients<Model>& gradients, std::size_t i) {
+    std::size_t draws_of_window = (i + 1) * 100000;
+    fill(*model, gradients, draws_of_window);
+  };
+  *wanted = *start;
+  for (std::size_t i = 0; i < windows; ++i) {
+    fill_window(*one, i);
+    krait::add_gradients(*wanted, *one);
+  }
+  for (const std::size_t count : {1, 2, 5, 7}) {
+    std::vector<krait::Worker<Model, 1>> workers(count);
+    *found = *start;
+    krait::accumulate(windows, workers, *found, [&](auto& worker, std::size_t i) {
+      CHECK(krait::gradient_norm(worker.gradients) == 0.0f);
+      fill_window(worker.gradients, i);
+    });
+    CHECK(std::memcmp(found.get(), wanted.get(), sizeof(*found)) == 0);
+  }
+}
+
 TEST_CASE("linear_schedule rises linearly to 1, and then falls linearly towards 0") {
   CHECK(krait::linear_schedule(1, 4, 10) == 0.25f);
   CHECK(krait::linear_schedule(4, 4, 10) == 1.0f);
