@@ -100,8 +100,8 @@ void check_near(const std::vector<float>& found, const std::vector<float>& wante
   CHECK(worst <= 2e-5f * largest);
 }
 
-// Checks the gradient of a window, which starts a sequence, against that of its parts: the tokens before `cut`, token `cut`, and
-// those after it.
+// Checks the gradient of a window, which starts a sequence, against that of its parts: the tokens before `cut`, token `cut`,
+// and those after it.
 template <class Model>
 void check_cut(std::size_t cut) {
   INFO("cut at token " << cut);
@@ -168,12 +168,19 @@ void check_selection() {
 struct Outputs {
   static constexpr bool trains(std::string_view name) { return name.find("out_proj") != name.npos; }
 };
+struct Decays {
+  static constexpr bool trains(std::string_view name) { return name.ends_with("A_log"); }
+};
+struct Norms {
+  static constexpr bool trains(std::string_view name) { return name.ends_with("norm.weight"); }
+};
 struct Last {
   static constexpr bool trains(std::string_view name) { return name.starts_with("last.") || name.find("norm_f") != name.npos; }
 };
 
 // Stacks whose first member has no output for the first two tokens: one that pools, and one that does not.
-using Frames = krait::StridedConv1d<krait::StridedConv1dDims{.channels = 2, .d_out = 21, .kernel = 6, .stride = 2, .bias = true}>;
+using FramesDims = krait::StridedConv1dDims;
+using Frames = krait::StridedConv1d<FramesDims{.channels = 2, .d_out = 21, .kernel = 6, .stride = 2, .bias = true}>;
 using Smooth = krait::Residual<krait::Conv1d<krait::Conv1dDims{.channels = 21, .d_conv = 3}>>;
 struct PooledFrames {
   KRAIT_PARAMS(PooledFrames, (Frames, frames), (krait::GeluTanh<21>, gelu), (krait::PositionalEmbedding<7, 21>, positions),
@@ -204,14 +211,22 @@ struct Tokens {
   KRAIT_PARAMS(Tokens, (krait::Embedding<9, 18>, embedding), (krait::Gelu<18>, gelu), (Blocks, layers),
                (krait::LastPool<18>, pool), (krait::RmsNorm<krait::NormDims{.d_model = 18}>, last));
 };
+struct OneBlock {
+  KRAIT_PARAMS(OneBlock, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 18}>, in),
+               (krait::ResidualBlock<Tokens::block>, layer), (krait::Linear<krait::LinearDims{.d_in = 18, .d_out = 4}>, last));
+};
+struct EmbeddingOnly {
+  KRAIT_PARAMS(EmbeddingOnly, (krait::Embedding<70, 18>, embedding));
+};
 using Language = krait::Mamba<krait::resolve({.vocab_size = 21, .d_model = 18, .n_layers = 2, .d_state = 3, .tied = false})>;
-using Language2 = krait::Mamba2<krait::resolve(krait::Mamba2Dims{
-    .vocab_size = 21, .d_model = 18, .n_layers = 2, .d_state = 3, .d_inner = 40, .headdim = 10, .ngroups = 2, .rmsnorm = false})>;
+using Language2 = krait::Mamba2<krait::resolve(krait::Mamba2Dims{.vocab_size = 21, .d_model = 18, .n_layers = 2, .d_state = 3,
+                                                                .d_inner = 40, .headdim = 10, .ngroups = 2,
+                                                                .rmsnorm = false})>;
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the gradient of a window is the sum of those of its parts, between which the state's gradient is carried", "",
-                   krait::Stack<PooledFrames>, krait::Stack<AllFrames>, krait::Stack<Recurrences>, krait::Stack<Tokens>,
+TEMPLATE_TEST_CASE("the gradient of a window is the sum of those of its parts, if the state's gradient is carried between them",
+                   "", krait::Stack<PooledFrames>, krait::Stack<AllFrames>, krait::Stack<Recurrences>, krait::Stack<Tokens>,
                    Language, Language2) {
   for (const std::size_t cut : {1, 9}) check_cut<TestType>(cut);
 }
@@ -225,4 +240,23 @@ TEST_CASE("selected parameters have the same gradients as if all parameters were
   check_selection<Language, Outputs>();
   check_selection<Language, Last>();
   check_selection<Language2, Outputs>();
+  check_selection<krait::Stack<OneBlock>, Decays>();
+  check_selection<krait::Stack<OneBlock>, Norms>();
+  check_selection<krait::Stack<AllFrames>, Decays>();
+  check_selection<krait::Stack<AllFrames>, Norms>();
+}
+
+TEST_CASE("the gradient of an embedding has in each token's row the sum of its output gradients") {
+  using Model = krait::Stack<EmbeddingOnly>;
+  const auto model = random_model<Model>();
+  const Window<Model> all;
+  const auto gradients = std::make_unique<krait::Gradients<Model>>();
+  krait::State<Model> state;
+  Part<Model>(*model, all, state, 0, window).backward(*model, all, *gradients);
+  std::vector<float> wanted(70 * 18);
+  for (std::size_t t = 0; t < window; ++t) {
+    const auto token = static_cast<std::size_t>(all.xs[t]);
+    for (std::size_t i = 0; i < 18 && token < 70; ++i) wanted[token * 18 + i] += all.dys[t][i];
+  }
+  check_near(values_of(*model, *gradients).at("embedding.weight"), wanted);
 }

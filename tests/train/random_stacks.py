@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """Compares gradients of random models with central differences of a forward pass in float64.
 
-  random_stacks.py [--count N] [--seed N] [--only WORD] [--compiler NAME] [--flags "..."] [--include DIR] [--work DIR]
+  random_stacks.py [--count N] [--seed N] [--only WORD] [--compiler NAME] [--flags "..."] [--include DIR]
 
 Each model is a stack of random layers of random sizes, or a language model. Its state before the window is that after some
 other tokens, and the loss depends on the outputs and on the state after the window. For each tensor (parameters, input, state
 before the window), the elements with the largest gradients and some others are compared: the error may be at most 1e-4 of the
-largest gradient of the tensor. --only: of the N models, those whose C++ type contains WORD. --work: a folder to which the
-programs are written, as stacks0, stacks1, ... Exit code 0: every error is; 1: some are not; 77: numpy is not installed.
+largest gradient of the tensor. --only: of the N models, those whose C++ type contains WORD. Exit code 0: every error is; 1:
+some are not; 77: numpy is not installed.
 """
 import argparse
-import contextlib
 import math
 import pathlib
 import shlex
@@ -598,7 +597,6 @@ def main():
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--flags", default="-O0 -march=native")
     parser.add_argument("--include", type=pathlib.Path, default=HERE.parent.parent / "include")
-    parser.add_argument("--work", type=pathlib.Path)
     arguments = sys.argv[1:]
     for at, word in enumerate(arguments[:-1]):
         if word == "--flags":  # argparse rejects a value that starts with a dash
@@ -607,9 +605,9 @@ def main():
     cases = [Case(np.random.default_rng([options.seed, i]), i) for i in range(options.count)]
     cases = [case for case in cases if options.only in case.declaration()]
     wrong, worst = [], (0.0, "")
-    with contextlib.nullcontext(options.work) if options.work else tempfile.TemporaryDirectory(prefix="krait_stacks_") as folder:
-        for number, first in enumerate(range(0, len(cases), TOGETHER)):
-            found, error = compare(cases[first:first + TOGETHER], pathlib.Path(folder) / f"stacks{number}", options)
+    with tempfile.TemporaryDirectory(prefix="krait_stacks_") as folder:
+        for first in range(0, len(cases), TOGETHER):
+            found, error = compare(cases[first:first + TOGETHER], pathlib.Path(folder) / "stacks", options)
             wrong += found
             worst = max(worst, error)
     print(*wrong, sep="\n", end="\n" if wrong else "")
