@@ -526,15 +526,16 @@ group("gradients residual",
 group("gradients models",
       ("for (std::size_t k = K / many * many; k < K; ++k) columns(k,",
        "for (std::size_t k = K / many * many; k + 1 < K; ++k) columns(k,"))
-group("train/gradients",
+group("gradients PooledFrames",
       ("V sum = a.dwindow && i >= n ? load_vector(", "V sum = false ? load_vector("),
       ("for (std::size_t i = kept; i-- > 0;) store_vector(input_gradient(i)",
-       "for (std::size_t i = 0; i < kept; ++i) store_vector(input_gradient(i)"),
+       "for (std::size_t i = 0; i < kept; ++i) store_vector(input_gradient(i)"))
+group("gradients AllFrames",
       ("if (s.dD) copy_padded(s.dD + channel, dD, left);", ""),
       ("k + j < K ? from[row] : 0.0f", "from[row]"),
-      ("float* to = w + panel * K + (row - panel);", "float* to = w + row * K;"),
       ("V sum = load_vector(sums + c);", "V sum = zero_start();"))
-group("activations",
+group("gradients EmbeddingOnly", ("float* to = w + panel * K + (row - panel);", "float* to = w + row * K;"))
+group("stacks elu",
       ("constant<V>(3.0f * gelu_tanh_cubic)", "constant<V>(2.0f * gelu_tanh_cubic)"),
       ("hn::IfThenElse(hn::Lt(constant<V>(0.0f), x), one, hn::Zero(Tag{}))",
        "hn::IfThenElse(hn::Lt(constant<V>(0.0f), x), hn::Zero(Tag{}), one)"),
@@ -571,35 +572,39 @@ group("train/optimiser",
       ("tape.length = n;\n  if (n == 0) return 0;", "if (n == 0) return 0;\n  tape.length = n;"))
 
 # Training: tapes, selections and layers.
-group("train/gradients",
+group("gradients OneBlock",
       ("part.trained[j] = mask.trained[first + j];", "part.trained[j] = mask.trained[j];"),
-      ("state_floats>, ceil_div(tokens, scan_tokens)> states;  // before tokens 0, 8, 16",
-       "state_floats>, tokens / scan_tokens> states;  // before tokens 0, 8, 16"),
-      ("static constexpr bool whole = dx || trains_any<G, 0, 1, 2>;",
-       "static constexpr bool whole = dx || trains_any<G, 0, 1>;"),
-      ("trains_any<G, 0, 1, 2, 3, 4> || (dims.rmsnorm && trains_any<G, 5>);", "trains_any<G, 0, 1, 2, 3, 4>;"),
+      ("bool whole = dx || trains_any<G, 0, 1, 2>;", "bool whole = dx || trains_any<G, 0, 1>;"),
       ("mixer_dx = dx || norm_trained;", "mixer_dx = dx;"),
-      ("layers_needed = layers_dx || is_trained<typename Gradient::Layers>;", "layers_needed = layers_dx;"),
       ("for (std::size_t j = 0; j < at; ++j)\n      if (trained[j]) return true;",
-       "for (std::size_t j = 0; j + 1 < at; ++j)\n      if (trained[j]) return true;"),
+       "for (std::size_t j = 0; j + 1 < at; ++j)\n      if (trained[j]) return true;"))
+group("gradients Language",
+      ("layers_needed = layers_dx || is_trained<typename Gradient::Layers>;", "layers_needed = layers_dx;"),
       ("    clear_padding(embedded, dims.d_model, n);\n", ""),
       ("dstate ? &dstate->layers : nullptr, n);", "nullptr, n);"),
-      ("token < vocab_size)\n        add_to_row", "token <= vocab_size)\n        add_to_row"),
-      ("  clear_padding(dxBC, Block::conv_channels, n);\n", ""),
+      ("token < vocab_size)\n        add_to_row", "token <= vocab_size)\n        add_to_row"))
+group("gradients Recurrences",
+      ("state_floats>, ceil_div(tokens, scan_tokens)> states;  // before tokens 0, 8, 16",
+       "state_floats>, tokens / scan_tokens> states;  // before tokens 0, 8, 16"),
       ("if (dstate) copy_floats(work.dh.data(), dstate->h.data(), work.dh.size());\n  auto&& dt_proj", "auto&& dt_proj"),
-      ("add_row(din[t], copy[t], din[t], L::d_in);", "add_row(din[t], din[t], din[t], L::d_in);"),
-      ("for (std::size_t t = skipped; t < n; ++t) copy_floats(to[t], to[t - skipped], Facts::d_out);", "{}"),
+      ("    copy_floats(dstate->sum.data(), dout[0], d_model);\n", ""))
+group("gradients AllFrames",
+      ("trains_any<G, 0, 1, 2, 3, 4> || (dims.rmsnorm && trains_any<G, 5>);", "trains_any<G, 0, 1, 2, 3, 4>;"),
+      ("  clear_padding(dxBC, Block::conv_channels, n);\n", ""),
       ("if constexpr (!summarises<S>) dout = dout.from(skipped);", ""),
       ("tape.skipped.count = skipped;", "tape.skipped.count = 0;"),
       ("linear_weight_gradient(inputs.from(skipped), dout", "linear_weight_gradient(inputs, dout"),
       ("dframes + (skipped + t) * L::d_in;", "dframes + t * L::d_in;"),
-      ("    copy_floats(dstate->sum.data(), dout[0], d_model);\n", ""),
+      ("if constexpr (dx) clear_padding(din, dims.d_model, n);", ""))
+group("gradients PooledFrames",
+      ("for (std::size_t t = skipped; t < n; ++t) copy_floats(to[t], to[t - skipped], Facts::d_out);", "{}"),
       ("d = opaque(d + *later), *later = 0.0f;", "d = opaque(d + *later);"),
-      ("copy_padded(dout[0], din[n - 1], d_model);", "copy_padded(dout[0], din[0], d_model);"),
       ("std::min<std::size_t>(tape.position + t, max_tokens - 1)", "std::min<std::size_t>(t, max_tokens - 1)"),
       ("if constexpr (dims.d_conv > 1) copy_floats(state.window.data(), tape.before.data(), tape.before.size());", ""),
-      ("if constexpr (dx) clear_padding(din, dims.d_model, n);", ""),
-      ("    clear_padding(din, d_model, n);\n", ""),
+      ("    clear_padding(din, d_model, n);\n", ""))
+group("gradients Tokens", ("copy_padded(dout[0], din[n - 1], d_model);", "copy_padded(dout[0], din[0], d_model);"))
+group("stacks Residual<", ("add_row(din[t], copy[t], din[t], L::d_in);", "add_row(din[t], din[t], din[t], L::d_in);"))
+group("gradients residual",
       ("dx ? din : TokenSpan<float>{nullptr, 0}, norm, n, true);", "dx ? din : TokenSpan<float>{nullptr, 0}, norm, n, false);"))
 group("fail train_memory_selects_no_more", ("if (of_moments.trained[i] && !of_gradients.trained[i]) return false;", ""))
 group("fail train_dxs_have_d_in_elements", ("else return input_gradients<Model, T, Out>();", "else return true;"))
