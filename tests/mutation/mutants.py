@@ -566,7 +566,7 @@ group("train/optimiser",
       ("clear_gradients(worker.gradients);", ""),
       ("static_cast<float>(steps + 1 - warmup)", "static_cast<float>(steps - warmup)"),
       ("counted += id(t) < classes;", "++counted;"),
-      ("std::memset(out + t * classes, 0, classes * sizeof(float));", ""),
+      ("std::memset(out + t * classes, 0, classes * sizeof(float));", "{}"),
       ("scale = div(2.0f, count);", "scale = div(1.0f, count);"),
       ("for (std::size_t t = given; t < n; ++t) std::memset(dout[t], 0, dout.stride * sizeof(float));", ""),
       ("tape.length = n;\n  if (n == 0) return 0;", "if (n == 0) return 0;\n  tape.length = n;"))
