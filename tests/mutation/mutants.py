@@ -500,13 +500,13 @@ group("gradients block",
       ("if constexpr (!per_channel) std::memset(s.sums, 0, s.tokens * 2 * row * sizeof(float));", ""),
       ("mul(s, mul_add(x, sub(one, s), one))", "mul(s, mul_add(x, s, one))"),
       ("mul(mul(out, load_vector(y + c)), silu_slope(gate, s))", "mul(out, silu_slope(gate, s))"),
-      ("<count, 2 * gradient_vectors>(x.from_channel(k), y.from_channel(panel + o)",
-       "<count, 2 * gradient_vectors>(x.from_channel(k), y.from_channel(o)"),
       ("input_gradient(layer.x_proj, dx_dbl.as_const(), dx, n, columns, true);",
        "input_gradient(layer.x_proj, dx_dbl.as_const(), dx, n, columns, false);"),
       ("gate_backward(y[t], xz[t] + channels, dgated[t], dy[t], dxz[t] + channels, channels);",
        "gate_backward(x[t], xz[t] + channels, dgated[t], dy[t], dxz[t] + channels, channels);"))
 group("gradients mamba2",
+      ("<count, 2 * gradient_vectors>(x.from_channel(k), y.from_channel(panel + o)",
+       "<count, 2 * gradient_vectors>(x.from_channel(k), y.from_channel(o)"),
       ("store_vector(mul(decay, g), strip.dh + at);", "store_vector(g, strip.dh + at);"),
       ("along_h = mul_add(g, load_vector(h), along_h);", "along_h = mul_add(g, load_vector(h + row), along_h);"),
       ("const std::size_t in_group = head % s.heads_per_group;", "const std::size_t in_group = head / s.heads_per_group;"),
@@ -580,8 +580,9 @@ group("gradients OneBlock",
        "for (std::size_t j = 0; j + 1 < at; ++j)\n      if (trained[j]) return true;"))
 group("gradients Language",
       ("layers_needed = layers_dx || is_trained<typename Gradient::Layers>;", "layers_needed = layers_dx;"),
-      ("    clear_padding(embedded, dims.d_model, n);\n", ""),
-      ("dstate ? &dstate->layers : nullptr, n);", "nullptr, n);"),
+      ("    clear_padding(embedded, dims.d_model, n);\n", "",
+       {"equivalent": "the norm of a ResidualBlock reads no padding; the layers of another model could"}),
+      ("dstate ? &dstate->layers : nullptr, n);", "false ? &dstate->layers : nullptr, n);"),
       ("token < vocab_size)\n        add_to_row", "token <= vocab_size)\n        add_to_row"))
 group("gradients Recurrences",
       ("state_floats>, ceil_div(tokens, scan_tokens)> states;  // before tokens 0, 8, 16",
@@ -600,8 +601,8 @@ group("gradients PooledFrames",
       ("for (std::size_t t = skipped; t < n; ++t) copy_floats(to[t], to[t - skipped], Facts::d_out);", "{}"),
       ("d = opaque(d + *later), *later = 0.0f;", "d = opaque(d + *later);"),
       ("std::min<std::size_t>(tape.position + t, max_tokens - 1)", "std::min<std::size_t>(t, max_tokens - 1)"),
-      ("if constexpr (dims.d_conv > 1) copy_floats(state.window.data(), tape.before.data(), tape.before.size());", ""),
-      ("    clear_padding(din, d_model, n);\n", ""))
+      ("if constexpr (dims.d_conv > 1) copy_floats(state.window.data(), tape.before.data(), tape.before.size());", ""))
+group("gradients Widths", ("    clear_padding(din, d_model, n);\n", ""))
 group("gradients Tokens", ("copy_padded(dout[0], din[n - 1], d_model);", "copy_padded(dout[0], din[0], d_model);"))
 group("stacks Residual<", ("add_row(din[t], copy[t], din[t], L::d_in);", "add_row(din[t], din[t], din[t], L::d_in);"))
 group("gradients residual",

@@ -211,6 +211,13 @@ struct TokensParts {
   KRAIT_PARAMS(TokensParts, (krait::Embedding<9, 18>, embedding), (krait::Gelu<18>, gelu), (Blocks, layers),
                (krait::LastPool<18>, pool), (krait::RmsNorm<krait::NormDims{.d_model = 18}>, last));
 };
+// The gradients of relu's inputs are in a buffer that contained those of tanh's, which are wider.
+struct WidthsParts {
+  using InputDims = krait::LinearDims;
+  KRAIT_PARAMS(WidthsParts, (krait::Linear<InputDims{.d_in = 5, .d_out = 21}>, in), (krait::Relu<21>, relu),
+               (krait::Linear<InputDims{.d_in = 21, .d_out = 40}>, widen), (krait::Tanh<40>, tanh),
+               (krait::Linear<InputDims{.d_in = 40, .d_out = 4}>, last));
+};
 struct OneBlockParts {
   KRAIT_PARAMS(OneBlockParts, (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 18}>, in),
                (krait::ResidualBlock<TokensParts::block>, layer),
@@ -228,6 +235,7 @@ using PooledFrames = krait::Stack<PooledFramesParts>;
 using AllFrames = krait::Stack<AllFramesParts>;
 using Recurrences = krait::Stack<RecurrencesParts>;
 using Tokens = krait::Stack<TokensParts>;
+using Widths = krait::Stack<WidthsParts>;
 using OneBlock = krait::Stack<OneBlockParts>;
 using EmbeddingOnly = krait::Stack<EmbeddingOnlyParts>;
 
@@ -248,7 +256,7 @@ void check_selections() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("the gradient of a window is the sum of those of its parts, if the state's gradient is carried between them",
-                   "", PooledFrames, AllFrames, Recurrences, Tokens, Language, Language2) {
+                   "", PooledFrames, AllFrames, Recurrences, Tokens, Widths, Language, Language2) {
   if constexpr (wanted<TestType>)
     for (const std::size_t cut : {1, 9}) check_cut<TestType>(cut);
 }
