@@ -481,10 +481,10 @@ class Case:
         m.forward(self.x[self.before:], self.weights, self.state, self.before)
         self.peak = max(self.peak, m.peak)
         # A selection of some parameters, for every third model. At least one is selected, and at least one is not. All layers
-        # of an array are selected alike.
+        # of an array are selected alike. Two SelectiveStateSpaceModels have the same names, so nothing can be selected.
         self.selected = []
         names = sorted({self.first_layer(name) for name in self.weights})
-        if number % 3 == 0 and len(names) > 1:
+        if number % 3 == 0 and len(names) > 1 and len({m.full_name(name) for name in names}) == len(names):
             chosen = rng.permutation(names)[:int(rng.integers(1, max(2, len(names) // 2)))]
             self.selected = [str(name) for name in chosen]
 
