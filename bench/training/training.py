@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the speed of training model S by Krait and by other programs, with the same weights and tokens, on one core.
 
-  training.py [--krait PROGRAM] [--rounds N] [--json FILE]      needs numpy and safetensors; JAX and PyTorch if installed
+  training.py [--krait PROGRAM] [--rounds N] [--json FILE]      needs numpy and safetensors; JAX if installed
   training.py --show FILE                                       prints the table of an earlier run
 
 A step computes the gradient of the mean cross-entropy over windows of 256 tokens of 8 streams, limits its norm, and makes a
@@ -35,7 +35,6 @@ ROUNDS_OF_PEAK = 4096
 PEERS = {
     "JAX, lax.scan": ("training_jax.py", ["sequential"], "pip install jax"),
     "JAX, associative_scan": ("training_jax.py", ["associative"], "pip install jax"),
-    "train.py": ("training_script.py", [], "pip install -r examples/generate/training/requirements.txt"),
 }
 
 

@@ -39,10 +39,10 @@ std::vector<learn::Utterance> stored(const std::vector<Series>& all, std::size_t
 int main(int argc, char** argv) {
   CLI::App app{"Evaluates the settings of learning a new voice by cross-validation on the training series."};
   learn::Settings settings;
-  std::string data;
-  std::size_t count = 12, folds = 5;
-  app.add_option("--data", data, "training series, written by ../speaker/training/vowels.py")->required();
-  app.add_option("--stored", count, "stored utterances of each old voice")->capture_default_str();
+  std::string data = KRAIT_EXAMPLE_DATA;
+  std::size_t count = 24, folds = 5;
+  app.add_option("--data", data, "training series (safetensors: frames, lengths, speakers)")->capture_default_str();
+  app.add_option("--stored", count, "stored utterances of each old voice; 24: all")->capture_default_str();
   const auto option = [&](const char* name, auto& value) { app.add_option(name, value)->capture_default_str(); };
   option("--passes", settings.passes), option("--old", settings.old), option("--rate", settings.rate);
   option("--weight-decay", settings.weight_decay), option("--smoothing", settings.smoothing), option("--shift", settings.shift);

@@ -38,7 +38,7 @@ struct Utterance {
 // The settings were chosen by cross-validation (README.md).
 struct Settings {
   std::size_t passes = 40;  // how often each utterance of the new voice is used
-  std::size_t old = 3;      // utterances of old voices in each step, beside one of the new voice
+  std::size_t old = 4;      // utterances of old voices in each step, beside one of the new voice
   float rate = 0.003f, weight_decay = 0.01f, smoothing = 0.1f;
   float shift = 0.6f;  // largest offset of a channel, in standard deviations
 };
@@ -65,9 +65,7 @@ class Course {
  public:
   Course(Memory<Model>& memory, std::span<const Utterance> fresh, std::span<const Utterance> old, const Settings& settings)
       : memory_(memory), fresh_(fresh), old_(old), settings_(settings) {
-    krait::clear_gradients(memory.moments.first);
-    krait::clear_gradients(memory.moments.second);
-    memory.moments.beta1_power = memory.moments.beta2_power = 1.0f;
+    krait::clear_moments(memory.moments);
     // The new voice starts with a score of 0, because the model of the old voices gives it a low score for every input.
     auto& classifier = memory.image.model.classifier;
     const std::size_t speaker = fresh.front().speaker;

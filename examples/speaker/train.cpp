@@ -13,9 +13,9 @@ using speaker::Series;
 int main(int argc, char** argv) {
   CLI::App app{"Trains the speaker model of this example."};
   speaker::Recipe recipe;
-  std::string data, out = "speaker.safetensors";
+  std::string data = KRAIT_EXAMPLE_DATA, out = "speaker.safetensors";
   std::size_t folds = 0, without = 0, seeds = 1;
-  app.add_option("--data", data, "training series, written by training/vowels.py")->required();
+  app.add_option("--data", data, "training series (safetensors: frames, lengths, speakers)")->capture_default_str();
   app.add_option("--out", out, "the trained model, a safetensors file")->capture_default_str();
   app.add_option("--cross-validate", folds, "evaluate the recipe with this number of folds instead")
       ->check(CLI::Range(2, 100));

@@ -12,7 +12,8 @@ namespace krait::inline KRAIT_BUILD {
 
 // convert(from, to) copies every parameter of the model `from` to the model `to`, and rounds it to the storage type of `to`.
 // The models may differ in their storage types only. For example, Mamba<with_storage(dims, Storage::int8)> is the type of
-// Mamba<dims> with int8 weights. Allocates nothing.
+// Mamba<dims> with int8 weights. A parameter whose type is the same in both models, such as A_log, is copied to the bit.
+// Allocates nothing.
 template <class From, class To>
 void convert(const From& from, To& to) noexcept {
   static_assert(parameter_count<From> == parameter_count<To>,
@@ -20,7 +21,8 @@ void convert(const From& from, To& to) noexcept {
   const auto copy = [](detail::NoPath, const auto& source, auto& target) {
     static_assert(std::remove_cvref_t<decltype(source)>::shape == std::remove_cvref_t<decltype(target)>::shape,
                   "krait::convert(from, to): the dims of both models must be equal, except for storage");
-    assign(target, [&](std::size_t row, std::size_t col) { return source.get(row, col); });
+    if constexpr (requires { target = source; }) target = source;
+    else assign(target, [&](std::size_t row, std::size_t col) { return source.get(row, col); });
   };
   detail::visit_parameters(detail::NoPath{}, copy, from, to);
 }

@@ -124,9 +124,9 @@ void init(Key key, MambaBlock<dims>& block) noexcept {
   init(split(key, 4), block.out_proj);
 }
 
-// init(key, block) initialises a Mamba2Block or a Mamba3Block, which noxton does not have. The weights and biases of linear
-// layers and of conv1d are uniform in +-1 / sqrt(number of inputs of one output). The other weights are set as in mamba-ssm
-// (state-spaces/mamba, mamba2.py and mamba3.py):
+// init(key, block) initialises a Mamba2Block or a Mamba3Block. The JAX library noxton, whose initial weights other layers have,
+// has no such blocks. The weights and biases of linear layers and of conv1d are uniform in +-1 / sqrt(number of inputs of one
+// output). The other weights are set as in mamba-ssm (state-spaces/mamba, mamba2.py and mamba3.py):
 //   - dt_bias: such that softplus(dt_bias) is log-uniform in [1e-3, 1e-1]
 //   - A_log: the logarithm of a number that is uniform in [1, 16]
 //   - D, norm weights, B_bias, C_bias and mimo_z: 1
@@ -191,37 +191,104 @@ template <class Model>
   return model;
 }
 
-// init_for_training(key, model) sets the initial weights for training, as mamba-ssm does (state-spaces/mamba, mamba_simple.py
-// and mixer_seq_simple.py):
+}  // namespace krait::inline KRAIT_BUILD
+
+namespace krait::detail::inline KRAIT_BUILD {
+
+template <class Block>
+concept HasProjections = requires(Block block) { block.in_proj, block.out_proj; };
+
+// Returns the number of blocks of Mamba-1, Mamba-2 and Mamba-3 in a model.
+template <class Model>
+consteval std::size_t count_blocks() {
+  std::size_t count = 0;
+  const auto add = [&]<class Part>(NoPath, std::size_t times) {
+    if constexpr (HasProjections<Part>) count += times;
+  };
+  visit_types<Model>(NoPath{}, 1, add);
+  return count;
+}
+
+// start_training(key, part, blocks) changes the weights that init(key, part) has set to those that init_for_training documents.
+// `blocks` is the number of blocks in the model. The first overload is that of the layers whose weights do not change.
+template <class L>
+void start_training(Key, L&, std::size_t) noexcept {}
+template <LinearDims dims, RowLayout order>
+void start_training(Key, Linear<dims, order>& layer, std::size_t) noexcept {
+  if constexpr (dims.bias) fill_constant(layer.bias, 0.0f);
+}
+template <std::size_t vocab_size, std::size_t d_model, Storage storage>
+void start_training(Key key, Embedding<vocab_size, d_model, storage>& layer, std::size_t) noexcept {
+  fill(layer.weight, [&](std::uint64_t i) { return 0.02f * normal(key, i); });
+}
+template <std::size_t max_tokens, std::size_t d_model, Storage storage>
+void start_training(Key key, PositionalEmbedding<max_tokens, d_model, storage>& layer, std::size_t) noexcept {
+  fill(layer.weight, [&](std::uint64_t i) { return 0.02f * normal(key, i); });
+}
+template <SsmDims dims>
+void start_training(Key key, SelectiveStateSpaceModel<dims>& layer, std::size_t blocks) noexcept {
+  const Key draw = split(key, 5);
+  assign(layer.A_log, [](std::size_t, std::size_t n) { return __builtin_logf(static_cast<float>(n + 1)); });
+  start_training(key, layer.x_proj, blocks);
+  fill_uniform(layer.dt_proj.weight, split(draw, 0), 1.0f / __builtin_sqrtf(static_cast<float>(dims.dt_rank)));
+  if constexpr (dims.dt_bias) fill(layer.dt_proj.bias, [&](std::uint64_t i) { return draw_dt_bias(split(draw, 1), i); });
+}
+template <SsmDims dims>
+void start_training(Key key, SelectiveStateSpace<dims>& layer, std::size_t blocks) noexcept {
+  assign(layer.A_log, [](std::size_t, std::size_t n) { return __builtin_logf(static_cast<float>(n + 1)); });
+  start_training(key, layer.x_proj, blocks);
+  start_training(key, layer.dt_proj, blocks);
+  start_training(key, layer.out_proj, blocks);
+}
+template <HasProjections Block>
+void start_training(Key key, Block& block, std::size_t blocks) noexcept {
+  start_training(key, block.in_proj, blocks);
+  start_training(key, block.out_proj, blocks);
+  if constexpr (requires { block.ssm; }) start_training(key, block.ssm, blocks);
+  constexpr std::size_t d_inner = Block::OutProj::d_in;
+  fill_uniform(block.out_proj.weight, split(split(key, 4), 0), 1.0f / __builtin_sqrtf(static_cast<float>(blocks * d_inner)));
+}
+template <auto dims>
+void start_training(Key key, ResidualBlock<dims>& block, std::size_t blocks) noexcept {
+  start_training(key, block.mixer, blocks);
+}
+template <class L>
+void start_training(Key key, Residual<L>& layer, std::size_t blocks) noexcept {
+  start_training(key, static_cast<L&>(layer), blocks);
+}
+template <class L, std::size_t n>
+void start_training(Key key, std::array<L, n>& layers, std::size_t blocks) noexcept {
+  for (std::size_t i = 0; i < n; ++i) start_training(split(key, i), layers[i], blocks);
+}
+template <class Parts>
+void start_training(Key key, Stack<Parts>& stack, std::size_t blocks) noexcept {
+  std::uint64_t i = 0;
+  std::apply([&](auto&... members) { (start_training(split(key, i++), members, blocks), ...); },
+             tie_members(static_cast<Parts&>(stack)));
+}
+template <auto dims>
+void start_training(Key key, Mamba<dims>& model, std::size_t blocks) noexcept {
+  for (std::size_t i = 0; i < dims.n_layers; ++i) start_training(split(key, i + 1), model.backbone.layers[i], blocks);
+  start_training(split(key, dims.n_layers + 1), model.backbone.embedding, blocks);
+}
+
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
+
+// init_for_training(key, model) sets the initial weights of a model or layer for training, as mamba-ssm does
+// (state-spaces/mamba, mamba_simple.py and mixer_seq_simple.py):
 //   - linear layers and conv1d: weights uniform in +-1 / sqrt(fan_in), where fan_in is the number of inputs of one output; the
-//     weights of out_proj are also divided by sqrt(n_layers); biases of linear layers are 0
+//     weights of out_proj are also divided by the square root of the number of blocks in the model
+//   - biases of linear layers: 0; biases of conv1d: as its weights
 //   - dt_proj: weights uniform in +-1 / sqrt(dt_rank); biases such that softplus(bias) is log-uniform in [1e-3, 1e-1]
 //   - A_log: log(1) to log(d_state) for every channel (S4D-real); D: 1; norm weights: 1
 //   - Mamba-2 and Mamba-3: dt_bias, A_log and the other weights of the recurrence: as krait::init sets them
-//   - embedding: normal with standard deviation 0.02; an output head that is not tied: as a linear layer
-template <auto dims>
-void init_for_training(Key key, Mamba<dims>& model) noexcept {
+//   - embeddings: normal with standard deviation 0.02; an output head that is not tied: as a linear layer
+template <class Model>
+void init_for_training(Key key, Model& model) noexcept {
   init(key, model);
-  detail::fill(model.backbone.embedding.weight,
-               [k = split(key, dims.n_layers + 1)](std::uint64_t i) { return 0.02f * normal(k, i); });
-  for (std::size_t layer = 0; layer < dims.n_layers; ++layer) {
-    auto& mixer = model.backbone.layers[layer].mixer;
-    const auto zero_bias = [](auto& linear) {
-      if constexpr (std::remove_reference_t<decltype(linear)>::has_bias) detail::fill_constant(linear.bias, 0.0f);
-    };
-    zero_bias(mixer.in_proj);
-    zero_bias(mixer.out_proj);
-    if constexpr (requires { mixer.ssm; }) {
-      const Key k = split(split(key, layer + 1), 5);
-      assign(mixer.ssm.A_log, [](std::size_t, std::size_t n) { return __builtin_logf(static_cast<float>(n + 1)); });
-      zero_bias(mixer.ssm.x_proj);
-      detail::fill_uniform(mixer.ssm.dt_proj.weight, split(k, 0), 1.0f / __builtin_sqrtf(static_cast<float>(dims.dt_rank)));
-      if constexpr (dims.dt_bias)
-        detail::fill(mixer.ssm.dt_proj.bias, [draw = split(k, 1)](std::uint64_t i) { return detail::draw_dt_bias(draw, i); });
-    }
-    const float limit = 1.0f / __builtin_sqrtf(static_cast<float>(dims.n_layers * dims.d_inner));
-    detail::fill_uniform(mixer.out_proj.weight, split(split(split(key, layer + 1), 4), 0), limit);
-  }
+  detail::start_training(key, model, detail::count_blocks<Model>());
 }
 // init_for_training<Model>(key) returns a model with the weights that init_for_training(key, model) sets.
 template <class Model>

@@ -18,6 +18,7 @@ using HWY_NAMESPACE::adamw;
 using HWY_NAMESPACE::add_gradients;
 using HWY_NAMESPACE::backward;
 using HWY_NAMESPACE::clear_gradients;
+using HWY_NAMESPACE::clear_moments;
 using HWY_NAMESPACE::clip_by_norm;
 using HWY_NAMESPACE::cross_entropy;
 using HWY_NAMESPACE::gradient_norm;

@@ -10,7 +10,7 @@ levels that:
             [--headers DIR] [--jobs N]
 
 --all tests every combination of board, compiler, level and storage type. --covering tests each board with every compiler and
-level. At -O1, -Os and -O2 it tests all storage types, because the largest stacks and the instructions of both types are
+level. At -O1, -Os, -O2 and -O3 it tests all storage types, because the largest stacks and the instructions of both types are
 compared. At every other level it tests only one type, and tests the other type with a neighbouring board, compiler or level.
 """
 import argparse

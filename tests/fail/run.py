@@ -39,6 +39,8 @@ class Compiler:
         if self.missing:
             return
         clang = "clang" in run(shlex.split(command) + ["--version"])[1]
+        # Without the flag, clang would instantiate the templates that given.hpp uses again for every file.
+        self.command += ["-fpch-instantiate-templates"] if clang else []
         header = folder / "given.hpp"
         shutil.copy(HERE / "given.hpp", header)
         compiled = folder / ("given.pch" if clang else "given.hpp.gch")
@@ -53,7 +55,8 @@ class Compiler:
 
 
 def all_right(compiler, files, folder):
-    """Returns whether all corrected calls compile without warnings in one unit, each in a namespace of its own.
+    """Returns whether the corrected calls of all files (after #ifdef RIGHT) compile without warnings in one translation
+    unit, in which the code of each file is in a namespace of its own.
 
     Compiling them one by one would take much longer.
     """

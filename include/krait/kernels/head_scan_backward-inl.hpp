@@ -19,8 +19,9 @@ struct HeadScanBackward {
   TokenSpan<const float> decay, delta, B, C, x;
   TokenSpan<const float> dy;                   // the gradient of the outputs
   TokenSpan<float> dx, dB, dC;                 // receive the gradients of the inputs
-  TokenSpan<float> along_x, along_h;           // receive two sums for each head, from which step_sizes_backward continues
-  float* dD;                                   // receives the gradient of D, which is added; may be null
+  TokenSpan<float> along_x, along_h;           // receive, for each head, the sums from which step_sizes_backward
+                                               // computes the gradients of dt and A_log
+  float* dD;                                   // the gradient of D is added to it; may be null
   float* dh;                                   // on entry, the gradient of the state after the last token; on return, of h
   float* states;                               // memory for [tokens + 1][d_state][16]
   float* sums;                                 // memory for [tokens][2 d_state][16]

@@ -12,7 +12,8 @@ HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
 // Returns the sum of one term for each i = 0, ..., n - 1, in the order of sum_in_strips. accumulate(sum, load, i) returns `sum`
-// plus the terms of the vector of indices that starts with i; load(from + i) loads the elements of an array for these indices.
+// plus the terms of as many indices, from i on, as a vector has lanes; load(from + i) loads the elements of an array for these
+// indices.
 template <class Accumulate>
 HWY_INLINE float sum_of_terms(std::size_t n, Accumulate accumulate) {
   alignas(64) float partial[strip_width] = {};

@@ -18,10 +18,10 @@ struct ScanBackward {
   const float* A2;
   const float* D;
   const float* h;                         // the state before the first token
-  TokenSpan<const float> dt, B, C, x;     // the inputs; delta = softplus(dt)
+  TokenSpan<const float> dt, B, C, x;     // the inputs of the recurrence, whose step size is delta = softplus(dt)
   TokenSpan<const float> dy;              // the gradient of the outputs
   TokenSpan<float> dx, ddt, dB, dC;       // receive the gradients of the inputs
-  float* dA_log;                          // receive the gradients of the weights, which are added; may be null
+  float* dA_log;                          // the gradients of A_log and D are added to dA_log and dD, which may be null
   float* dD;
   float* dh;                              // on entry, the gradient of the state after the last token; on return, that of h
   float* sums;                            // memory for [tokens][2 d_state][16]; not used if per_channel

@@ -50,8 +50,9 @@ struct AnyOf {
   template <class T>
   KRAIT_INLINE T& start() { return *::new (static_cast<void*>(bytes.data())) T; }
 
-  // Does the same within a function that has used the object before it. Compilers assume that objects of different types do not
-  // overlap. Without this barrier, they could move the stores to the new object before the last loads from the old one.
+  // Like start(), for a function that has itself used the object that ends. Compilers assume that objects of different types do
+  // not overlap. Without the empty asm statement, they could move stores to the new object before the last loads from the old
+  // one.
   template <class T>
   KRAIT_INLINE T& restart() {
     asm("" : "+m"(bytes));

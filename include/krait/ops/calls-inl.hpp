@@ -153,7 +153,7 @@ void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratc
     using Found = std::remove_reference_t<Borrowed>;
     if constexpr (Found::chunk == 1) {
       detail::step_checked(model, state, x, y, scratch);
-    } else {  // the step runs in the memory of the larger scratch, used as a Scratch<Model>
+    } else {  // the scratch is one for several tokens: use its memory as a Scratch<Model>
       static_assert(sizeof(Scratch<Model>) <= sizeof(Found) && alignof(Scratch<Model>) <= alignof(Found));
       detail::step_checked(model, state, x, y, *::new (static_cast<void*>(&scratch)) Scratch<Model>);
       ::new (static_cast<void*>(&scratch)) Found;

@@ -29,7 +29,7 @@ struct SsmTape {
 template <class Ssm, std::size_t tokens>
 struct SsmWork {
   static constexpr std::size_t row = Ssm::d_state * strip_width;
-  TokenBuffer<tokens, Ssm::d_inner> ddt;  // the gradient of dt; delta in `record`
+  TokenBuffer<tokens, Ssm::d_inner> ddt;  // in `record`, delta; in `backward`, the gradient of dt
   TokenBuffer<tokens, Ssm::XProj::padded_out> dx_dbl;
   TokenBuffer<tokens, Ssm::dt_rank> ddt_low;  // the gradient of dt_proj's inputs
   alignas(64) std::array<float, padded(Ssm::d_inner) * Ssm::d_state> dh;
@@ -99,7 +99,8 @@ struct Recording<MambaBlock<dims>, G, dx> {
   using Work = std::conditional_t<whole, WholeWork<tokens>, krait::Scratch<Block, tokens>>;
 };
 
-// A block of Mamba-2 keeps its tape, or only the inputs of out_proj, as a MambaBlock does.
+// Like a MambaBlock, a block of Mamba-2 keeps its whole tape only if a parameter before out_proj is trained, or if the gradient
+// of its input is needed. Otherwise it keeps only the inputs of out_proj.
 template <Mamba2BlockDims dims, class G, bool dx>
 struct Recording<Mamba2Block<dims>, G, dx> {
   using Block = Mamba2Block<dims>;

@@ -15,6 +15,7 @@ template <class Found>
 struct trained {
   static constexpr bool is_tape = requires { Found::window; };
   static constexpr bool has_backward = false;
+  static constexpr bool has_f32_weights = false;
   static constexpr bool selects_a_parameter = false;
   static constexpr bool has_input_gradient = false;
   static constexpr bool selects_matrices = false;
@@ -37,14 +38,32 @@ struct trained {
   }();
 };
 
+template <class T>
+concept StoresFloats = std::is_same_v<typename decltype(T::values)::value_type, float>;
+
+// True if all parameters of a model have the storage type f32.
+template <class Model>
+consteval bool all_f32() {
+  bool all = true;
+  const auto look = [&]<class Part>(detail::NoPath, std::size_t) {
+    if constexpr (Parameter<Part>) all &= StoresFloats<Part>;
+  };
+  detail::visit_types<Model>(detail::NoPath{}, 1, look);
+  return all;
+}
+
 // Checks that the model's layers can be trained.
 template <class Model>
 consteval bool trainable() {
   if constexpr (!model<Model>()) {
     return false;
+  } else if constexpr (!all_f32<Model>()) {
+    static_assert(trained<Model>::has_f32_weights,
+                  "krait: only weights of the storage type f32 can be trained: train a model with f32 weights, and convert it afterwards with krait::convert");
+    return false;
   } else if constexpr (!detail::Recording<Model, typename Gradients<Model>::Sums, false>::supported) {
     static_assert(trained<Model>::has_backward,
-                  "krait: this model cannot be trained: all weights must be f32, and Mamba-3 and user-defined layers have no backward pass");
+                  "krait: this model cannot be trained, because the blocks of Mamba-3 and user-defined layers have no backward pass");
     return false;
   } else {
     return true;
@@ -79,6 +98,9 @@ consteval bool recorded_outputs() {
   using Found = std::remove_reference_t<Out>;
   if constexpr (detail::Contiguous<Found> && !detail::exists_after_the_call<Out>) {
     return output_exists<Out>();
+  } else if constexpr (gives_one_row<Model> && VectorSequence<Found>) {
+    static_assert(argument<Found>::is_float_vector, "krait::record: ys must be one vector of d_out floats, because the model pools");
+    return false;
   } else if constexpr (gives_one_row<Model>) {
     return output_vector<Model, Found>();
   } else if constexpr (!VectorSequence<Found>) {
@@ -109,13 +131,22 @@ consteval bool output_gradients() {
   }
 }
 
+// Checks that a window whose length is known at compile time is not longer than the tape.
+template <class In, class T>
+consteval bool fits_the_tape() {
+  constexpr std::size_t tokens = detail::length_of<In>;
+  static_assert(got<tokens>::template at_most<T::window>,
+                "krait::record(model, state, xs, ys, tape): the window xs must not be longer than the tape, krait::Tape<Model, tokens>");
+  return tokens <= T::window;
+}
 template <class Model, class S, class In, class Out, class T>
 consteval bool record() {
   if constexpr (!trainable<Model>()) return false;
   else if constexpr (!state<Model, S>()) return false;
   else if constexpr (!inputs<Model, In>()) return false;
   else if constexpr (!recorded_outputs<Model, Out>()) return false;
-  else return tape<Model, std::remove_reference_t<T>>();
+  else if constexpr (!tape<Model, std::remove_reference_t<T>>()) return false;
+  else return fits_the_tape<In, std::remove_reference_t<T>>();
 }
 
 template <class Model, class T, class G>

@@ -191,7 +191,7 @@ constexpr void visit_trained(const Path& path, F& f, T& object, G& gradient, Oth
   } else if constexpr (Reflected<Plain>) {
     const auto visit = [&]<std::size_t i>(std::integral_constant<std::size_t, i>) {
       if constexpr (is_trained<MemberGradient<i, G>>)
-        visit_trained(member_path<Plain, i>(path), f, std::get<i>(tie_members(object)), slot_object<i>(gradient),
+        visit_trained(member_path<Plain, i>(path), f, member_at<i>(object), slot_object<i>(gradient),
                       slot_object<i>(others)...);
     };
     [&]<std::size_t... i>(std::index_sequence<i...>) {
@@ -228,7 +228,8 @@ struct MuonShape {
   static constexpr std::size_t tokens = rows_are_tokens ? T::padded_rows : T::cols;
   static constexpr std::size_t channels = rows_are_tokens ? T::cols : T::padded_rows;
 };
-// MuonSizes are the numbers of floats of the working memory that the matrices of a Gradients need.
+// The sizes, in floats, of Muon's working memory: `matrix` is that of the largest weight matrix, and `square` that of the
+// largest square of a matrix's shorter side.
 struct MuonSizes {
   std::size_t matrix = 0, square = 0;
 };

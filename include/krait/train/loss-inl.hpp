@@ -10,6 +10,8 @@
 #ifndef KRAIT_REFUSED
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <type_traits>
 
 #include "krait/train/check_train.hpp"
@@ -19,12 +21,26 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+namespace detail {
+template <class Token>
+HWY_INLINE bool is_negative(Token token) {
+  if constexpr (std::is_signed_v<Token>) return token < 0;
+  else return false;
+}
+// Sets all vectors of a sequence from index `first` on to 0.
+template <class Out>
+HWY_INLINE void clear_vectors_from(std::size_t first, Out& out) {
+  for (std::size_t t = first; t < std::size(out); ++t) std::memset(std::data(std::data(out)[t]), 0, sizeof(*std::data(out)));
+}
+}  // namespace detail
+
 // cross_entropy(logits, targets, dlogits[, smoothing]) returns the mean cross-entropy in nats, and writes its gradient with
 // respect to the logits to dlogits.
 //   logits     a vector of floats for each token of a window, or one vector
-//   targets    a token id for each vector, or one token id. An id outside the vocabulary, such as -1, leaves its token out: its
-//              gradient is 0. The mean is over the other tokens; if there are none, it is 0
-//   dlogits    as many vectors as logits; may be logits
+//   targets    a token id for each vector, or one token id. A negative id leaves its token out: its gradient is 0. The mean is
+//              over the other tokens; if there are none, it is 0. An id of vocab_size or more is an error: the loss is NaN, and
+//              the token's gradient is 0
+//   dlogits    as many vectors as logits; may be logits. The gradient of a vector without target is 0
 //   smoothing  from 0 to 1: the share of the wanted probability that is spread evenly over all ids; default 0
 // The losses of the tokens are added in the order of the tokens. Allocates nothing, throws nothing.
 template <class Logits, class Targets, class Out>
@@ -32,8 +48,11 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
   if constexpr (check::cross_entropy<const Logits, const Targets, Out>()) {
     const auto loss = [&](std::size_t n, std::size_t classes, const float* in, const auto* target, float* out) KRAIT_LAMBDA {
       const auto id = [&](std::size_t t) KRAIT_LAMBDA { return unsigned_token(target[t]); };
-      std::size_t counted = 0;
-      for (std::size_t t = 0; t < n; ++t) counted += id(t) < classes;
+      std::size_t counted = 0, outside = 0;
+      for (std::size_t t = 0; t < n; ++t) {
+        counted += id(t) < classes;
+        outside += id(t) >= classes && !detail::is_negative(target[t]);
+      }
       const float count = static_cast<float>(counted);
       float total = 0.0f;
       for (std::size_t t = 0; t < n; ++t) {
@@ -43,11 +62,13 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
         else
           std::memset(out + t * classes, 0, classes * sizeof(float));
       }
+      if (outside > 0) return std::bit_cast<float>(0x7fc00000u);  // NaN
       return counted > 0 ? div(total, count) : 0.0f;
     };
     if constexpr (VectorSequence<const Logits>) {
       constexpr std::size_t classes = krait::detail::length_of<krait::detail::element<const Logits>>;
       const std::size_t n = std::min<std::size_t>({std::size(logits), std::size(targets), std::size(dlogits)});
+      detail::clear_vectors_from(n, dlogits);
       return n == 0 ? 0.0f : loss(n, classes, std::data(*std::data(logits)), std::data(targets),
                                   std::data(*std::data(dlogits)));
     } else {
@@ -59,8 +80,9 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
 }
 
 // squared_error(y, target, dy) returns the mean of (y - target)^2 over all elements, and writes its gradient with respect to y
-// to dy, which may be y. The arguments are vectors of equal length, or sequences of them. The sum of each vector is that of
-// sum_in_strips; they are added in the order of the tokens. Allocates nothing, throws nothing.
+// to dy, which may be y. The arguments are vectors of equal length, or sequences of them. A vector without target does not
+// count in the mean, and its gradient is 0. Each vector is summed in the order of sum_in_strips; these sums are added in the
+// order of the tokens. Allocates nothing, throws nothing.
 template <class Y, class Target, class Out>
 float squared_error(const Y& y, const Target& target, Out&& dy) noexcept {
   if constexpr (check::squared_error<const Y, const Target, Out>()) {
@@ -73,6 +95,7 @@ float squared_error(const Y& y, const Target& target, Out&& dy) noexcept {
     };
     if constexpr (VectorSequence<const Y>) {
       const std::size_t n = std::min<std::size_t>({std::size(y), std::size(target), std::size(dy)});
+      detail::clear_vectors_from(n, dy);
       return n == 0 ? 0.0f : loss(n, krait::detail::length_of<krait::detail::element<const Y>>, std::data(*std::data(y)),
                                   std::data(*std::data(target)), std::data(*std::data(dy)));
     } else {

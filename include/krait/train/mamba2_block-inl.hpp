@@ -81,7 +81,8 @@ HWY_INLINE void record(const Mamba2Block<given>& block, State<Mamba2Block<given>
     apply_linear<tokens, dims.d_model>(block.out_proj, none, no_scratch, mixed.as_const(), out, n);
   } else {
     run<tokens>(block, state, work, in, out, n);
-    copy_tokens_padded(work.xBC.span().as_const(), tape.mixed.span(), dims.d_inner, n);  // `run` leaves the inputs of out_proj
+    // `run` has left the inputs of out_proj in work.xBC.
+    copy_tokens_padded(work.xBC.span().as_const(), tape.mixed.span(), dims.d_inner, n);
   }
 }
 

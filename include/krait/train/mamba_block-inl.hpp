@@ -34,8 +34,8 @@ HWY_INLINE void record(const MambaBlock<dims>& block, State<MambaBlock<dims>>& s
     apply_linear<tokens, dims.d_model>(block.out_proj, none, no_scratch, gated.as_const(), out, n);
   } else {
     run<tokens>(block, state, work, in, out, n);
-    copy_tokens_padded(work.x.span().as_const(), tape.gated.span(), dims.d_inner,
-                       n);  // `run` leaves the inputs of out_proj in x
+    // `run` has left the inputs of out_proj in work.x.
+    copy_tokens_padded(work.x.span().as_const(), tape.gated.span(), dims.d_inner, n);
   }
 }
 

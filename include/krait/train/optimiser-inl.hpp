@@ -133,6 +133,14 @@ void clear_gradients(Gradients<Model, Trained>& gradients) noexcept {
   std::memset(static_cast<void*>(&gradients), 0, sizeof(gradients));
 }
 
+// clear_moments(moments) sets moments to those of a new object, for a training that starts again.
+template <class Model, class Trained>
+void clear_moments(Moments<Model, Trained>& moments) noexcept {
+  clear_gradients(moments.first);
+  clear_gradients(moments.second);
+  moments.beta1_power = moments.beta2_power = 1.0f;
+}
+
 // scale_gradients(gradients, factor) multiplies a gradient by a number.
 template <class Model, class Trained>
 void scale_gradients(Gradients<Model, Trained>& gradients, float factor) noexcept {

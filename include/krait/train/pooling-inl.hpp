@@ -45,7 +45,8 @@ HWY_INLINE void record(const MaxPool<d_model>& layer, State<MaxPool<d_model>>& s
     tape.source[c] = static_cast<std::uint32_t>(t < n ? t : tokens);
   }
 }
-// The gradient of an output is the gradient of the first input that is the largest, or of the state before the window.
+// The gradient of an output goes to the first of the largest inputs of the window, or to the state before the window if that
+// already contained the largest value. The gradients of all other inputs are 0.
 template <std::size_t tokens, bool dx, std::size_t d_model, class Tape, class Work, class G>
 HWY_INLINE void backward(const MaxPool<d_model>&, Tape& tape, Work&, TokenSpan<const float>, TokenSpan<float> dout,
                          TokenSpan<float> din, G&, State<MaxPool<d_model>>* dstate, std::size_t n) {

@@ -22,7 +22,7 @@ struct Tape {
   static constexpr bool input_gradient = !TakesTokens<Model> && requires { requires Trained::input_gradient; };
   static constexpr std::size_t outputs = gives_one_row<Model> ? 1 : tokens;
 
-  std::size_t length;  // the number of tokens of the window
+  std::size_t length;  // the number of tokens that `record` processed
   std::conditional_t<TakesTokens<Model>, std::array<std::uint32_t, tokens>, TokenBuffer<tokens, Model::d_in>> inputs;
   TokenBuffer<outputs, Model::d_out> out;  // the outputs; in `backward`, their gradient
   [[no_unique_address]] std::conditional_t<input_gradient, TokenBuffer<tokens, Model::d_in>, detail::Frozen> dinputs;

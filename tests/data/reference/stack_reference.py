@@ -72,8 +72,8 @@ def named(x, weights):
 
 
 def apply(x, p, part, eps):
-    """Returns the outputs of one element of an order, such as a layer or a residual(...), for the inputs x. p has all weights
-    by name."""
+    """Returns the outputs of `part`, one element of the text `order` of stack(), such as the name of a layer or
+    "residual(...)", for the inputs x. p has all weights by name."""
     word, _, inner = part.partition("(")
     inner = parts_of(inner.removesuffix(")"))
     if word == "residual":

@@ -19,7 +19,7 @@ inline constexpr float six_zeros[6] = {};
 // these outputs, or to zeros. The assembly loads the members in the order of their declaration.
 struct Int8Tile {
   // Begin selects the number of columns that the first iteration of multiply_int8's loop processes: two groups of eight
-  // columns, as in all other iterations, one group, or half a group.
+  // columns (as all other iterations do), one group, or half a group.
   enum class Begin : std::uint32_t { with_two, with_one, with_half };
   const std::int16_t *q, *w;
   const float *scales, *start;
@@ -48,11 +48,11 @@ struct Int8Tile {
 // of inputs and first weights to a 32-bit sum, which is the sum of the first output. The difference of the two sums is 256
 // times the sum of the second output. This takes three instructions for four products; widening every weight would take four.
 HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
-  // The loop uses all core registers. For outputs 0 and 1, r0 (low) and r1 (high) hold the 64-bit sum of the products of whole
-  // pairs, and r2 holds the 32-bit sum of the products of first weights. For outputs 2 and 3, r3, r4 and r5 hold these sums. r6
-  // and r8 hold inputs, r9 and r10 weights, r11 the pointer q, r12 the pointer w, r7 the stride, and lr the end of q. s12 to
-  // s18 hold members of the tile, s19 the address of the code where the first iteration starts, and s20 the step. r7 is saved
-  // in s21, because it may be the frame pointer.
+  // The loop uses all core registers. For outputs 0 and 1, r0 (low) and r1 (high) hold the 64-bit sum of inputs times pairs,
+  // and r2 holds the 32-bit sum of inputs times weights of output 0. For outputs 2 and 3, r3, r4 and r5 hold these sums. r6 and
+  // r8 hold inputs, r9 and r10 weights, r11 the pointer q, r12 the pointer w, r7 the stride, and lr the end of q. s12 to s18
+  // hold members of the tile, s19 the address of the code where the first iteration starts, and s20 the step. r7 is saved in
+  // s21, because it may be the frame pointer.
 #define KRAIT_PAIR(low, high, first)                                                                       \
   "smlald " low ", " high ", r9, r6\n sxtb16 r9, r9\n smlad " first ", r9, r6, " first "\n"                \
   "smlald " low ", " high ", r10, r8\n sxtb16 r10, r10\n smlad " first ", r10, r8, " first "\n"

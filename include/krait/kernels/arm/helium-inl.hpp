@@ -99,8 +99,10 @@ HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std:
 // contains 87.3, log2(e) as the sum of two floats, the coefficients of exp2_polynomial once each, and the coefficients of
 // add_log1p four times each.
 HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
-  // Registers: q0 holds x, then max(x, 0); q1 holds n, then e^-|x|; q2 holds |x|, then f. q3 holds the polynomial's value, q4 a
-  // coefficient of add_log1p, q5 87.3, q6 the first coefficient of exp2_polynomial, and q7 0.
+  // softplus(x) = max(x, 0) + log(1 + e^-|x|), where |x| is limited to 87.3. With n = round(|x| log2(e)) and f = n - |x|
+  // log2(e), e^-|x| is 2^-n exp2_polynomial(f). Registers: q0 holds x, then max(x, 0); q1 holds n, then e^-|x|; q2 holds |x|,
+  // then f; q3 and q4 hold values and coefficients of the two polynomials; q5 holds 87.3, q6 the first coefficient of
+  // exp2_polynomial, and q7 0.
   const struct {
     const float* table;
     float* x;
