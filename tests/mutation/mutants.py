@@ -390,8 +390,7 @@ group("laws/layers",
       ("if constexpr (emit_for<Out> == Emit::all) n = std::min<std::size_t>(n, std::size(ys));", ""),
       ("in[n - 1], d_model * sizeof(float)", "in[0], d_model * sizeof(float)"),
       ("    n = sequences_in(state);\n    return emit", "    return emit"))
-group("laws/storage",
-      ("AnyOf<Projected<tokens>, Others...> projected;", "AnyOf<Projected<tokens>> projected;"))
+group("unit/dims", ("AnyOf<Projected<tokens>, Others...> projected;", "AnyOf<Projected<tokens>> projected;"))
 
 # Drawing tokens.
 group("unit/sample + unit/sample_weights",
