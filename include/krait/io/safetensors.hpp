@@ -274,7 +274,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   const auto* text_end = text + length;
   if (length == 0 || *text != '{')
     return {Problem::header_form, "", "a header that does not begin with {", "a JSON object"};
-  // nlohmann-json stops at a zero byte and ignores the rest of the header.
+  // nlohmann-json stops at a zero byte and would ignore the rest of the header.
   if (const auto* zero = std::find(text, text_end, '\0'); zero != text_end)
     return {Problem::header_not_json, "", Text<80>("a zero byte at character ") += static_cast<std::uint64_t>(zero - text + 1),
             "a JSON header in UTF-8"};
