@@ -99,7 +99,7 @@ def summary(report):
     lines = ["| what was measured | figure |", "|---|---:|",
              f"| FMA peak of a core, multiply-adds a second | {peak['one core']:.0f} G |",
              f"| multiply-adds of the linear layers' three products in a step | {products / 1e9:.2f} G |",
-             f"| these products, relative to the FMA peak during the time of a step | "
+             f"| the linear layers' multiply-adds divided by the time of a training step, relative to the FMA peak | "
              f"{100 * products / (least * 1e6) / peak['one core']:.0f} % |"]
     of_two = peak.get("two cores", 0.0) / peak["one core"]
     if 0.0 < of_two < 1.8:  # other processes used the cores

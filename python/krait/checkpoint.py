@@ -156,7 +156,7 @@ def read_torch(path, options):
         raise Problem(
             f"found a file of torch.save ({path.name}), which needs PyTorch, but this Python has no torch: run "
             "'pip install torch' in a virtual environment and krait pack with its python3, or save with",
-            'safetensors.torch.save_file(model.state_dict(), "model.safetensors")',
+            'safetensors.torch.save_model(model, "model.safetensors")',
         ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -73,7 +73,7 @@ TYPE_CODES = {
 }
 HEADER_LIMIT = 100_000_000  # the largest header that the reference implementation accepts
 # Files that are often passed in place of a safetensors file, by their first bytes, and the file to pass instead.
-SAVE = 'a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
+SAVE = 'a file from safetensors.torch.save_model(model, "model.safetensors")'
 OTHER_FORMATS = [
     (b"PK\3\4", "a PyTorch pickle of torch.save, or another zip archive", SAVE),
     (b"\x80\2\x8a\n", "a PyTorch pickle of torch.save in the legacy format", SAVE),

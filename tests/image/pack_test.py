@@ -313,7 +313,7 @@ def check_refused(test):
     test.refuses("layers: found elements 0, 2, wanted 0 to 1",
                  stack_of("gap", {**residual_block("layers.0.", 9, 18, 4, 1), **residual_block("layers.2.", 9, 18, 4, 1)}))
     # Files of other formats are rejected.
-    save = 'wanted a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
+    save = 'wanted a file from safetensors.torch.save_model(model, "model.safetensors")'
     for at, (content, words) in enumerate({
         b"PK\3\4\0\0\x08\x08\0\0": f"found a PyTorch pickle of torch.save, or another zip archive, {save}",
         b"PK\3\4": f"found a PyTorch pickle of torch.save, or another zip archive, {save}",

@@ -44,7 +44,7 @@ struct OtherFormat {
   std::string_view magic, name, wanted;
 };
 inline constexpr std::string_view save_as_safetensors =
-    "a file from safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")";
+    "a file from safetensors.torch.save_model(model, \"model.safetensors\")";
 inline constexpr OtherFormat other_formats[] = {
     {"PK\x03\x04", "a PyTorch pickle of torch.save, or another zip archive", save_as_safetensors},
     {"\x80\x02\x8A\x0A", "a PyTorch pickle of torch.save in the legacy format", save_as_safetensors},
