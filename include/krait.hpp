@@ -42,8 +42,8 @@ using HWY_NAMESPACE::run_layer;
 using HWY_NAMESPACE::sample;
 using HWY_NAMESPACE::step;
 
-// True if the target has fused multiply-add (FMA), which rounds only once. All targets with FMA compute the same bits. The
-// results of targets without FMA differ from them by rounding errors.
+// True if the target has fused multiply-add (FMA), which rounds only once. All targets with FMA but armv7 compute the same
+// bits. The results of targets without FMA differ from them by rounding errors.
 inline constexpr bool has_fma = HWY_NAMESPACE::has_fma;
 // Returns the name of the instruction set that the kernels are compiled for, such as "AVX2".
 inline const char* target_name() { return hwy::TargetName(HWY_TARGET); }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the speed of training model S by Krait and by other programs, with the same weights and tokens, on one core.
 
-  training.py [--krait PROGRAM] [--rounds N] [--json FILE]      needs numpy and safetensors; JAX and PyTorch if installed
+  training.py [--krait PROGRAM] [--rounds N] [--json FILE]      needs numpy and safetensors; JAX if installed
   training.py --show FILE                                       prints the table of an earlier run
 
 A step computes the gradient of the mean cross-entropy over windows of 256 tokens of 8 streams, limits its norm, and makes a
@@ -35,7 +35,6 @@ ROUNDS_OF_PEAK = 4096
 PEERS = {
     "JAX, lax.scan": ("training_jax.py", ["sequential"], "pip install jax"),
     "JAX, associative_scan": ("training_jax.py", ["associative"], "pip install jax"),
-    "train.py": ("training_script.py", [], "pip install -r examples/generate/training/requirements.txt"),
 }
 
 
@@ -100,7 +99,7 @@ def summary(report):
     lines = ["| what was measured | figure |", "|---|---:|",
              f"| FMA peak of a core, multiply-adds a second | {peak['one core']:.0f} G |",
              f"| multiply-adds of the linear layers' three products in a step | {products / 1e9:.2f} G |",
-             f"| these products, relative to the FMA peak during the time of a step | "
+             f"| the linear layers' multiply-adds divided by the time of a training step, relative to the FMA peak | "
              f"{100 * products / (least * 1e6) / peak['one core']:.0f} % |"]
     of_two = peak.get("two cores", 0.0) / peak["one core"]
     if 0.0 < of_two < 1.8:  # other processes used the cores

@@ -14,7 +14,7 @@ import tempfile
 
 PROGRAM, MODEL, OTHER = map(pathlib.Path, sys.argv[1:])
 # Bits per byte of the held-out text, as the program that trained the model printed them.
-TRAINED = {"kjv.safetensors": 1.441703, "kjv_mamba2.safetensors": 1.464215}
+TRAINED = {"kjv.safetensors": 1.441703, "kjv_mamba2.safetensors": 1.461371}
 VERSE = b"In the beginning God created the heaven and the earth."
 
 

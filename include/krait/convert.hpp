@@ -8,6 +8,23 @@
 #include "krait/core/reflect.hpp"
 #include "krait/layout/panels.hpp"
 
+namespace krait::detail::inline KRAIT_BUILD {
+
+template <class From, class To>
+void convert_checked(const From& from, To& to) noexcept {
+  static_assert(parameter_count<From> == parameter_count<To>,
+                "krait::convert(from, to): the dims of both models must be equal, except for storage");
+  const auto copy = [](NoPath, const auto& source, auto& target) {
+    static_assert(std::remove_cvref_t<decltype(source)>::shape == std::remove_cvref_t<decltype(target)>::shape,
+                  "krait::convert(from, to): the dims of both models must be equal, except for storage");
+    if constexpr (requires { target = source; }) target = source;
+    else assign(target, [&](std::size_t row, std::size_t col) { return source.get(row, col); });
+  };
+  visit_parameters(NoPath{}, copy, from, to);
+}
+
+}  // namespace krait::detail::inline KRAIT_BUILD
+
 namespace krait::inline KRAIT_BUILD {
 
 // convert(from, to) copies every parameter of the model `from` to the model `to`, and rounds it to the storage type of `to`.
@@ -16,15 +33,10 @@ namespace krait::inline KRAIT_BUILD {
 // Allocates nothing.
 template <class From, class To>
 void convert(const From& from, To& to) noexcept {
-  static_assert(parameter_count<From> == parameter_count<To>,
-                "krait::convert(from, to): the dims of both models must be equal, except for storage");
-  const auto copy = [](detail::NoPath, const auto& source, auto& target) {
-    static_assert(std::remove_cvref_t<decltype(source)>::shape == std::remove_cvref_t<decltype(target)>::shape,
-                  "krait::convert(from, to): the dims of both models must be equal, except for storage");
-    if constexpr (requires { target = source; }) target = source;
-    else assign(target, [&](std::size_t row, std::size_t col) { return source.get(row, col); });
-  };
-  detail::visit_parameters(detail::NoPath{}, copy, from, to);
+  if constexpr (std::is_const_v<To>)
+    static_assert(check::weights_of<To>::are_writable,
+                  "krait::convert(from, to): `to` must not be const, because convert writes its weights");
+  else detail::convert_checked(from, to);
 }
 
 }  // namespace krait::inline KRAIT_BUILD

@@ -19,6 +19,12 @@
 
 namespace krait::detail::inline KRAIT_BUILD {
 
+// True if there are two arguments, of which the first is a Key.
+template <class...>
+inline constexpr bool key_and_model = false;
+template <class Model>
+inline constexpr bool key_and_model<Key, Model> = true;
+
 // Sets every element of a tensor: element i becomes draw(i). i is the index of the element in a checkpoint, where tensors are
 // row-major.
 template <Parameter T, class Draw>
@@ -52,6 +58,16 @@ namespace krait::inline KRAIT_BUILD {
 // A_log [d_inner, d_state] is equal, too: in row-major order, it consists of d_inner times log(1), then d_inner times log(2),
 // and so on up to log(d_state). It therefore differs from mamba-ssm's A_log (S4D-real), where every row is log(1), log(2), ...,
 // log(d_state).
+// The first overload is that of types for which no other overload exists.
+template <class L>
+void init(Key, L&) noexcept {
+  if constexpr (std::is_const_v<L>)
+    static_assert(check::weights_of<L>::are_writable,
+                  "krait::init(key, model): the model must not be const, because init writes its weights");
+  else
+    static_assert(check::weights_of<L>::have_init,
+                  "krait::init(key, model): the model must be a layer or model of Krait, or have a function init(krait::Key, Layer&) in its namespace");
+}
 template <LinearDims dims, RowLayout order>
 void init(Key key, Linear<dims, order>& layer) noexcept {
   detail::init_weight_and_bias(key, dims.d_in, layer);
@@ -162,6 +178,10 @@ void init(Key key, Mamba<dims>& model) noexcept {
   init(split(key, dims.n_layers + 1), model.backbone.embedding);
   init(key, model.backbone.norm_f);
   if constexpr (!dims.tied) init(split(key, dims.n_layers + 2), model.lm_head);
+}
+template <class L>
+void init(Key key, Residual<L>& layer) noexcept {
+  init(key, static_cast<L&>(layer));
 }
 template <ActivationFunction function, std::size_t d_model>
 void init(Key, Activation<function, d_model>&) noexcept {}
@@ -288,7 +308,7 @@ namespace krait::inline KRAIT_BUILD {
 template <class Model>
 void init_for_training(Key key, Model& model) noexcept {
   init(key, model);
-  detail::start_training(key, model, detail::count_blocks<Model>());
+  if constexpr (!std::is_const_v<Model>) detail::start_training(key, model, detail::count_blocks<Model>());
 }
 // init_for_training<Model>(key) returns a model with the weights that init_for_training(key, model) sets.
 template <class Model>
@@ -296,6 +316,20 @@ template <class Model>
   Model model{};
   init_for_training(key, model);
   return model;
+}
+
+// These overloads give one clear compile error for other arguments.
+template <class... Arguments>
+  requires(!detail::key_and_model<Arguments...>)
+void init(const Arguments&...) noexcept {
+  static_assert(check::got<sizeof...(Arguments)>::template wants<2> && detail::key_and_model<Arguments...>,
+                "krait::init takes (key, model), where key is a krait::Key such as krait::key(1)");
+}
+template <class... Arguments>
+  requires(!detail::key_and_model<Arguments...>)
+void init_for_training(const Arguments&...) noexcept {
+  static_assert(check::got<sizeof...(Arguments)>::template wants<2> && detail::key_and_model<Arguments...>,
+                "krait::init_for_training takes (key, model), where key is a krait::Key such as krait::key(1)");
 }
 
 }  // namespace krait::inline KRAIT_BUILD

@@ -154,22 +154,10 @@ class Match {
   }
 };
 
-}  // namespace krait::detail::inline KRAIT_BUILD
-
-namespace krait::inline KRAIT_BUILD {
-
-// load(file, model, options) sets every parameter of a model from a parsed safetensors file, and sets the padding to 0.
-//   - If the model's storage is f32, the values are exact; other storage types round them.
-//   - Each tensor must have the name that mamba-ssm (for_each_param) or Hugging Face gives the parameter, the shape of the
-//     parameter, and the dtype F32, F16 or BF16.
-//   - NaN and values that round to infinity are refused, also with -ffast-math. Infinities are accepted only in A_log.
-//   - The file of a model with a tied head may contain lm_head.weight if it has the same bits as the embedding.
-//   - Any other tensor is refused unless options.ignore contains its name.
-// load checks the whole file before it changes the model: if the Status is not ok, the model is unchanged. Works on machines of
-// any byte order. Allocates a few words for each tensor.
+// Loads a model that is not const.
 template <class Model>
-Status load(const safetensors::File& file, Model& model, const LoadOptions& options = {}) {
-  detail::Match match(file, options);
+Status load_checked(const safetensors::File& file, Model& model, const LoadOptions& options) {
+  Match match(file, options);
   for_each_param(std::as_const(model), [&]<class T>(std::string_view name, const T&) {
     match.template parameter<T>(name);
   });
@@ -186,6 +174,30 @@ Status load(const safetensors::File& file, Model& model, const LoadOptions& opti
     ++entry;
   });
   return {};
+}
+
+}  // namespace krait::detail::inline KRAIT_BUILD
+
+namespace krait::inline KRAIT_BUILD {
+
+// load(file, model, options) sets every parameter of a model from a parsed safetensors file, and sets the padding to 0.
+//   - If the model's storage is f32, the values are exact; other storage types round them.
+//   - Each tensor must have the name that mamba-ssm (for_each_param) or Hugging Face gives the parameter, the shape of the
+//     parameter, and the dtype F32, F16 or BF16.
+//   - NaN and values that round to infinity are refused, also with -ffast-math. Infinities are accepted only in A_log.
+//   - The file of a model with a tied head may contain lm_head.weight if it has the same bits as the embedding.
+//   - Any other tensor is refused unless options.ignore contains its name.
+// load checks the whole file before it changes the model: if the Status is not ok, the model is unchanged. Works on machines of
+// any byte order. Allocates a few words for each tensor.
+template <class Model>
+Status load(const safetensors::File& file, Model& model, const LoadOptions& options = {}) {
+  if constexpr (std::is_const_v<Model>) {
+    static_assert(check::weights_of<Model>::are_writable,
+                  "krait::load(file, model): the model must not be const, because load writes its weights");
+    return {};
+  } else {
+    return detail::load_checked(file, model, options);
+  }
 }
 
 // load(bytes, model, options) parses the bytes of a safetensors file and loads the model. `bytes` may have any content; if it

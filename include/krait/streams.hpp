@@ -123,7 +123,7 @@ class Streams<Model, capacity, chunk> {
     }
   }
 
-  // These overloads cause one compile error for a call of step or prefill with a wrong number of arguments.
+  // These overloads give one clear compile error for a call of step or prefill with a wrong number of arguments.
   template <class... Arguments>
     requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
   check::Rejected step(const Arguments&...) noexcept {

@@ -35,10 +35,10 @@ LANGUAGE_MODEL = {
 
 class Choice(Problem):
     """Raised if a checkpoint allows several models. Contains the question for the user, and the options of krait pack that
-    answer the question, each as a list of words."""
+    answer the question, each as a list of words. The text of the exception contains the answers as arguments of krait.load."""
 
     def __init__(self, question, answers):
-        super().__init__(question)
+        super().__init__(question, *(f"{name[2:].replace('-', '_')}={value!r}" for name, value in answers))
         self.question, self.answers = question, answers
 
 
@@ -156,7 +156,7 @@ def read_torch(path, options):
         raise Problem(
             f"found a file of torch.save ({path.name}), which needs PyTorch, but this Python has no torch: run "
             "'pip install torch' in a virtual environment and krait pack with its python3, or save with",
-            'safetensors.torch.save_file(model.state_dict(), "model.safetensors")',
+            'safetensors.torch.save_model(model, "model.safetensors")',
         ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -174,27 +174,31 @@ def read_torch(path, options):
 def state_dict(content, torch, key):
     """Returns the state dict {name: torch.Tensor} in `content`, the object in a file of torch.save. The state dict is `content`
     itself or, as training programs save it, the value of a key of `content`; `key` (--key) selects one of several."""
-
-    def is_state(value):
-        return (
-            isinstance(value, dict)
-            and bool(value)
-            and all(isinstance(name, str) for name in value)
-            and any(isinstance(tensor, torch.Tensor) for tensor in value.values())
-        )
-
-    if key is None and is_state(content):
-        return {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
-    keys = [name for name, value in content.items() if is_state(value)] if isinstance(content, dict) else []
-    if key is None and len(keys) > 1:
-        raise Choice("several state dicts are in the file", [["--key", name] for name in keys])
-    chosen = key or (keys[0] if keys else None)
-    if chosen not in keys:
+    found = dict(states_in(content, torch))
+    if key is None and len(found) > 1:
+        raise Choice("several state dicts are in the file", [["--key", name] for name in found])
+    chosen = next(iter(found), None) if key is None else key
+    if chosen not in found:
+        keys = [f"{name} ({type(value).__name__})" for name, value in content.items()] if isinstance(content, dict) else []
+        within = f"a dict with the keys {shorten(keys)}" if keys else f"a {type(content).__name__}"
         raise Problem(
-            f"found {f'no state dict {key}' if key else 'no state dict'}, wanted "
-            f"{'one of ' + ', '.join(keys) if keys else 'a dict of tensors, as model.state_dict() returns it'}"
+            f"found {f'no state dict {key}' if key else 'no state dict'} in {within}, wanted "
+            f"{'one of ' + ', '.join(found) if found else 'a dict of tensors, as model.state_dict() returns it'}"
         )
-    return {name: tensor for name, tensor in content[chosen].items() if isinstance(tensor, torch.Tensor)}
+    return {name: tensor for name, tensor in found[chosen].items() if isinstance(tensor, torch.Tensor)}
+
+
+def states_in(content, torch, path=""):
+    """Yields (key, state dict) for each state dict in nested dicts with names as keys. A key within another key is joined to it
+    by a dot. A state dict contains a matrix, and more tensors than any dict in it: training programs also save losses, the
+    states of random generators and the weights of classes."""
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        return
+    within = [one for name, value in content.items() for one in states_in(value, torch, f"{path}.{name}".strip("."))]
+    tensors = [value for value in content.values() if isinstance(value, torch.Tensor)]
+    if any(one.dim() > 1 for one in tensors) and all(len(tensors) > len(state) for _, state in within):
+        within = [(path, content)]
+    yield from within
 
 
 def tensor_of(name, tensor, torch):
@@ -210,8 +214,9 @@ def tensor_of(name, tensor, torch):
         torch.uint8: "U8",
         torch.bool: "BOOL",
     }
-    if tensor.layout != torch.strided or tensor.dtype not in dtypes:
-        raise Problem(f"{name}: found a tensor {tensor.dtype}, {tensor.layout}, wanted a dense one of floats")
+    if tensor.layout != torch.strided or tensor.dtype not in dtypes or tensor.is_meta:
+        found = f"{tensor.dtype}, {tensor.layout}{', on the device meta, which has no numbers' if tensor.is_meta else ''}"
+        raise Problem(f"{name}: found a tensor {found}, wanted a dense one of float32, float64, float16 or bfloat16")
     tensor = tensor.detach().contiguous()
     return Tensor(
         dtypes[tensor.dtype], tensor.shape, ctypes.string_at(tensor.data_ptr(), tensor.numel() * tensor.element_size())

@@ -1,6 +1,8 @@
 """The command krait, and the options of its subcommands, which are also arguments of krait.pack and krait.load."""
 
 import argparse
+import numbers
+import os
 import pathlib
 import re
 import shlex
@@ -208,6 +210,30 @@ def check_model_options(options):
         raise Problem(f"--compiler: found no {options.compiler!r} on this machine, wanted a C++ compiler")
 
 
+def check_type(action, value):
+    """Raises TypeError if a value, which may be None, does not have the type of the option that an action of a parser reads."""
+
+    def is_number(one, kind=numbers.Real):
+        return isinstance(one, kind) and not isinstance(one, bool)
+
+    def is_list(one, is_element):
+        return isinstance(one, (list, tuple)) and all(map(is_element, one))
+
+    tests = {
+        float: (is_number, "a number"),
+        int: (lambda one: is_number(one, numbers.Integral), "an integer"),
+        two_numbers: (lambda one: is_list(one, is_number) and len(one) == 2, "two numbers"),
+        pathlib.Path: (lambda one: isinstance(one, (str, pathlib.PurePath)), "a path"),
+    }
+    is_right, wanted = tests.get(action.type, (lambda one: isinstance(one, str), "a text"))
+    if action.default == []:
+        is_right, wanted = (lambda one: is_list(one, lambda text: isinstance(text, str))), "a list of texts"
+    elif action.nargs == 0:
+        is_right, wanted = (lambda one: isinstance(one, bool)), "True or False"
+    if value is not None and not is_right(value):
+        raise TypeError(f"{action.dest}: found {value!r}, wanted {wanted}")
+
+
 def options_of(add_options, checkpoint, given):
     """Returns the options of a command as its parser would: those in `given` have the given values, and all others have their
     defaults. add_options(parser) defines the options."""
@@ -222,6 +248,9 @@ def options_of(add_options, checkpoint, given):
         action = actions[name]
         if action.choices is not None and value not in (*action.choices, None):
             raise Problem(f"{name}: found {value!r}, wanted one of {', '.join(action.choices)}")
+        if action.default == [] and isinstance(value, str):
+            value = [value]  # one name for an option that is a list
+        check_type(action, value)
         setattr(options, name, pathlib.Path(value) if action.type is pathlib.Path and value is not None else value)
     return options
 
@@ -236,6 +265,7 @@ def main():
     where = f"krait {options.command}: {printable(options.checkpoint)}"
     try:
         options.run(options, print)
+        sys.stdout.flush()
     except Choice as choice:
         print(f"{where}: {printable(choice.question)}", file=sys.stderr)
         for answer in choice.answers:
@@ -243,5 +273,8 @@ def main():
         return 1
     except Problem as problem:
         print(f"{where}: {problem}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the program that reads the output, such as head, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
         return 1
     return 0

@@ -35,7 +35,7 @@ def version():
 
 
 def default_compiler():
-    return os.environ.get("CXX", "c++")
+    return os.environ.get("CXX") or "c++"  # an empty CXX counts as none
 
 
 def machine_flags():
@@ -79,7 +79,14 @@ def compile_program(compiler, include, flags, source, output):
         )
     if done.returncode != 0:
         errors = [line for line in done.stdout.splitlines() if "error" in line][:3] or done.stdout.splitlines()[-3:]
-        raise Problem("the program for this model does not compile:", *errors)
+        is_c = "undefined reference to `std::" in done.stdout
+        raise Problem(f"the program for this model does not compile{wanted(compiler) if is_c else ''}:", *errors)
+    if not output.exists():
+        raise Problem(f"the compiler writes no program{wanted(compiler)}")
+
+
+def wanted(compiler):
+    return f": found --compiler {compiler!r}, wanted a C++ compiler, such as g++ or clang++"
 
 
 def cache_folder():
@@ -151,4 +158,7 @@ def compiled_library(source, compiler, include):
         (work / "record.json").write_text(json.dumps(content))
         (work / "model.so").replace(folder / content["library"])
         (work / "record.json").replace(record)
-    return ctypes.CDLL(str(folder / content["library"]))
+    try:
+        return ctypes.CDLL(str(folder / content["library"]))
+    except OSError as error:
+        raise Problem(f"the library for this model cannot be loaded{wanted(compiler)}:", str(error)) from None

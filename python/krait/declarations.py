@@ -4,15 +4,19 @@ import itertools
 import re
 
 from .layers import KINDS, dims_text
+from .safetensors_file import Problem
 
+LONGEST_NAME = 96  # longest_param_name of core/reflect.hpp
+MOST_MEMBERS = 40  # the largest number of members that KRAIT_PARAMS declares
 ARRAYS = ["ResidualBlock", "Residual"]  # components that may be elements of an array in a stack
-# Words that cannot be the name of a stack's member: keywords of C++, and names of the library's stacks.
+# Words that cannot be the name of a stack's member: keywords and macros of C++, and names that stacks declare.
 RESERVED = set(
     """
     and auto bool break buffers case catch char class const continue d_in d_out default delete do double else enum
     export extern false float for goto if int levels long members multiply_adds new not operator or private protected
     public register return short static struct summarises switch takes_tokens template this throw true try typename
-    union using virtual void warm_up while works_in_place xor Branch First Last Parts Scratch State
+    storage union using virtual void warm_up while works_in_place xor Branch First Last Parts Scratch State
+    EOF NULL errno stderr stdin stdout
     """.split()
 )
 
@@ -85,4 +89,12 @@ def name_members(layers, root=""):
         for at, layer in enumerate(run):
             stem = name if first.count is None else f"{name}.{at}"
             tensors |= {f"{stem}.{rest}": tensor for rest, tensor in layer.params.items()}
+    if len(members) > MOST_MEMBERS:
+        first, last = (layer.path or layer.member for layer in (members[0], members[-1]))
+        raise Problem(
+            f"--order: found {len(members)} layers, from {first} to {last}, wanted at most {MOST_MEMBERS} in a stack or "
+            "residual connection"
+        )
+    if long := [name for name in tensors if len(name) > LONGEST_NAME]:
+        raise Problem(f"{long[0]}: found a name of {len(long[0])} characters, wanted at most {LONGEST_NAME}")
     return members, tensors

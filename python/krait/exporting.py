@@ -42,6 +42,8 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
 
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"found {type(module).__name__}, wanted an nn.Module or a dict of arrays")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(f"found {type(module).__name__}, wanted the nn.Module from which TorchScript was made")
     if not isinstance(example, torch.Tensor):
         try:
             if isinstance(example, tuple):
@@ -51,16 +53,18 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
             found = f"{type(example).__name__} {str(example)[:40]}"
             raise TypeError(f"example: found {found}, wanted one tensor or array, the module's only input") from None
     module = getattr(module, "_orig_mod", module)  # the module within a wrapper of torch.compile
-    wide = any(one.is_floating_point() and one.dtype != torch.float32 for one in module.state_dict().values())
-    if wide:
-        module, example = copy.deepcopy(module).float(), example.float() if example.is_floating_point() else example
+    example = example.float() if example.is_floating_point() else example
+    tensors = [one for one in module.state_dict().values() if isinstance(one, torch.Tensor)]
+    if any(one.is_floating_point() and one.dtype != torch.float32 for one in tensors):
+        module = copy.deepcopy(module).float()
     with evaluating(module), torch.no_grad():
         trace = Trace(module, example, is_leaf)
         reader = read(Reader, trace, example)
         exported = Exported(reader)
         exported.metadata["proved_within"] = f"{tolerance:g}"
         wanted = trace.output.value
-        examples = [("the example", example, wanted), *other_examples(module, example)]
+        positions = [len(item.arrays["weight"]) for item in every(exported.items) if item.kind == "positional"]
+        examples = [("the example", example, wanted), *other_examples(module, example, max(positions, default=0))]
     content = b"".join(safetensors_file.encode(exported.tensors, exported.metadata))
     with tempfile.TemporaryDirectory(prefix="krait_export_") as folder:
         file = pathlib.Path(folder) / "model.safetensors"
@@ -90,8 +94,10 @@ def read(make_reader, trace, example):
     if example.dim() not in shapes:
         raise Problem(f"example: found shape {list(example.shape)}, wanted [batch, tokens, channels], or ids [batch, tokens]")
     problems = [(-1, Problem(f"example: found shape {list(example.shape)}, wanted at least two tokens"))]
+    short = ""
     for axes in shapes[example.dim()]:
         if example.shape[axes.index("T")] < 2:
+            short = "; as [batch, tokens, channels], the example has 1 token, wanted at least two" if axes[-1] == "C" else ""
             continue
         reader = make_reader(trace, tuple(axes))
         try:
@@ -99,15 +105,15 @@ def read(make_reader, trace, example):
             return reader
         except Problem as problem:
             if axes[-2:] == "CT":  # a message that speaks of tokens would otherwise surprise
-                problem.args = (f"{problem.args[0]} (with the example as {reader.text(trace.input)})", *problem.args[1:])
+                problem.args = (f"{problem.args[0]} (with the example as {reader.text(trace.input)}{short})", *problem.args[1:])
             problems.append((len(reader.steps), problem))
     raise max(problems, key=lambda one: one[0])[1]
 
 
-def other_examples(module, example):
+def other_examples(module, example, positions):
     """Yields (what it is, other input, output of the module for it): first other numbers in the shape of the example, then
-    the first half of the example's tokens, and twice as many tokens. Warns if the module runs for no other number of tokens
-    than the example's."""
+    the first half of the example's tokens, twice as many tokens, and as many tokens as a table of positions has rows. Warns if
+    the module runs for no other number of tokens than the example's."""
     import warnings
 
     import torch
@@ -124,8 +130,12 @@ def other_examples(module, example):
     yield "other numbers", others, output_tensor(module(others))
     other_lengths = 0
     for axis in range(max(0, example.dim() - 2) if example.is_floating_point() else example.dim() - 1, example.dim()):
-        half, twice = example.narrow(axis, 0, (example.shape[axis] + 1) // 2), torch.cat([example, others], axis)
-        for name, other in {"the first half of the example": half, "twice as many tokens": twice}.items():
+        count = example.shape[axis]
+        lengths = {"the first half of the example": (count + 1) // 2, "twice as many tokens": 2 * count}
+        if positions > 2 * count:
+            lengths["as many tokens as positions"] = positions
+        for name, length in lengths.items():
+            other = torch.cat([example, others] * (length // (2 * count) + 1), axis).narrow(axis, 0, length)
             try:
                 y = output_tensor(module(other))
             except Exception:  # this axis is the axis of channels, or the module does not accept this number of tokens
@@ -276,12 +286,11 @@ class Exported:
             self.compare(found, wanted, tolerance, where, at, options)
 
     def as_rows(self, y, found):
-        """Returns the module's outputs y with the axes of `found`, Krait's outputs: tokens before channels, and the same
-        shape."""
+        """Returns the module's outputs y with the axes of `found`, Krait's outputs."""
+        from .runtime import with_axes
+
         axes = self.reader.axes[self.reader.trace.output]
-        if axes[-2:] == ("C", "T"):
-            y = np.swapaxes(y, -1, -2)
-        return y.reshape(found.shape) if y.size == found.size else y
+        return with_axes(np.swapaxes(y, -1, -2) if axes[-2:] == ("C", "T") else y, found)
 
     def compare(self, found, wanted, tolerance, where, at, options):
         if found.shape != wanted.shape:

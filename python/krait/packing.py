@@ -100,21 +100,37 @@ def write_all(files):
         raise Problem(f"cannot write {path}: {error.strerror}") from None
 
 
-def open_model(options):
-    """Reads options.checkpoint, and returns the Model that its tensors and the options determine."""
-    checkpoint = open_checkpoint(options.checkpoint, options)
-    for pattern in options.ignore:
-        if not fnmatch.filter(checkpoint.tensors, pattern):
-            top = dict.fromkeys(name.split(".")[0] + (".*" if "." in name else "") for name in checkpoint.tensors)
-            raise Problem(f"--ignore {pattern}: found no such tensor, wanted one of {', '.join(top)}")
+def ignore(checkpoint, patterns):
+    """Removes the tensors that match patterns of --ignore, and returns the set of the patterns that match. Called for the names
+    in the file, and for the names without their common prefix, which messages contain."""
+    matched = {pattern for pattern in patterns if fnmatch.filter(checkpoint.tensors, pattern)}
     checkpoint.tensors = {
         name: tensor
         for name, tensor in checkpoint.tensors.items()
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in options.ignore)
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     }
+    return matched
+
+
+def open_model(options):
+    """Reads options.checkpoint, and returns the Model that its tensors and the options determine."""
+    checkpoint = open_checkpoint(options.checkpoint, options)
+    names = list(checkpoint.tensors)
+    matched = ignore(checkpoint, options.ignore)
     if not states_structure(checkpoint, options):
         refuse_backward(checkpoint)
+        tensors, notes = checkpoint.tensors, list(checkpoint.notes)
         strip_names(checkpoint, options.prefix)
+        short = set(map(id, checkpoint.tensors.values()))
+        if more := ignore(checkpoint, options.ignore):  # the prefix of the other names may be another one
+            ignored = short - set(map(id, checkpoint.tensors.values()))
+            checkpoint.tensors = {name: tensor for name, tensor in tensors.items() if id(tensor) not in ignored}
+            checkpoint.notes, matched = notes, matched | more
+            strip_names(checkpoint, options.prefix)
+    for pattern in options.ignore:
+        if pattern not in matched:
+            top = dict.fromkeys(name.split(".")[0] + (".*" if "." in name else "") for name in names)
+            raise Problem(f"--ignore {pattern}: found no such tensor, wanted one of {', '.join(top)}")
     round_doubles(checkpoint)
     return Model(checkpoint, options)
 

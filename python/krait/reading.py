@@ -20,8 +20,8 @@ LAYERS = (
 )
 # Functions that change no number and no axis. `same` compares the numbers.
 SAME = set(
-    "dropout dropout1d feature_dropout alpha_dropout contiguous clone detach to float type type_as data requires_grad "
-    "identity alias positive cpu".split()
+    "dropout dropout1d feature_dropout alpha_dropout contiguous clone detach to float long int type type_as data "
+    "requires_grad identity alias positive cpu".split()
 )
 RESHAPES = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as", "expand", "expand_as"}
 
@@ -67,9 +67,13 @@ def eps_of(module):
     return None
 
 
+def is_of_torch(module):
+    return type(module).__module__.startswith("torch.nn.modules")
+
+
 def is_leaf(module):
     """Returns whether the trace records a call of the module, and not the functions within it."""
-    if type(module).__module__.startswith("torch.nn.modules"):
+    if is_of_torch(module):
         return not isinstance(module, CONTAINERS)
     return is_mamba_mixer(module) or is_norm(module)
 
@@ -155,7 +159,8 @@ class Reader:
     def read_module(self, node, module):
         kind, before = type(module), self.before(node)
         if is_mamba_mixer(module):
-            self.channels_last(node, before)
+            if self.axes[before][-2:] != ("T", "C"):
+                self.reject(node, f"axes {self.text(before)}", "[batch, tokens, channels]")
             self.item(node, before, "mixer", parameters_of(module), module=module)
         elif kind in ACTIVATIONS:
             self.item(node, before, "activation", word=ACTIVATIONS[kind])
@@ -166,12 +171,12 @@ class Reader:
         elif kind is nn.Linear:
             self.linear(node, before, module.weight, module.bias)
         elif kind is nn.Embedding:
-            self.embedding(node, before, module.weight)
+            self.embedding(node, before, module.weight, max_norm=module.max_norm)
         elif kind is nn.LayerNorm:
             self.layer_norm(node, before, module.normalized_shape, module.weight, module.bias, module.eps)
         elif kind is nn.RMSNorm:
             self.rms_norm(node, before, module.normalized_shape, module.weight, module.eps)
-        elif kind is nn.BatchNorm1d:
+        elif kind in (nn.BatchNorm1d, nn.SyncBatchNorm):
             self.batch_norm(
                 node, before, module.running_mean, module.running_var, module.weight, module.bias, False, 0, module.eps
             )
@@ -182,14 +187,14 @@ class Reader:
                 node, before, module.weight, module.bias, module.stride, module.padding, module.dilation, module.groups
             )
         elif kind in (nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d):
-            self.pool_windows(node, before, "mean" if kind is nn.AdaptiveAvgPool1d else "max", module.output_size == 1)
+            self.pool_windows(node, before, "mean" if kind is nn.AdaptiveAvgPool1d else "max", module.output_size in (1, (1,)))
         elif kind in (nn.AvgPool1d, nn.MaxPool1d):
             self.pool_windows(node, before, "mean" if kind is nn.AvgPool1d else "max", node.value.shape[-1] == 1)
         elif kind is nn.Flatten or kind is nn.Unflatten:
             self.reshape(node, before)
         elif kind in (nn.ZeroPad1d, nn.ConstantPad1d):
             self.pad(node, before, module.padding, "constant", getattr(module, "value", 0))
-        elif is_norm(module):
+        elif is_norm(module) and not is_of_torch(module):
             self.norm_of_numbers(node, before, module)
         else:
             self.reject(node, f"a layer {kind.__name__}")
@@ -273,18 +278,24 @@ class Reader:
         self.item(node, before, kind, arrays, eps=float(eps))
 
     def norm_of_numbers(self, node, before, module):
-        """Decides by its numbers whether a module that is not PyTorch's is an RMSNorm or a LayerNorm."""
-        x, eps = before.value.double(), eps_of(module)
+        """Decides by its outputs for random numbers whether a module that is not PyTorch's is an RMSNorm or a LayerNorm. The
+        example's numbers would not do, because both norms give the same for zeros. Half of the numbers are so small that eps
+        determines the outputs."""
+        noise = torch.randn(2, *before.value.shape, generator=torch.Generator().manual_seed(0)) + 0.5
+        eps = eps_of(module)
+        x = (noise * torch.tensor([1, eps**0.5]).reshape(2, *[1] * before.value.dim())).to(before.value)
         if module.weight.shape != x.shape[-1:]:
             found = f"a module with a weight {list(module.weight.shape)} for {self.text(before)}"
             self.reject(node, found, "a norm over the channels")
+        wanted, x = torch.stack([module(one) for one in x]).double(), x.double()
         weight, bias = module.weight.double(), getattr(module, "bias", None)
         for kind, centred in (("rms_norm", x), ("layer_norm", x - x.mean(-1, keepdim=True))):
             y = centred * torch.rsqrt(centred.pow(2).mean(-1, keepdim=True) + eps) * weight
             y = y if bias is None else y + bias.double()
-            if torch.allclose(y, node.value.double(), rtol=1e-4, atol=1e-5):
+            if torch.allclose(y, wanted, rtol=1e-4, atol=1e-5):
                 return self.norm(node, before, kind, [x.shape[-1]], module.weight, bias, eps)
-        self.reject(node, "a module with a weight and an eps that is neither an RMSNorm nor a LayerNorm")
+        found = "a module with a weight and an eps that computes neither an RMSNorm nor a LayerNorm"
+        self.reject(node, found, "x / sqrt(mean(x^2) + eps) of an RMSNorm, or the same for x - mean(x) of a LayerNorm")
 
     def batch_norm(self, node, before, mean, variance, weight=None, bias=None, training=False, momentum=None, eps=1e-5):
         if mean is None or training:
@@ -320,7 +331,8 @@ class Reader:
 
     def pad(self, node, before, pad, mode="constant", value=None):
         if self.axes[before][-1] != "T" or len(pad) != 2 or mode not in ("constant", None) or value not in (0, 0.0, None):
-            self.reject(node, f"padding {list(pad)} of {self.text(before)}", "zeros on the axis of tokens, before a Conv1d")
+            found = f"padding {list(pad)} of {self.text(before)}, mode {mode or 'constant'!r}, value {value or 0}"
+            self.reject(node, found, "zeros on the axis of tokens, before a Conv1d")
         self.item(node, before, "pad", left=pad[0], right=pad[1])
 
     # Axes.
@@ -442,6 +454,12 @@ class Reader:
             self.steps[node], self.axes[node] = ("add", *nodes), self.axes[longest]
             return
         (before,) = nodes
+        if not before.value.is_floating_point():
+            self.reject(node, "arithmetic with token ids", "an embedding of the ids")
+        if node.op == "div" and operands[0] is not before:
+            self.reject(node, "a division by a tensor that depends on the input")
+        if (rounding := node.kwargs.get("rounding_mode")) is not None:
+            self.reject(node, f"div with rounding_mode {rounding!r}", "div without it")
         constant = next((one for one in operands if not isinstance(one, Node)), None)
         if node.value.shape != before.value.shape:
             self.reject(node, f"a change of shape from {list(before.value.shape)} to {list(node.value.shape)}", "none")
@@ -474,7 +492,7 @@ class Reader:
         self.affine(node, before, *affine_of(node.op, np.atleast_1d(numbers), first))
 
     def table(self, constant, rows):
-        """Returns the whole table of positions, of which a constant has the first rows."""
+        """Returns the table of positions from the row on with which the constant starts. `rows` are the constant's rows."""
         found = constant
         while id(found) in self.trace.sources:
             source, args = self.trace.sources[id(found)]
@@ -488,8 +506,9 @@ class Reader:
                 break
         if rows.shape[1] in found.shape and found.numel() % rows.shape[1] == 0:
             whole = array(found).reshape(-1, rows.shape[1])
-            if len(whole) >= len(rows) and (whole[: len(rows)] == rows).all():
-                return whole
+            for start in range(len(whole) - len(rows) + 1):
+                if (whole[start : start + len(rows)] == rows).all():
+                    return whole[start:]
         return rows
 
     def affine(self, node, before, scale, shift):

@@ -284,7 +284,7 @@ class Model:
         self._check_states([state])
         xs = self._tokens(xs, None)
         if last and len(xs) == 0:
-            raise ValueError("x: found no tokens, wanted at least one for last=True")
+            raise ValueError("x: found no tokens, wanted at least one for an output")
         ys = np.empty((self.d_out,) if last else (len(xs), self.d_out), np.float32)
         run = self._library.krait_prefill_last if last else self._library.krait_prefill
         with state._locked():
@@ -316,6 +316,8 @@ class Model:
         one = 1 if self.d_in is None else 2
         if x.ndim not in (one, one + 1):
             raise ValueError(f"x: found shape {list(x.shape)}, wanted {one} axes, or {one + 1} with one for the batch")
+        if x.ndim > one and len(x) == 0:
+            raise ValueError(f"x: found shape {list(x.shape)}, wanted at least one sequence")
         found = [self._outputs_of_one(sequence) for sequence in (x[None] if x.ndim == one else x)]
         return found[0] if x.ndim == one else np.stack(found)
 
@@ -333,14 +335,15 @@ class Model:
         """Compares the outputs for x with those of a PyTorch module, or with an array of its outputs. Returns the largest
         error, relative to the largest output. Raises krait.Problem if this error is above the tolerance (by default f32 1e-4,
         f16 1e-2, bf16 and int8 5e-2)."""
+        if callable(reference) and not hasattr(reference, "modules"):
+            raise TypeError(f"reference: found {type(reference).__name__}, wanted an nn.Module or its outputs")
         wanted = np.asarray(module_outputs(reference, x) if callable(reference) else reference, np.float64)
         x = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
         channels = self.structure.layers[0].dims.get("channels")
         if channels is not None and x.ndim > 1 and x.shape[-1] != channels == x.shape[-2]:
             x = np.swapaxes(x, -1, -2)  # as nn.Conv1d takes it
         found = self.outputs(x)
-        if wanted.size == found.size:  # a module may squeeze an axis of one element
-            wanted = wanted.reshape(found.shape)
+        wanted = with_axes(wanted, found)
         if wanted.ndim == found.ndim > 1 and wanted.shape[-2] < found.shape[-2] and self.structure.layers[0].convolution:
             found = found[..., : wanted.shape[-2], :]
         if wanted.shape != found.shape:
@@ -360,8 +363,18 @@ class Model:
         return error
 
 
+def with_axes(wanted, found):
+    """Returns a module's outputs with the axes of `found`, Krait's outputs: the module may add or leave out axes of one
+    element, and may give [channels, tokens], as nn.Conv1d does. Other shapes are returned unchanged."""
+    for one in (wanted, np.swapaxes(wanted, -1, -2) if wanted.ndim > 1 else wanted):
+        if [extent for extent in one.shape if extent != 1] == [extent for extent in found.shape if extent != 1]:
+            return one.reshape(found.shape)
+    return wanted
+
+
 def module_outputs(module, x):
-    """Runs a PyTorch module on x in evaluation mode, and returns its outputs as an array."""
+    """Runs a PyTorch module on x in evaluation mode, and returns its outputs as an array. Floats in x are converted to the
+    dtype of the module's parameters, because NumPy's floats are float64 by default."""
     import torch
 
     from .trace import output_tensor
@@ -370,7 +383,8 @@ def module_outputs(module, x):
     try:
         module.eval()
         with torch.no_grad():
-            y = module(torch.as_tensor(x))
+            x, dtypes = torch.as_tensor(x), [one.dtype for one in module.parameters() if one.is_floating_point()]
+            y = module(x.to(dtypes[0]) if x.is_floating_point() and dtypes else x)
     finally:
         for one, mode in modes:
             one.training = mode

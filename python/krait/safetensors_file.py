@@ -73,7 +73,7 @@ TYPE_CODES = {
 }
 HEADER_LIMIT = 100_000_000  # the largest header that the reference implementation accepts
 # Files that are often passed in place of a safetensors file, by their first bytes, and the file to pass instead.
-SAVE = 'a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
+SAVE = 'a file from safetensors.torch.save_model(model, "model.safetensors")'
 OTHER_FORMATS = [
     (b"PK\3\4", "a PyTorch pickle of torch.save, or another zip archive", SAVE),
     (b"\x80\2\x8a\n", "a PyTorch pickle of torch.save in the legacy format", SAVE),
@@ -134,7 +134,7 @@ def read(path):
             f"but {len(content) - 8} bytes follow"
         )
     try:
-        header = json.loads(content[8 : 8 + size].decode())
+        header = json.loads(content[8 : 8 + size].decode(), object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
         raise Problem(f"not a safetensors file: its header is not JSON: {error}") from None
     if not isinstance(header, dict):
@@ -142,8 +142,35 @@ def read(path):
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict):
         raise Problem("not a safetensors file: __metadata__ is not an object")
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise Problem("not a safetensors file: __metadata__: found a value that is no text, wanted only texts")
     data = memoryview(content)[8 + size :]
-    return {name: entry_tensor(name, entry, data) for name, entry in header.items()}, metadata
+    tensors = {name: entry_tensor(name, entry, data) for name, entry in header.items()}
+    check_places(header, len(data))
+    return tensors, metadata
+
+
+def without_duplicates(pairs):
+    """Returns a JSON object as a dict. Raises Problem if a name occurs twice."""
+    found = {}
+    for name, value in pairs:
+        if name in found:
+            raise Problem(f"not a safetensors file: found {name} twice in its header, wanted it once")
+        found[name] = value
+    return found
+
+
+def check_places(header, size):
+    """Raises Problem if one of the `size` bytes of data belongs to several tensors or to none, as krait::load does."""
+    at = 0
+    for begin, end, name in sorted((*entry["data_offsets"], name) for name, entry in header.items()):
+        if begin < at:
+            raise Problem(f"{name}: data overlaps another tensor's data: found begin {begin}, wanted begin {at}")
+        if begin > at:
+            raise Problem(f"{name}: bytes belong to no tensor: found {begin - at} bytes before it, wanted none")
+        at = end
+    if at < size:
+        raise Problem(f"bytes belong to no tensor: found {size - at} bytes at the end, wanted none")
 
 
 def entry_tensor(name, entry, data):

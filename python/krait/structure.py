@@ -309,8 +309,10 @@ class Model:
     def make_stack(self):
         tensors = self.checkpoint.tensors
         loose = [name for name in tensors if "." not in name]
+        if self.options.order is None:
+            self.refuse_buffers()
         if loose and self.options.order is None and not self.may_be_positions(loose):
-            raise Problem(
+            self.refuse(
                 f"{loose[0]}: found a tensor {tensors[loose[0]].shape}, wanted only tensors of layers: "
                 f"if forward() does not use it, skip it with --ignore {loose[0]}"
             )
@@ -347,11 +349,37 @@ class Model:
     def ask_order(self):
         """Raises Choice with texts for --order that fit the tensors. The user must choose, because tensors determine neither
         the order of layers nor the layers without tensors."""
+        try:
+            texts = list(itertools.islice(proposals(self.checkpoint.tensors), MOST_COMMANDS))
+        except Problem as problem:
+            self.refuse(problem.args[0])
+        if not texts:
+            self.refuse("a stack of layers, of which krait pack finds no order that fits the shapes: write with --order what "
+                        "forward() does")  # fmt: skip
         raise Choice(
             "a stack of layers: tensors contain neither the order of layers nor activations, residuals and pooling. Write with "
             "--order what forward() does, and compare with --check. These are some of the orders that fit the shapes:",
-            [["--order", text] for text in itertools.islice(proposals(self.checkpoint.tensors), MOST_COMMANDS)],
+            [["--order", text] for text in texts],
         )
+
+    def refuse(self, text):
+        """Raises Problem with a text or, if the tensors with some prefixes are language models, Choice with the prefixes."""
+        names = [name.split(".", 1) for name in self.checkpoint.tensors if "." in name]
+        tops = [top for top in dict.fromkeys(top for top, _ in names) if is_language_model([b for a, b in names if a == top])]
+        if tops:
+            raise Choice(f"{text}; a language model has", [["--prefix", top] for top in tops])
+        raise Problem(text)
+
+    def refuse_buffers(self):
+        """Raises Problem if the checkpoint is a language model but for tensors that are no weight or bias, such as buffers."""
+        names = list(self.checkpoint.tensors)
+        strays = [name for name in names if language_model_parts([name]) is None]
+        others = [name for name in strays if name.rpartition(".")[2] not in ("weight", "bias")]
+        if strays and strays == others and is_language_model(set(names) - set(strays)):
+            raise Problem(
+                f"{strays[0]}: found a tensor {self.checkpoint.tensors[strays[0]].shape} beside those of a language model: if "
+                f"forward() does not use it, skip it with --ignore {strays[0]}"
+            )
 
     def declarations(self, constant, storage):
         """Returns C++ code that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""

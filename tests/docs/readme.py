@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Checks README and the pages of docs: code blocks equal the files that they name, links lead to files and headings, the
-memory table equals the constants, the speed tables equal bench/results, tests/run installs what README installs, and scripts
-given as commands are executable. README has at most 900 words and no table of more than 12 rows.
+"""Checks README, the pages of docs and the README of each folder: code blocks equal the files that they name, links lead to
+files and headings, the memory table equals the constants, the speed tables equal bench/results, tests/run installs what README
+installs, scripts given as commands are executable, and a page with commands says where they run. README has at most 900 words
+and no table of more than 12 rows.
 
   readme.py MEMORY_PROGRAM
 """
@@ -92,6 +93,14 @@ def wrong_commands(name, text, root=ROOT):
             yield f"{name}: {command}: found a script that is not executable"
 
 
+def wrong_place(name, text):
+    """Yields a message if a text has a line that is a command of a clone, but does not say in which folder it runs."""
+    code = re.findall(r"^```(?:sh|console)?\n(.*?)^```$", text, re.M | re.S) + re.findall(r"^    (.*\n)", text, re.M)
+    command = re.search(r"^(?:meson|tests/|tools/|build/|packaging/|bench/|g\+\+ |pip ).*", "".join(code), re.M)
+    if command and not re.search(r"(?:top\s+folder\s+of\s+(?:a|the)|In\s+a)\s+clone", text):
+        yield f"{name}: found the command {command[0]!r}, wanted a sentence that says where it runs: the top folder of a clone"
+
+
 def not_noticed():
     """Tests this script with faulty examples: returns a message for each fault that its checks do not detect."""
     with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +117,7 @@ def not_noticed():
         "too many words": wrong_size("x", "word " * (MOST_WORDS + 1)),
         "too many rows": wrong_size("x", "| a |\n| --- |\n" + "| b |\n" * (MOST_ROWS + 1)),
         "a command that is not executable": command,
+        "a command without a folder": wrong_place("x", "Run it:\n\n    tests/run\n"),
         "a package unknown to tests/run": wrong_packages("apt-get install -y no-such-package",
                                                          (ROOT / "tests/run").read_text()),
     }
@@ -131,9 +141,11 @@ def main():
             wrong += wrong_table(f"docs/speed.md ({report.parent.name}, training)", speed, rows_of(numbers))
     wrong += [*wrong_table("docs/memory.md", memory, rows), *wrong_size("README.md", readme),
               *wrong_packages(readme, (ROOT / "tests/run").read_text())]
-    for path in [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), ROOT / "bench/compare/README.md"]:
+    folders = ("docs", "bench", "examples", "packaging", "tests")
+    for path in [*sorted(ROOT.glob("*.md")), *(page for folder in folders for page in sorted((ROOT / folder).rglob("*.md")))]:
         text = path.read_text()
-        wrong += [*wrong_code(path.name, text), *wrong_links(path, text), *wrong_commands(path.name, text)]
+        wrong += [*wrong_code(path.name, text), *wrong_links(path, text), *wrong_commands(path.name, text),
+                  *wrong_place(str(path.relative_to(ROOT)), text)]
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0
 

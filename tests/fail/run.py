@@ -39,6 +39,8 @@ class Compiler:
         if self.missing:
             return
         clang = "clang" in run(shlex.split(command) + ["--version"])[1]
+        # Without the flag, clang would instantiate the templates that given.hpp uses again for every file.
+        self.command += ["-fpch-instantiate-templates"] if clang else []
         header = folder / "given.hpp"
         shutil.copy(HERE / "given.hpp", header)
         compiled = folder / ("given.pch" if clang else "given.hpp.gch")

@@ -227,6 +227,17 @@ def check_names(test):
             test.expect(model.layers[0].dims["tied"] is ("lm_head.weight" not in model.tensors), f"{what}: tied")
     other = {**prefixed("student.", language_model(head="")), **prefixed("teacher.", language_model(head=""))}
     test.takes("--prefix", other, "--prefix", "student", layers="Mamba", notes=["23 tensors without the prefix student."])
+    test.refuses("two models", ["--prefix student", "--prefix teacher"], other)
+    test.refuses("two models and a number", ["step", "--prefix student"], {**other, "step": floats()})
+    beside = {**prefixed("model.", language_model()), "criterion.weight": floats(7)}
+    test.refuses("a model and the weights of a loss", ["criterion 7 to 7", "--prefix model"], beside)
+    buffers = {**language_model(), "backbone.rotary.inv_freq": floats(4), "backbone.rotary.cache": floats(4)}
+    test.refuses("a buffer", "rotary.inv_freq: found a tensor [4] beside those of a language model", buffers)
+    for words in ["rotary.*"], ["backbone.rotary.*"], ["rotary.cache", "*.inv_freq"]:
+        ignored = [word for name in words for word in ("--ignore", name)]
+        test.takes(f"--ignore {words}", {**buffers}, *ignored, layers="Mamba")
+    test.refuses("--ignore of no tensor", "--ignore cache: found no such tensor, wanted one of backbone", buffers, "--ignore",
+                 "cache")  # fmt: skip
     test.refuses("a prefix that is not there", "--prefix pupil.: found no tensor", other, "--prefix", "pupil")
     headless = language_model("")
     test.refuses("headless", ["--head tied", "--head none"], headless)
@@ -1152,6 +1163,15 @@ def check_foreign(test):
         "conv.weight_g": "weight_norm",
     }.items():
         test.refuses(name, [name, words], {**CLASSIFIER, name: floats(4, 4)}, "--order", "proj,layers,norm_f,head")
+    words = ["storage", "NULL", "errno", "class"]
+    chain = {name: one for word in words for name, one in linear(word, 4, 4).items()}
+    model = test.takes("reserved names", chain, "--order", ",identity,".join(words))
+    members = [layer.member for layer in model.layers if layer.component == "Linear"] if model else []
+    test.expect(members == [f"{word}_" for word in words], f"reserved names: {members}")
+    long = "a_module_with_a_name_of_many_words." * 3 + "proj"
+    named = {**linear(long, 4, 4), **linear("head", 4, 3)}
+    found = "weight: found a name of 116 characters, wanted at most 96"
+    test.refuses("a long name", found, named, "--order", f"{long},relu,head")
     test.refuses("a tensor too many", "within a MambaBlock", {**blocks(), "layers.0.mixer.norm.weight": floats(8)})
     positions = {**CLASSIFIER, "pos": floats(1, 9, 4)}
     order = "proj,positional(pos),layers,norm_f,mean,head"

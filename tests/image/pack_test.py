@@ -313,7 +313,7 @@ def check_refused(test):
     test.refuses("layers: found elements 0, 2, wanted 0 to 1",
                  stack_of("gap", {**residual_block("layers.0.", 9, 18, 4, 1), **residual_block("layers.2.", 9, 18, 4, 1)}))
     # Files of other formats are rejected.
-    save = 'wanted a file from safetensors.torch.save_file(model.state_dict(), "model.safetensors")'
+    save = 'wanted a file from safetensors.torch.save_model(model, "model.safetensors")'
     for at, (content, words) in enumerate({
         b"PK\3\4\0\0\x08\x08\0\0": f"found a PyTorch pickle of torch.save, or another zip archive, {save}",
         b"PK\3\4": f"found a PyTorch pickle of torch.save, or another zip archive, {save}",
@@ -330,6 +330,19 @@ def check_refused(test):
                           (("x", "I3", [2**32, 2**32], 4), "x: shape is wrong: found [4294967296, 4294967296], wanted a size"),
                           (("x", "U8", [2**60, 2**60, 0], 1), "x: data offsets are wrong: found 1 bytes, wanted 0 bytes for")]:
         test.refuses(words, write_checkpoint(test.folder / "sizes.safetensors", STACK, [others]), "--ignore", "*")
+    # Bytes that belong to several tensors or to none, and names that occur twice, are rejected.
+    for words, at, tail, more in [
+        ("b: data overlaps another tensor's data: found begin 4, wanted begin 8", [4, 12], b"", ""),
+        ("b: bytes belong to no tensor: found 4 bytes before it, wanted none", [12, 20], b"", ""),
+        ("bytes belong to no tensor: found 1 bytes at the end, wanted none", [8, 16], b"x", ""),
+        ("not a safetensors file: found b twice in its header, wanted it once", [8, 16], b"", ', "b": 1'),
+        ("not a safetensors file: __metadata__: found a value that is no text", [8, 16], b"", ', "__metadata__": {"order": 3}'),
+    ]:
+        entries = {name: {"dtype": "F32", "shape": [2], "data_offsets": place} for name, place in (("b", at), ("a", [0, 8]))}
+        header = (json.dumps(entries)[:-1] + more + "}").encode()
+        placed = test.folder / "placed.safetensors"
+        placed.write_bytes(struct.pack("<Q", len(header)) + header + bytes(at[1]) + tail)
+        test.refuses(words, placed)
     # Names are printed in messages as printable ASCII.
     odd = "\u00e4\n\U0001f40d\x7f\ud800"
     test.refuses("?????: found a tensor [4], wanted only tensors of layers: if forward() does not use it, skip it with "
@@ -390,6 +403,11 @@ def check_commands(test):
     code, said, complaint = test.krait("report", small, *IGNORE_VECTORS)
     test.expect(code == 0 and "all weights" in said and "not checked" not in said, f"krait report: {said}{complaint}")
     test.expect(sorted(test.folder.iterdir()) == before, "krait check or krait report writes a file")
+    closed = subprocess.Popen([KRAIT, "report", "--compiler", test.compiler, small, *IGNORE_VECTORS], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+    closed.stdout.close()
+    complaint = closed.communicate()[1].decode()
+    test.expect(closed.returncode == 1 and complaint == "", f"krait report, if nothing reads its output: {complaint}")
     header = test.folder / "by_function.hpp"
     sizes, text = krait.pack(small, ignore=["tokens", "*logits"], header=str(header), name="small", compiler=test.compiler)
     test.expect("all weights" in text and f"{header}: " in text, f"krait.pack: {text}")

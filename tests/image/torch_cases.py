@@ -220,6 +220,23 @@ def language_models():
             )
         ),
     )
+    for name, wrap in {
+        "loss_beside_the_weights": lambda state: {"epoch": 3, "loss": torch.tensor(0.5), "model_state_dict": state},
+        "nested_states": lambda state: {"checkpoint": {"model": state, "step": torch.tensor(4)}, "args": {"lr": 0.1}},
+        "state_of_generators": lambda state: {"model": state, "rng": {"cpu": torch.get_rng_state()}, "loss": torch.ones(2, 2)},
+        "scores_of_callbacks": lambda state: {"state_dict": state, "callbacks": {"best": {"models": {"a": torch.tensor(0.5)}}}},
+        "extra_state": lambda state: {**state, "_extra_state": {"scale": torch.ones(2, 2)}},
+    }.items():
+        hugging_face(name, save=save_state(lambda state, folder, wrap=wrap: torch.save(wrap(state), folder / "model.pt")))
+    for name, refused, content in [
+        ("optimiser_alone", "found no state dict in a dict with the keys state (dict), param_groups (list), wanted a dict of",
+         {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 0.1}]}),
+        ("list_of_tensors", "found no state dict in a list, wanted a dict of tensors", [torch.ones(3)]),
+        ("meta_device", "weight: found a tensor torch.float32, torch.strided, on the device meta, which has no numbers, wanted",
+         {"weight": torch.ones(3, 3, device="meta")}),
+    ]:  # fmt: skip
+        hugging_face(name, save=save_state(lambda state, folder, content=content: torch.save(content, folder / "model.pt")),
+                     refused=refused)  # fmt: skip
     two = save_state(lambda state, folder: torch.save({"model": state, "ema": state}, folder / "model.pt"))
     hugging_face("two_states", save=two, refused="several state dicts are in the file")
     hugging_face("two_states_key", save=two, options=["--key", "ema"])

@@ -153,10 +153,14 @@ group("noxton",
       ("static_cast<float>(i / Ssm::d_inner + 1)", "static_cast<float>(i % Ssm::d_state + 1)"),
       ("detail::init_weight_and_bias(key, dims.d_conv, layer);", "detail::init_weight_and_bias(key, dims.channels, layer);"))
 group("unit/init",
-      ("return 0.02f * normal(k, i);", "return 0.2f * normal(k, i);"),
-      ("static_cast<float>(dims.n_layers * dims.d_inner)", "static_cast<float>(dims.d_inner)"),
+      ("Embedding<vocab_size, d_model, storage>& layer, std::size_t) noexcept {\n  fill(layer.weight, "
+       "[&](std::uint64_t i) { return 0.02f",
+       "Embedding<vocab_size, d_model, storage>& layer, std::size_t) noexcept {\n  fill(layer.weight, "
+       "[&](std::uint64_t i) { return 0.2f"),
+      ("static_cast<float>(blocks * d_inner)", "static_cast<float>(d_inner)"),
       ("dt + __builtin_logf(-__builtin_expm1f(-dt))", "__builtin_logf(-__builtin_expm1f(-dt))"),
-      ("return __builtin_logf(static_cast<float>(n + 1));", "return __builtin_logf(static_cast<float>(n + 2));"),
+      ("split(key, 5);\n  assign(layer.A_log, [](std::size_t, std::size_t n)",
+       "split(key, 5);\n  assign(layer.A_log, [](std::size_t n, std::size_t)"),
       ("detail::fill_constant(layer.weight, 1.0f);", "detail::fill_constant(layer.weight, 0.0f);"))
 group("unit/safetensors",
       ("rest[0] <= '~'", "rest[0] <= '\\x7F'"),
@@ -243,9 +247,12 @@ group("laws/stack",
       ("bias ? mul_add(v, w, load(bias + i)) : mul(v, w)", "mul(v, w)"),
       ("square_root(opaque(mean + eps))", "square_root(opaque(mean + 1e-5f))"),
       ("bias_of(layer), dims.eps, out[t]", "bias_of(layer), 1e-5f, out[t]"),
-      ("for (std::size_t p = 0; i + p < n; ++p)", "for (std::size_t p = 1; i + p < n; ++p)"),
-      ("div(squares, count) + eps", "div(squares, count) + 1e-5f"),
-      ("sub(in, hn::Set(hn::DFromV<decltype(in)>{}, mean))", "in"),
+      ("for (std::size_t p = 0; i + p < n; ++p)\n    partial[p] = hn::GetLane(accumulate(hn::Set(OneTag{}, partial[p]), hn",
+       "for (std::size_t p = 1; i + p < n; ++p)\n    partial[p] = hn::GetLane(accumulate(hn::Set(OneTag{}, partial[p]), hn"),
+      ("const V scale = hn::Set(Tag{}, div(1.0f, square_root(opaque(div(squares, count) + eps))));",
+       "const V scale = hn::Set(Tag{}, div(1.0f, square_root(opaque(div(squares, count) + 1e-5f))));"),
+      ("const float mean = div(sum_in_strips(x, n, [](auto sum, auto in) KRAIT_LAMBDA { return add(sum, in); }), count);",
+       "const float mean = 0.0f;"),
       ("hn::IfThenElse(hn::Eq(old, old), larger, old)", "larger"),
       ("clamp_below(old, load(x + i))", "load(x + i)"),
       ("std::memcpy(to, all, left * sizeof(float));", "std::memcpy(to, all, (left - 1) * sizeof(float));"),
@@ -383,8 +390,7 @@ group("laws/layers",
       ("if constexpr (emit_for<Out> == Emit::all) n = std::min<std::size_t>(n, std::size(ys));", ""),
       ("in[n - 1], d_model * sizeof(float)", "in[0], d_model * sizeof(float)"),
       ("    n = sequences_in(state);\n    return emit", "    return emit"))
-group("laws/storage",
-      ("AnyOf<Projected<tokens>, Others...> projected;", "AnyOf<Projected<tokens>> projected;"))
+group("unit/dims", ("AnyOf<Projected<tokens>, Others...> projected;", "AnyOf<Projected<tokens>> projected;"))
 
 # Drawing tokens.
 group("unit/sample + unit/sample_weights",
@@ -469,7 +475,8 @@ group("laws/streams + laws/layers",
 
 # Mamba-2 and Mamba-3.
 group("bits",
-      ("dt_limit[0], dims.dt_limit[1]", "dt_limit[0], dims.dt_limit[0]"),
+      ("block.A_log.data(), dims.dt_limit[0], dims.dt_limit[1], decay",
+       "block.A_log.data(), dims.dt_limit[0], dims.dt_limit[0], decay"),
       ("tile.head / s.heads_per_group * s.d_state", "tile.head % s.heads_per_group * s.d_state"),
       ("h_n[i] = mul(decay[t], h_n[i]);", "h_n[i] = mul(decay[0], h_n[i]);"),
       ("copy_floats(tile.x[i], outer[i], left);", "copy_floats(tile.x[i], outer[i], left - 1);"),
@@ -482,3 +489,131 @@ group("bits",
 group("vectors/mamba3", ("out[pairwise ? 2 * i + 1 : i + d_state / 2]", "out[pairwise ? 2 * i + 1 : i + angles]"))
 group("exact", ("{-75.39356231689453f,", "{-75.0f,"), ("{0.0020729508250951767f,", "{0.002f,"))
 group("cortex-m4", ("vfma.f32 s11, s23, \" k1 \"", "vfma.f32 s11, s22, \" k1 \""))
+
+# Training: the backward passes of the kernels.
+group("gradients block",
+      ("sum = mul_add(tap(i - t), load_vector(a.dy[t] + c), sum);",
+       "sum = mul_add(tap(d_conv - 1 - (i - t)), load_vector(a.dy[t] + c), sum);"),
+      ("mul_add(load_vector(a.dy[t] + c), input(t + j), sum);", "mul_add(load_vector(a.dy[t] + c), input(t + kept - j), sum);"),
+      ("const V start = a.bias ? load_vector(a.bias + c) : zero_start();", "const V start = zero_start();"),
+      ("dh = mul(g, decay[t]);", "dh = g;"),
+      ("const V e = mul(dh, h[t]);", "const V e = mul(dh, h[t + 1]);"),
+      ("mul_add(along_B[t], x, mul(along_A[t], ln2));", "mul_add(along_B[t], x, along_A[t]);"),
+      ("store_vector(mul(ddelta, sigmoid(load_vector(s.dt[t] + c))), s.ddt[t] + c);", "store_vector(ddelta, s.ddt[t] + c);"),
+      ("if constexpr (!per_channel) std::memset(s.sums, 0, s.tokens * 2 * row * sizeof(float));", ""),
+      ("mul(s, mul_add(x, sub(one, s), one))", "mul(s, mul_add(x, s, one))"),
+      ("mul(mul(out, load_vector(y + c)), silu_slope(gate, s))", "mul(out, silu_slope(gate, s))"),
+      ("input_gradient(layer.x_proj, dx_dbl.as_const(), dx, n, columns, true);",
+       "input_gradient(layer.x_proj, dx_dbl.as_const(), dx, n, columns, false);"),
+      ("gate_backward(y[t], xz[t] + channels, dgated[t], dy[t], dxz[t] + channels, channels);",
+       "gate_backward(x[t], xz[t] + channels, dgated[t], dy[t], dxz[t] + channels, channels);"))
+group("gradients mamba2",
+      ("<count, 2 * gradient_vectors>(x.from_channel(k), y.from_channel(panel + o)",
+       "<count, 2 * gradient_vectors>(x.from_channel(k), y.from_channel(o)"),
+      ("store_vector(mul(decay, g), strip.dh + at);", "store_vector(g, strip.dh + at);"),
+      ("along_h = mul_add(g, load_vector(h), along_h);", "along_h = mul_add(g, load_vector(h + row), along_h);"),
+      ("const std::size_t in_group = head % s.heads_per_group;", "const std::size_t in_group = head / s.heads_per_group;"),
+      ("slope = hn::IfThenElse(hn::Lt(free, hn::Set(Tag{}, least)), zero, slope);", ""),
+      ("mul_add(mul(v, load_vector(delta + i)), A, load_vector(dA_log + i))", "mul_add(v, A, load_vector(dA_log + i))"),
+      ("tape.states[first / at_a_time].data(), tape.states[0].size());", "tape.states[0].data(), tape.states[0].size());"),
+      ("bias = floats_of(gradient_of_member<2>(gradients))) add_tokens(ddt.as_const(),",
+       "bias = floats_of(gradient_of_member<2>(gradients))) add_tokens(dt,"))
+group("gradients ssm", ("part(Ssm::C_start, Ssm::d_state);", ""))
+group("gradients residual",
+      ("if constexpr (kind == NormKind::layer) g = sub(g, hn::Set(Tag{}, mean_gradient));", ""),
+      ("store(accumulate ? add(load(dx + i), g) : g, dx + i);", "store(g, dx + i);"),
+      ("s = div(1.0f, square_root(opaque(div(squares, count) + eps)));",
+       "s = div(1.0f, square_root(opaque(div(squares, count) + 1e-5f)));"),
+      ("i = n / strip_width * strip_width;\n  for (std::size_t p = 0;",
+       "i = n / strip_width * strip_width;\n  for (std::size_t p = 1;"))
+group("gradients models",
+      ("for (std::size_t k = K / many * many; k < K; ++k) columns(k,",
+       "for (std::size_t k = K / many * many; k + 1 < K; ++k) columns(k,"))
+group("gradients PooledFrames",
+      ("V sum = a.dwindow && i >= n ? load_vector(", "V sum = false ? load_vector("),
+      ("for (std::size_t i = kept; i-- > 0;) store_vector(input_gradient(i)",
+       "for (std::size_t i = 0; i < kept; ++i) store_vector(input_gradient(i)"))
+group("gradients AllFrames",
+      ("if (s.dD) copy_padded(s.dD + channel, dD, left);", ""),
+      ("k + j < K ? from[row] : 0.0f", "from[row]"),
+      ("V sum = load_vector(sums + c);", "V sum = zero_start();"))
+group("gradients EmbeddingOnly", ("float* to = w + panel * K + (row - panel);", "float* to = w + row * K;"))
+group("stacks elu",
+      ("constant<V>(3.0f * gelu_tanh_cubic)", "constant<V>(2.0f * gelu_tanh_cubic)"),
+      ("hn::IfThenElse(hn::Lt(constant<V>(0.0f), x), one, hn::Zero(Tag{}))",
+       "hn::IfThenElse(hn::Lt(constant<V>(0.0f), x), hn::Zero(Tag{}), one)"),
+      ("return mul_add(x, bell, Phi);", "return Phi;"))
+
+# Training: losses and optimisers.
+group("train/optimiser",
+      ("div(smoothing, static_cast<float>(n)), at_target", "div(smoothing, static_cast<float>(n - 1)), at_target"),
+      ("opaque(at_target * hit)) - opaque(everywhere * total_below));", "opaque(at_target * hit)) - 0.0f);"),
+      ("for (std::size_t i = 1; i < n; ++i) most =", "for (std::size_t i = 1; i + 1 < n; ++i) most ="),
+      ("mul(mul(set(rest2), gradient), gradient)", "mul(set(rest2), gradient)"),
+      ("add(square_roots(mul(set(s.second_scale), second)), set(s.eps))",
+       "square_roots(add(mul(set(s.second_scale), second), set(s.eps)))"),
+      ("neg(clamp_below(set(-exp_limit), mul(set(s.rate), step)))", "clamp_below(set(-exp_limit), mul(set(s.rate), step))"),
+      ("clamp_below(set(-3.40282347e+38f), mul(load_vector(w + i), exp_within_limit(change)))",
+       "mul(load_vector(w + i), exp_within_limit(change))"),
+      ("muon_b = -4.7750f", "muon_b = -4.7705f"),
+      ("store_vector(mul_add(beta, sub(m, g), g), direction + i);", "store_vector(m, direction + i);"),
+      (".first_scale = div(1.0f, opaque(1.0f - moments.beta1_power)),", ".first_scale = 1.0f,"),
+      ("opaque(moments.beta2_power * settings.beta2);", "opaque(moments.beta2_power * settings.beta1);"),
+      ("step.kept = krait::detail::decays<T> ? kept : 1.0f;", "step.kept = kept;"),
+      ("is_decay_rates<HeadDecayRates<heads>> = true;", "is_decay_rates<HeadDecayRates<heads>> = false;"),
+      ("(Shape::rows_are_tokens ? x[row][col] : x[col][row]) = element(", "x[row][col] = element("),
+      ("constexpr std::size_t longer = T::rows > T::cols ? T::rows : T::cols;", "constexpr std::size_t longer = T::rows;"),
+      ("if (!(norm > 0.0f)) return;", ""),
+      ("if (norm > most) scale_gradients(gradients, div(most, norm));", "scale_gradients(gradients, div(most, norm));"),
+      ("for (std::size_t i = 0; i < now; ++i) add_gradients(", "for (std::size_t i = now; i-- > 0;) add_gradients("),
+      ("clear_gradients(worker.gradients);", ""),
+      ("static_cast<float>(steps + 1 - warmup)", "static_cast<float>(steps - warmup)"),
+      ("counted += id(t) < classes;", "++counted;"),
+      ("std::memset(out + t * classes, 0, classes * sizeof(float));", "{}"),
+      ("scale = div(2.0f, count);", "scale = div(1.0f, count);"),
+      ("for (std::size_t t = given; t < n; ++t) std::memset(dout[t], 0, dout.stride * sizeof(float));", ""),
+      ("tape.length = n;\n  if (n == 0) return 0;", "if (n == 0) return 0;\n  tape.length = n;"))
+
+# Training: tapes, selections and layers.
+group("gradients OneBlock",
+      ("part.trained[j] = mask.trained[first + j];", "part.trained[j] = mask.trained[j];"),
+      ("bool whole = dx || trains_any<G, 0, 1, 2>;", "bool whole = dx || trains_any<G, 0, 1>;"),
+      ("mixer_dx = dx || norm_trained;", "mixer_dx = dx;"),
+      ("for (std::size_t j = 0; j < at; ++j)\n      if (trained[j]) return true;",
+       "for (std::size_t j = 0; j + 1 < at; ++j)\n      if (trained[j]) return true;"))
+group("gradients Language",
+      ("layers_needed = layers_dx || is_trained<typename Gradient::Layers>;", "layers_needed = layers_dx;"),
+      ("    clear_padding(embedded, dims.d_model, n);\n", "",
+       {"equivalent": "the norm of a ResidualBlock reads no padding; the layers of another model could"}),
+      ("dstate ? &dstate->layers : nullptr, n);", "false ? &dstate->layers : nullptr, n);"),
+      ("token < vocab_size)\n        add_to_row", "token <= vocab_size)\n        add_to_row"))
+group("gradients Recurrences",
+      ("state_floats>, ceil_div(tokens, scan_tokens)> states;  // before tokens 0, 8, 16",
+       "state_floats>, tokens / scan_tokens> states;  // before tokens 0, 8, 16"),
+      ("if (dstate) copy_floats(work.dh.data(), dstate->h.data(), work.dh.size());\n  auto&& dt_proj", "auto&& dt_proj"),
+      ("    copy_floats(dstate->sum.data(), dout[0], d_model);\n", ""))
+group("gradients AllFrames",
+      ("trains_any<G, 0, 1, 2, 3, 4> || (dims.rmsnorm && trains_any<G, 5>);", "trains_any<G, 0, 1, 2, 3, 4>;"),
+      ("  clear_padding(dxBC, Block::conv_channels, n);\n", ""),
+      ("if constexpr (!summarises<S>) dout = dout.from(skipped);", ""),
+      ("tape.skipped.count = skipped;", "tape.skipped.count = 0;"),
+      ("linear_weight_gradient(inputs.from(skipped), dout", "linear_weight_gradient(inputs, dout"),
+      ("dframes + (skipped + t) * L::d_in;", "dframes + t * L::d_in;"),
+      ("if constexpr (dx) clear_padding(din, dims.d_model, n);", ""))
+group("gradients PooledFrames",
+      ("for (std::size_t t = skipped; t < n; ++t) copy_floats(to[t], to[t - skipped], Facts::d_out);", "{}"),
+      ("d = opaque(d + *later), *later = 0.0f;", "d = opaque(d + *later);"),
+      ("std::min<std::size_t>(tape.position + t, max_tokens - 1)", "std::min<std::size_t>(t, max_tokens - 1)"),
+      ("if constexpr (dims.d_conv > 1) copy_floats(state.window.data(), tape.before.data(), tape.before.size());", ""))
+group("gradients Widths", ("    clear_padding(din, d_model, n);\n", ""))
+group("gradients Tokens", ("copy_padded(dout[0], din[n - 1], d_model);", "copy_padded(dout[0], din[0], d_model);"))
+group("stacks Residual<", ("add_row(din[t], copy[t], din[t], L::d_in);", "add_row(din[t], din[t], din[t], L::d_in);"))
+group("gradients residual",
+      ("dx ? din : TokenSpan<float>{nullptr, 0}, norm, n, true);", "dx ? din : TokenSpan<float>{nullptr, 0}, norm, n, false);"))
+group("fail train_memory_selects_no_more", ("if (of_moments.trained[i] && !of_gradients.trained[i]) return false;", ""))
+group("fail train_dxs_have_d_in_elements", ("else return input_gradients<Model, T, Out>();", "else return true;"))
+group("fail train_muon_selects_matrices",
+      ("all = all && (decays<Part> || !Trained::trains(path.name));", "all = all && Parameter<Part>;"))
+group("fail train_token_ids_have_no_gradient",
+      ("input_gradient = !TakesTokens<Model> && requires", "input_gradient = requires"))
+group("fail train_selection_selects_something", ("!detail::is_trained<typename Found::Gradient>", "!detail::is_trained<Found>"))

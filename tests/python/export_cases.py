@@ -7,11 +7,13 @@ with a message that names the reason.
 Needs torch, transformers, mambapy and numpy. Exit code 0: all right; 1: some are wrong.
 """
 
+import copy
 import math
 import pathlib
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -415,6 +417,120 @@ def feed_forward_in_halves():
     return Apply(forward, embedding=nn.Embedding(IDS, WIDTH), norm=nn.RMSNorm(WIDTH), mixer=Block(), **layers).half(), ids()
 
 
+@good("embedding(embedding),mean,linear(head)")
+def ids_of_another_dtype():
+    def forward(self, x):
+        return self.head(self.pool(self.embedding(x.long()).transpose(1, 2)).squeeze(2))
+
+    embedding, pool = nn.Embedding(IDS, WIDTH), nn.AdaptiveAvgPool1d((1,))
+    return Apply(forward, embedding=embedding, pool=pool, head=head()), ids().to(torch.uint8)
+
+
+@good("linear(proj),positional(positional),linear(head)")
+def positions_with_an_offset():
+    def forward(self, x):
+        return self.head(self.proj(x) + self.positions[:, 2 : x.shape[1] + 2])
+
+    return Apply(forward, proj=proj(), positions=nn.Parameter(torch.randn(1, 100, WIDTH)), head=head()), features()
+
+
+class CentredNorm(nn.Module):
+    """A LayerNorm that is not PyTorch's."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias, self.eps = nn.Parameter(torch.ones(FEATURES)), nn.Parameter(torch.zeros(FEATURES)), 1e-5
+
+    def forward(self, x):
+        x = x - x.mean(-1, keepdim=True)
+        return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight + self.bias
+
+
+@good("layer_norm(0,eps=1e-05),linear(1),identity,linear(2)")
+def example_of_zeros():
+    return nn.Sequential(CentredNorm(), proj(), head()), torch.zeros(1, TOKENS, FEATURES)
+
+
+@good("conv1d(0,stride=1,padding=0),relu")
+def sync_batch_norm():
+    return nn.Sequential(nn.Conv1d(FEATURES, WIDTH, 3), nn.SyncBatchNorm(WIDTH), nn.ReLU()), features(2, FEATURES, TOKENS)
+
+
+@good("linear(0),relu,linear(2)")
+def example_of_numpy():
+    return nn.Sequential(proj(), nn.ReLU(), head()), np.random.default_rng(1).normal(size=(TOKENS, FEATURES))
+
+
+@bad("as many tokens as positions: found")
+def clamped_positions():
+    def forward(self, x):
+        return self.head(self.proj(x) + self.positions(torch.arange(x.shape[1]).clamp(max=100)))
+
+    return Apply(forward, proj=proj(), positions=nn.Embedding(120, WIDTH), head=head()), features()
+
+
+class RootNorm(nn.Module):
+    """An RMSNorm whose eps is outside of the square root."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(FEATURES)), 1e-6
+
+    def forward(self, x):
+        return x / (x.pow(2).mean(-1, keepdim=True).sqrt() + self.eps) * self.weight
+
+
+@bad("0 (RootNorm): found a module with a weight and an eps that computes neither an RMSNorm nor a LayerNorm")
+def eps_outside_of_the_root():
+    return nn.Sequential(RootNorm(), proj(), head()), features()
+
+
+@bad("--order: found 43 layers, from 0 to 42, wanted at most 40 in a stack")
+def many_layers():
+    layers = [one for _ in range(21) for one in (nn.Linear(FEATURES, FEATURES), nn.Tanh())]
+    return nn.Sequential(*layers, proj()), features()
+
+
+@bad("linear_dynamic in 0: found the function linear_dynamic")
+def quantised():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(nn.Sequential(proj(), head()), {nn.Linear}), features()
+
+
+@bad("embedding (Embedding): found max_norm 1.0, wanted None")
+def max_norm():
+    embedding = nn.Embedding(IDS, WIDTH, max_norm=1.0)
+    with torch.no_grad():
+        embedding.weight /= 10  # forward() changes the weights that have a larger norm
+    return Apply(lambda self, x: self.head(self.embedding(x)), embedding=embedding, head=head()), ids()
+
+
+@bad("add in forward(): found arithmetic with token ids, wanted an embedding of the ids")
+def shifted_ids():
+    return Apply(lambda self, x: self.head(self.e(x + 1)), e=nn.Embedding(IDS + 1, WIDTH), head=head()), ids()
+
+
+@bad("div in 1: found a division by a tensor that depends on the input")
+def reciprocal():
+    return nn.Sequential(proj(), Apply(lambda self, x: torch.ones(WIDTH) / (x.sigmoid() + 1)), head()), features()
+
+
+@bad("div in 1: found div with rounding_mode 'floor', wanted div without it")
+def rounded_quotient():
+    return nn.Sequential(proj(), Apply(lambda self, x: torch.div(x, 2, rounding_mode="floor")), head()), features()
+
+
+@bad("f (Block): found axes [tokens, batch, channels], wanted [batch, tokens, channels]")
+def tokens_first():
+    return Apply(lambda self, x: self.f(self.proj(x).transpose(0, 1)), proj=proj(), f=Block()), features(TOKENS, 2, FEATURES)
+
+
+@bad("as [batch, tokens, channels], the example has 1 token, wanted at least two")
+def one_token():
+    return nn.Sequential(proj(), head()), features(1, 1, FEATURES)
+
+
 @bad("the module returns 2 tensors, wanted one: return the output that Krait should compute")
 def named_outputs():
     return nn.Sequential(proj(), Apply(lambda self, x: {"a": self.a(x), "b": self.b(x)}, a=head(), b=head())), features()
@@ -553,7 +669,7 @@ def two_outputs():
     return nn.Sequential(proj(), Apply(lambda self, x: (x.mean(1), x.amax(1)))), features()
 
 
-@bad("1 (GroupNorm): found")
+@bad("1 (GroupNorm): found a layer GroupNorm")
 def group_norm():
     return nn.Sequential(nn.Conv1d(FEATURES, WIDTH, 3), nn.GroupNorm(4, WIDTH)), features().transpose(1, 2)
 
@@ -577,16 +693,21 @@ def shaken(module):
     return module.train()
 
 
+def tensors_of(module):
+    return [(name, one) for name, one in module.state_dict().items() if isinstance(one, torch.Tensor)]
+
+
 def check_calls(folder, compiler):
     """Yields a message for each wrong argument of krait.export that has no clear message, for a convolution whose last outputs
     a stream does not give after zeros, and if krait pack does not say that krait.export has proved a file."""
     conv = nn.Sequential(nn.Conv1d(FEATURES, WIDTH, 8, stride=4, padding=4), nn.ReLU()).eval()
     x, path = torch.randn(1, FEATURES, TOKENS), folder / "padded.safetensors"
-    absent = folder / "absent" / "a.safetensors"
+    absent, scripted = folder / "absent" / "a.safetensors", torch.jit.script(conv)
     for kind, words, call in [
         (TypeError, "example: found tuple (tensor(", lambda: krait.export(conv, (x,), path)),
         (TypeError, "wanted one tensor or array, the module's only input", lambda: krait.export(conv, {"x": x}, path)),
         (TypeError, "example: found list [[1, 2], [3]]", lambda: krait.export(conv, [[1, 2], [3]], path)),
+        (TypeError, "wanted the nn.Module from which TorchScript was made", lambda: krait.export(scripted, x, path)),
         (krait.Problem, f"cannot write {absent}: there is no folder {absent.parent}", lambda: krait.export(conv, x, absent)),
     ]:
         try:
@@ -619,14 +740,14 @@ def main():
         torch.manual_seed(len(name))
         module, example = make()
         shaken(module)
-        before = {key: one.clone() for key, one in module.state_dict().items()}
+        before = copy.deepcopy(dict(tensors_of(module)))
         path, start, message, layers = folder / f"{name}.safetensors", time.monotonic(), "", ""
         try:
             layers = krait.export(module, example, path, compiler=compiler)
         except krait.Problem as problem:
             message = str(problem)
         print(f"{name}: {time.monotonic() - start:.1f} s: {layers or message}", flush=True)
-        if module.training is False or any(not torch.equal(before[key], one) for key, one in module.state_dict().items()):
+        if module.training is False or any(not torch.equal(before[key], one) for key, one in tensors_of(module)):
             wrong.append(f"{name}: the module has changed")
         if name in BAD:
             if words not in message or path.exists():

@@ -163,8 +163,19 @@ def check_arguments(test, model):
             (krait.Problem, "storage: found 'int4', wanted one of f32, bf16, f16, int8", lambda: test.load("speaker", "int4")),
             (krait.Problem, f"{test.folder / 'absent'}: cannot be read: No such file",
              lambda: krait.load(test.folder / "absent", compiler=test.compiler)),
+            (ValueError, "x: found shape [0, 3, 12], wanted at least one", lambda: model.outputs(np.zeros((0, 3, 12)))),
+            (ValueError, "x: found no tokens, wanted at least one", lambda: model.outputs(np.zeros((2, 0, 12)))),
+            (TypeError, "reference: found function, wanted an nn.Module or its", lambda: model.check(lambda x: x, x[None])),
+            (TypeError, "norm_eps: found '1e-6', wanted a number", lambda: krait.load(SPEAKER, norm_eps="1e-6")),
+            (TypeError, "ngroups: found 2.0, wanted an integer", lambda: krait.load(SPEAKER, ngroups=2.0)),
+            (TypeError, "dt_limit: found '0,1', wanted two numbers", lambda: krait.load(SPEAKER, dt_limit="0,1")),
+            (TypeError, "order: found ['a'], wanted a text", lambda: krait.load(SPEAKER, order=["a"])),
+            (TypeError, "ignore: found 1, wanted a list of texts", lambda: krait.load(SPEAKER, ignore=1)),
+            (TypeError, "config: found 1, wanted a path", lambda: krait.load(SPEAKER, config=1)),
+            (TypeError, "norm_before_gate: found 'yes', wanted True or", lambda: krait.load(SPEAKER, norm_before_gate="yes")),
             (TypeError, "found the argument 'ordr'", lambda: krait.load(SPEAKER, ordr="a")),
-            (krait.Problem, "a stack of layers", lambda: krait.load(SPEAKER, compiler=test.compiler))]:
+            (krait.Problem, "order='linear_in,layers,norm_f,mean,classifier'",
+             lambda: krait.load(SPEAKER, compiler=test.compiler))]:
         test.raises(kind, words, call)
     test.expect({"load", "export", "pack", "Model", "__version__"} <= set(dir(krait)), f"dir(krait): found {dir(krait)}")
     test.expect(model.step([], np.zeros((0, 12))).shape == (0, 9), "a step of no streams")
@@ -261,6 +272,10 @@ def check_cache(test):
         count = len(compiled)
         test.expect([number(), len(compiled)] == [1, count + 1], "a damaged library is not compiled again")
         test.raises(krait.Problem, "does not compile", lambda: number("#error no\n"))
+        undefined = 'int absent();\nextern "C" [[gnu::visibility("default")]] int number() { return absent(); }\n'
+        test.raises(krait.Problem, "cannot be loaded: found --compiler", lambda: number(undefined))
+        test.raises(krait.Problem, "the compiler writes no program: found --compiler 'true', wanted a C++ compiler",
+                    lambda: compilers.compiled_library("", "true", include))
         test.expect(not list(cache.glob("krait_*")), "the cache keeps work folders")
         (test.folder / "file").write_text("")
         os.environ["KRAIT_CACHE"] = str(test.folder / "file" / "cache")

@@ -1,3 +1,4 @@
+#include <array>
 #include <catch2/catch.hpp>
 #include <limits>
 #include <type_traits>
@@ -128,4 +129,10 @@ TEST_CASE("resolve and block_dims keep every value that is given in the dims of 
                                .is_outproj_norm = true, .A_floor = 1e-3, .mixer_norm_eps = 1e-3,
                                .norm = krait::NormKind::layer, .norm_eps = 1e-2, .storage = krait::Storage::bf16});
   CHECK(krait::angles_of(three) == 3);  // 10 * 0.7 gives 7 states, although 0.7f is below 0.7
+}
+
+TEST_CASE("the scratch of a recurrence has room for the largest object that shares its memory") {
+  using Ssm = krait::SelectiveStateSpaceModel<krait::SsmDims{.d_inner = 4, .d_state = 2, .dt_rank = 1}>;
+  using Large = std::array<float, 1000>;
+  CHECK(sizeof(Ssm::InnerScratch<1, Large>) >= sizeof(Large));
 }

@@ -306,7 +306,7 @@ TEST_CASE("a tensor that is listed in `ignore` or does not start with the prefix
 }
 
 TEST_CASE("the error for a PyTorch pickle, GGUF or HDF5 file names its format") {
-  const std::string save = "a file from safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
+  const std::string save = "a file from safetensors.torch.save_model(model, \"model.safetensors\")",
                     ours = "a safetensors file", zip = "a PyTorch pickle of torch.save, or another zip archive",
                     legacy = "a PyTorch pickle of torch.save in the legacy format";
   const std::tuple<std::string, std::string, std::string> files[] = {

@@ -36,6 +36,13 @@ struct got_type {
   static constexpr bool wants = std::is_same_v<Found, Wanted>;
 };
 
+// weights_of<Model> makes the type of a model appear in error messages.
+template <class Model>
+struct weights_of {
+  static constexpr bool are_writable = !std::is_const_v<Model>;
+  static constexpr bool have_init = false;
+};
+
 // Returns `dims` with every invalid member replaced by a valid one. Valid dims are unchanged.
 template <class Dims>
 consteval Dims repaired(Dims dims) {

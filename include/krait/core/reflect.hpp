@@ -115,8 +115,8 @@ struct LengthPath {
   }
 };
 
-// Returns the path of member i of the reflected struct T, where `path` is the path of the struct. Both paths are equal if
-// the member's type is Flat.
+// Returns the path of member i of the reflected struct T, where `path` is the path of the struct. The member's path
+// is the struct's if the member's type is Flat.
 template <class T, std::size_t i, class Path>
 constexpr Path member_path(const Path& path) {
   if constexpr (Flat<Member<T, i>>) return path;

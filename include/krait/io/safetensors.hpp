@@ -44,7 +44,7 @@ struct OtherFormat {
   std::string_view magic, name, wanted;
 };
 inline constexpr std::string_view save_as_safetensors =
-    "a file from safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")";
+    "a file from safetensors.torch.save_model(model, \"model.safetensors\")";
 inline constexpr OtherFormat other_formats[] = {
     {"PK\x03\x04", "a PyTorch pickle of torch.save, or another zip archive", save_as_safetensors},
     {"\x80\x02\x8A\x0A", "a PyTorch pickle of torch.save in the legacy format", save_as_safetensors},
@@ -274,7 +274,7 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
   const auto* text_end = text + length;
   if (length == 0 || *text != '{')
     return {Problem::header_form, "", "a header that does not begin with {", "a JSON object"};
-  // nlohmann-json stops at a zero byte and ignores the rest of the header.
+  // nlohmann-json stops at a zero byte and would ignore the rest of the header.
   if (const auto* zero = std::find(text, text_end, '\0'); zero != text_end)
     return {Problem::header_not_json, "", Text<80>("a zero byte at character ") += static_cast<std::uint64_t>(zero - text + 1),
             "a JSON header in UTF-8"};

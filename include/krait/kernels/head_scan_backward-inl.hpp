@@ -24,7 +24,8 @@ struct HeadScanBackward {
   float* dD;                                   // the gradient of D is added to it; may be null
   float* dh;                                   // on entry, the gradient of the state after the last token; on return, of h
   float* states;                               // memory for [tokens + 1][d_state][16]
-  float* sums;                                 // memory for [tokens][2 d_state][16]
+  float* sums;                                 // memory for the 16 partial sums of each element of dB and dC,
+                                               // [tokens][2 d_state][16]
   std::size_t headdim, heads, heads_per_group, d_state, tokens;
 };
 
@@ -138,8 +139,9 @@ HWY_NOINLINE void head_scan_backward(const HeadScanBackward& s) {
   }
 }
 
-// Computes the gradients of step_sizes_row for one token from the sums of head_scan_backward, with A = ln 2 A2 and v = decay
-// along_h:
+// Computes the gradients of dt and A_log for one token: the backward pass of step_sizes_row. along_x and along_h are the sums
+// of head_scan_backward: for each head, the gradients of delta, as a factor of x, and of the decay. With A = ln 2 A2 and
+// v = decay along_h:
 //   ddelta = fma(v, A, along_x);  ddt = ddelta sigmoid(dt + dt_bias), or 0 where a limit applies
 //   dA_log = fma(v delta, A, dA_log)
 // All arrays are [heads], padded to a multiple of 16. dA_log may be null. ddt may be along_x.

@@ -98,7 +98,9 @@ HWY_INLINE void keep_largest(std::span<float> row, std::uint64_t wanted, float d
 // The weight of a logit of -infinity or NaN is 0.
 class Softmax {
  public:
-  // Scales very large and very small temperatures, because logit - most or 1 / temperature would otherwise overflow.
+  // For a temperature above 2^64, logits, `most` and temperature are multiplied by 2^-64, so that logit - most does not
+  // overflow. For one below 2^-64, logit - most and temperature are multiplied by 2^64, so that 1 / temperature does not. The
+  // quotient stays the same.
   HWY_INLINE Softmax(float most, float temperature)
       : before_(temperature > 0x1p64f ? 0x1p-64f : 1.0f),
         after_(temperature < 0x1p-64f ? 0x1p64f : 1.0f),

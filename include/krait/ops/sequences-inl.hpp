@@ -74,8 +74,8 @@ inline constexpr bool has_executor = requires(S& state) {
   requires is_sequences<S> && !std::is_same_v<decltype(state.threads), OneThread*>;
 };
 
-// The smallest number of multiply-adds that is divided among threads. Starting threads takes longer than fewer multiply-adds on
-// one thread.
+// The smallest number of multiply-adds that is divided among threads. One thread computes fewer of them in less time than it
+// takes to start threads.
 inline constexpr std::size_t least_to_divide = std::size_t{1} << 17;
 
 // Calls (*work)(part), where `work` points to a function object of type F. An executor calls run_part through a Task.

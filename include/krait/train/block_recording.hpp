@@ -124,7 +124,7 @@ struct Recording<Mamba2Block<dims>, G, dx> {
   using Tape = std::conditional_t<whole, WholeTape<tokens>, OutputTape<tokens>>;
   template <std::size_t tokens>
   struct WholeWork {
-    TokenBuffer<tokens, dims.d_inner> mixed;                    // the inputs of out_proj, or of the norm or the gate
+    TokenBuffer<tokens, dims.d_inner> mixed;                    // out_proj's inputs; then those of the second of norm and gate
     TokenBuffer<tokens, dims.d_inner> dmixed;                   // the gradient of `mixed`; then that of y
     TokenBuffer<tokens, Block::InProj::padded_out> dprojected;  // the gradient of in_proj's outputs
     TokenBuffer<tokens, Block::conv_channels> dxBC;             // the gradient of the recurrence's inputs

@@ -21,6 +21,8 @@ struct trained {
   static constexpr bool selects_matrices = false;
   template <bool fits>
   static constexpr bool has_gradients = fits;
+  template <bool fit>
+  static constexpr bool are_workers = fit;
   template <class Model>
   static constexpr bool are_moments_of = [] {
     if constexpr (!requires { typename Found::Selection; }) return false;
@@ -248,6 +250,18 @@ consteval bool muon() {
   } else {
     return selects_no_more<Model, M, G>();
   }
+}
+
+// Checks the argument workers of accumulate, whose workers have gradients of type G.
+template <class Workers, class G>
+consteval bool workers() {
+  constexpr bool fit = requires(Workers& all) {
+    std::size(all);
+    requires std::is_same_v<decltype(std::data(all)->gradients), G>;
+  };
+  static_assert(trained<std::remove_cvref_t<Workers>>::template are_workers<fit>,
+                "krait::accumulate(streams, workers, gradients, compute): workers must be an array, vector or span of krait::Worker<Model, tokens, Trained>, with the Model and Trained of gradients");
+  return fit;
 }
 
 // Checks the arguments of the losses: the outputs, what they should be, and the gradients.

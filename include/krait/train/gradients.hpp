@@ -132,7 +132,7 @@ KRAIT_INLINE const T& slot_object(const Slot<i, T, Owner>& slot) { return slot.o
 template <std::size_t i, class S>
 concept HasSlot = requires(S& slots) { requires !std::is_empty_v<std::remove_reference_t<decltype(slot_object<i>(slots))>>; };
 
-// Returns the gradient of member i, or a Frozen.
+// Returns the gradient of member i, or a Frozen if nothing in the member is trained.
 template <std::size_t i, class G>
 KRAIT_INLINE decltype(auto) gradient_of_member(G&& gradients) {
   if constexpr (HasSlot<i, std::remove_reference_t<G>>) return slot_object<i>(gradients);
@@ -305,7 +305,7 @@ struct MuonMemory {
   static constexpr auto sizes = detail::muon_sizes<Gradients<Model, Trained>>();
   Gradients<Model, Trained> mean;
   alignas(64) std::array<float, sizes.matrix> x{}, product{};    // [rows][columns], the shorter side padded to a multiple of 16
-  alignas(64) std::array<float, sizes.square> gram{}, rows{};    // [columns][columns]
+  alignas(64) std::array<float, sizes.square> gram{}, rows{};    // x^T x in panels and in rows
   KRAIT_INLINE constexpr MuonMemory() = default;
 };
 

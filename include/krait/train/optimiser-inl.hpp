@@ -175,16 +175,18 @@ float clip_by_norm(Gradients<Model, Trained>& gradients, float most) noexcept {
 template <class Workers, class Model, class Trained, class Compute, class Threads>
 void accumulate(std::size_t streams, Workers&& workers, Gradients<Model, Trained>& gradients, Compute&& compute,
                 Threads&& executor) {
-  const std::size_t most = std::size(workers);
-  for (std::size_t first = 0; first < streams && most > 0; first += most) {
-    const std::size_t now = std::min(most, streams - first);
-    const auto one = [&](std::size_t i) {
-      auto& worker = std::data(workers)[i];
-      clear_gradients(worker.gradients);
-      compute(worker, first + i);
-    };
-    executor(now, Task{&one, &run_part<decltype(one)>});
-    for (std::size_t i = 0; i < now; ++i) add_gradients(gradients, std::data(workers)[i].gradients);
+  if constexpr (check::workers<Workers, Gradients<Model, Trained>>()) {
+    const std::size_t most = std::size(workers);
+    for (std::size_t first = 0; first < streams && most > 0; first += most) {
+      const std::size_t now = std::min(most, streams - first);
+      const auto one = [&](std::size_t i) {
+        auto& worker = std::data(workers)[i];
+        clear_gradients(worker.gradients);
+        compute(worker, first + i);
+      };
+      executor(now, Task{&one, &run_part<decltype(one)>});
+      for (std::size_t i = 0; i < now; ++i) add_gradients(gradients, std::data(workers)[i].gradients);
+    }
   }
 }
 template <class Workers, class Model, class Trained, class Compute>

@@ -64,8 +64,8 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
 // `table` contains -87.3, log2(e) as the sum of two floats, and the coefficients of exp2_polynomial.
 template <bool times_y>
 HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
-  // Registers: q0 holds x, q1 n, q2 f, q3 e^-x, q4 y, q5 -87.3, q6 the first coefficient of the polynomial, q7 0, and r0 to r5
-  // and r12 the other constants.
+  // Registers: q0 holds x, q1 n = round(x log2(e)), q2 f = n - x log2(e), q3 e^-x, q4 y, q5 -87.3, q6 the first coefficient of
+  // the polynomial, q7 0, and r0 to r5 and r12 the other constants.
   const struct {
     const float *table, *x;
     float* y;

@@ -1,0 +1,13 @@
+// The key and the model are in the wrong order.
+// expect: krait::init takes (key, model)
+#include "given.hpp"
+
+extern Model mutable_model;
+
+void use() {
+#ifdef RIGHT
+  krait::init(krait::key(1), mutable_model);
+#else
+  krait::init(mutable_model, krait::key(1));
+#endif
+}
