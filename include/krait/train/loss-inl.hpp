@@ -10,7 +10,6 @@
 #ifndef KRAIT_REFUSED
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -62,7 +61,7 @@ float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits,
         else
           std::memset(out + t * classes, 0, classes * sizeof(float));
       }
-      if (outside > 0) return std::bit_cast<float>(0x7fc00000u);  // NaN
+      if (outside > 0) return __builtin_bit_cast(float, 0x7FC00000u);  // NaN
       return counted > 0 ? div(total, count) : 0.0f;
     };
     if constexpr (VectorSequence<const Logits>) {
