@@ -5,6 +5,8 @@
 #include "krait/core/begin.hpp"
 #ifndef KRAIT_REFUSED
 
+#include <type_traits>
+
 #include "krait/core/reflect.hpp"
 #include "krait/layout/panels.hpp"
 
@@ -17,7 +19,7 @@ void convert_checked(const From& from, To& to) noexcept {
   const auto copy = [](NoPath, const auto& source, auto& target) {
     static_assert(std::remove_cvref_t<decltype(source)>::shape == std::remove_cvref_t<decltype(target)>::shape,
                   "krait::convert(from, to): the dims of both models must be equal, except for storage");
-    if constexpr (requires { target = source; }) target = source;
+    if constexpr (std::is_assignable_v<decltype(target), decltype(source)>) target = source;
     else assign(target, [&](std::size_t row, std::size_t col) { return source.get(row, col); });
   };
   visit_parameters(NoPath{}, copy, from, to);
