@@ -59,9 +59,8 @@ def stack_of(file):
 
 
 def dims_of(file, component, prefix=""):
-    """Returns the dims of the model in a file of test vectors, from the shapes of its tensors.
-    krait::load compares every shape with these dims
-    later."""
+    """Returns the dims of the model in a file of test vectors, from the shapes of its tensors. krait::load compares
+    every shape with these dims later."""
     dims = {}
     block = {"Mamba": "backbone.layers.0.", "ResidualBlock": prefix}.get(component)
     mixer = prefix if block is None else block + "mixer."
