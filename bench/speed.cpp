@@ -90,7 +90,7 @@ void limit_of_decode(benchmark::State& bench) {
   for (auto _ : bench) {
     benchmark::DoNotOptimize(sum_of(work.model.object, sizeof(*work.model.object)));
     benchmark::DoNotOptimize(sum_of(&work.state, sizeof(work.state)));
-    std::memset(&work.state, 0, sizeof(work.state));
+    std::memset(static_cast<void*>(&work.state), 0, sizeof(work.state));
     benchmark::ClobberMemory();
   }
 }
