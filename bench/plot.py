@@ -42,8 +42,8 @@ def results(machine, name):
 
 def record(source, kept_in):
     """Writes the minimum and median time of each benchmark in `source`, a JSON file of Google Benchmark, to the file `kept_in`,
-    without the machine's host name and paths. Times are CPU times,
-    except for bench/streams, whose times are elapsed times because it uses several threads."""
+    without the machine's host name and paths. Times are CPU times, except for bench/streams, whose times are elapsed times
+    because it uses several threads."""
     run = json.loads(pathlib.Path(source).read_text())
     times, counters = {}, {}
     for line in run["benchmarks"]:
