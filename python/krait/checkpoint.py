@@ -142,7 +142,11 @@ def read_shards(index, notes, options):
 
 
 def read_file(path, options):
-    return (read_torch(path, options), {}) if path.suffix in TORCH_SUFFIXES else safetensors_file.read(path)
+    if path.suffix in TORCH_SUFFIXES:
+        return read_torch(path, options), {}
+    if options.key is not None:
+        raise Problem(f"--key {options.key}: has no effect: found {path.name}, wanted a file of torch.save")
+    return safetensors_file.read(path)
 
 
 def read_torch(path, options):

@@ -45,6 +45,9 @@ class Model:
         known = [*COMPONENTS, "Mamba2", "Mamba3"]
         if "component" in checkpoint.metadata and checkpoint.metadata["component"] not in known:
             raise Problem(f"unknown component {checkpoint.metadata['component']!r}: wanted one of {', '.join(known)}")
+        if options.head is not None and (options.order is not None or not is_language_model(names)):
+            found = "no language model" if options.order is None else "an order of layers, which says where the model ends"
+            raise Problem(f"--head {options.head}: has no effect: found {found}, wanted a language model without --order")
         if options.order is None and is_language_model(names):
             self.make_language_model()
         elif options.order is None and (
@@ -122,6 +125,7 @@ class Model:
         found = [(block_of(one.component, one.dims), one.dims) for layer in self.layers for one in layer.all()]
         blocks = {block: dims for block, dims in found if block is not None}
         self.config.check_block(blocks.keys())
+        self.check_effects(blocks)
 
         def note(block, settings):
             texts = [settings[name] for name in settings if name not in self.block_settings]
@@ -147,6 +151,24 @@ class Model:
         note("Mamba3Block", {"A_floor": "A_floor 1e-4 (--A-floor)", "mixer_norm_eps": eps})
         if "Mamba3Block" in blocks:
             self.check_A_formula()
+
+    def check_effects(self, blocks):
+        """Raises Problem for an option that would change nothing, because the model has no blocks of its kind or no norms.
+        `blocks` contains the dims of each kind of blocks in the model."""
+        names = {**MAMBA2_DEFAULTS, **MAMBA3_DEFAULTS, "A_formula": None}
+        for name in (name for name in names if getattr(self.options, name, None) is not None):
+            wanted = ["Mamba2Block"] if name in MAMBA2_DEFAULTS else []
+            wanted += ["Mamba3Block"] if name in MAMBA3_DEFAULTS or name == "A_formula" else []
+            found = [block for block in wanted if block in blocks]
+            what = f"--{name.replace('_', '-')}: has no effect: found"
+            if not found:
+                present = f"only {'s and '.join(blocks)}s" if blocks else "no Mamba blocks"
+                raise Problem(f"{what} {present} in the model, wanted a {' or a '.join(wanted)}")
+            if name in ("norm_before_gate", "mixer_norm_eps") and found == ["Mamba2Block"] and not blocks[found[0]]["rmsnorm"]:
+                raise Problem(f"{what} Mamba2Blocks without a norm, wanted a norm.weight in them")
+        layers = [one for layer in self.layers for one in layer.all()]
+        if self.options.norm_eps is not None and not any({"eps", "norm_eps"} & one.dims.keys() for one in layers):
+            raise Problem("--norm-eps: has no effect: found no norms in the model, wanted one")
 
     def check_A_formula(self):
         metadata = self.checkpoint.metadata

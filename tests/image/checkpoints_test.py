@@ -1035,6 +1035,33 @@ def check_options(test):
     test.expect(model and model.layers[4].dims["eps"] == 1e-6, f"a norm without weights: {model and model.layers[4].dims}")
 
 
+def check_effects(test):
+    """Checks that an option that would change nothing is rejected, by its name and what was found."""
+    of_mamba2, no_norm = mamba2(""), mamba2("", norm=False)
+    stack = {**linear("proj", 6, 4), **blocks()}
+    for what, words, *case in [
+        ("--ngroups", "--ngroups: has no effect: found only MambaBlocks in the model, wanted a Mamba2Block", "1"),
+        ("--dt-limit", "--dt-limit: has no effect: found only MambaBlocks", "0,1"),
+        ("--norm-before-gate", "--norm-before-gate: has no effect: found only MambaBlocks"),
+        ("--mixer-norm-eps", "--mixer-norm-eps: has no effect: found only MambaBlocks in the model, wanted a Mamba2Block or a "
+         "Mamba3Block", "1e-3"),
+        ("--A-floor", "--A-floor: has no effect: found only MambaBlocks in the model, wanted a Mamba3Block", "1e-3"),
+        ("--A-formula", "--A-formula: has no effect: found only MambaBlocks", "heavy_tail"),
+        ("--key", "--key model: has no effect: found", "model"),
+    ]:  # fmt: skip
+        test.refuses(f"{what} with Mamba-1", words, language_model(), what, *case)
+    test.refuses("--A-floor with Mamba-2", "--A-floor: has no effect: found only Mamba2Blocks", of_mamba2, "--A-floor", "1e-3")
+    words = "--norm-before-gate: has no effect: found Mamba2Blocks without a norm"
+    test.refuses("--norm-before-gate without a norm", words, no_norm, "--norm-before-gate")
+    words = "--ngroups: has no effect: found no Mamba blocks"
+    test.refuses("--ngroups without blocks", words, linear("proj", 6, 4), "--order", "proj", "--ngroups", "2")
+    words = "--norm-eps: has no effect: found no norms"
+    test.refuses("--norm-eps without norms", words, linear("proj", 6, 4), "--order", "proj", "--norm-eps", "1e-3")
+    words = "--head tied: has no effect: found an order of layers"
+    test.refuses("--head of a stack", words, stack, "--order", "proj,layers", "--head", "tied")
+    test.refuses("--head of blocks", "--head none: has no effect: found no language model", blocks(), "--head", "none")
+
+
 def check_metadata(test):
     """Checks that a file whose metadata gives the structure of the model, as krait.export writes it, needs no option, and that
     nothing is guessed."""
@@ -1214,6 +1241,7 @@ def main():
         check_shards(test)
         check_orders(test)
         check_options(test)
+        check_effects(test)
         check_metadata(test)
         check_batch_norm(test)
         check_foreign(test)
