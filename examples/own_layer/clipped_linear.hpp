@@ -4,6 +4,7 @@
 #define EXAMPLES_OWN_LAYER_CLIPPED_LINEAR_HPP
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include <krait.hpp>
@@ -27,6 +28,11 @@ struct ClippedLinear {
 
   struct State {
     krait::Strips<outputs> z{};  // z of the previous token; Strips has no padding bytes between or after its floats
+    bool is_finite() const noexcept {  // krait::is_finite(state) calls this function
+      for (std::size_t i = 0; i < outputs; ++i)
+        if (!std::isfinite(z.get(i))) return false;
+      return true;
+    }
   };
   template <std::size_t tokens>
   struct Scratch {

@@ -70,7 +70,7 @@ bool law_holds(const M& model, const Readings& xs) {
     krait::prefill(model, by_prefill, std::span(xs.values).subspan(first, last - first), std::span(prefilled).subspan(first), scratch);
   const auto same = [](const void* a, const void* b, std::size_t bytes) { return std::memcmp(a, b, bytes) == 0; };
   return same(&all, stepped.data(), sizeof(all)) && same(&all, prefilled.data(), sizeof(all)) &&
-         same(&by_step, &by_prefill, sizeof(by_step));
+         same(&by_step, &by_prefill, sizeof(by_step)) && krait::is_finite(by_step);
 }
 
 int main() {
