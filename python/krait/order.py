@@ -314,7 +314,9 @@ class Order:
                 )
             pair = {before.component, here.component}
             blocks = {id(one) for one in (before, here) if one.component in BLOCKS}
-            pair_text = ",".join(names)
+            pair_text = ",".join(
+                f"layer_norm({name})" if one.component == "LayerNorm" else name for one, name in zip((before, here), names)
+            )
             beside = blocks and pair <= {*BLOCKS, *NORMS.values()}
             if beside and not blocks <= plain:
                 raise Problem(

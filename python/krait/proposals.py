@@ -158,10 +158,14 @@ def proposals(tensors):
         for pool in ([] if cut is None else ["mean", "last"]) + [""]:
             for texts in itertools.islice(itertools.product(*(unit.texts for unit in chain)), 2 if pool else 1):
                 words, end = list(texts), cut
-                for at in range(len(chain) - 1, 0, -1):
-                    if chain[at].is_bare and chain[at - 1].is_norm:
+                for at in range(len(chain) - 1, -1, -1):
+                    if not chain[at].is_bare:
+                        continue
+                    if at > 0 and chain[at - 1].is_norm:
                         words[at - 1 : at + 1] = [f"residual({words[at - 1]},{words[at]})"]
                         end = end and end - (end > at)
+                    elif any(unit.is_norm or unit.is_bare for unit in [*chain[max(at - 1, 0) : at], *chain[at + 1 : at + 2]]):
+                        words[at] = f"plain({words[at]})"  # an order must state that nothing is added to a block beside these
                 yield ",".join([*words[:end], pool, *words[end:]] if pool else words)
     if not found and len(units) < 10:
         seams = ", ".join(f"{unit.texts[0]} {'tokens' if unit.d_in is None else unit.d_in} to {unit.d_out}" for unit in units)

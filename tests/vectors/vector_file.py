@@ -53,9 +53,9 @@ def stack_of(file):
     if "order" not in file.metadata:
         raise Problem("metadata: order is missing: a Stack has krait pack's --order there")
     weights = {name: tensor for name, tensor in file.tensors.items() if name not in ("input", "output")}
-    metadata = {name: text for name, text in file.metadata.items() if name in ("eps", "norm_eps")}
-    return Model(Checkpoint(weights, metadata), argparse.Namespace(order=file.metadata["order"], norm=None, norm_eps=None,
-                                                                     A_formula="heavy_tail"))
+    metadata = {name: text for name, text in file.metadata.items() if name in ("eps", "norm_eps")} | {"A_formula": "heavy_tail"}
+    options = argparse.Namespace(order=file.metadata["order"], norm=None, norm_eps=None, head=None, A_formula=None)
+    return Model(Checkpoint(weights, metadata), options)
 
 
 def dims_of(file, component, prefix=""):
