@@ -1035,6 +1035,17 @@ def check_options(test):
     test.expect(model and model.layers[4].dims["eps"] == 1e-6, f"a norm without weights: {model and model.layers[4].dims}")
 
 
+def check_proposals(test):
+    """Checks that krait pack accepts the orders that it proposes for a block beside a norm."""
+    stack = {**linear("front", 6, 4), **mixer("mix."), "ln.weight": floats(4), "ln.bias": floats(4), **linear("head", 4, 3)}
+    for at in "layer_norm", "rms_norm":
+        order = f"front,plain(mix),{at}(ln),mean,head"
+        test.refuses(f"a {at} after a block", f"--order '{order}'", stack)
+        test.takes(f"a {at} after a block", stack, "--order", order, notes=[])
+    words = "such as residual(mix,layer_norm(ln)), or plain(mix,layer_norm(ln)) if nothing is added"
+    test.refuses("a norm beside a block, as written", words, stack, "--order", "front,mix,layer_norm(ln),mean,head")
+
+
 def check_effects(test):
     """Checks that an option that would change nothing is rejected, by its name and what was found."""
     of_mamba2, no_norm = mamba2(""), mamba2("", norm=False)
@@ -1242,6 +1253,7 @@ def main():
         check_orders(test)
         check_options(test)
         check_effects(test)
+        check_proposals(test)
         check_metadata(test)
         check_batch_norm(test)
         check_foreign(test)
