@@ -164,7 +164,7 @@ def proposals(tensors):
                     if at > 0 and chain[at - 1].is_norm:
                         words[at - 1 : at + 1] = [f"residual({words[at - 1]},{words[at]})"]
                         end = end and end - (end > at)
-                    elif any(unit.is_norm or unit.is_bare for unit in [*chain[max(at - 1, 0) : at], *chain[at + 1 : at + 2]]):
+                    elif any(unit.is_norm or unit.is_bare for unit in chain[max(at - 1, 0) : at] + chain[at + 1 : at + 2]):
                         words[at] = f"plain({words[at]})"  # an order must state that nothing is added to a block beside these
                 yield ",".join([*words[:end], pool, *words[end:]] if pool else words)
     if not found and len(units) < 10:

@@ -155,10 +155,11 @@ class Model:
     def check_effects(self, blocks):
         """Raises Problem for an option that would change nothing, because the model has no blocks of its kind or no norms.
         `blocks` contains the dims of each kind of blocks in the model."""
-        names = {**MAMBA2_DEFAULTS, **MAMBA3_DEFAULTS, "A_formula": None}
-        for name in (name for name in names if getattr(self.options, name, None) is not None):
-            wanted = ["Mamba2Block"] if name in MAMBA2_DEFAULTS else []
-            wanted += ["Mamba3Block"] if name in MAMBA3_DEFAULTS or name == "A_formula" else []
+        changed_by = {"Mamba2Block": [*MAMBA2_DEFAULTS], "Mamba3Block": [*MAMBA3_DEFAULTS, "A_formula"]}
+        for name in itertools.chain(*changed_by.values()):
+            if getattr(self.options, name, None) is None:
+                continue
+            wanted = [block for block, names in changed_by.items() if name in names]
             found = [block for block in wanted if block in blocks]
             what = f"--{name.replace('_', '-')}: has no effect: found"
             if not found:
