@@ -46,6 +46,13 @@ def check_numbers(path, numbers):
         )
 
 
+def written(layer, name):
+    """Returns the text of a layer in --order. The name of a norm alone stands for an RMSNorm without a bias, or a BatchNorm."""
+    words = {"LayerNorm": "layer_norm", "RmsNorm": "rms_norm" if layer.dims.get("bias") else None}
+    word = words.get(layer.component)
+    return f"{word}({name})" if word else name
+
+
 class Order:
     """Makes the layers of a model from the checkpoint's tensors and the nodes of the option --order."""
 
@@ -314,9 +321,7 @@ class Order:
                 )
             pair = {before.component, here.component}
             blocks = {id(one) for one in (before, here) if one.component in BLOCKS}
-            pair_text = ",".join(
-                f"layer_norm({name})" if one.component == "LayerNorm" else name for one, name in zip((before, here), names)
-            )
+            pair_text = ",".join(written(one, name) for one, name in zip((before, here), names))
             beside = blocks and pair <= {*BLOCKS, *NORMS.values()}
             if beside and not blocks <= plain:
                 raise Problem(

@@ -1042,8 +1042,8 @@ def check_proposals(test):
         order = f"front,plain(mix),{at}(ln),mean,head"
         test.refuses(f"a {at} after a block", f"--order '{order}'", stack)
         test.takes(f"a {at} after a block", stack, "--order", order, notes=[])
-    words = "such as residual(mix,layer_norm(ln)), or plain(mix,layer_norm(ln)) if nothing is added"
-    test.refuses("a norm beside a block, as written", words, stack, "--order", "front,mix,layer_norm(ln),mean,head")
+        words = f"such as residual(mix,{at}(ln)), or plain(mix,{at}(ln)) if nothing is added"
+        test.refuses(f"a {at} beside a block, as written", words, stack, "--order", f"front,mix,{at}(ln),mean,head")
 
 
 def check_effects(test):
