@@ -9,6 +9,18 @@
 
 namespace krait {
 
+// This primary template is selected if Model is not a language model, and causes a compile error.
+template <class Model>
+class StepByLayer {
+  static_assert(check::step_by_layer_model<Model>());
+
+ public:
+  StepByLayer(const Model&, const auto&);
+  void begin(const auto&);
+  bool advance();
+  void finish(const auto&);
+};
+
 // StepByLayer runs a step of a krait::Mamba one layer at a time, so that a program can do other work between two layers. Logits
 // and state equal those of krait::step, bit for bit.
 //   krait::StepByLayer by_layer{model, state};
@@ -20,20 +32,25 @@ namespace krait {
 // the state must not be saved or passed to another call. The model and the state must outlive the StepByLayer, which contains a
 // scratch of scratch_bytes<Model> bytes. Allocates nothing, throws nothing.
 template <LanguageModel Model>
-class StepByLayer {
+class StepByLayer<Model> {
  public:
-  KRAIT_INLINE StepByLayer(const Model& model, State<Model>& state) noexcept : model_(&model), state_(&state) {}
+  template <class S>
+  KRAIT_INLINE StepByLayer(const Model& model, S&& state) noexcept : model_(&model) {
+    if constexpr (check::state<Model, S>()) state_ = &state;
+  }
 
   // Starts a token by reading its embedding. If some layers have not processed the previous token yet, begin() runs them first,
   // so that no layer misses a token.
-  template <TokenId Token>
-  KRAIT_INLINE void begin(Token token) noexcept {
-    while (advance()) {
+  template <class Token>
+  KRAIT_INLINE void begin(const Token& token) noexcept {
+    if constexpr (check::input<Model, const Token>()) {
+      while (advance()) {
+      }
+      NoState none;
+      NoScratch<1> no_scratch;
+      run_layer<1>(model_->backbone.embedding, none, no_scratch, &token, scratch_.x.span(), 1);
+      next_ = 0;
     }
-    NoState none;
-    NoScratch<1> no_scratch;
-    run_layer<1>(model_->backbone.embedding, none, no_scratch, static_cast<const Token*>(&token), scratch_.x.span(), 1);
-    next_ = 0;
   }
 
   // Runs the next layer, if there is one. Returns true if further layers remain.
@@ -59,10 +76,13 @@ class StepByLayer {
 
  private:
   const Model* model_;
-  State<Model>* state_;
+  State<Model>* state_ = nullptr;
   std::size_t next_ = Model::n_layers;  // the index of the next layer to run
   Scratch<Model> scratch_;
 };
+
+template <class Model, class S>
+StepByLayer(const Model&, S&&) -> StepByLayer<Model>;
 
 }  // namespace krait
 

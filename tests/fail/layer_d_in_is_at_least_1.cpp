@@ -1,5 +1,5 @@
 // d_in of the user's layer is 0.
-// expect: krait::check_layer: d_in must be at least 1
+// expect: krait: d_in must be at least 1
 // expect: got<0>
 #include "gain.hpp"
 

@@ -1,5 +1,5 @@
 // d_out of the user's layer is an int.
-// expect: krait::check_layer: the layer needs `static constexpr std::size_t d_out`
+// expect: krait: the layer needs `static constexpr std::size_t d_out`
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // d_out of the user's layer is 0.
-// expect: krait::check_layer: d_out must be at least 1
+// expect: krait: d_out must be at least 1
 // expect: got<0>
 #include "gain.hpp"
 

@@ -1,5 +1,5 @@
 // The user's layer has no template Scratch.
-// expect: krait::check_layer: the layer needs a member template <std::size_t tokens> struct Scratch
+// expect: krait: the layer needs a member template <std::size_t tokens> struct Scratch
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // The user's layer has no type State.
-// expect: krait::check_layer: the layer needs a type State
+// expect: krait: the layer needs a type State
 #include "gain.hpp"
 
 namespace mine {

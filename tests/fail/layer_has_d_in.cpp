@@ -1,5 +1,5 @@
 // The user's layer has no d_in.
-// expect: krait::check_layer: the layer needs `static constexpr std::size_t d_in`
+// expect: krait: the layer needs `static constexpr std::size_t d_in`
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // The user's layer has no d_out.
-// expect: krait::check_layer: the layer needs `static constexpr std::size_t d_out`
+// expect: krait: the layer needs `static constexpr std::size_t d_out`
 #include "gain.hpp"
 
 namespace mine {

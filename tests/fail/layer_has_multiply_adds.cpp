@@ -1,5 +1,5 @@
 // The user's layer does not declare its number of multiply-adds.
-// expect: krait::check_layer: the layer needs `static constexpr std::size_t multiply_adds`
+// expect: krait: the layer needs `static constexpr std::size_t multiply_adds`
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // The user's layer has no function `run`.
-// expect: krait::check_layer: the layer L needs, before this line and in its namespace
+// expect: krait: the layer L needs, before its first use and in its namespace
 // expect: void run(
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // The user's layer has a constructor.
-// expect: krait::check_layer: the layer must be a trivially copyable aggregate
+// expect: krait: the layer must be a trivially copyable aggregate
 #include "gain.hpp"
 
 namespace mine {

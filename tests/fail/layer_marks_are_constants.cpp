@@ -1,5 +1,5 @@
 // The user's layer declares works_in_place as a type instead of a bool constant.
-// expect: krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment must be constants
+// expect: krait: works_in_place, pools, takes_tokens, summarises and no_segment must be constants
 #include "gain.hpp"
 
 namespace mine {

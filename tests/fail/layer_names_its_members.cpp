@@ -1,5 +1,5 @@
 // The user's layer does not declare its weights with KRAIT_PARAMS, so `load` would skip them.
-// expect: krait::check_layer: the layer must declare its data members with KRAIT_PARAMS
+// expect: krait: the layer must declare its data members with KRAIT_PARAMS
 #include "gain.hpp"
 
 namespace mine {

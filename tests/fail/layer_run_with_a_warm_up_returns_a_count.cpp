@@ -1,5 +1,5 @@
 // The user's layer has a warm_up, but its `run` does not return the number of tokens without output.
-// expect: krait::check_layer: with a warm_up, run must return std::size_t
+// expect: krait: with a warm_up, run must return std::size_t
 // expect: run_result<void>
 #include "given.hpp"
 

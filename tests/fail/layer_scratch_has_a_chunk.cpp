@@ -1,5 +1,5 @@
 // The Scratch of the user's layer lacks the constant `chunk`.
-// expect: krait::check_layer: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`
+// expect: krait: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`
 #include "gain.hpp"
 
 namespace mine {

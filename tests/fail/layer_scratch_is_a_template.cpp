@@ -1,5 +1,5 @@
 // The Scratch of the user's layer is a type, not a template with a number of tokens.
-// expect: krait::check_layer: the layer needs a member template <std::size_t tokens> struct Scratch
+// expect: krait: the layer needs a member template <std::size_t tokens> struct Scratch
 #include "gain.hpp"
 
 namespace mine {

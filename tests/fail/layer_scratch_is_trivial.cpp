@@ -1,5 +1,5 @@
 // The Scratch of the user's layer initialises a member.
-// expect: krait::check_layer: Scratch must be a trivial type
+// expect: krait: Scratch must be a trivial type
 #include "gain.hpp"
 
 namespace mine {

@@ -1,5 +1,5 @@
 // The Scratch of the user's layer is larger for 1 token than for 4 tokens.
-// expect: krait::check_layer: Scratch<1> must not be larger than Scratch<4>
+// expect: krait: Scratch<1> must not be larger than Scratch<4>
 #include "gain.hpp"
 
 namespace mine {

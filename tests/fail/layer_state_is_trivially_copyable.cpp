@@ -1,5 +1,5 @@
 // The State of the user's layer contains a std::vector.
-// expect: krait::check_layer: State must be trivially copyable
+// expect: krait: State must be trivially copyable
 #include "gain.hpp"
 
 namespace mine {

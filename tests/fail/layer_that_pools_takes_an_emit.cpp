@@ -1,5 +1,5 @@
 // The user's layer pools, but its `run` has no argument Emit.
-// expect: krait::check_layer: a layer L with pools or summarises = true needs
+// expect: krait: a layer L with pools or summarises = true needs
 // expect: krait::Emit
 #include "gain.hpp"
 

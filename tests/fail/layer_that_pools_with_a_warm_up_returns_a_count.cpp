@@ -1,5 +1,5 @@
 // The user's layer pools and has a warm_up, but its `run` returns an int.
-// expect: krait::check_layer: with a warm_up, run must return std::size_t
+// expect: krait: with a warm_up, run must return std::size_t
 // expect: run_result<int>
 #include "given.hpp"
 

@@ -1,6 +1,7 @@
 // The block of the stack has 64 outputs, but the pooling layer after it has 128 inputs.
 // expect: krait::Stack<Parts>
 // expect: d_in of each member must equal d_out of the member before it
+// expect: "pool"|112, 111, 111, 108
 // expect: got<128>::wants<64>
 #include "given.hpp"
 

@@ -11,6 +11,7 @@
 
 #include "krait/calls/arguments.hpp"
 #include "krait/core/check.hpp"
+#include "krait/nn/check_layer.hpp"
 
 namespace krait::check {
 
@@ -18,6 +19,7 @@ namespace krait::check {
 template <class Found>
 struct argument {
   static constexpr bool is_layer = Layer<Found>;
+  static constexpr bool is_language_model = requires { Found::model_dims; };
   static constexpr bool is_token_id = TokenId<Found>;
   static constexpr bool is_token_id_sequence = TokenIdSequence<Found>;
   static constexpr bool is_float_vector = FloatVector<Found>;
@@ -45,7 +47,9 @@ struct Rejected {
 // caused an error already.
 template <class Model>
 consteval bool model() {
-  if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
+  if constexpr (Unfinished<Model>)
+    (void)layer_type<Model>();
+  else if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
     static_assert(argument<Model>::is_layer, "krait: the first argument, model, must be a layer or a model");
   return Layer<Model>;
 }
@@ -206,8 +210,16 @@ consteval bool forward() {
 
 template <class Model>
 consteval bool session_model() {
-  if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
+  if constexpr (Unfinished<Model>)
+    (void)layer_type<Model>();
+  else if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
     static_assert(argument<Model>::is_layer, "krait::Session session{model}: model must be a layer or a model");
+  return true;
+}
+template <class Model>
+consteval bool step_by_layer_model() {
+  static_assert(argument<Model>::is_language_model,
+                "krait::StepByLayer: the model must be a krait::Mamba; instead, call krait::step for each member of a stack");
   return true;
 }
 template <class Model>

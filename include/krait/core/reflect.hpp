@@ -89,6 +89,18 @@ template <class T, std::size_t i>
 inline constexpr std::string_view member_name =
     boost::hana::to<const char*>(boost::hana::first(boost::hana::at_c<i>(member_pairs<T>)));
 
+// MemberName exists so that error messages show the name of a member, which the compiler prints as MemberName<5>{"pool"}.
+template <std::size_t size>
+struct MemberName {
+  char characters[size] = {};
+};
+template <class T, std::size_t i>
+consteval auto shown_name() {
+  MemberName<member_name<T, i>.size() + 1> name;
+  std::copy(member_name<T, i>.begin(), member_name<T, i>.end(), name.characters);
+  return name;
+}
+
 // NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. On the way to a parameter, these
 // functions call member() for each member of a struct, and element() or array() for each array. NoPath records nothing,
 // NamePath records the parameter's name, and LengthPath records the length of the longest name.

@@ -12,6 +12,7 @@
 
 #include "krait/core/check.hpp"
 #include "krait/core/finite.hpp"
+#include "krait/nn/check_layer.hpp"
 #include "krait/nn/layer.hpp"
 #include "krait/nn/residual.hpp"
 
@@ -132,14 +133,15 @@ constexpr std::size_t first_false(std::initializer_list<bool> values) {
 
 // check_parts checks that Parts is declared with KRAIT_PARAMS, check_member that T can be a member of a stack, and check_seam
 // that a member accepts the output of the member before it. Each function returns true if this holds. Otherwise, it causes a
-// compile error, which is the only error of the stack.
+// compile error, which is the only error of the stack. `name`, the name of the member, is a template parameter so that the
+// error shows it.
 template <class Parts>
 consteval bool check_parts() {
   constexpr bool named = Reflected<Parts>;
   static_assert(named, "krait::Stack<Parts>: Parts must name its members with KRAIT_PARAMS(Parts, (Type, name), ...)");
   return named;
 }
-template <class T>
+template <auto name, class T>
 consteval bool check_member() {
   if constexpr (requires { member<T>::holds_residuals; }) {
     static_assert(member<T>::holds_residuals,
@@ -166,7 +168,7 @@ struct Seam {
   static constexpr bool has_no_warm_up = warm_up<Here> == 0;
   static constexpr bool fits = here == 0 || (takes_rows && Here::d_in == Before::d_out && rows_suffice && has_no_warm_up);
 };
-template <class Seam>
+template <auto name, class Seam>
 consteval bool check_seam() {
   static_assert(Seam::takes_rows,
                 "krait::Stack<Parts>: only the first member may take token ids; others get vectors of floats");
@@ -188,7 +190,7 @@ constexpr auto list_members() {
   if constexpr (check_parts<Parts>()) return MemberList<MemberIndices<Parts>, MemberTuple<Parts>>{};
   else return MemberList<std::index_sequence<>, std::tuple<>>{};
 }
-template <std::size_t... i, class... Members>
+template <class Parts, std::size_t... i, class... Members>
 constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Members&...>>) {
   // Only the first invalid member is reported or, if all members are valid, the first pair of neighbouring members that do not
   // fit, so that a stack causes one error.
@@ -196,12 +198,14 @@ constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Memb
   if constexpr (count == 0) {
     return std::type_identity<RejectedLayer>{};
   } else if constexpr (wrong_member < count) {
-    (void)check_member<std::tuple_element_t<wrong_member, std::tuple<Members...>>>();
+    using Wrong = std::tuple_element_t<wrong_member, std::tuple<Members...>>;
+    if constexpr (check::Unfinished<Wrong>) (void)check::layer_type<Wrong>();
+    else (void)check_member<shown_name<Parts, wrong_member>(), Wrong>();
     return std::type_identity<RejectedLayer>{};
   } else {
     constexpr std::size_t wrong_seam = first_false({Seam<i, MemberFacts<Members>...>::fits...});
     if constexpr (wrong_seam < count) {
-      (void)check_seam<Seam<wrong_seam, MemberFacts<Members>...>>();
+      (void)check_seam<shown_name<Parts, wrong_seam>(), Seam<wrong_seam, MemberFacts<Members>...>>();
       return std::type_identity<RejectedLayer>{};
     } else {
       return std::type_identity<StackLayer<MemberFacts<Members>...>>{};
@@ -219,7 +223,7 @@ constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Memb
 //   using Keyword = krait::Stack<Parts>;
 // A stack with a pooling layer gives one vector for the sequence so far; other stacks give one vector for every token.
 template <class Parts>
-struct Stack : Parts, decltype(detail::stack_layer(detail::list_members<Parts>()))::type {};
+struct Stack : Parts, decltype(detail::stack_layer<Parts>(detail::list_members<Parts>()))::type {};
 
 }  // namespace krait
 

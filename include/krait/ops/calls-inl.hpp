@@ -29,7 +29,7 @@
 
 #include "krait/calls/arguments.hpp"
 #include "krait/calls/check_calls.hpp"
-#include "krait/calls/check_layer.hpp"
+#include "krait/nn/check_layer.hpp"
 #include "krait/nn/layer.hpp"
 #include "krait/ops/activation-inl.hpp"
 #include "krait/ops/conv1d-inl.hpp"
@@ -68,6 +68,44 @@ HWY_INLINE TokenSpan<float> output(Out& y) {
   else if constexpr (VectorSequence<Out>) return {std::data(*std::data(y)), Model::d_out};
   else return {std::data(y), Model::d_out};
 }
+
+// Runs<L, tokens> is true if the layer L has a function `run` with the signature that nn/layer.hpp specifies. Runs<L, tokens,
+// Emit> is true if the function also takes an Emit as its last argument. ResultOfRun is the type that the function returns.
+template <class L, std::size_t tokens, class... Emits>
+using ResultOfRun = decltype(run<tokens>(
+    std::declval<const L&>(), std::declval<State<L>&>(), std::declval<Scratch<L, tokens>&>(),
+    std::declval<std::conditional_t<TakesTokens<L>, const int*, TokenSpan<const float>>>(), TokenSpan<float>{}, std::size_t{},
+    std::declval<Emits>()...));
+template <class L, std::size_t tokens, class... Emits>
+concept Runs = requires { std::type_identity<ResultOfRun<L, tokens, Emits...>>{}; };
+
+// RunOf<L>::exists<tokens>() returns true if the layer L, or each layer in the stack or array L, has a function `run`, and
+// otherwise causes a compile error. step, prefill and forward check this first, because a compiler prints more lines for an
+// error within the functions that they call. For a type that is not a layer, exists() returns false without an error.
+template <class L>
+struct RunOf {
+  template <std::size_t tokens>
+  static consteval bool exists() {
+    constexpr bool found = [] {
+      if constexpr (Summarising<L> || Pooling<L>) return Runs<L, tokens, Emit>;
+      else return Runs<L, tokens>;
+    }();
+    if constexpr (Layer<L> && !found) check::report_missing_run<L>();
+    return found;
+  }
+};
+template <class L>
+struct RunOf<Residual<L>> : RunOf<L> {};
+template <class L, std::size_t n>
+struct RunOf<std::array<L, n>> : RunOf<L> {};
+template <class... Members>
+struct RunOf<std::tuple<Members&...>> {
+  template <std::size_t tokens>
+  static consteval bool exists() { return (RunOf<Members>::template exists<tokens>() && ...); }
+};
+template <class Parts>
+  requires Layer<Stack<Parts>>
+struct RunOf<Stack<Parts>> : RunOf<MemberTuple<Parts>> {};
 
 // Runs a model on n tokens of one sequence, where n is at most `tokens`. Where possible, the sequence is passed as a stream, so
 // that a program that calls both prefill and prefill_streams contains the code of the model once. On scalar targets, this
@@ -108,8 +146,8 @@ HWY_NOINLINE void run_chunks(const Model& model, State<Model>& state, Scratch<Mo
 // of all weights before the loop and keep them on the stack.
 template <Emit wanted, class Model, class In>
 HWY_NOINLINE void run_one(const Model& model, State<Model>& state, Scratch<Model>& scratch, In in, TokenSpan<float> out) {
-  if constexpr (Summarising<Model>) run<1>(model, state, scratch, in, out, 1, wanted);
-  else run<1>(model, state, scratch, in, out, 1);
+  if constexpr (Summarising<Model>) run_each<1>(model, state, scratch, in, out, 1, wanted);
+  else run_each<1>(model, state, scratch, in, out, 1);
 }
 
 // step_checked and prefill_checked implement step and prefill, for arguments that the compile-time checks have accepted.
@@ -142,14 +180,14 @@ HWY_INLINE std::size_t prefill_checked(const Model& model, State<Model>& state, 
 // Allocates nothing, throws nothing; executes the same instructions for every input.
 template <class Model, class S, class In, class Out>
 void step(const Model& model, S&& state, const In& x, Out&& y) noexcept {
-  if constexpr (check::step<Model, S, const In, Out>()) {
+  if constexpr (check::step<Model, S, const In, Out>() && detail::RunOf<Model>::template exists<1>()) {
     Scratch<Model> scratch;
     detail::step_checked(model, state, x, y, scratch);
   }
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratch) noexcept {
-  if constexpr (check::step<Model, S, const In, Out, Borrowed>()) {
+  if constexpr (check::step<Model, S, const In, Out, Borrowed>() && detail::RunOf<Model>::template exists<1>()) {
     using Found = std::remove_reference_t<Borrowed>;
     if constexpr (Found::chunk == 1) {
       detail::step_checked(model, state, x, y, scratch);
@@ -179,7 +217,7 @@ check::Rejected step(const Arguments&...) noexcept {
 // xs and ys must not overlap. Allocates nothing, throws nothing.
 template <class Model, class S, class In, class Out>
 std::size_t prefill(const Model& model, S&& state, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::prefill<Model, S, const In, Out>()) {
+  if constexpr (check::prefill<Model, S, const In, Out>() && detail::RunOf<Model>::template exists<4>()) {
     Scratch<Model, default_chunk<Model>()> scratch;
     return detail::prefill_checked(model, state, xs, ys, scratch);
   } else {
@@ -188,7 +226,7 @@ std::size_t prefill(const Model& model, S&& state, const In& xs, Out&& ys) noexc
 }
 template <class Model, class S, class In, class Out, class Borrowed>
 std::size_t prefill(const Model& model, S&& state, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  if constexpr (check::prefill<Model, S, const In, Out, Borrowed>())
+  if constexpr (check::prefill<Model, S, const In, Out, Borrowed>() && detail::RunOf<Model>::template exists<4>())
     return detail::prefill_checked(model, state, xs, ys, scratch);
   else
     return 0;
@@ -208,7 +246,7 @@ check::Rejected prefill(const Arguments&...) noexcept {
 // Places the state, the scratch and the result on the call stack. Allocates nothing, throws nothing.
 template <class Model, class In>
 auto forward(const Model& model, const In& xs) noexcept {
-  if constexpr (check::forward<Model, const In>()) {
+  if constexpr (check::forward<Model, const In>() && detail::RunOf<Model>::template exists<4>()) {
     constexpr std::size_t length = detail::length_of<In>;
     State<Model> state{};
     Scratch<Model, std::min(length, default_chunk<Model>())> scratch;
@@ -233,38 +271,17 @@ check::Rejected forward(const Arguments&...) noexcept {
 template <std::size_t tokens, class L, class In, class... Emits>
 HWY_INLINE auto run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                           Emits... emit) {
-  return run<tokens>(layer, state, scratch, in, out, n, emit...);
+  return run_each<tokens>(layer, state, scratch, in, out, n, emit...);
 }
-
-namespace detail {
-// Runs<L, tokens, In> is true if the layer L has a function `run` for inputs of type In. Runs<L, tokens, In, Emit> is true if
-// the function also takes an Emit as its last argument.
-template <class L, std::size_t tokens, class In, class... Emits>
-concept Runs = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
-                        Emits... emit) { run<tokens>(layer, state, scratch, in, out, n, emit...); };
-// ResultOfRun<L, In> is the type that the function `run` of the layer L returns for inputs of type In.
-template <class L, class In, class... Emits>
-using ResultOfRun = decltype(run<1>(std::declval<const L&>(), std::declval<State<L>&>(), std::declval<Scratch<L, 1>&>(),
-                                    std::declval<In>(), TokenSpan<float>{}, std::size_t{}, std::declval<Emits>()...));
-}  // namespace detail
 
 // static_assert(krait::check_layer<Mine>()) checks that Mine, a layer defined by a user, meets the requirements on layers in
 // nn/layer.hpp. The error message names the first requirement that Mine does not meet.
 template <class L>
 consteval bool check_layer() {
   if constexpr (check::layer_type<L>()) {
-    using In = std::conditional_t<TakesTokens<L>, const int*, TokenSpan<const float>>;
-    if constexpr (Pooling<L> || Summarising<L>) {
-      if constexpr (!detail::Runs<L, 1, In, Emit> || !detail::Runs<L, 4, In, Emit>)
-        static_assert(check::layer<L>::has_run,
-                      "krait::check_layer: a layer L with pools or summarises = true needs, before this line and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
-      else
-        check::layer_run_result<L, detail::ResultOfRun<L, In, Emit>>();
-    } else if constexpr (!detail::Runs<L, 1, In> || !detail::Runs<L, 4, In>) {
-      static_assert(check::layer<L>::has_run,
-                    "krait::check_layer: the layer L needs, before this line and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
-    } else {
-      check::layer_run_result<L, detail::ResultOfRun<L, In>>();
+    if constexpr (detail::RunOf<L>::template exists<1>() && detail::RunOf<L>::template exists<4>()) {
+      if constexpr (Pooling<L> || Summarising<L>) check::layer_run_result<L, detail::ResultOfRun<L, 1, Emit>>();
+      else check::layer_run_result<L, detail::ResultOfRun<L, 1>>();
     }
   }
   return true;

@@ -55,24 +55,27 @@ HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScr
 
 // Runs a layer with the states of one sequence or of several sequences. If a layer has a state and its `run` does not accept
 // Sequences, for example in a layer that a user defines, the sequences are processed one after the other. A layer that pools
-// writes one output for each sequence.
+// writes one output for each sequence. If the layer has no suitable function `run`, this function causes a compile error.
 template <std::size_t tokens, class L, class States, class LayerScratch, class In, class... Emits>
-HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, In in, TokenSpan<float> out, std::size_t n,
+HWY_INLINE auto run_each(const L& layer, States& states, LayerScratch& scratch, In in, TokenSpan<float> out, std::size_t n,
                          Emits... emit) {
-  if constexpr (!is_sequences<States> || requires { run<tokens>(layer, states, scratch, in, out, n, emit...); }) {
-    run<tokens>(layer, states, scratch, in, out, n, emit...);
+  if constexpr (requires { run<tokens>(layer, states, scratch, in, out, n, emit...); }) {
+    return run<tokens>(layer, states, scratch, in, out, n, emit...);
+  } else if constexpr (!is_sequences<States>) {
+    check::report_missing_run<L>();
+    return RunResult<L>();
   } else if constexpr (std::is_empty_v<State<L>> && !Pooling<L>) {
     State<L> none;
-    run<tokens>(layer, none, scratch, in, out, n, emit...);
+    run_each<tokens>(layer, none, scratch, in, out, n, emit...);
   } else {
     std::size_t i = 0;
     each_sequence(states, n, [&](auto& state, std::size_t first, std::size_t count) KRAIT_LAMBDA {
       const auto to = out.from(Pooling<L> || gives_one_row<L> ? i++ : first);
       if constexpr (std::is_empty_v<State<L>>) {
         State<L> none;
-        run<tokens>(layer, none, scratch, in.from(first), to, count, emit...);
+        run_each<tokens>(layer, none, scratch, in.from(first), to, count, emit...);
       } else {
-        run<tokens>(layer, state, scratch, in.from(first), to, count, emit...);
+        run_each<tokens>(layer, state, scratch, in.from(first), to, count, emit...);
       }
     });
   }
@@ -81,10 +84,9 @@ HWY_INLINE void run_each(const L& layer, States& states, LayerScratch& scratch, 
 // Runs one member of a Stack. On scalar targets (boards), this function is not inlined, because the stack frame of a step would
 // otherwise grow with the number of members.
 template <std::size_t tokens, class Member, class State, class MemberScratch, class In, class... Emits>
-KRAIT_OWN_FRAME RunResult<Member> run_member(const Member& member, State& state, MemberScratch& scratch, In in,
-                                             TokenSpan<float> out, std::size_t n, Emits... emit) {
-  if constexpr (warm_up<Member> > 0) return run<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
-  else run_each<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
+KRAIT_OWN_FRAME auto run_member(const Member& member, State& state, MemberScratch& scratch, In in, TokenSpan<float> out,
+                                std::size_t n, Emits... emit) {
+  return run_each<tokens>(member, state, scratch, in, out, tokens == 1 ? 1 : n, emit...);
 }
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
 HWY_INLINE void run_member(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,

@@ -1,6 +1,7 @@
-// Implements krait::check_layer, which checks that a type meets the requirements on layers that nn/layer.hpp specifies.
-#ifndef KRAIT_CALLS_CHECK_LAYER_HPP
-#define KRAIT_CALLS_CHECK_LAYER_HPP
+// Checks that a type meets the requirements on layers that nn/layer.hpp specifies, for krait::check_layer and for the first use
+// of a layer.
+#ifndef KRAIT_NN_CHECK_LAYER_HPP
+#define KRAIT_NN_CHECK_LAYER_HPP
 
 #include <concepts>
 #include <cstddef>
@@ -28,6 +29,12 @@ struct layer {
   static constexpr bool has_run = false;
 };
 
+// Unfinished is satisfied by types that are meant to be layers, because they have some constant or type of a layer, but that
+// lack another. Errors name what is lacking.
+template <class T>
+concept Unfinished = !Layer<T> && !requires { T::is_rejected; } &&
+                     (requires { T::d_in; } || requires { T::d_out; } || requires { T::multiply_adds; });
+
 // state_type<S> exists so that error messages show S, the State type of a layer.
 template <class S>
 struct state_type {
@@ -53,7 +60,19 @@ template <class L, class T>
 consteval void layer_run_result() {
   if constexpr (warm_up<L> > 0)
     static_assert(run_result<T>::is_a_count,
-                  "krait::check_layer: with a warm_up, run must return std::size_t, the number of tokens without output");
+                  "krait: with a warm_up, run must return std::size_t, the number of tokens without output");
+}
+
+// Causes a compile error for the layer L, which has no function `run` with the signature that nn/layer.hpp specifies. However
+// often the layer is used, this is the only error.
+template <class L>
+consteval void report_missing_run() {
+  if constexpr (Pooling<L> || summarises<L>)
+    static_assert(layer<L>::has_run,
+                  "krait: a layer L with pools or summarises = true needs, before its first use and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
+  else
+    static_assert(layer<L>::has_run,
+                  "krait: the layer L needs, before its first use and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
 }
 
 // Checks a layer's Scratch and its bool constants, and that the layer is a trivially copyable aggregate whose members are
@@ -63,18 +82,18 @@ consteval bool layer_scratch_and_weights() {
   using Facts = layer<L>;
   using Sizes = scratch_type<typename L::template Scratch<1>, typename L::template Scratch<4>>;
   if constexpr (!Sizes::is_trivial)
-    static_assert(Sizes::is_trivial, "krait::check_layer: Scratch must be a trivial type, without default member initialisers, because it is uninitialised memory");
+    static_assert(Sizes::is_trivial, "krait: Scratch must be a trivial type, without default member initialisers, because it is uninitialised memory");
   else if constexpr (!Sizes::has_chunk)
-    static_assert(Sizes::has_chunk, "krait::check_layer: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
+    static_assert(Sizes::has_chunk, "krait: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
   else if constexpr (!Sizes::holds_one_token)
-    static_assert(Sizes::holds_one_token, "krait::check_layer: Scratch<1> must not be larger than Scratch<4>, because callers may pass either to step");
+    static_assert(Sizes::holds_one_token, "krait: Scratch<1> must not be larger than Scratch<4>, because callers may pass either to step");
   else if constexpr (!Facts::marks_are_constants)
     static_assert(Facts::marks_are_constants,
-                  "krait::check_layer: works_in_place, pools, takes_tokens, summarises and no_segment must be constants, as in static constexpr bool works_in_place = true");
+                  "krait: works_in_place, pools, takes_tokens, summarises and no_segment must be constants, as in static constexpr bool works_in_place = true");
   else if constexpr (!Facts::is_trivially_copyable_aggregate)
-    static_assert(Facts::is_trivially_copyable_aggregate, "krait::check_layer: the layer must be a trivially copyable aggregate, without constructors");
+    static_assert(Facts::is_trivially_copyable_aggregate, "krait: the layer must be a trivially copyable aggregate, without constructors");
   else if constexpr (!Facts::names_its_members)
-    static_assert(Facts::names_its_members, "krait::check_layer: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
+    static_assert(Facts::names_its_members, "krait: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
   else
     return true;
   return false;
@@ -86,22 +105,22 @@ template <class L>
 consteval bool layer_type() {
   using Facts = layer<L>;
   if constexpr (!Facts::has_d_in)
-    static_assert(Facts::has_d_in, "krait::check_layer: the layer needs `static constexpr std::size_t d_in`, the number of floats in its input for one token");
+    static_assert(Facts::has_d_in, "krait: the layer needs `static constexpr std::size_t d_in`, the number of floats in its input for one token");
   else if constexpr (!Facts::has_d_out)
-    static_assert(Facts::has_d_out, "krait::check_layer: the layer needs `static constexpr std::size_t d_out`, the number of floats in its output for one token");
+    static_assert(Facts::has_d_out, "krait: the layer needs `static constexpr std::size_t d_out`, the number of floats in its output for one token");
   else if constexpr (L::d_in == 0)
-    static_assert(got<L::d_in>::template at_least<1>, "krait::check_layer: d_in must be at least 1");
+    static_assert(got<L::d_in>::template at_least<1>, "krait: d_in must be at least 1");
   else if constexpr (L::d_out == 0)
-    static_assert(got<L::d_out>::template at_least<1>, "krait::check_layer: d_out must be at least 1");
+    static_assert(got<L::d_out>::template at_least<1>, "krait: d_out must be at least 1");
   else if constexpr (!Facts::has_multiply_adds)
-    static_assert(Facts::has_multiply_adds, "krait::check_layer: the layer needs `static constexpr std::size_t multiply_adds`, the number of multiply-adds for one token");
+    static_assert(Facts::has_multiply_adds, "krait: the layer needs `static constexpr std::size_t multiply_adds`, the number of multiply-adds for one token");
   else if constexpr (!Facts::has_state)
-    static_assert(Facts::has_state, "krait::check_layer: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
+    static_assert(Facts::has_state, "krait: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
   else if constexpr (!state_type<typename L::State>::is_trivially_copyable)
     static_assert(state_type<typename L::State>::is_trivially_copyable,
-                  "krait::check_layer: State must be trivially copyable, because a snapshot copies its bytes");
+                  "krait: State must be trivially copyable, because a snapshot copies its bytes");
   else if constexpr (!Facts::has_scratch)
-    static_assert(Facts::has_scratch, "krait::check_layer: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
+    static_assert(Facts::has_scratch, "krait: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
   else
     return layer_scratch_and_weights<L>();
   return false;
