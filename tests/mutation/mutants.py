@@ -54,7 +54,7 @@ group("fail block_dt_rank_is_at_most_d_inner",
 group("fail stack_warm_up_comes_first", ("has_no_warm_up = warm_up<Here> == 0;", "has_no_warm_up = true;"))
 group("image", ('" with a warm_up of ") += warm_up<Part>', '" with a warm_up of ") += warm_up<Part> + 1'))
 group("laws/stack",
-      ("state.set_seen(seen + static_cast<std::uint32_t>(skipped));", ""),
+      ("state.set_count(seen + static_cast<std::uint32_t>(skipped));", ""),
       ("windows.from(skipped),", "windows,"),
       ("std::memset(out[t], 0, Facts::d_out * sizeof(float));", ""),
       ("copy_floats(to[skipped + t], to[t], Member::d_out);", ""),
@@ -257,7 +257,7 @@ group("laws/stack",
       ("clamp_below(old, load(x + i))", "load(x + i)"),
       ("std::memcpy(to, all, left * sizeof(float));", "std::memcpy(to, all, (left - 1) * sizeof(float));"),
       ("store(div(load(a + i), by), y + i);", "store(mul(load(a + i), by), y + i);"),
-      ("state.count += static_cast<std::uint32_t>(n);", "state.count = static_cast<std::uint32_t>(n);"))
+      ("state.count() + static_cast<std::uint32_t>(n);", "static_cast<std::uint32_t>(n);"))
 group("vectors",
       ("accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p]))",
        "accumulate(hn::Zero(OneTag{}), hn::Set(OneTag{}, x[i + p]))"))
@@ -373,8 +373,8 @@ group("laws/session",
       ("if constexpr (check::output<Model, Out>()) {\n      while (advance()) {\n      }", "if constexpr (check::output<Model, Out>()) {"),
       ("(dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window{};", "(dims.d_conv > 1 ? dims.d_conv - 1 : 0)> window;"),
       ("Strips<dims.d_inner, dims.d_state> h{};", "Strips<dims.d_inner, dims.d_state> h;"),
-      ("    Strips<d_model> sum{};", "    Strips<d_model> sum;"),
-      ("std::uint32_t count = 0;", "std::uint32_t count;"))
+      ("Strips<n + counted> values{};", "Strips<n + counted> values;"),
+      ("std::memcpy(&number, values.data() + n, sizeof(number));", "std::memcpy(&number, values.data(), sizeof(number));"))
 group("laws/stack",
       ("in_place[i] ? buffers[i - 1] : 1 - buffers[i - 1]", "buffers[i - 1]", {"by_compiler": True}),
       ("last ? out : scratch.between[Facts::buffers[i]].span()", "last ? out : scratch.between[0].span()"),
@@ -591,7 +591,7 @@ group("gradients Recurrences",
       ("state_floats>, ceil_div(tokens, scan_tokens)> states;  // before tokens 0, 8, 16",
        "state_floats>, tokens / scan_tokens> states;  // before tokens 0, 8, 16"),
       ("if (dstate) copy_floats(work.dh.data(), dstate->h.data(), work.dh.size());\n  auto&& dt_proj", "auto&& dt_proj"),
-      ("    copy_floats(dstate->sum.data(), dout[0], d_model);\n", ""))
+      ("    copy_floats(dstate->data(), dout[0], d_model);\n", ""))
 group("gradients AllFrames",
       ("trains_any<G, 0, 1, 2, 3, 4> || (dims.rmsnorm && trains_any<G, 5>);", "trains_any<G, 0, 1, 2, 3, 4>;"),
       ("  clear_padding(dxBC, Block::conv_channels, n);\n", ""),

@@ -84,10 +84,10 @@ TEST_CASE("is_finite reads the floats in the states of nested stacks, and nothin
   auto& pool = krait::detail::slot_object<2>(*state);
   CHECK(!krait::is_finite(*state));
   for (auto* const block : {&mixer, &layers[0], &layers[1]}) block->conv_state = {}, block->ssm_state = {};
-  pool.sum = {};
-  REQUIRE(pool.count == 0xFFFFFFFFu);
+  for (std::size_t i = 0; i < 6; ++i) pool.data()[i] = 0;
+  REQUIRE(pool.count() == 0xFFFFFFFFu);
   notices(*state, {mixer.conv_state.window.values.data(), &mixer.ssm_state.h.values.back(), layers[1].ssm_state.h.values.data(),
-                   &layers[0].conv_state.window.values.back(), &pool.sum.values.back()});
+                   &layers[0].conv_state.window.values.back(), pool.data() + 5});
 }
 
 TEST_CASE("is_finite calls the function is_finite of a user's State, and accepts a state without members") {

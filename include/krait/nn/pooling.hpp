@@ -2,12 +2,12 @@
 #ifndef KRAIT_NN_POOLING_HPP
 #define KRAIT_NN_POOLING_HPP
 
-#include <array>
 #include <cstdint>
 
 #include "krait/core/finite.hpp"
 #include "krait/layout/panels.hpp"
 #include "krait/nn/elementwise.hpp"
+#include "krait/nn/float_state.hpp"
 
 namespace krait {
 
@@ -22,13 +22,7 @@ struct PoolFacts : ElementwiseFacts<d_model> {
 // - 1 vectors.
 template <std::size_t d_model>
 struct MeanPool : detail::PoolFacts<d_model> {
-  struct State {
-    Strips<d_model> sum{};
-    std::uint32_t count = 0;
-    std::array<std::uint32_t, 15> padding{};  // explicit padding, so that equal states have equal bytes
-    KRAIT_INLINE constexpr State() = default;
-    KRAIT_INLINE bool is_finite() const noexcept { return detail::all_finite(sum.values); }
-  };
+  using State = detail::FloatState<d_model, true>;  // the sum of the vectors so far, and their number
 };
 
 // MaxPool computes the largest value of each channel over all input vectors so far. NaN counts as the largest value.

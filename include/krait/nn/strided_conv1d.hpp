@@ -2,16 +2,13 @@
 #ifndef KRAIT_NN_STRIDED_CONV1D_HPP
 #define KRAIT_NN_STRIDED_CONV1D_HPP
 
-#include <algorithm>
 #include <array>
-#include <cstdint>
-#include <cstring>
 #include <string_view>
 #include <type_traits>
 
 #include "krait/core/check.hpp"
-#include "krait/core/finite.hpp"
 #include "krait/layout/params.hpp"
+#include "krait/nn/float_state.hpp"
 #include "krait/nn/linear.hpp"
 
 namespace krait {
@@ -61,25 +58,9 @@ struct StridedConv1dFacts {
   static constexpr bool has_bias = dims.bias;
   static constexpr std::size_t multiply_adds = window * dims.d_out;
   static constexpr std::string_view structure_kind = "strided_conv1d";
-  // WindowState contains the frames of the last kernel / stride - 1 tokens, oldest first. If there is a warm_up, the element
-  // after them contains the bits of an integer: the number of tokens so far, which stops at warm_up.
-  struct WindowState {
-    static constexpr std::size_t floats = kept;
-    Strips<std::max<std::size_t>(kept + (warm_up > 0), 1)> tokens{};
-    KRAIT_INLINE constexpr WindowState() = default;
-    KRAIT_INLINE std::uint32_t seen() const {
-      std::uint32_t count;
-      std::memcpy(&count, tokens.data() + kept, sizeof(count));
-      return count;
-    }
-    KRAIT_INLINE void set_seen(std::uint32_t count) { std::memcpy(tokens.data() + kept, &count, sizeof(count)); }
-    KRAIT_INLINE bool is_finite() const noexcept {
-      for (std::size_t i = 0; i < floats; ++i)
-        if (!all_finite(tokens.values[i])) return false;
-      return true;
-    }
-  };
-  using State = std::conditional_t<(kept > 0), WindowState, NoState>;
+  // The frames of the last kernel / stride - 1 tokens, oldest first, and, if there is a warm_up, the number of tokens so far,
+  // which stops at warm_up.
+  using State = std::conditional_t<(kept > 0), FloatState<kept, (warm_up > 0)>, NoState>;
   template <std::size_t tokens>
   struct Scratch {
     static constexpr std::size_t chunk = tokens;

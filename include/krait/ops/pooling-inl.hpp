@@ -15,10 +15,10 @@ namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 template <std::size_t tokens, std::size_t d_model>
 HWY_INLINE void run(const MeanPool<d_model>&, typename MeanPool<d_model>::State& state, NoScratch<tokens>&,
                     TokenSpan<const float> in, TokenSpan<float> out, std::size_t n, Emit emit = Emit::all) {
-  for (std::size_t t = 0; t < n; ++t) add_row(state.sum.data(), in[t], state.sum.data(), d_model);
-  state.count += static_cast<std::uint32_t>(n);
-  if (emit == Emit::nothing) return;
-  divide_row(state.sum.data(), static_cast<float>(state.count), out[0], d_model);
+  for (std::size_t t = 0; t < n; ++t) add_row(state.data(), in[t], state.data(), d_model);
+  const std::uint32_t count = state.count() + static_cast<std::uint32_t>(n);
+  state.set_count(count);
+  if (emit != Emit::nothing) divide_row(state.data(), static_cast<float>(count), out[0], d_model);
 }
 
 template <std::size_t tokens, std::size_t d_model>

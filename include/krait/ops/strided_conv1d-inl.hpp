@@ -23,13 +23,13 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
                            TokenSpan<float> out, std::size_t n) {
   using L = StridedConv1d<dims>;
   float* const frames = scratch.frames.data();
-  if constexpr (L::kept > 0) copy_floats(state.tokens.data(), frames, L::kept);
+  if constexpr (L::kept > 0) copy_floats(state.data(), frames, L::kept);
   for (std::size_t t = 0; t < n; ++t) copy_floats(in[t], frames + L::kept + t * L::d_in, L::d_in);
   std::size_t skipped = 0;
   if constexpr (L::warm_up > 0) {
-    const std::uint32_t seen = state.seen();
+    const std::uint32_t seen = state.count();
     skipped = std::min<std::size_t>(n, L::warm_up - seen);
-    state.set_seen(seen + static_cast<std::uint32_t>(skipped));
+    state.set_count(seen + static_cast<std::uint32_t>(skipped));
     for (std::size_t t = 0; t < skipped; ++t) std::memset(out[t], 0, L::d_out * sizeof(float));
   }
   // The window of token t starts d_in floats after the window of token t - 1, so neighbouring windows overlap.
@@ -37,7 +37,7 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
   if (skipped < n)
     apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped),
                                    out.from(skipped), n - skipped);
-  if constexpr (L::kept > 0) copy_floats(frames + n * L::d_in, state.tokens.data(), L::kept);
+  if constexpr (L::kept > 0) copy_floats(frames + n * L::d_in, state.data(), L::kept);
   return skipped;
 }
 

@@ -17,7 +17,7 @@ HWY_INLINE void record(const MeanPool<d_model>& layer, State<MeanPool<d_model>>&
                        TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   NoScratch<tokens> scratch;
   run<tokens>(layer, state, scratch, in, out, n);
-  tape.count = state.count;
+  tape.count = state.count();
 }
 // The gradient of every input, and of the sum in the state, is the gradient of the output divided by the number of vectors.
 template <std::size_t tokens, bool dx, std::size_t d_model, class Tape, class Work, class G>
@@ -25,8 +25,8 @@ HWY_INLINE void backward(const MeanPool<d_model>&, Tape& tape, Work&, TokenSpan<
                          TokenSpan<float> din, G&, State<MeanPool<d_model>>* dstate, std::size_t n) {
   divide_row(dout[0], static_cast<float>(tape.count), dout[0], d_model);
   if (dstate) {
-    add_row(dstate->sum.data(), dout[0], dstate->sum.data(), d_model);
-    copy_floats(dstate->sum.data(), dout[0], d_model);
+    add_row(dstate->data(), dout[0], dstate->data(), d_model);
+    copy_floats(dstate->data(), dout[0], d_model);
   }
   if constexpr (dx)
     for (std::size_t t = 0; t < n; ++t) copy_padded(dout[0], din[t], d_model);

@@ -46,7 +46,7 @@ HWY_INLINE void backward(const StridedConv1d<dims>& layer, Tape& tape, Work& wor
   float* const dframes = own.dframes.data();
   std::memset(dframes, 0, (L::kept + n * L::d_in) * sizeof(float));
   if constexpr (L::kept > 0)
-    if (dstate) copy_floats(dstate->tokens.data(), dframes + n * L::d_in, L::kept);
+    if (dstate) copy_floats(dstate->data(), dframes + n * L::d_in, L::kept);
   const TokenSpan<float> dinputs = own.dinputs.span();
   linear_input_gradient(layer.weight.data(), rows, L::window, dout.as_const(), dinputs, outputs, false,
                         own.columns.values.data());
@@ -57,7 +57,7 @@ HWY_INLINE void backward(const StridedConv1d<dims>& layer, Tape& tape, Work& wor
   if constexpr (dx)
     for (std::size_t t = 0; t < n; ++t) copy_padded(dframes + L::kept + t * L::d_in, din[t], L::d_in);
   if constexpr (L::kept > 0)
-    if (dstate) copy_floats(dframes, dstate->tokens.data(), L::kept);
+    if (dstate) copy_floats(dframes, dstate->data(), L::kept);
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
