@@ -71,37 +71,38 @@ constexpr std::int32_t largest_input(std::size_t K) {
   return static_cast<std::int32_t>(std::min<std::size_t>(fits, 127 * 256 + 127));
 }
 
-// Quantises one token's K inputs: q[k] = round(x[k] / step), where step = (largest magnitude of x) / largest_input(K). Writes
-// zeros after q[K - 1] up to a multiple of 16 elements, and returns the step. A largest magnitude below 2^-100 is raised to
-// 2^-100. If an input is NaN or infinite, so is the step, and every output of the layer becomes NaN or infinite. With AVX-512
-// VNNI, q receives the lower bytes of all quantised inputs, then their upper bytes, and the returned InputScale also contains
-// the sum of q.
-HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, std::int16_t* HWY_RESTRICT q) {
-  const Tag tag;
+using IntVector = hn::Vec<hn::RebindToSigned<Tag>>;
+
+// Returns the largest of `largest` and of the magnitudes of n floats, lane by lane. Compares the bits of the magnitudes as
+// integers, because these have the order of the floats, and NaN is above infinity, so that NaN is not lost.
+HWY_INLINE IntVector larger_magnitudes(IntVector largest, const float* x, std::size_t n) {
   const hn::RebindToSigned<Tag> int_tag;
-  [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
-  // Finds the largest magnitude by integer comparisons. The bits of non-negative floats, compared as integers, have the order
-  // of the floats, and NaN is above infinity, so that NaN is not lost.
-  auto largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
   std::size_t done = 0;
 #ifdef KRAIT_CORTEX_M_FPU
-  done = K / 4 * 4;
+  done = n / 4 * 4;
   if (done > 0) largest.raw = static_cast<std::int32_t>(largest_magnitude(static_cast<std::uint32_t>(largest.raw), x, done));
 #endif
-  for_each_vector(K - done, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
+  for_each_vector(n - done, [&](std::size_t i, auto load, auto) KRAIT_LAMBDA {
     largest = hn::Max(largest, hn::BitCast(int_tag, hn::Abs(load(x + done + i))));
   });
-  const float magnitude = hn::GetLane(hn::BitCast(tag, hn::MaxOfLanes(int_tag, largest)));
-  const auto most = static_cast<float>(largest_input(K));
-  const V inverse = hn::Set(tag, div(most, magnitude));
-  const auto shift = hn::BitCast(int_tag, hn::Set(tag, whole_shift));
+  return largest;
+}
+
+// Quantises a token's inputs number `first` to `first` + n - 1, x[0] to x[n - 1], to elements of q, which has padded(K) elements.
+// `first` is a multiple of 16. Adds the quantised inputs to `sum`, if the target needs their sum.
+HWY_INLINE void round_inputs(const float* HWY_RESTRICT x, std::size_t first, std::size_t n, V inverse,
+                             [[maybe_unused]] std::size_t K, std::int16_t* HWY_RESTRICT q, [[maybe_unused]] IntVector& sum) {
+  const hn::RebindToSigned<Tag> int_tag;
+  [[maybe_unused]] const hn::Rebind<std::int16_t, Tag> short_tag;
+  const auto shift = hn::BitCast(int_tag, hn::Set(Tag(), whole_shift));
+  std::size_t done = 0;
 #ifdef KRAIT_CORTEX_M_FPU
-  if (done > 0) round_in_fours(x, inverse.raw, whole_shift, q, done);
+  done = n / 4 * 4;
+  if (done > 0) round_in_fours(x, inverse.raw, whole_shift, q + first, done);
 #endif
-  [[maybe_unused]] auto sum = hn::Zero(int_tag);
-  for_each_vector(K - done, [&](std::size_t from, auto load, auto) KRAIT_LAMBDA {
-    const std::size_t i = done + from;
-    const V whole = round_shifted(mul(load(x + i), inverse));
+  for_each_vector(n - done, [&](std::size_t from, auto load, auto) KRAIT_LAMBDA {
+    const std::size_t i = first + done + from;
+    const V whole = round_shifted(mul(load(x + done + from), inverse));
 #ifdef KRAIT_AVX512_VNNI
     // A quantised input is `number` = 256 * upper + lower, where both bytes are signed. The array q receives the lower bytes of
     // all inputs, then the upper bytes.
@@ -118,6 +119,26 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
     hn::Store(hn::DemoteTo(short_tag, hn::Sub(hn::BitCast(int_tag, whole), shift)), short_tag, q + i);
 #endif
   });
+}
+
+// Quantises one token's K inputs x: q[k] = round(x[k] / step), where step = (largest magnitude of x) / largest_input(K). The
+// first `head_inputs` inputs, a multiple of 16, are in `head`, the others in `tail`. Writes zeros after q[K - 1] up to a multiple
+// of 16 elements, and returns the step. A largest magnitude below 2^-100 is raised to 2^-100. If an input is NaN or infinite,
+// so is the step, and every output of the layer becomes NaN or infinite. With AVX-512 VNNI, q receives the lower bytes of all
+// quantised inputs, then their upper bytes, and the returned InputScale also contains the sum of q.
+HWY_INLINE InputScale quantise_row(const float* head, std::size_t head_inputs, const float* tail, std::size_t K,
+                                   std::int16_t* q) {
+  const Tag tag;
+  const hn::RebindToSigned<Tag> int_tag;
+  IntVector largest = hn::BitCast(int_tag, hn::Set(tag, 0x1p-100f));
+  if (head_inputs > 0) largest = larger_magnitudes(largest, head, head_inputs);
+  largest = larger_magnitudes(largest, tail, K - head_inputs);
+  const float magnitude = hn::GetLane(hn::BitCast(tag, hn::MaxOfLanes(int_tag, largest)));
+  const auto most = static_cast<float>(largest_input(K));
+  const V inverse = hn::Set(tag, div(most, magnitude));
+  IntVector sum = hn::Zero(int_tag);
+  if (head_inputs > 0) round_inputs(head, 0, head_inputs, inverse, K, q, sum);
+  round_inputs(tail, head_inputs, K - head_inputs, inverse, K, q, sum);
   if constexpr (lanes < strip_width)
     for (std::size_t i = ceil_div(K, lanes) * lanes; i < padded(K); ++i) q[i] = 0;
 #ifdef KRAIT_AVX512_VNNI
@@ -126,6 +147,7 @@ HWY_INLINE InputScale quantise_row(const float* HWY_RESTRICT x, std::size_t K, s
   return {div(magnitude, most), 0};
 #endif
 }
+HWY_INLINE InputScale quantise_row(const float* x, std::size_t K, std::int16_t* q) { return quantise_row(nullptr, 0, x, K, q); }
 
 // Converts one vector of integer sums to outputs and stores them: y = sum * (scale * step) + bias. A null bias means zero.
 HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float* scales, float step, const float* bias,

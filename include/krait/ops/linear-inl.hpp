@@ -52,16 +52,21 @@ HWY_INLINE void multiply(const States&, const Matrix<order, d_in, storage>& weig
   linear_rows<tile, outputs, has_executor<States>>(weights_of(weight), order.padded_rows(), d_in, bias, x, y, first, n, part);
 }
 
-// Computes the first `outputs` outputs of y = weight x + bias for n tokens. `state` is the State or the Sequences of the layer
+// Computes the first `outputs` outputs of y = weight x + bias for n tokens, where x is a result of inputs_for. `state` is the State or the Sequences of the layer
 // that contains the weight. If `state` is Sequences with an executor, the executor divides the outputs among its threads.
+template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States, class X>
+HWY_INLINE void multiply_all(const States& state, const Matrix<order, d_in, storage>& weight, const float* bias, X x,
+                             TokenSpan<float> out, std::size_t n) {
+  split(state, outputs, n * d_in * outputs, [&](Range part) KRAIT_LAMBDA {
+    multiply<tokens, outputs>(state, weight, bias, x, out, n, part);
+  });
+}
+// apply_weight does the same for inputs that are floats.
 template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States,
           class Borrowed>
 HWY_INLINE void apply_weight(const Matrix<order, d_in, storage>& weight, const float* bias, const States& state,
                              Borrowed& scratch, TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
-  const auto x = inputs_for(weight, scratch, in, n);
-  split(state, outputs, n * d_in * outputs, [&](Range part) KRAIT_LAMBDA {
-    multiply<tokens, outputs>(state, weight, bias, x, out, n, part);
-  });
+  multiply_all<tokens, outputs>(state, weight, bias, inputs_for(weight, scratch, in, n), out, n);
 }
 template <std::size_t tokens, std::size_t outputs, LinearDims dims, RowLayout order, class States, class Borrowed>
 HWY_INLINE void apply_linear(const Linear<dims, order>& layer, const States& state, Borrowed& scratch,

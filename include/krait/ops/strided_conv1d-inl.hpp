@@ -22,9 +22,10 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
                            typename StridedConv1d<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
                            TokenSpan<float> out, std::size_t n) {
   using L = StridedConv1d<dims>;
+  constexpr std::size_t in_state = L::template Scratch<tokens>::in_state, copied = L::kept - in_state;
   float* const frames = scratch.frames.data();
-  if constexpr (L::kept > 0) copy_floats(state.data(), frames, L::kept);
-  for (std::size_t t = 0; t < n; ++t) copy_floats(in[t], frames + L::kept + t * L::d_in, L::d_in);
+  if constexpr (copied > 0) copy_floats(state.data() + in_state, frames, copied);
+  for (std::size_t t = 0; t < n; ++t) copy_floats(in[t], frames + copied + t * L::d_in, L::d_in);
   std::size_t skipped = 0;
   if constexpr (L::warm_up > 0) {
     const std::uint32_t seen = state.count();
@@ -34,10 +35,20 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
   }
   // The window of token t starts d_in floats after the window of token t - 1, so neighbouring windows overlap.
   const TokenSpan<const float> windows{frames, L::d_in};
-  if (skipped < n)
-    apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped),
-                                   out.from(skipped), n - skipped);
-  if constexpr (L::kept > 0) copy_floats(frames + n * L::d_in, state.data(), L::kept);
+  if constexpr (in_state > 0) {
+    if (skipped == 0) {
+      scratch.linear.scales[0] = quantise_row(state.data(), in_state, frames, L::window, scratch.linear.inputs.data());
+      const Quantised x{{scratch.linear.inputs.data(), padded(L::window)}, scratch.linear.scales.data()};
+      multiply_all<tokens, L::d_out>(state, layer.weight, bias_of(layer), x, out, 1);
+    }
+    std::memmove(state.data(), state.data() + L::d_in, (L::kept - L::d_in) * sizeof(float));
+    copy_floats(frames + copied, state.data() + L::kept - L::d_in, L::d_in);
+  } else {
+    if (skipped < n)
+      apply_weight<tokens, L::d_out>(layer.weight, bias_of(layer), state, scratch.linear, windows.from(skipped),
+                                     out.from(skipped), n - skipped);
+    if constexpr (L::kept > 0) copy_floats(frames + n * L::d_in, state.data(), L::kept);
+  }
   return skipped;
 }
 
