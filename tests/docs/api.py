@@ -28,7 +28,8 @@ API = ROOT / "docs" / "api.md"
 FIRMWARE = ROOT / "docs" / "firmware.md"  # the examples of this page are compiled for a board
 PAGES = [API, FIRMWARE, ROOT / "docs" / "images.md", ROOT / "docs" / "training.md"]
 BOARD = Board("mps2-an386")
-FLAGS = ["-std=c++20", "-fsyntax-only", "-DKRAIT_QUIET", f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests' / 'docs' / 'stubs'}"]
+FLAGS = ["-std=c++20", "-fsyntax-only", "-DKRAIT_QUIET",
+         *(f"-I{folder}" for folder in (ROOT, ROOT / "include", ROOT / "tests" / "docs" / "stubs"))]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused", "-Wno-psabi", "-Werror"]
 DECLARATIONS = {"FunctionDecl", "FunctionTemplateDecl", "VarDecl", "VarTemplateDecl", "CXXRecordDecl", "ClassTemplateDecl",
                 "TypeAliasDecl", "TypeAliasTemplateDecl", "EnumDecl", "ConceptDecl", "UsingDecl", "TypedefDecl"}
