@@ -88,8 +88,8 @@ HWY_INLINE IntVector larger_magnitudes(IntVector largest, const float* x, std::s
   return largest;
 }
 
-// Quantises a token's inputs number `first` to `first` + n - 1, x[0] to x[n - 1], to elements of q, which has padded(K) elements.
-// `first` is a multiple of 16. Adds the quantised inputs to `sum`, if the target needs their sum.
+// Quantises n of a token's K inputs, x[0] to x[n - 1], which are the inputs from number `first` on, where `first` is a multiple
+// of 16. q has elements for all K inputs. Adds the quantised inputs to `sum`, if the target needs their sum.
 HWY_INLINE void round_inputs(const float* HWY_RESTRICT x, std::size_t first, std::size_t n, V inverse,
                              [[maybe_unused]] std::size_t K, std::int16_t* HWY_RESTRICT q, [[maybe_unused]] IntVector& sum) {
   const hn::RebindToSigned<Tag> int_tag;
@@ -122,10 +122,10 @@ HWY_INLINE void round_inputs(const float* HWY_RESTRICT x, std::size_t first, std
 }
 
 // Quantises one token's K inputs x: q[k] = round(x[k] / step), where step = (largest magnitude of x) / largest_input(K). The
-// first `head_inputs` inputs, a multiple of 16, are in `head`, the others in `tail`. Writes zeros after q[K - 1] up to a multiple
-// of 16 elements, and returns the step. A largest magnitude below 2^-100 is raised to 2^-100. If an input is NaN or infinite,
-// so is the step, and every output of the layer becomes NaN or infinite. With AVX-512 VNNI, q receives the lower bytes of all
-// quantised inputs, then their upper bytes, and the returned InputScale also contains the sum of q.
+// first `head_inputs` inputs, a multiple of 16, are in `head`, and the others in `tail`. Writes zeros after q[K - 1] up to a
+// multiple of 16 elements, and returns the step. A largest magnitude below 2^-100 is raised to 2^-100. If an input is NaN or
+// infinite, so is the step, and every output of the layer becomes NaN or infinite. With AVX-512 VNNI, q receives the lower
+// bytes of all quantised inputs, then their upper bytes, and the returned InputScale also contains the sum of q.
 HWY_INLINE InputScale quantise_row(const float* head, std::size_t head_inputs, const float* tail, std::size_t K,
                                    std::int16_t* q) {
   const Tag tag;

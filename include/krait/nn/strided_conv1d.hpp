@@ -67,7 +67,7 @@ struct StridedConv1dFacts {
     // The number of floats that are read from the state itself. A step with int8 weights quantises them there, which needs less
     // memory than a copy; all other calls read a copy of the whole window.
     static constexpr std::size_t in_state = tokens == 1 && dims.storage == Storage::int8 ? kept / strip_width * strip_width : 0;
-    alignas(64) std::array<float, padded(kept + tokens * d_in - in_state)> frames;  // the state's other floats, then the tokens'
+    alignas(64) std::array<float, padded(kept + tokens * d_in - in_state)> frames;  // the others, then the call's tokens
     [[no_unique_address]] LinearScratch<tokens, window, dims.storage> linear;
   };
 };

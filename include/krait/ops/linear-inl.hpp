@@ -52,8 +52,9 @@ HWY_INLINE void multiply(const States&, const Matrix<order, d_in, storage>& weig
   linear_rows<tile, outputs, has_executor<States>>(weights_of(weight), order.padded_rows(), d_in, bias, x, y, first, n, part);
 }
 
-// Computes the first `outputs` outputs of y = weight x + bias for n tokens, where x is a result of inputs_for. `state` is the State or the Sequences of the layer
-// that contains the weight. If `state` is Sequences with an executor, the executor divides the outputs among its threads.
+// Computes the first `outputs` outputs of y = weight x + bias for n tokens, where x is a result of inputs_for. `state` is the
+// State or the Sequences of the layer that contains the weight. If `state` is Sequences with an executor, the executor divides
+// the outputs among its threads.
 template <std::size_t tokens, std::size_t outputs, RowLayout order, std::size_t d_in, Storage storage, class States, class X>
 HWY_INLINE void multiply_all(const States& state, const Matrix<order, d_in, storage>& weight, const float* bias, X x,
                              TokenSpan<float> out, std::size_t n) {
