@@ -636,7 +636,7 @@ def softmax():
     return nn.Sequential(proj(), head(), nn.Softmax(-1)), features()
 
 
-@bad("dt_layernorm.weight: found a tensor")
+@bad("dt_layernorm.weight: a Mamba block with norms on dt")
 def inner_norms():
     return mamba_py_model(n_layers=1, inner_layernorms=True), ids()
 
