@@ -20,6 +20,7 @@ from .safetensors_file import Problem
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 2  # seconds without a line of progress
+ONCE = "compiling the library for this model (only the first time; 10 to 20 s)"  # what progress() shows
 
 
 def include_folder():
@@ -69,11 +70,11 @@ def progress(task):
             print(file=sys.stderr, flush=True)
 
 
-def compile_program(compiler, include, flags, source, output):
-    """Compiles the C++ file `source` to the program or library `output`. If this fails, raises Problem with the first
-    errors."""
+def compile_program(compiler, include, flags, source, output, task="compiling the program for this model"):
+    """Compiles the C++ file `source` to the program or library `output`. The line of progress shows `task`. If compiling fails,
+    raises Problem with the first errors."""
     command = [*shlex.split(compiler), "-std=c++20", *flags, "-I", include, "-I", HERE, source, "-o", output]
-    with progress("compiling the program for this model"):
+    with progress(task):
         done = subprocess.run(
             list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
         )
@@ -149,7 +150,8 @@ def compiled_library(source, compiler, include):
     with tempfile.TemporaryDirectory(prefix="krait_", dir=folder) as work:
         work = pathlib.Path(work)
         (work / "model.cpp").write_text(source)
-        compile_program(compiler, include, [*flags, "-MD", "-MF", work / "model.d"], work / "model.cpp", work / "model.so")
+        more = [*flags, "-MD", "-MF", work / "model.d"]
+        compile_program(compiler, include, more, work / "model.cpp", work / "model.so", ONCE)
         names = (work / "model.d").read_text().replace("\\\n", " ").split(":", 1)[1]
         names = [name.replace("\\ ", " ") for name in re.findall(r"(?:\\ |\S)+", names)]
         headers = {name: file_digest(name) for name in names if pathlib.Path(name) != work / "model.cpp"}

@@ -120,6 +120,7 @@ FIELDS = {
     "Mamba2BlockDims": ["d_model", *MAMBA2_FIELDS, "norm_eps"],
     "Mamba2Dims": ["vocab_size", "d_model", "n_layers", *MAMBA2_FIELDS, "tied", "norm_eps"],
 }
+ADAPTER = "an adapter (LoRA)"
 # Tensors that identify layers that Krait does not have.
 FOREIGN = [
     (r"(.*\.)?weight_[ih]h_l\d+", "an RNN, LSTM or GRU"),
@@ -128,7 +129,8 @@ FOREIGN = [
     (r"(.*\.)?weight_[gv]", "weight_norm"),
     (r"(.*\.)?(dt|b|c|B|C)_layernorm\.weight", "a Mamba block with norms on dt, B and C"),
     (r"(.*\.)?parametrizations\..*", "a parametrized layer"),
-    (r"(.*\.)?lora_[AB]\..*", "a LoRA adapter"),
+    (r"(.*\.)?(in_proj|x_proj|dt_proj|out_proj|conv1d|embeddings?|lm_head)\.base_layer\..*", ADAPTER),
+    (r"(.*\.)?(lora_[AB]|lora_embedding_[AB])\..*", ADAPTER),
     (r"(.*\.)?(qweight|qzeros|absmax|quant_map|SCB)", "quantised weights"),
 ]
 
@@ -409,4 +411,5 @@ def refuse_foreign(names):
     for name in names:
         for pattern, layer in FOREIGN:
             if re.fullmatch(pattern, name):
-                raise Problem(f"{name}: {layer} is not supported: Krait has no such layer")
+                merge = "merge it into the weights first, by PEFT's model = model.merge_and_unload()"
+                raise Problem(f"{name}: {layer} is not supported: {merge if layer == ADAPTER else 'Krait has no such layer'}")

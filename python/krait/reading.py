@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .layers import Group, is_mixer
+from .layers import Group, is_mixer, refuse_foreign
 from .safetensors_file import Problem
 from .trace import Node, nodes_in
 
@@ -161,6 +161,7 @@ class Reader:
         if is_mamba_mixer(module):
             if self.axes[before][-2:] != ("T", "C"):
                 self.reject(node, f"axes {self.text(before)}", "[batch, tokens, channels]")
+            refuse_foreign(f"{node.path}.{name}" for name in parameters_of(module))
             self.item(node, before, "mixer", parameters_of(module), module=module)
         elif kind in ACTIVATIONS:
             self.item(node, before, "activation", word=ACTIVATIONS[kind])

@@ -1197,7 +1197,9 @@ def check_foreign(test):
         "attn.in_proj_weight": "attention",
         "layers.0.mixer.dt_layernorm.weight": "norms on dt",
         "attn.qkv.weight": "attention",
-        "layers.0.mixer.in_proj.lora_A.weight": "LoRA",
+        "layers.0.mixer.in_proj.lora_A.weight": "LoRA) is not supported: merge it into the weights first, by PEFT's",
+        "layers.0.mixer.in_proj.base_layer.weight": "LoRA) is not supported: merge it",
+        "embeddings.lora_embedding_A.default": "LoRA) is not supported: merge it",
         "conv.weight_g": "weight_norm",
     }.items():
         test.refuses(name, [name, words], {**CLASSIFIER, name: floats(4, 4)}, "--order", "proj,layers,norm_f,head")

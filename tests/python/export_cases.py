@@ -461,6 +461,27 @@ def example_of_numpy():
     return nn.Sequential(proj(), nn.ReLU(), head()), np.random.default_rng(1).normal(size=(TOKENS, FEATURES))
 
 
+class Adapted(nn.Module):
+    """A Linear with an adapter, with the names of PEFT."""
+
+    def __init__(self, base_layer):
+        super().__init__()
+        self.base_layer = base_layer
+        self.lora_A = nn.ModuleDict({"default": nn.Linear(base_layer.in_features, 2, bias=False)})
+        self.lora_B = nn.ModuleDict({"default": nn.Linear(2, base_layer.out_features, bias=False)})
+
+    def forward(self, x):
+        return self.base_layer(x) + self.lora_B["default"](self.lora_A["default"](x))
+
+
+@bad("0.mixer.in_proj.base_layer.weight: an adapter (LoRA) is not supported: merge it into the weights first")
+def adapter():
+    model, x = hugging_face(transformers.MambaModel)
+    for layer in model.layers:
+        layer.mixer.in_proj = Adapted(layer.mixer.in_proj)
+    return model, x
+
+
 @bad("as many tokens as positions: found")
 def clamped_positions():
     def forward(self, x):
@@ -615,7 +636,7 @@ def softmax():
     return nn.Sequential(proj(), head(), nn.Softmax(-1)), features()
 
 
-@bad("dt_layernorm.weight: found a tensor")
+@bad("dt_layernorm.weight: a Mamba block with norms on dt")
 def inner_norms():
     return mamba_py_model(n_layers=1, inner_layernorms=True), ids()
 

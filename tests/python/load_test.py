@@ -302,6 +302,38 @@ def check_progress(test):
     test.expect(silent.stderr == silent.stdout == b"", f"progress without a terminal: {silent}")
 
 
+def check_progress_of_a_library(test):
+    """Checks that compiling a library shows a progress line on a terminal, and that taking the library from the cache shows
+    nothing. The compiler takes over two seconds."""
+    slow = test.folder / "slow_compiler"
+    slow.write_text(f'#!/bin/sh\n[ "$1" = --version ] || sleep 2.3\nexec {test.compiler} "$@"\n')
+    slow.chmod(0o755)
+    code = ("import sys\nsys.path.insert(0, sys.argv[1])\nfrom krait.compiler import compiled_library\n"
+            "compiled_library('int number;', sys.argv[2], sys.argv[3])\n")
+    command = [sys.executable, "-c", code, ROOT / "python", slow, test.folder]
+
+    def shown(cache):
+        main, side = pty.openpty()
+        done = subprocess.run(command, stderr=side, stdout=side, env={**os.environ, "KRAIT_CACHE": str(test.folder / cache)})
+        os.close(side)
+        text = b""
+        try:
+            while part := os.read(main, 10000):
+                text += part
+        except OSError:
+            pass  # everything is read
+        os.close(main)
+        test.expect(done.returncode == 0, f"compiled_library on a terminal: {text}")
+        return text.decode()
+
+    first, second = shown("terminal"), shown("terminal")
+    test.expect(f"krait: {compilers.ONCE}: 2 s" in first and first.count("\n") == 1, f"progress of a library: {first!r}")
+    test.expect(second == "", f"progress of a library in the cache: {second!r}")
+    silent = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            env={**os.environ, "KRAIT_CACHE": str(test.folder / "no_terminal")})
+    test.expect(silent.returncode == 0 and silent.stdout == b"", f"progress of a library without a terminal: {silent}")
+
+
 def check_run(test):
     """Checks the command krait run."""
     xs, source, target = inputs_of("speaker"), test.folder / "x.npy", test.folder / "y.npy"
@@ -342,6 +374,7 @@ def main():
         check_threads(test, model)
         check_cache(test)
         check_progress(test)
+        check_progress_of_a_library(test)
         check_run(test)
     print(f"{len(test.wrong)} faults")
     return 1 if test.wrong else 0
