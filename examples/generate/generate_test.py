@@ -169,7 +169,7 @@ def test_models(folder):
         (b"", "found an empty file"),
         (VERSE, "header is too large"),
         (content[:1000], "data is incomplete"),
-        (content[:-4], "data_offsets are wrong"),
+        (content[:-4], "data_offsets do not fit the file"),
         (content[:-4] + struct.pack("<f", math.nan), "value is not finite: found element"),
     ):
         damaged.write_bytes(bytes_)

@@ -34,14 +34,14 @@ GOOD, BAD = {}, {}
 
 
 def good(words):
-    """Registers a function that returns a module that krait.export can pack, and an example input. The text of layers that
-    krait.export returns must contain `words`."""
+    """Registers a test case: a function that returns a module and an example input for krait.export. The description of the
+    layers, which krait.export returns, must contain `words`."""
     return lambda make: GOOD.update({make.__name__: (make, words)})
 
 
 def bad(words):
-    """Registers a function that returns a module that krait.export must reject, and an example input. The message must contain
-    `words`."""
+    """Registers a test case: a function that returns a module that krait.export must reject, and an example input. The message
+    must contain `words`."""
     return lambda make: BAD.update({make.__name__: (make, words)})
 
 

@@ -111,7 +111,7 @@ TEST_CASE("cross_entropy is right if the largest logit is the last, and so large
   CHECK(krait::cross_entropy(logits, 20, d) == 0.0f);
 }
 
-TEST_CASE("cross_entropy returns NaN if a target is not in the vocabulary, and gives its token no gradient") {
+TEST_CASE("cross_entropy returns NaN if a target is not in the vocabulary, and the gradient of that token's logits is 0") {
   krait::Tensor<float, 2, 3> logits{0.5f, 1.0f, -1.0f, 0.1f, 0.2f, 0.3f}, d;
   for (const unsigned target : {3u, 1000u}) {
     CHECK(std::isnan(krait::cross_entropy(logits, std::array<unsigned, 2>{1, target}, d)));

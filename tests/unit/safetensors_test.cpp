@@ -48,9 +48,10 @@ void refused(std::span<const std::byte> file, Problem problem, const std::string
 }
 
 const std::string object_wanted = "a JSON object for each tensor name", numbers_wanted = "non-negative integers",
-                  fields_wanted = "the fields dtype, shape and data_offsets",
+                  fields_wanted = "an entry with the fields dtype, shape and data_offsets",
                   arrays_wanted = "an array for shape and data_offsets",
-                  values_wanted = "a string as the value of each key of __metadata__",
+                  negative = "a negative number in a shape or in data_offsets",
+                  values_wanted = "strings as the values in __metadata__",
                   not_whole = "a number that is not an integer, or exceeds 2^64 - 1";
 
 std::string repeated(const std::string& text, int times) {
@@ -151,7 +152,7 @@ const Damage damages[] = {
     {"a string in a shape", "[2,3]", "[2,'3']", Problem::header_form, "weight", "a string", numbers_wanted},
     {"null in a shape", "[2,3]", "[2,null]", Problem::header_form, "weight", "null", numbers_wanted},
     {"false in a shape", "[2,3]", "[2,false]", Problem::header_form, "weight", "a boolean, true or false", numbers_wanted},
-    {"a negative extent", "[2,3]", "[-2,-3]", Problem::header_form, "weight", "a negative number", numbers_wanted},
+    {"a negative extent", "[2,3]", "[-2,-3]", Problem::header_form, "weight", negative, numbers_wanted},
     {"an extent that is not whole", "[2,3]", "[2,3.5]",
      Problem::header_form, "weight", not_whole, numbers_wanted},
     {"an extent with a point", "[2,3]", "[2,3.0]",
@@ -178,7 +179,7 @@ const Damage damages[] = {
     {"one number in offsets", "[0,24]", "[0]", Problem::bad_offsets, "weight", "1 number", "2: begin and end"},
     {"three numbers in offsets", "[0,24]", "[0,24,24]",
      Problem::bad_offsets, "weight", "3 numbers", "2: begin and end"},
-    {"a negative offset", "[0,24]", "[-24,0]", Problem::header_form, "weight", "a negative number", numbers_wanted},
+    {"a negative offset", "[0,24]", "[-24,0]", Problem::header_form, "weight", negative, numbers_wanted},
     {"an offset that is not whole", "[0,24]", "[0,2.4e1]",
      Problem::header_form, "weight", not_whole, numbers_wanted},
     {"the end before the begin", "[0,24]", "[24,0]", Problem::bad_offsets, "weight", "[24, 0]",

@@ -14,7 +14,7 @@ from krait.structure import COMPONENTS, Model, flag  # noqa: E402
 
 
 class File(Group):
-    """The safetensors file of a reference vector: its metadata, and its tensors by name."""
+    """A safetensors file with a test case: its metadata, and by name its weights, inputs and expected outputs."""
 
     def __init__(self, path):
         tensors, self.metadata = read(path)

@@ -94,7 +94,7 @@ struct [[nodiscard]] Status {
       case Problem::duplicate: return "duplicate name";
       case Problem::bad_dtype: return "dtype is not supported";
       case Problem::bad_shape: return "shape is wrong";
-      case Problem::bad_offsets: return "data_offsets are wrong";
+      case Problem::bad_offsets: return "data_offsets do not fit the file, the dtype or the shape";
       case Problem::overlap: return "data overlaps another tensor's data";
       case Problem::hole: return "bytes belong to no tensor";
       case Problem::missing: return "parameter is missing";

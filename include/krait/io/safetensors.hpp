@@ -122,7 +122,7 @@ class HeaderReader {
   bool end_object() {
     if (place_ == Place::entry && fields_ != (has_dtype | has_shape | has_offsets))
       return refuse(Problem::header_form, name_, "a tensor entry that lacks a required field",
-                    "the fields dtype, shape and data_offsets");
+                    "an entry with the fields dtype, shape and data_offsets");
     place_ = place_ == Place::file ? Place::start : Place::file;
     return true;
   }
@@ -142,7 +142,8 @@ class HeaderReader {
     }
     field_ = key == "dtype" ? has_dtype : key == "shape" ? has_shape : key == "data_offsets" ? has_offsets : 0;
     if (field_ == 0)
-      return refuse(Problem::header_form, name_, Text<80>("field ") += key, "the fields dtype, shape and data_offsets");
+      return refuse(Problem::header_form, name_, Text<80>("field ") += key,
+                    "an entry with the fields dtype, shape and data_offsets");
     if ((fields_ & field_) != 0) return refuse(Problem::duplicate, name_, (Text<80>("the field ") += key) += " twice", "one");
     fields_ |= field_;
     return true;
@@ -175,7 +176,7 @@ class HeaderReader {
     ++count_;
     return true;
   }
-  bool number_integer(std::int64_t) { return wrong("a negative number"); }
+  bool number_integer(std::int64_t) { return wrong("a negative number in a shape or in data_offsets"); }
   bool number_float(double, const std::string&) { return wrong("a number that is not an integer, or exceeds 2^64 - 1"); }
   bool null() { return wrong("null"); }
   bool boolean(bool) { return wrong("a boolean, true or false"); }
@@ -197,7 +198,7 @@ class HeaderReader {
   bool wrong(std::string_view found) {
     return refuse(Problem::header_form, name_, found,
                   place_ == Place::file       ? "a JSON object for each tensor name"
-                  : place_ == Place::metadata ? "a string as the value of each key of __metadata__"
+                  : place_ == Place::metadata ? "strings as the values in __metadata__"
                   : place_ == Place::numbers  ? "non-negative integers"
                   : field_ == has_dtype       ? "a string for the dtype"
                                               : "an array for shape and data_offsets");

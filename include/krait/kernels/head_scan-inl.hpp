@@ -112,8 +112,8 @@ struct HeadScanTile {
   TokenSpan<float> x;
 };
 
-// Computes the recurrence of head_scan for `count` tokens and m SIMD vectors of channels. `tile` contains the first token and
-// points to the first channel.
+// Computes the recurrence of head_scan for `count` tokens and m SIMD vectors of channels. `tile` contains
+// the index of the first token, and pointers to the data of the first channel.
 template <bool D_has_hdim, std::size_t m, std::size_t count>
 HWY_INLINE void head_scan_tile(const HeadScan& s, const HeadScanTile& tile) {
   const std::size_t of_group = tile.head / s.heads_per_group * s.d_state;

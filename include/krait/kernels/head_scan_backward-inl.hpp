@@ -19,8 +19,7 @@ struct HeadScanBackward {
   TokenSpan<const float> decay, delta, B, C, x;
   TokenSpan<const float> dy;                   // the gradient of the outputs
   TokenSpan<float> dx, dB, dC;                 // receive the gradients of the inputs
-  TokenSpan<float> along_x, along_h;           // receive, for each head, the sums from which step_sizes_backward
-                                               // computes the gradients of dt and A_log
+  TokenSpan<float> along_x, along_h;           // receive sums for each head, the inputs of step_sizes_backward
   float* dD;                                   // the gradient of D is added to it; may be null
   float* dh;                                   // on entry, the gradient of the state after the last token; on return, of h
   float* states;                               // memory for [tokens + 1][d_state][16]

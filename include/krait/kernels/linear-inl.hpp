@@ -106,7 +106,7 @@ template <std::size_t tokens, bool divided, class W, class X>
 HWY_INLINE void linear_last_panel(W w, std::size_t width, std::size_t K, const float* bias, X x, TokenSpan<float> y,
                                   std::size_t n) {
   static_assert(panel_width == 4 * strip_width,
-                "krait: panel_width must be 64, because the last panel of a weight has 1 to 4 strips of 16 outputs");
+                "krait: panel_width must be 64, because the kernels compute panels of at most 4 strips of 16 outputs");
   switch (width / strip_width) {
     case 1: return linear_panel<tokens, 1 * strip_width, divided>(w, 1 * strip_width, K, bias, x, y, n);
     case 2: return linear_panel<tokens, 2 * strip_width, divided>(w, 2 * strip_width, K, bias, x, y, n);

@@ -109,7 +109,7 @@ HWY_INLINE void rms_norm_row(const float* x, const float* HWY_RESTRICT weight, c
   });
 }
 
-// Computes RMSNorm without a weight of one token of n channels in place: x = x / sqrt(mean(x^2) + eps).
+// Normalises the n channels of one token in place, by an RMSNorm that has no weight: x = x / sqrt(mean(x^2) + eps).
 HWY_INLINE void rms_norm_in_place(float* x, float eps, std::size_t n) {
   const V scale = hn::Set(Tag{}, inverse_rms(x, eps, n));
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(mul(load(x + i), scale), x + i); });

@@ -86,7 +86,7 @@ struct AdamStep {
 // Makes a step of AdamW (arXiv 1711.05101) for n weights w with the gradients g. m and v are the moments. n is a multiple of
 // 16, and all arrays are aligned:
 //   m = fma(beta1, m, (1 - beta1) g);  v = fma(beta2, v, ((1 - beta2) g) g)
-//   step = first_scale m / (sqrt(second_scale v) + eps);  w = fma(-rate, step, kept w)
+//   step = first_scale m / (sqrt(second_scale v) + eps);  w = fma(-rate, step, kept * w)
 // If `as_logarithm` is true, w is -e^A_log times a constant, and the step changes A_log: w = w e^(-rate step), but at least
 // -FLT_MAX.
 template <bool as_logarithm>
@@ -122,7 +122,7 @@ HWY_INLINE void muon_mean(float* mean, const float* gradient, float* direction, 
     store_vector(mul_add(beta, sub(m, g), g), direction + i);
   }
 }
-// Makes a step of Muon, w = fma(-rate, step, kept w), for n weights w, a multiple of 16. `kept` is 1 - rate * weight decay.
+// Makes a step of Muon for n weights w, a multiple of 16: w = fma(-rate, step, kept * w), where kept = 1 - rate * weight_decay.
 HWY_INLINE void muon_step(float* w, const float* step, float kept, float rate, std::size_t n) {
   for (std::size_t i = 0; i < n; i += lanes)
     store_vector(mul_add(hn::Set(Tag{}, -rate), load_vector(step + i), mul(hn::Set(Tag{}, kept), load_vector(w + i))), w + i);

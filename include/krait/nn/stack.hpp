@@ -150,7 +150,7 @@ consteval bool check_member() {
     static_assert(member<T>::is_layer,
                   "krait::Stack<Parts>: every member must be a layer, or a std::array of ResidualBlocks or Residuals");
     static_assert(member<T>::gives_every_row,
-                  "krait::Stack<Parts>: a member must not be a Mamba or a stack that pools, which may give only the last output: list its layers as members instead");
+                  "krait::Stack<Parts>: a member must not be a krait::Mamba, nor a stack that pools, because a call can omit outputs of these models: list their layers as members instead");
   }
   return member_fits<T>;
 }

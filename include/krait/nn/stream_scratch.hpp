@@ -24,7 +24,7 @@ using OptionalTokens = std::conditional_t<present, TokenBuffer<tokens, width>, A
 // StreamScratch<Model, tokens> is working memory for calls that process up to `tokens` tokens of several sequences at a time.
 // Its content is not kept between calls. It contains
 //   - a Scratch<Model, tokens>
-//   - a list of the sequences, with 4 addresses or sizes for each token
+//   - a table of at most `tokens` sequences: the address of the state, and which tokens belong to the sequence
 //   - an input vector for each token, unless the inputs are token ids
 //   - an output vector for each token, unless the model is a language model
 template <class Model, std::size_t tokens>

@@ -73,12 +73,13 @@ struct StridedConv1dFacts {
 };
 }  // namespace detail
 
-// StridedConv1d is a convolution over time, in which each output combines `kernel` frames of `channels` floats:
+// StridedConv1d is a convolution over time, in which each output combines `kernel` frames of `channels` floats. Token number i
+// consists of `stride` frames, one after the other, oldest first: frames i * stride to (i + 1) * stride - 1.
 //   y[t] = bias + sum over j = 0 ... kernel - 1 and c of weight[:, j * channels + c] frame[t * stride + j - padding][c],
-// where frames before the first are 0. A token consists of the next `stride` frames, one frame after the other, oldest first.
-// Each y[t] is the output of the token that contains the newest frames that y[t] reads. For y[0], this is token number warm_up
-// = (kernel - padding) / stride - 1, counted from 0, so the first `warm_up` tokens of a sequence have no output. The results
-// equal, bit for bit, those of a Linear layer with the same weight, applied to the `kernel` frames in ascending order.
+// where frames before the first are 0. y[t] is known when the last frame that it reads has arrived, so it is the output of
+// token t + warm_up, where warm_up = (kernel - padding) / stride - 1. The first warm_up tokens of a sequence have no output.
+// The results equal, bit for bit, those of a Linear layer with the same weight, applied to the `kernel` frames in ascending
+// order.
 template <StridedConv1dDims dims>
 struct StridedConv1d : detail::StridedConv1dFacts<dims> {
   KRAIT_PARAMS(StridedConv1d,

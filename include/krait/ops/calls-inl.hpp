@@ -191,7 +191,7 @@ void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratc
     using Found = std::remove_reference_t<Borrowed>;
     if constexpr (Found::chunk == 1) {
       detail::step_checked(model, state, x, y, scratch);
-    } else {  // the scratch is one for several tokens: use its memory as a Scratch<Model>
+    } else {  // the caller passed a Scratch<Model, n> with n > 1: use its memory as a Scratch<Model>
       static_assert(sizeof(Scratch<Model>) <= sizeof(Found) && alignof(Scratch<Model>) <= alignof(Found));
       detail::step_checked(model, state, x, y, *::new (static_cast<void*>(&scratch)) Scratch<Model>);
       ::new (static_cast<void*>(&scratch)) Found;

@@ -103,7 +103,7 @@ HWY_INLINE void flush(StreamRunner<Model, tokens, Threads>& runner, In in, const
   runner.run_model(in, out, none ? Emit::nothing : Emit::last);
   if constexpr (!none) {
     const std::size_t wanted = std::size(ys);
-    std::size_t first = 0;      // the index of the first token of segment i among the added tokens
+    std::size_t first = 0;      // the index of the segment's first token among all added tokens
     std::size_t collected = 0;  // for language models: how many last tokens' vectors have been copied to the start of x
     for (std::size_t i = 0; i < runner.segments; first += scratch.segments[i++].tokens) {
       const auto [stream, at] = scratch.positions[i];

@@ -75,7 +75,8 @@ struct Recording<MambaBlock<dims>, G, dx> {
   static constexpr bool whole = dx || trains_any<G, 0, 1, 2>;
   template <std::size_t tokens>
   struct WholeTape {
-    alignas(64) std::array<float, padded(dims.d_inner) * (dims.d_conv - 1)> conv;  // the convolution's state before the window
+    // The convolution's state before the first token.
+    alignas(64) std::array<float, padded(dims.d_inner) * (dims.d_conv - 1)> conv;
     TokenBuffer<tokens, 2 * padded(dims.d_inner)> xz;  // the outputs of in_proj: x and z
     TokenBuffer<tokens, dims.d_inner> x;             // the x of the recurrence
     TokenBuffer<tokens, dims.d_inner> y;             // the outputs of the recurrence

@@ -17,11 +17,11 @@
 
 namespace krait {
 
-// Everything selects all parameters of a model for training. Another choice is a struct with a function of the same form: it
-// returns whether the parameter of a name, as for_each_param gives it, is trained. All layers of a std::array are trained
-// alike, so the function is called once for them, with the names of layer 0.
+// Everything selects all parameters of a model for training. To select others, write a struct with a function trains(name),
+// which returns whether the parameter with this name is trained; for_each_param gives the same names. All layers of a
+// std::array are trained alike, so the function is called once for them, with the names of layer 0.
 //   struct OutputOnly { static constexpr bool trains(std::string_view name) { return name.starts_with("classifier."); } };
-// A constant input_gradient = true keeps the memory that the gradient of the model's input needs.
+// If the struct also has the constant input_gradient = true, the tape contains memory for the gradient of the model's input.
 struct Everything {
   static constexpr bool input_gradient = true;
   static constexpr bool trains(std::string_view) { return true; }

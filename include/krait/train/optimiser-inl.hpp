@@ -79,7 +79,8 @@ HWY_NOINLINE void muon_matrix(T& weight, const T& gradient, T& mean, Memory& mem
                                      x.as_const(), product, 0, tokens, Range{0, stride});
     std::memcpy(memory.x.data(), memory.product.data(), tokens * stride * sizeof(float));
   }
-  // The step has the size of AdamW's: a matrix whose singular values are 1 has elements of about 1 / sqrt(the longer side).
+  // Scales the step so that the root mean square of its elements is 0.2, as in a typical step of AdamW. Before, it is about 1 /
+  // sqrt(longer), because all singular values are about 1.
   constexpr std::size_t longer = T::rows > T::cols ? T::rows : T::cols;
   const float kept = opaque(1.0f - opaque(settings.rate * settings.weight_decay));
   const float rate = opaque(settings.rate * opaque(0.2f * square_root(static_cast<float>(longer))));
