@@ -2,7 +2,8 @@
 // peak rate of fused multiply-adds. Pin it to a core: taskset -c 1 build/bench/speed. --benchmark_filter=. runs everything,
 // including model M and the machine's rates; --benchmark_out=FILE also writes JSON.
 //
-// S is a model of vocab_size 256, d_model 128, 4 layers and a tied head; M has the shape of mamba-130m. Weights are random.
+// S is a model of vocab_size 256, d_model 128, 4 layers and a tied head; M has the shape of mamba-130m. Models of Mamba-2 and
+// Mamba-3 have the sizes of S, and headdim 32 and d_state 16 or 64, or the shape of mamba2-130m. Weights are random.
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -18,7 +19,17 @@ namespace {
 
 using namespace limits;
 
-template <krait::ModelDims dims>
+constexpr krait::Mamba2Dims mamba2(std::size_t d_state) {
+  return krait::resolve(krait::Mamba2Dims{.vocab_size = 256, .d_model = 128, .n_layers = 4, .d_state = d_state, .headdim = 32});
+}
+constexpr krait::Mamba3Dims mamba3(std::size_t d_state) {
+  return krait::resolve(krait::Mamba3Dims{.vocab_size = 256, .d_model = 128, .n_layers = 4, .d_state = d_state, .headdim = 32});
+}
+constexpr auto S2 = mamba2(16), S2_64 = mamba2(64);
+constexpr auto S3 = mamba3(16), S3_64 = mamba3(64);
+constexpr auto M2 = krait::resolve(krait::Mamba2Dims{.vocab_size = 50280, .d_model = 768, .n_layers = 24});
+
+template <auto dims>
 struct Work {
   using Model = krait::Mamba<dims>;
   static constexpr std::size_t chunk = dims.d_model < 512 ? 64 : 128;
@@ -84,7 +95,7 @@ void int8_peak(benchmark::State& bench) {
 }
 
 // The lower limit of a step's time: reads the model's weights and state once, and writes the state.
-template <krait::ModelDims dims>
+template <auto dims>
 void limit_of_decode(benchmark::State& bench) {
   auto& work = Work<dims>::get();
   for (auto _ : bench) {
@@ -95,7 +106,7 @@ void limit_of_decode(benchmark::State& bench) {
   }
 }
 
-template <krait::ModelDims dims>
+template <auto dims>
 void decode(benchmark::State& bench) {
   auto& work = Work<dims>::get();
   std::uint32_t token = 1;
@@ -107,18 +118,23 @@ void decode(benchmark::State& bench) {
   bench.counters["multiply-adds"] = krait::multiply_adds_per_step<krait::Mamba<dims>>;
 }
 
-// The multiply-adds of the linear layers of all blocks for one token.
-constexpr std::size_t gemm_multiply_adds(const krait::ModelDims& d) {
-  return d.n_layers * (2 * d.d_inner * d.d_model + (d.dt_rank + 2 * d.d_state) * d.d_inner + d.dt_rank * d.d_inner +
-                       d.d_inner * d.d_model);
+// Returns the number of multiply-adds of the linear layers of all blocks for one token.
+template <class Model>
+std::size_t gemm_multiply_adds(const Model& model) {
+  std::size_t count = 0;
+  krait::for_each_param(model, [&]<class T>(std::string_view name, const T&) {
+    if (name.ends_with("proj.weight")) count += T::rows * T::cols;
+  });
+  return count;
 }
-template <krait::ModelDims dims>
+template <auto dims>
 void limit_of_prefill(benchmark::State& bench) {
   const std::size_t tokens = static_cast<std::size_t>(bench.range(0));
-  for (auto _ : bench) multiply_adds(gemm_multiply_adds(dims) * tokens / (chains * lanes));
+  const std::size_t products = tokens * gemm_multiply_adds(*Work<dims>::get().model.object);
+  for (auto _ : bench) multiply_adds(products / (chains * lanes));
 }
 
-template <krait::ModelDims dims>
+template <auto dims>
 void prefill(benchmark::State& bench) {
   auto& work = Work<dims>::get();
   std::vector<std::uint32_t> tokens(static_cast<std::size_t>(bench.range(0)));
@@ -139,7 +155,7 @@ std::string describe(const krait::ModelDims& d) {
          ", d_inner " + std::to_string(d.d_inner) + ", dt_rank " + std::to_string(d.dt_rank);
 }
 
-template <krait::ModelDims dims>
+template <auto dims>
 void add(const std::string& model, std::initializer_list<std::int64_t> lengths) {
   const auto unit = benchmark::kMicrosecond;
   benchmark::RegisterBenchmark(("limit of " + model + " decode").c_str(), limit_of_decode<dims>)->Unit(unit);
@@ -168,6 +184,12 @@ int main(int argc, char** argv) {
   add<M>("M f32", {128});
   add<krait::with_storage(M, krait::Storage::bf16)>("M bf16", {128});
   add<krait::with_storage(M, krait::Storage::int8)>("M int8", {128});
+  add<S2>("Mamba-2 S d_state 16 f32", {512});
+  add<krait::with_storage(S2, krait::Storage::int8)>("Mamba-2 S d_state 16 int8", {512});
+  add<S2_64>("Mamba-2 S d_state 64 f32", {512});
+  add<S3>("Mamba-3 S d_state 16 f32", {512});
+  add<S3_64>("Mamba-3 S d_state 64 f32", {512});
+  add<M2>("Mamba-2 M d_state 128 f32", {128});
   Ratios reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
 }
