@@ -153,6 +153,8 @@ def start(name, weights, options, report):
     if workers[0].missing:
         sys.exit(f"Krait {workers[0].missing}")
     for peer in options.peers:
+        if protocol.MODELS[name].headdim and peer in ("mamba.c", "JAX", "noxton"):
+            continue  # they have no Mamba-2
         if name == "M" and peer == "PyTorch compiled" and not options.compile_m:
             report["absent"][f"{peer}, M"] = "--compile-m: compiles for many minutes"
             continue
@@ -281,8 +283,9 @@ def arguments():
                         help="Meson's build folder (%(default)s)")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/compare/models"),
                         help="folder for the generated weights (%(default)s)")
-    parser.add_argument("--models", nargs="+", choices=protocol.MODELS, default=["S"], metavar="S|M",
-                        help="S: d_model 128, 4 layers; M: the shape of mamba-130m, 0.5 GB for each program (S)")
+    parser.add_argument("--models", nargs="+", choices=protocol.MODELS, default=["S"], metavar="S|M|S2|S2_64",
+                        help="S: d_model 128, 4 layers; M: the shape of mamba-130m, 0.5 GB for each program; S2 and "
+                             "S2_64: Mamba-2, d_model 128, 4 layers, d_state 16 or 64 (S)")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER",
                         help=", ".join(PEERS) + " (all)")
     parser.add_argument("--streams", nargs="*", type=int, default=[1, 16], metavar="N",

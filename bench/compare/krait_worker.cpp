@@ -1,4 +1,4 @@
-// Krait's worker of bench/compare: answers the line protocol of protocol.py for the models S and M defined there.
+// Krait's worker of bench/compare: answers the line protocol of protocol.py for the models defined there.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -20,10 +20,14 @@ namespace {
 
 constexpr auto S = krait::resolve({.vocab_size = 256, .d_model = 128, .n_layers = 4});
 constexpr auto M = krait::resolve({.vocab_size = 50280, .d_model = 768, .n_layers = 24});
+constexpr auto S2 =
+    krait::resolve(krait::Mamba2Dims{.vocab_size = 256, .d_model = 128, .n_layers = 4, .d_state = 16, .headdim = 32});
+constexpr auto S2_64 =
+    krait::resolve(krait::Mamba2Dims{.vocab_size = 256, .d_model = 128, .n_layers = 4, .d_state = 64, .headdim = 32});
 
 // A model with its state and scratch, and the operations of the protocol. The member token() returns the same
 // tokens as the function token() of protocol.py.
-template <krait::ModelDims dims>
+template <auto dims>
 class Worker {
  public:
   using Model = krait::Mamba<dims>;
@@ -109,7 +113,7 @@ class Worker {
   void step(Row& row) { krait::step(*model_, *state_, token(position_++), row, *scratch_); }
 };
 
-template <krait::ModelDims dims>
+template <auto dims>
 int serve(const std::string& file) {
   Worker<dims> worker;
   if (const krait::Status status = worker.load(file); !status) {
@@ -143,7 +147,7 @@ int serve(const std::string& file) {
   return 0;
 }
 
-template <krait::ModelDims dims>
+template <auto dims>
 int serve(const std::string& file, std::string_view storage) {
   using krait::Storage;
   if (storage == "f32") return serve<dims>(file);
@@ -159,6 +163,9 @@ int main(int argc, char** argv) {
   const std::string model = argc == 4 ? argv[1] : "";
   if (model == "S") return serve<S>(argv[2], argv[3]);
   if (model == "M") return serve<M>(argv[2], argv[3]);
-  std::cerr << "compare_krait S|M WEIGHTS.safetensors f32|bf16|int8: answers the line protocol of bench/compare/protocol.py\n";
+  if (model == "S2") return serve<S2>(argv[2], argv[3]);
+  if (model == "S2_64") return serve<S2_64>(argv[2], argv[3]);
+  std::cerr << "compare_krait S|M|S2|S2_64 WEIGHTS.safetensors f32|bf16|int8\n"
+               "Answers the line protocol of bench/compare/protocol.py.\n";
   return 2;
 }

@@ -40,7 +40,7 @@ class LlamaCpp:
         from safetensors.numpy import load_file
 
         weights = load_file(file)
-        out = gguf.GGUFWriter(file + ".gguf", "mamba")
+        out = gguf.GGUFWriter(file + ".gguf", "mamba2" if model.headdim else "mamba")
         out.add_context_length(1 << 20)
         out.add_embedding_length(model.d_model)
         out.add_feed_forward_length(0)
@@ -49,7 +49,9 @@ class LlamaCpp:
         out.add_ssm_conv_kernel(model.d_conv)
         out.add_ssm_inner_size(model.d_inner)
         out.add_ssm_state_size(model.d_state)
-        out.add_ssm_time_step_rank(model.dt_rank)
+        out.add_ssm_time_step_rank(model.heads if model.headdim else model.dt_rank)
+        if model.headdim:
+            out.add_ssm_group_count(1)
         out.add_layer_norm_rms_eps(1e-5)
         out.add_ssm_dt_b_c_rms(False)
         out.add_vocab_size(model.vocab_size)
@@ -60,14 +62,21 @@ class LlamaCpp:
                  "mixer.conv1d.weight": "ssm_conv1d.weight", "mixer.conv1d.bias": "ssm_conv1d.bias",
                  "mixer.x_proj.weight": "ssm_x.weight", "mixer.dt_proj.weight": "ssm_dt.weight",
                  "mixer.dt_proj.bias": "ssm_dt.bias", "mixer.A_log": "ssm_a", "mixer.D": "ssm_d",
-                 "mixer.out_proj.weight": "ssm_out.weight"}
+                 "mixer.out_proj.weight": "ssm_out.weight", "mixer.dt_bias": "ssm_dt.bias",
+                 "mixer.norm.weight": "ssm_norm.weight"}
         for i in range(model.n_layers):
             for theirs, name in names.items():
-                tensor = weights[f"backbone.layers.{i}.{theirs}"]
+                tensor = weights.get(f"backbone.layers.{i}.{theirs}")
+                if tensor is None:  # Mamba-1 and Mamba-2 each lack some of these tensors
+                    continue
                 if name == "ssm_a":
                     tensor = -numpy.exp(tensor)
                 if name == "ssm_conv1d.weight":
                     tensor = tensor[:, 0]
+                if model.headdim and name in ("ssm_a", "ssm_d"):
+                    tensor = tensor[:, None]
+                if name == "ssm_norm.weight":
+                    tensor = tensor[None]  # [groups, channels of a group]
                 out.add_tensor(f"blk.{i}.{name}", numpy.ascontiguousarray(tensor))
         out.write_header_to_file()
         out.write_kv_data_to_file()

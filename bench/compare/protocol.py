@@ -25,10 +25,15 @@ class Model:
     prefill: tuple  # the prefill lengths to measure
     d_state: int = 16
     d_conv: int = 4
+    headdim: int = 0  # of Mamba-2; 0: Mamba-1
 
     @property
     def d_inner(self):
         return 2 * self.d_model
+
+    @property
+    def heads(self):
+        return self.d_inner // self.headdim
 
     @property
     def dt_rank(self):
@@ -36,7 +41,9 @@ class Model:
 
 
 # The models, as in krait_worker.cpp, with mamba-ssm's defaults. S has d_model 128 and 4 layers; M has the shape of mamba-130m.
-MODELS = {"S": Model(256, 128, 4, (128, 512)), "M": Model(50280, 768, 24, (128,))}
+# S2 and S2_64 are models of Mamba-2 with the sizes of S and d_state 16 or 64.
+MODELS = {"S": Model(256, 128, 4, (128, 512)), "M": Model(50280, 768, 24, (128,)),
+          "S2": Model(256, 128, 4, (512,), headdim=32), "S2_64": Model(256, 128, 4, (512,), d_state=64, headdim=32)}
 
 # The numbers of sequences that are processed together.
 STREAMS = (1, 2, 4, 8, 16, 32, 64)
@@ -78,7 +85,17 @@ def write_weights(model, file):
     d, inner = model.d_model, model.d_inner
     tensors = {"backbone.embeddings.weight": uniform(-0.1, 0.1, model.vocab_size, d)}
     for layer in range(model.n_layers):
+        convolved = inner + 2 * model.d_state
         mixer = {
+            "in_proj.weight": linear(inner + convolved + model.heads, d),
+            "conv1d.weight": uniform(-0.5, 0.5, convolved, 1, model.d_conv),
+            "conv1d.bias": uniform(-0.5, 0.5, convolved),
+            "dt_bias": uniform(-6.9, -2.2, model.heads),
+            "A_log": numpy.log(uniform(1, 16, model.heads)),
+            "D": uniform(0.5, 1.5, model.heads),
+            "norm.weight": uniform(0.5, 1.5, inner),
+            "out_proj.weight": linear(d, inner),
+        } if model.headdim else {
             "in_proj.weight": linear(2 * inner, d),
             "conv1d.weight": uniform(-0.5, 0.5, inner, 1, model.d_conv),
             "conv1d.bias": uniform(-0.5, 0.5, inner),

@@ -1,4 +1,4 @@
-"""Worker for PyTorch: MambaForCausalLM of transformers, eager or compiled with torch.compile."""
+"""Worker for PyTorch: MambaForCausalLM or Mamba2ForCausalLM of transformers, eager or compiled with torch.compile."""
 from protocol import serve
 
 
@@ -9,12 +9,16 @@ class Torch:
         from safetensors.torch import load_file
 
         torch.set_num_threads(1)
-        config = transformers.MambaConfig(
-            vocab_size=model.vocab_size, hidden_size=model.d_model, num_hidden_layers=model.n_layers,
-            state_size=model.d_state, conv_kernel=model.d_conv, expand=2, time_step_rank=model.dt_rank,
-            use_bias=False, use_conv_bias=True, layer_norm_epsilon=1e-5, tie_word_embeddings=True)
+        sizes = dict(vocab_size=model.vocab_size, hidden_size=model.d_model, num_hidden_layers=model.n_layers,
+                     state_size=model.d_state, conv_kernel=model.d_conv, expand=2, use_bias=False, use_conv_bias=True,
+                     layer_norm_epsilon=1e-5, tie_word_embeddings=True)
+        if model.headdim:
+            config = transformers.Mamba2Config(**sizes, num_heads=model.heads, head_dim=model.headdim, n_groups=1)
+            self.model = transformers.Mamba2ForCausalLM(config)
+        else:
+            config = transformers.MambaConfig(**sizes, time_step_rank=model.dt_rank)
+            self.model = transformers.MambaForCausalLM(config)
         self.torch, self.config, self.cache = torch, config, transformers.DynamicCache
-        self.model = transformers.MambaForCausalLM(config)
         missing, unexpected = self.model.load_state_dict(load_file(file), strict=False)
         assert set(missing) <= {"lm_head.weight"} and not unexpected, (missing, unexpected)
         self.model.eval()
