@@ -26,7 +26,8 @@ namespace krait {
 
 // SnapshotHeader is the header of a snapshot. The bytes of the state follow the header.
 struct SnapshotHeader {
-  // The last number is the version of the format. It is incremented whenever the memory layout of any state changes.
+  // The last number is the version of the format. It is incremented whenever the memory layout of a state changes, unless the
+  // size of the state changes as well, because restore_state rejects a state of another size.
   static constexpr FormatHeader wanted{{'K', 'R', 'S', 'T', 'A', 'T', 'E', '\x1A'}, native_order, 1};
 
   FormatHeader format;
@@ -45,6 +46,49 @@ struct Snapshot {
 };
 
 }  // namespace krait
+
+namespace krait::check {
+
+// snapshot_argument<Found> exists so that error messages show Found, the type of an argument.
+template <class Found>
+struct snapshot_argument {
+  static constexpr bool is_a_number = std::is_convertible_v<Found, std::uint32_t>;
+  static constexpr bool is_bytes = std::is_convertible_v<const Found&, std::span<const std::byte>>;
+  static constexpr bool is_a_state = std::is_class_v<Found> && std::is_trivially_copyable_v<Found>;
+};
+
+// These functions check the arguments of krait::save_state and krait::restore_state from left to right.
+template <class State, class Number, class Out>
+consteval bool save_state() {
+  if constexpr (!snapshot_argument<Number>::is_a_number) {
+    static_assert(snapshot_argument<Number>::is_a_number,
+                  "krait::save_state(state, fingerprint, snapshot): fingerprint must be the number that krait::fingerprint(model) returns");
+    return false;
+  } else {
+    static_assert(got_type<Out>::template wants<Snapshot<State>&>,
+                  "krait::save_state(state, fingerprint, snapshot): snapshot must be a krait::Snapshot<krait::State<Model>> of the state's model");
+    return std::is_same_v<Out, Snapshot<State>&>;
+  }
+}
+template <class Bytes, class Number, class State>
+consteval bool restore_state() {
+  if constexpr (!snapshot_argument<Bytes>::is_bytes) {
+    static_assert(snapshot_argument<Bytes>::is_bytes,
+                  "krait::restore_state(bytes, fingerprint, state): bytes must be a std::span<const std::byte>, such as snapshot.bytes()");
+    return false;
+  } else if constexpr (!snapshot_argument<Number>::is_a_number) {
+    static_assert(snapshot_argument<Number>::is_a_number,
+                  "krait::restore_state(bytes, fingerprint, state): fingerprint must be the number that krait::fingerprint(model) returns");
+    return false;
+  } else {
+    constexpr bool is_writable = std::is_lvalue_reference_v<State> && !std::is_const_v<std::remove_reference_t<State>> &&
+                                 snapshot_argument<std::remove_reference_t<State>>::is_a_state;
+    static_assert(is_writable, "krait::restore_state(bytes, fingerprint, state): state must be a krait::State<Model>, neither const nor a temporary");
+    return is_writable;
+  }
+}
+
+}  // namespace krait::check
 
 namespace krait::detail::inline KRAIT_BUILD {
 
@@ -77,23 +121,28 @@ inline Status check_snapshot(std::span<const std::byte> bytes, std::uint32_t fin
 namespace krait::inline KRAIT_BUILD {
 
 // save_state(state, fingerprint, snapshot) writes a state and the fingerprint of its model to a snapshot. Allocates nothing.
-template <class State>
-void save_state(const State& state, std::uint32_t fingerprint, Snapshot<State>& snapshot) noexcept {
-  static_assert(std::is_trivially_copyable_v<State>);
-  snapshot.header = {.format = SnapshotHeader::wanted, .fingerprint = fingerprint, .state_bytes = sizeof(State), .checksum = 0};
-  std::memcpy(snapshot.state.data(), &state, sizeof(State));
-  snapshot.header.checksum = detail::snapshot_checksum(snapshot.header, snapshot.state);
+template <class State, class Number, class Out>
+void save_state(const State& state, Number fingerprint, Out&& snapshot) noexcept {
+  if constexpr (check::save_state<State, Number, Out>()) {
+    snapshot.header = {.format = SnapshotHeader::wanted, .fingerprint = fingerprint, .state_bytes = sizeof(State), .checksum = 0};
+    std::memcpy(snapshot.state.data(), &state, sizeof(State));
+    snapshot.header.checksum = detail::snapshot_checksum(snapshot.header, snapshot.state);
+  }
 }
 
 // restore_state(bytes, fingerprint, state) checks that `bytes` are a snapshot of the model with this fingerprint and copies the
 // saved state to `state`. The bytes may be unaligned and have any content. If the Status is not ok, `state` is unchanged.
 // Allocates nothing.
-template <class State>
-Status restore_state(std::span<const std::byte> bytes, std::uint32_t fingerprint, State& state) noexcept {
-  static_assert(std::is_trivially_copyable_v<State>);
-  Status status = detail::check_snapshot(bytes, fingerprint, sizeof(State));
-  if (status) std::memcpy(static_cast<void*>(&state), bytes.data() + sizeof(SnapshotHeader), sizeof(State));
-  return status;
+template <class Bytes, class Number, class State>
+Status restore_state(const Bytes& bytes, Number fingerprint, State&& state) noexcept {
+  if constexpr (check::restore_state<Bytes, Number, State>()) {
+    const std::span<const std::byte> saved = bytes;
+    Status status = detail::check_snapshot(saved, fingerprint, sizeof(state));
+    if (status) std::memcpy(static_cast<void*>(&state), saved.data() + sizeof(SnapshotHeader), sizeof(state));
+    return status;
+  } else {
+    return {};
+  }
 }
 
 }  // namespace krait::inline KRAIT_BUILD

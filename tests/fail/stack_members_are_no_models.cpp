@@ -1,6 +1,6 @@
 // A member of the stack is a language model.
 // expect: krait::Stack<Parts>
-// expect: a member must not be a Mamba or a stack that pools
+// expect: a member must not be a krait::Mamba, nor a stack that pools
 // expect: Mamba
 #include "given.hpp"
 

@@ -47,11 +47,13 @@ struct Rejected {
 // caused an error already.
 template <class Model>
 consteval bool model() {
-  if constexpr (Unfinished<Model>)
-    (void)layer_type<Model>();
-  else if constexpr (!Layer<Model> && !requires { Model::is_rejected; })
-    static_assert(argument<Model>::is_layer, "krait: the first argument, model, must be a layer or a model");
-  return Layer<Model>;
+  if constexpr (Layer<Model> || Unfinished<Model>) {
+    return layer_type<Model>();
+  } else {
+    if constexpr (!requires { Model::is_rejected; })
+      static_assert(argument<Model>::is_layer, "krait: the first argument, model, must be a layer or a model");
+    return false;
+  }
 }
 
 // Checks that the argument `state` is a krait::State<Model>, and neither const nor a temporary. S is an lvalue reference unless

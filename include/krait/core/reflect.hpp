@@ -101,6 +101,13 @@ consteval auto shown_name() {
   return name;
 }
 
+// True if T contains only parameters: T is a parameter, a struct declared with KRAIT_PARAMS, an empty type or an array of such
+// types.
+template <class T>
+inline constexpr bool holds_weights = Parameter<T> || Reflected<T> || std::is_empty_v<T>;
+template <class T, std::size_t n>
+inline constexpr bool holds_weights<std::array<T, n>> = holds_weights<T>;
+
 // NoPath, NamePath and LengthPath are the path arguments of visit_parameters and visit_types. On the way to a parameter, these
 // functions call member() for each member of a struct, and element() or array() for each array. NoPath records nothing,
 // NamePath records the parameter's name, and LengthPath records the length of the longest name.

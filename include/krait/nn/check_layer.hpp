@@ -27,7 +27,28 @@ struct layer {
   static constexpr bool marks_are_constants = !requires { typename L::works_in_place; } && !requires { typename L::pools; } &&
       !requires { typename L::takes_tokens; } && !requires { typename L::summarises; } && !requires { typename L::no_segment; };
   static constexpr bool has_run = false;
+  static constexpr bool run_takes_its_state_by_reference = false;
 };
+
+// layer_member<name, T> exists so that error messages show the name and the type T of a member that KRAIT_PARAMS declares.
+template <auto name, class T>
+struct layer_member {
+  static constexpr bool is_weights = detail::holds_weights<T>;
+};
+template <class L, std::size_t i>
+using LayerMember = layer_member<detail::shown_name<L, i>(), detail::Member<L, i>>;
+
+// The number of members of the reflected struct L before the first that is neither weights nor a layer nor an array of layers.
+template <class L>
+inline constexpr std::size_t members_before_a_foreign_one = []<std::size_t... i>(std::index_sequence<i...>) {
+  std::size_t count = 0;
+  (void)((detail::holds_weights<detail::Member<L, i>> && (++count, true)) && ...);
+  return count;
+}(detail::MemberIndices<L>{});
+template <class L>
+inline constexpr bool has_foreign_member = false;
+template <Reflected L>
+inline constexpr bool has_foreign_member<L> = members_before_a_foreign_one<L> < detail::MemberIndices<L>::size();
 
 // Unfinished is satisfied by types that are meant to be layers, because they have some constant or type of a layer, but that
 // lack another. Errors name what is lacking.
@@ -48,6 +69,10 @@ struct scratch_type {
   static constexpr bool has_chunk = requires { requires One::chunk == 1 && Four::chunk == 4; };
   static constexpr bool holds_one_token = sizeof(One) <= sizeof(Four) && alignof(One) <= alignof(Four);
 };
+
+// ScratchFacts<L> are the facts about the Scratch of the layer L.
+template <class L>
+using ScratchFacts = scratch_type<typename L::template Scratch<1>, typename L::template Scratch<4>>;
 
 // run_result<T> exists so that error messages show T, the type that a layer's `run` returns.
 template <class T>
@@ -75,54 +100,67 @@ consteval void report_missing_run() {
                   "krait: the layer L needs, before its first use and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
 }
 
-// Checks a layer's Scratch and its bool constants, and that the layer is a trivially copyable aggregate whose members are
-// declared with KRAIT_PARAMS. layer_type calls this function.
+// Causes a compile error for the layer L, whose function `run` takes a copy of the state.
 template <class L>
-consteval bool layer_scratch_and_weights() {
-  using Facts = layer<L>;
-  using Sizes = scratch_type<typename L::template Scratch<1>, typename L::template Scratch<4>>;
-  if constexpr (!Sizes::is_trivial)
-    static_assert(Sizes::is_trivial, "krait: Scratch must be a trivial type, without default member initialisers, because it is uninitialised memory");
-  else if constexpr (!Sizes::has_chunk)
-    static_assert(Sizes::has_chunk, "krait: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
-  else if constexpr (!Sizes::holds_one_token)
-    static_assert(Sizes::holds_one_token, "krait: Scratch<1> must not be larger than Scratch<4>, because callers may pass either to step");
-  else if constexpr (!Facts::marks_are_constants)
-    static_assert(Facts::marks_are_constants,
-                  "krait: works_in_place, pools, takes_tokens, summarises and no_segment must be constants, as in static constexpr bool works_in_place = true");
-  else if constexpr (!Facts::is_trivially_copyable_aggregate)
-    static_assert(Facts::is_trivially_copyable_aggregate, "krait: the layer must be a trivially copyable aggregate, without constructors");
-  else if constexpr (!Facts::names_its_members)
-    static_assert(Facts::names_its_members, "krait: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
-  else
-    return true;
-  return false;
+consteval void report_copied_state() {
+  static_assert(layer<L>::run_takes_its_state_by_reference,
+                "krait: the layer's function run must take the state by reference, krait::State<L>&, because it advances the state");
 }
 
-// Returns whether the type L meets every requirement on layers except those on the function `run`. The first requirement that L
-// does not meet causes a compile error; the requirements after it are not checked.
-template <class L>
+// Returns whether the type L meets every requirement on layers except those on the function `run`. If `report` is true, the
+// first requirement that L does not meet causes a compile error. The requirements after it are not checked.
+template <class L, bool report = true>
 consteval bool layer_type() {
   using Facts = layer<L>;
-  if constexpr (!Facts::has_d_in)
-    static_assert(Facts::has_d_in, "krait: the layer needs `static constexpr std::size_t d_in`, the number of floats in its input for one token");
-  else if constexpr (!Facts::has_d_out)
-    static_assert(Facts::has_d_out, "krait: the layer needs `static constexpr std::size_t d_out`, the number of floats in its output for one token");
-  else if constexpr (L::d_in == 0)
-    static_assert(got<L::d_in>::template at_least<1>, "krait: d_in must be at least 1");
-  else if constexpr (L::d_out == 0)
-    static_assert(got<L::d_out>::template at_least<1>, "krait: d_out must be at least 1");
-  else if constexpr (!Facts::has_multiply_adds)
-    static_assert(Facts::has_multiply_adds, "krait: the layer needs `static constexpr std::size_t multiply_adds`, the number of multiply-adds for one token");
-  else if constexpr (!Facts::has_state)
-    static_assert(Facts::has_state, "krait: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
-  else if constexpr (!state_type<typename L::State>::is_trivially_copyable)
-    static_assert(state_type<typename L::State>::is_trivially_copyable,
+  if constexpr (!Facts::has_d_in) {
+    if constexpr (report)
+      static_assert(Facts::has_d_in, "krait: the layer needs `static constexpr std::size_t d_in`, the number of floats in its input for one token");
+  } else if constexpr (!Facts::has_d_out) {
+    if constexpr (report)
+      static_assert(Facts::has_d_out, "krait: the layer needs `static constexpr std::size_t d_out`, the number of floats in its output for one token");
+  } else if constexpr (L::d_in == 0) {
+    if constexpr (report) static_assert(got<L::d_in>::template at_least<1>, "krait: d_in must be at least 1");
+  } else if constexpr (L::d_out == 0) {
+    if constexpr (report) static_assert(got<L::d_out>::template at_least<1>, "krait: d_out must be at least 1");
+  } else if constexpr (!Facts::has_multiply_adds) {
+    if constexpr (report)
+      static_assert(Facts::has_multiply_adds, "krait: the layer needs `static constexpr std::size_t multiply_adds`, the number of multiply-adds for one token");
+  } else if constexpr (!Facts::has_state) {
+    if constexpr (report)
+      static_assert(Facts::has_state, "krait: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
+  } else if constexpr (!state_type<typename L::State>::is_trivially_copyable) {
+    if constexpr (report)
+      static_assert(state_type<typename L::State>::is_trivially_copyable,
                   "krait: State must be trivially copyable, because a snapshot copies its bytes");
-  else if constexpr (!Facts::has_scratch)
-    static_assert(Facts::has_scratch, "krait: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
-  else
-    return layer_scratch_and_weights<L>();
+  } else if constexpr (!Facts::has_scratch) {
+    if constexpr (report)
+      static_assert(Facts::has_scratch, "krait: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
+  } else if constexpr (!ScratchFacts<L>::is_trivial) {
+    if constexpr (report)
+      static_assert(ScratchFacts<L>::is_trivial, "krait: Scratch must be a trivial type, without default member initialisers, because it is uninitialised memory");
+  } else if constexpr (!ScratchFacts<L>::has_chunk) {
+    if constexpr (report)
+      static_assert(ScratchFacts<L>::has_chunk, "krait: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
+  } else if constexpr (!ScratchFacts<L>::holds_one_token) {
+    if constexpr (report)
+      static_assert(ScratchFacts<L>::holds_one_token, "krait: Scratch<1> must not be larger than Scratch<4>, because callers may pass either to step");
+  } else if constexpr (!Facts::marks_are_constants) {
+    if constexpr (report)
+      static_assert(Facts::marks_are_constants,
+                  "krait: works_in_place, pools, takes_tokens, summarises and no_segment must be constants, as in static constexpr bool works_in_place = true");
+  } else if constexpr (!Facts::is_trivially_copyable_aggregate) {
+    if constexpr (report)
+      static_assert(Facts::is_trivially_copyable_aggregate, "krait: the layer must be a trivially copyable aggregate, without constructors");
+  } else if constexpr (!Facts::names_its_members) {
+    if constexpr (report)
+      static_assert(Facts::names_its_members, "krait: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
+  } else if constexpr (has_foreign_member<L>) {
+    if constexpr (report)
+      static_assert(LayerMember<L, members_before_a_foreign_one<L>>::is_weights,
+                  "krait: each member in KRAIT_PARAMS must be weights (krait::Matrix, Vector, Taps or DecayRates), a layer, or a std::array of layers, because load and save process nothing else");
+  } else {
+    return true;
+  }
   return false;
 }
 

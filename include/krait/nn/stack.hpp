@@ -125,7 +125,7 @@ struct member<std::array<T, n>> {
 template <class T>
 inline constexpr bool member_fits = [] {
   if constexpr (requires { member<T>::holds_residuals; }) return member<T>::holds_residuals;
-  else return member<T>::is_layer && member<T>::gives_every_row;
+  else return member<T>::is_layer && member<T>::gives_every_row && check::layer_type<T, false>();
 }();
 constexpr std::size_t first_false(std::initializer_list<bool> values) {
   return static_cast<std::size_t>(std::find(values.begin(), values.end(), false) - values.begin());
@@ -199,7 +199,8 @@ constexpr auto stack_layer(MemberList<std::index_sequence<i...>, std::tuple<Memb
     return std::type_identity<RejectedLayer>{};
   } else if constexpr (wrong_member < count) {
     using Wrong = std::tuple_element_t<wrong_member, std::tuple<Members...>>;
-    if constexpr (check::Unfinished<Wrong>) (void)check::layer_type<Wrong>();
+    constexpr bool is_a_layer = check::Unfinished<Wrong> || Layer<Wrong>;
+    if constexpr (is_a_layer && !check::layer_type<Wrong, false>()) (void)check::layer_type<Wrong>();
     else (void)check_member<shown_name<Parts, wrong_member>(), Wrong>();
     return std::type_identity<RejectedLayer>{};
   } else {

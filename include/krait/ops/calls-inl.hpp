@@ -69,29 +69,40 @@ HWY_INLINE TokenSpan<float> output(Out& y) {
   else return {std::data(y), Model::d_out};
 }
 
-// Runs<L, tokens> is true if the layer L has a function `run` with the signature that nn/layer.hpp specifies. Runs<L, tokens,
-// Emit> is true if the function also takes an Emit as its last argument. ResultOfRun is the type that the function returns.
-template <class L, std::size_t tokens, class... Emits>
+// Runs<L, tokens, State<L>&> is true if the layer L has a function `run` with the signature that nn/layer.hpp specifies, and
+// Runs<L, tokens, State<L>> is true if the function takes a copy of the state. An additional template argument Emit means that
+// the function takes an Emit as its last argument. ResultOfRun is the type that the function returns.
+template <class L, std::size_t tokens, class S, class... Emits>
 using ResultOfRun = decltype(run<tokens>(
-    std::declval<const L&>(), std::declval<State<L>&>(), std::declval<Scratch<L, tokens>&>(),
+    std::declval<const L&>(), std::declval<S>(), std::declval<Scratch<L, tokens>&>(),
     std::declval<std::conditional_t<TakesTokens<L>, const int*, TokenSpan<const float>>>(), TokenSpan<float>{}, std::size_t{},
     std::declval<Emits>()...));
-template <class L, std::size_t tokens, class... Emits>
-concept Runs = requires { std::type_identity<ResultOfRun<L, tokens, Emits...>>{}; };
+template <class L, std::size_t tokens, class S, class... Emits>
+concept Runs = requires { std::type_identity<ResultOfRun<L, tokens, S, Emits...>>{}; };
+template <class L, std::size_t tokens, class S>
+inline constexpr bool has_run = [] {
+  if constexpr (Summarising<L> || Pooling<L>) return Runs<L, tokens, S, Emit>;
+  else return Runs<L, tokens, S>;
+}();
 
-// RunOf<L>::exists<tokens>() returns true if the layer L, or each layer in the stack or array L, has a function `run`, and
+// RunOf<L>::exists<tokens>() returns true if the layer L, or each layer in the stack or array L, has a suitable `run`, and
 // otherwise causes a compile error. step, prefill and forward check this first, because a compiler prints more lines for an
 // error within the functions that they call. For a type that is not a layer, exists() returns false without an error.
 template <class L>
 struct RunOf {
   template <std::size_t tokens>
   static consteval bool exists() {
-    constexpr bool found = [] {
-      if constexpr (Summarising<L> || Pooling<L>) return Runs<L, tokens, Emit>;
-      else return Runs<L, tokens>;
-    }();
-    if constexpr (Layer<L> && !found) check::report_missing_run<L>();
-    return found;
+    if constexpr (!Layer<L>) {
+      return false;
+    } else if constexpr (!has_run<L, tokens, State<L>&>) {
+      check::report_missing_run<L>();
+      return false;
+    } else if constexpr (!std::is_empty_v<State<L>> && has_run<L, tokens, State<L>>) {
+      check::report_copied_state<L>();
+      return false;
+    } else {
+      return true;
+    }
   }
 };
 template <class L>
@@ -280,8 +291,8 @@ template <class L>
 consteval bool check_layer() {
   if constexpr (check::layer_type<L>()) {
     if constexpr (detail::RunOf<L>::template exists<1>() && detail::RunOf<L>::template exists<4>()) {
-      if constexpr (Pooling<L> || Summarising<L>) check::layer_run_result<L, detail::ResultOfRun<L, 1, Emit>>();
-      else check::layer_run_result<L, detail::ResultOfRun<L, 1>>();
+      if constexpr (Pooling<L> || Summarising<L>) check::layer_run_result<L, detail::ResultOfRun<L, 1, State<L>&, Emit>>();
+      else check::layer_run_result<L, detail::ResultOfRun<L, 1, State<L>&>>();
     }
   }
   return true;
