@@ -10,9 +10,9 @@
 #ifndef KRAIT_REFUSED
 
 #include "krait/calls/arguments.hpp"
+#include "krait/calls/penalties.hpp"
 #include "krait/core/dims.hpp"
 #include "krait/core/finite.hpp"
-#include "krait/core/penalties.hpp"
 #include "krait/core/reflect.hpp"
 #include "krait/core/tensor.hpp"
 #include "krait/nn/activation.hpp"

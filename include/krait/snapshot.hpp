@@ -124,7 +124,8 @@ namespace krait::inline KRAIT_BUILD {
 template <class State, class Number, class Out>
 void save_state(const State& state, Number fingerprint, Out&& snapshot) noexcept {
   if constexpr (check::save_state<State, Number, Out>()) {
-    snapshot.header = {.format = SnapshotHeader::wanted, .fingerprint = fingerprint, .state_bytes = sizeof(State), .checksum = 0};
+    snapshot.header = {.format = SnapshotHeader::wanted, .fingerprint = static_cast<std::uint32_t>(fingerprint),
+                       .state_bytes = sizeof(State), .checksum = 0};
     std::memcpy(snapshot.state.data(), &state, sizeof(State));
     snapshot.header.checksum = detail::snapshot_checksum(snapshot.header, snapshot.state);
   }
@@ -137,7 +138,7 @@ template <class Bytes, class Number, class State>
 Status restore_state(const Bytes& bytes, Number fingerprint, State&& state) noexcept {
   if constexpr (check::restore_state<Bytes, Number, State>()) {
     const std::span<const std::byte> saved = bytes;
-    Status status = detail::check_snapshot(saved, fingerprint, sizeof(state));
+    Status status = detail::check_snapshot(saved, static_cast<std::uint32_t>(fingerprint), sizeof(state));
     if (status) std::memcpy(static_cast<void*>(&state), saved.data() + sizeof(SnapshotHeader), sizeof(state));
     return status;
   } else {

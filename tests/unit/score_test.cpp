@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "krait.hpp"
@@ -84,6 +85,12 @@ TEST_CASE("apply_penalties agrees with the formulas of the penalties, computed i
       if (count == 0) CHECK(logits[i] == before[i]);
     }
   }
+}
+
+TEST_CASE("apply_penalties takes the chars of a string as token ids from 0 to 255") {
+  std::vector<float> logits(256, 2.0f);
+  krait::apply_penalties(logits, std::string("a\xFF"), {.presence = 1});
+  for (std::size_t i = 0; i < logits.size(); ++i) CHECK(logits[i] == (i == 'a' || i == 255 ? 1.0f : 2.0f));
 }
 
 TEST_CASE("apply_penalties accepts logits and token ids in tensors, arrays, vectors and spans") {

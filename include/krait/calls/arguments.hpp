@@ -51,9 +51,24 @@ concept Contiguous = requires(T& range) {
 template <class T>
 concept TokenId = std::integral<T> && !std::same_as<std::remove_cv_t<T>, bool>;
 
-// TokenIdSequence is satisfied by contiguous ranges of token ids, such as an array, vector or span of integers.
+// TokenIdSequence is satisfied by contiguous ranges of token ids, such as an array, vector or span of integers, and a string,
+// string_view or vector of chars. It is not satisfied by a string literal, because that contains a terminating zero.
 template <class T>
-concept TokenIdSequence = detail::Contiguous<T> && TokenId<detail::element<T>>;
+concept TokenIdSequence = detail::Contiguous<T> && TokenId<detail::element<T>> &&
+                          !(std::is_array_v<T> && std::same_as<std::remove_cv_t<detail::element<T>>, char>);
+
+namespace detail {
+template <class Token>
+using ByteIfChar = std::conditional_t<std::is_same_v<std::remove_cv_t<Token>, char>, unsigned char, Token>;
+
+// Returns a token id as an unsigned number. A negative id becomes a number so large that it is outside the vocabulary. A char
+// is treated as a byte of text, 0 to 255, even where char is signed.
+template <class Token>
+KRAIT_INLINE constexpr auto unsigned_token(Token token) {
+  using Unsigned = std::make_unsigned_t<std::common_type_t<Token, std::ptrdiff_t>>;
+  return static_cast<Unsigned>(static_cast<ByteIfChar<Token>>(token));
+}
+}  // namespace detail
 
 // FloatVector is satisfied by contiguous ranges of floats whose length is part of their type: krait::Tensor<float, n>,
 // std::array<float, n>, float[n], std::span<float, n>.

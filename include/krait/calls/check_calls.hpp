@@ -97,7 +97,7 @@ consteval bool input() {
 template <class Model, class In>
 consteval bool inputs() {
   if constexpr (TakesTokens<Model>) {
-    static_assert(argument<In>::is_token_id_sequence, "krait: xs, the token ids, must be an array, vector or span of integers");
+    static_assert(argument<In>::is_token_id_sequence, "krait: xs, the token ids, must be an array, vector or span of integers, or a std::string or std::string_view; a string literal would contain a terminating zero");
     return TokenIdSequence<In>;
   } else if constexpr (!VectorSequence<In>) {
     static_assert(argument<In>::is_vector_sequence,

@@ -49,6 +49,20 @@ consteval bool check_sample() {
   }
   return true;
 }
+
+// Checks the arguments of krait::log_probability.
+template <class Logits, class Token>
+consteval bool log_probability() {
+  constexpr bool are_floats = std::is_convertible_v<const Logits&, std::span<const float>>;
+  if constexpr (!are_floats) {
+    static_assert(are_floats, "krait::log_probability(logits, token): logits must be a contiguous range of floats");
+    return false;
+  } else {
+    constexpr bool is_token_id = TokenId<Token>;
+    static_assert(is_token_id, "krait::log_probability(logits, token): token must be a token id, which is an integer");
+    return is_token_id;
+  }
+}
 }  // namespace krait::check
 
 #endif

@@ -17,6 +17,9 @@ namespace krait {
 struct Key {
   std::uint32_t high = 0;
   std::uint32_t low = 0;
+  KRAIT_INLINE constexpr Key() = default;
+  // Both words are required, so that `.seed = 1` does not compile: krait::key(1) is meant.
+  KRAIT_INLINE constexpr Key(std::uint32_t high_word, std::uint32_t low_word) : high(high_word), low(low_word) {}
   KRAIT_INLINE bool operator==(const Key&) const = default;
 };
 

@@ -302,9 +302,13 @@ std::size_t sample(const Logits& logits, AnySampler&& sampler) noexcept {
 // logit is +infinity, the first such token has probability 1. Returns -infinity for a token outside the vocabulary. To get the
 // number of bits to which the model compresses a text, sum the results for all tokens, negate the sum and divide it by ln 2.
 // Allocates nothing, throws nothing.
-template <class Logits>
-float log_probability(const Logits& logits, std::size_t token) noexcept {
-  return detail::log_probability(std::span<const float>(logits), token);
+template <class Logits, class Token>
+float log_probability(const Logits& logits, Token token) noexcept {
+  if constexpr (check::log_probability<Logits, Token>())
+    return detail::log_probability(std::span<const float>(logits),
+                                   static_cast<std::size_t>(krait::detail::unsigned_token(token)));
+  else
+    return 0;
 }
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD

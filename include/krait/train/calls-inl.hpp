@@ -38,7 +38,7 @@ HWY_NOINLINE std::size_t record_checked(const Model& model, State<Model>& state,
   if (n == 0) return 0;
   if constexpr (TakesTokens<Model>) {
     for (std::size_t t = 0; t < n; ++t) {
-      auto token = unsigned_token(std::data(xs)[t]);
+      auto token = krait::detail::unsigned_token(std::data(xs)[t]);
       // d_in is an id outside the vocabulary.
       tape.inputs[t] = static_cast<std::uint32_t>(std::min<decltype(token)>(token, Model::d_in));
     }

@@ -27,7 +27,7 @@ HWY_INLINE void backward(const Embedding<vocab_size, d_model, storage>&, Tape&, 
   if constexpr (krait::detail::is_trained<G>) {
     float* const weight = krait::detail::floats_of(krait::detail::gradient_of_member<0>(gradients));
     for (std::size_t t = 0; t < n; ++t)
-      if (const auto token = unsigned_token(in[t]); token < vocab_size)
+      if (const auto token = krait::detail::unsigned_token(in[t]); token < vocab_size)
         add_to_row(weight, padded(vocab_size), d_model, token, dout[t]);
   }
 }

@@ -46,7 +46,7 @@ template <class Logits, class Targets, class Out>
 float cross_entropy(const Logits& logits, const Targets& targets, Out&& dlogits, float smoothing = 0.0f) noexcept {
   if constexpr (check::cross_entropy<const Logits, const Targets, Out>()) {
     const auto loss = [&](std::size_t n, std::size_t classes, const float* in, const auto* target, float* out) KRAIT_LAMBDA {
-      const auto id = [&](std::size_t t) KRAIT_LAMBDA { return unsigned_token(target[t]); };
+      const auto id = [&](std::size_t t) KRAIT_LAMBDA { return krait::detail::unsigned_token(target[t]); };
       std::size_t counted = 0, outside = 0;
       for (std::size_t t = 0; t < n; ++t) {
         counted += id(t) < classes;
