@@ -175,7 +175,7 @@ TEST_CASE("a model's structure text lists every parameter with its name, storage
         "layers.0.mixer.A_log f32 [18, 4]\n"
         "layers.0.mixer.D f32 [18]\n"
         "layers.0.mixer.out_proj.weight int8 [9, 18]\n"
-        "pool layer [9] with a state of 128 bytes\n"
+        "pool layer [9] with a state of 64 bytes\n"
         "classifier.weight int8 [3, 9]\n");
 }
 
@@ -374,7 +374,7 @@ TEST_CASE("view_image rejects an image of a stack with MeanPool if the program's
   static_assert(sizeof(krait::Stack<Last>) == sizeof(krait::Stack<Mean>));
   const Room<krait::Stack<Mean>> room(image_of<krait::Stack<Mean>>(1));
   CHECK(refusal<krait::Stack<Last>>(room.bytes) ==
-        "pool: data belongs to another model: found layer [9] with a state of 128 bytes, "
+        "pool: data belongs to another model: found layer [9] with a state of 64 bytes, "
         "wanted layer [9] with a state of 0 bytes");
 }
 
