@@ -69,7 +69,8 @@ class Expected:
         self.largest = max(map(abs, self.wanted))
         if not all(map(math.isfinite, self.wanted)) or self.largest == 0:
             raise Problem(
-                f"--check {path}: y: found {'only zeros' if self.largest == 0 else 'NaN or infinity'}, wanted finite numbers"
+                f"--check {path}: y: found {'only zeros' if self.largest == 0 else 'NaN or infinity'}, wanted finite "
+                "numbers that are not all 0"
             )
 
     def write_inputs(self, inputs, outputs):

@@ -80,13 +80,16 @@ def floats(array, name, shape):
     return np.ascontiguousarray(array, np.float32)
 
 
-def integers(array, name, shape):
+def integers(array, name, shape, vocab_size):
     """Returns an array of token ids as int64. Raises TypeError if they are no integers, and ValueError for another shape than
-    `shape`, as floats() does."""
+    `shape`, as floats() does, or for an id outside the vocabulary."""
     array = np.asarray(array)
     if array.dtype.kind not in "iu" and array.size > 0:
         raise TypeError(f"{name}: found dtype {array.dtype}, wanted integers: the model takes token ids")
     check_shape(array, name, shape)
+    outside = array[(array < 0) | (array >= (vocab_size or np.inf))]
+    if outside.size > 0:
+        raise ValueError(f"{name}: found the token id {outside[0]}, wanted 0 to {vocab_size - 1}")
     return np.ascontiguousarray(array, np.int64)
 
 
@@ -251,7 +254,7 @@ class Model:
 
     def _tokens(self, xs, *shape):
         if self.d_in is None:
-            return integers(xs, "x", shape)
+            return integers(xs, "x", shape, self.vocab_size)
         return floats(xs, "x", (*shape, self.d_in))
 
     def _check_states(self, states):
@@ -300,7 +303,7 @@ class Model:
         takes ids and outputs logits."""
         if self.d_in is not None or self.pools:
             raise TypeError("score: found a model whose outputs are not the logits of a language model")
-        ids = integers(ids, "ids", (None,))
+        ids = integers(ids, "ids", (None,), self.vocab_size)
         outside = [int(one) for one in ids if not 0 <= one < self.d_out]
         if outside:
             raise ValueError(f"ids: found {outside[0]}, wanted 0 to {self.d_out - 1}")
@@ -351,7 +354,7 @@ class Model:
         largest = float(np.abs(wanted).max(initial=0))
         if not math.isfinite(largest) or largest == 0:
             found = "only zeros" if largest == 0 else "NaN or infinity"
-            raise Problem(f"check: found {found} in the reference, wanted finite numbers")
+            raise Problem(f"check: found {found} in the reference, wanted finite numbers that are not all 0")
         errors = np.abs(found - wanted)
         error, limit = float(errors.max()) / largest, TOLERANCES[self.storage] if tolerance is None else tolerance
         if not error <= limit:

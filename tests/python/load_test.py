@@ -191,10 +191,13 @@ def check_ids(test, model):
     state = model.state()
     for kind, words, call in [
             (TypeError, "x: found dtype float64, wanted integers: the model takes token ids", lambda: model.step(state, 1.0)),
+            (ValueError, f"x: found the token id {model.vocab_size}, wanted 0 to {model.vocab_size - 1}",
+             lambda: model.prefill(state, [1, model.vocab_size])),
+            (ValueError, f"x: found the token id -1, wanted 0 to {model.vocab_size - 1}", lambda: model.step(state, -1)),
             (ValueError, "x: found shape [1], wanted []", lambda: model.step(state, [1])),
             (ValueError, "x: found shape [], wanted [tokens]", lambda: model.prefill(state, 3)),
-            (ValueError, "ids: found 64, wanted 0 to 63", lambda: model.score([1, 64])),
-            (ValueError, "ids: found -1, wanted 0 to 63", lambda: model.score([1, -1]))]:
+            (ValueError, "ids: found the token id 64, wanted 0 to 63", lambda: model.score([1, 64])),
+            (ValueError, "ids: found the token id -1, wanted 0 to 63", lambda: model.score([1, -1]))]:
         test.raises(kind, words, call)
     test.raises(ValueError, "state: found a state of another model",
                 lambda: model.step(test.load("speaker", "int8").state(), 1))

@@ -306,7 +306,7 @@ TEST_CASE("a tensor that is listed in `ignore` or does not start with the prefix
   }
 }
 
-TEST_CASE("the error for a PyTorch pickle, GGUF or HDF5 file names its format") {
+TEST_CASE("the error for a PyTorch pickle, GGUF or HDF5 file names its format, and a text is no safetensors file") {
   const std::string save = "a file from safetensors.torch.save_model(model, \"model.safetensors\")",
                     ours = "a safetensors file", zip = "a PyTorch pickle of torch.save, or another zip archive",
                     legacy = "a PyTorch pickle of torch.save in the legacy format";
@@ -319,6 +319,8 @@ TEST_CASE("the error for a PyTorch pickle, GGUF or HDF5 file names its format") 
     refused(raw(begin), Problem::other_format, "", found, wanted);
     refused(raw(begin + std::string(100, 'a')), Problem::other_format, "", found, wanted);
   }
+  refused(raw("# Krait, a text"), Problem::other_format, "", "other bytes at the start",
+          "the length of a header in 8 bytes, then {");
   refused(raw("PK\3"), Problem::truncated, "header length", "3 bytes", "8 bytes");
   // The length field of a header of 0x04034B50 bytes starts with the same bytes as a zip archive.
   std::string text = good_header;

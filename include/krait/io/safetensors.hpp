@@ -267,6 +267,8 @@ inline Status parse(std::span<const std::byte> bytes, File& file) {
       if (std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(other.magic))
         return {Problem::other_format, "", other.name, other.wanted};
   if (bytes.size() < 8) return {Problem::truncated, "header length", count(bytes.size(), "byte"), "8 bytes"};
+  if (length > header_limit && (bytes.size() == 8 || bytes[8] != std::byte{'{'}))
+    return {Problem::other_format, "", "other bytes at the start", "the length of a header in 8 bytes, then {"};
   if (length > header_limit)
     return {Problem::header_too_large, "", count(length, "byte"), detail::number(header_limit, " bytes at most")};
   if (length > bytes.size() - 8)
