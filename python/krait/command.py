@@ -41,6 +41,11 @@ RUN = """Runs the model of a checkpoint on sequences [tokens] of ids, or [tokens
 the batch before these, and prints the last output."""
 
 
+def one_of(words, found):
+    """Returns the text that a message about the word `found` wants: one of `words`, with the most similar one."""
+    return f"one of {', '.join(words)}{closest(str(found), words)}"
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose messages are one line that names what was found and what was wanted."""
 
@@ -55,8 +60,7 @@ class Parser(argparse.ArgumentParser):
 
     def _check_value(self, action, value):
         if action.choices is not None and value not in action.choices:
-            wanted = f"one of {', '.join(action.choices)}{closest(value, action.choices)}"
-            raise argparse.ArgumentError(action, f"found {value!r}, wanted {wanted}")
+            raise argparse.ArgumentError(action, f"found {value!r}, wanted {one_of(action.choices, value)}")
 
     def refuse_unknown(self, unknown, others):
         """Reports arguments that the parser does not have. `others` are the parsers of all commands."""
@@ -65,7 +69,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"found {unknown[0]!r} after the last argument, wanted nothing: quote a value that contains spaces")
         name = found.partition("=")[0]
         if owners := [other.prog for other in others if name in other._option_string_actions]:
-            self.error(f"{name}: found an option of {' and '.join(owners)}, wanted one that {self.prog} --help lists")
+            self.error(f"{name}: found an option of {', '.join(owners)}, wanted one that {self.prog} --help lists")
         wanted = f"an option that {self.prog} --help lists{closest(name, self._option_string_actions)}"
         self.error(f"{name}: found no such option, wanted {wanted}")
 
@@ -284,10 +288,10 @@ def options_of(add_options, checkpoint, given):
     actions = {text[2:].replace("-", "_"): one for one in parser._actions for text in one.option_strings if one.dest in options}
     for name, value in given.items():
         if name not in actions:
-            raise TypeError(f"found the argument {name!r}, wanted one of {', '.join(sorted(actions))}{closest(name, actions)}")
+            raise TypeError(f"found the argument {name!r}, wanted {one_of(sorted(actions), name)}")
         action = actions[name]
         if action.choices is not None and value not in (*action.choices, None):
-            raise Problem(f"{name}: found {value!r}, wanted one of {', '.join(action.choices)}")
+            raise Problem(f"{name}: found {value!r}, wanted {one_of(action.choices, value)}")
         if action.default == [] and isinstance(value, str):
             value = [value]  # one name for an option that is a list
         check_type(action, value)

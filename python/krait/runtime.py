@@ -39,7 +39,7 @@ def open_model(path, storage="f32", **options):
         raise TypeError("found the argument 'type', wanted storage, which is the name of krait pack's --type in krait.load")
     given = command.options_of(command.add_model_options, pathlib.Path(path), options)
     if storage not in packing.STORAGES:
-        raise Problem(f"storage: found {storage!r}, wanted one of {', '.join(packing.STORAGES)}")
+        raise Problem(f"storage: found {storage!r}, wanted {command.one_of(packing.STORAGES, storage)}")
     command.check_model_options(given)
     return Model(packing.open_model(given), storage, given)
 
