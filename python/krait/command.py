@@ -13,8 +13,9 @@ from . import packing
 from .check import TOLERANCES
 from .checkpoint import Choice
 from .compiler import default_compiler, include_folder, version
+from .order import FORMS
 from .packing import STORAGES
-from .safetensors_file import Problem, printable
+from .safetensors_file import Problem, closest, printable
 
 DESCRIPTION = """Packs trained Mamba models for firmware, and checks them. krait COMMAND --help lists the options of a command.
 
@@ -40,9 +41,37 @@ RUN = """Runs the model of a checkpoint on sequences [tokens] of ids, or [tokens
 the batch before these, and prints the last output."""
 
 
+def one_of(words, found):
+    """Returns the text that a message about the word `found` wants: one of `words`, with the most similar one."""
+    return f"one of {', '.join(words)}{closest(str(found), words)}"
+
+
 class Parser(argparse.ArgumentParser):
+    """A parser whose messages are one line that names what was found and what was wanted."""
+
     def error(self, message):
-        super().error(printable(message))
+        self.exit(2, printable(f"{self.prog}: {message.removeprefix('argument ')}") + "\n")
+
+    def _get_value(self, action, text):
+        try:
+            return super()._get_value(action, text)
+        except argparse.ArgumentError:
+            raise argparse.ArgumentError(action, f"found {text!r}, wanted {TYPES[action.type][1]}") from None
+
+    def _check_value(self, action, value):
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"found {value!r}, wanted {one_of(action.choices, value)}")
+
+    def refuse_unknown(self, unknown, others):
+        """Reports arguments that the parser does not have. `others` are the parsers of all commands."""
+        found = next((text for text in unknown if text.startswith("-")), None)
+        if found is None:
+            self.error(f"found {unknown[0]!r} after the last argument, wanted nothing: quote a value that contains spaces")
+        name = found.partition("=")[0]
+        if owners := [other.prog for other in others if name in other._option_string_actions]:
+            self.error(f"{name}: found an option of {', '.join(owners)}, wanted one that {self.prog} --help lists")
+        wanted = f"an option that {self.prog} --help lists{closest(name, self._option_string_actions)}"
+        self.error(f"{name}: found no such option, wanted {wanted}")
 
 
 def two_numbers(text):
@@ -72,10 +101,8 @@ def add_model_options(parser, is_listed=True):
     add(
         model,
         "--order",
-        "a stack's layers as forward() applies them: names of layers; relu, silu, gelu, gelu_tanh, tanh, sigmoid; "
-        "mean, last, max (pooling); residual(...); rms_norm(NAME), layer_norm(NAME), batch_norm(NAME), "
-        "embedding(NAME), positional(NAME), linear(NAME), conv1d(NAME, stride=S, padding=P); identity between two "
-        "Linears; plain(...): a block without a residual; * stands for the number of a layer",
+        f"a stack's layers as forward() applies them: names of layers, and {', '.join(FORMS)}; mean, last and max pool; "
+        "plain(...) has no residual; conv1d has options stride=S, padding=P; * stands for a layer's number",
         metavar="LAYER,LAYER,...",
     )
     norms = ["rms_norm", "layer_norm"]
@@ -106,7 +133,7 @@ def add_model_options(parser, is_listed=True):
 
 def add_type(parser):
     text = "the storage type of linear layers and embeddings; default: f32"
-    parser.add_argument("--type", choices=STORAGES, default="f32", help=text)
+    parser.add_argument("--type", "--storage", dest="type", choices=STORAGES, help=text)
 
 
 def add_tolerance(parser):
@@ -157,7 +184,7 @@ def add_report(commands):
     parser = commands.add_parser("report", help="print a model's memory", description=REPORT)
     add_model_options(parser, is_listed=False)
     parser.add_argument("--svg", dest="report", type=pathlib.Path, metavar="FILE.svg", help="draw the memory report")
-    parser.set_defaults(run=packing.run, header=None, image=None, section=None, check=None, tolerance=None, type="f32")
+    parser.set_defaults(run=packing.run, header=None, image=None, section=None, check=None, tolerance=None, type=None)
 
 
 def run_model(options, say):
@@ -180,16 +207,27 @@ def add_run(commands):
 def make_parser():
     parser = Parser(prog="krait", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"krait {version()}", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     add_pack(commands)
     add_check(commands)
     add_report(commands)
     add_run(commands)
-    return parser
+    return parser, commands.choices
 
 
 def check_options(options):
-    """Rejects options with impossible values, and sets the default of --name."""
+    """Rejects options of a command that have impossible values or no effect, and sets the defaults of --name and --type."""
+    given = vars(options)
+    if given.get("name") is not None and not options.header:
+        raise Problem(f"--name {options.name}: has no effect: found no --header, wanted one: its namespace has this name")
+    if given.get("command", "pack") == "pack" and options.type is not None and not (
+        options.header or options.image or options.check
+    ):
+        raise Problem(
+            f"--type {options.type}: has no effect: found no --header, --image or --check, wanted one of them: the report "
+            "always covers all storage types"
+        )
+    options.type = options.type or "f32"
     if options.header:
         options.name = options.name or re.sub(r"\W", "_", options.header.stem)
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", options.name) or options.name in ("krait", "detail", "std"):
@@ -198,8 +236,10 @@ def check_options(options):
         raise Problem("--section: found no --header, wanted one: it places the header's weights")
     if options.section is not None and not re.fullmatch(r"[A-Za-z0-9_.$,]+", options.section):
         raise Problem(f"--section: found {options.section!r}, wanted letters, digits and _ . $ ,")
-    if options.tolerance is not None and not (options.check and 0 < options.tolerance < 1):
-        raise Problem(f"--tolerance: found {options.tolerance}, wanted a number between 0 and 1, and --check")
+    if options.tolerance is not None and not options.check:
+        raise Problem("--tolerance: has no effect: found no --check, wanted one")
+    if options.tolerance is not None and not 0 < options.tolerance < 1:
+        raise Problem(f"--tolerance: found {options.tolerance}, wanted a number between 0 and 1")
     check_model_options(options)
 
 
@@ -210,22 +250,26 @@ def check_model_options(options):
         raise Problem(f"--compiler: found no {options.compiler!r} on this machine, wanted a C++ compiler")
 
 
+def is_number(one, kind=numbers.Real):
+    return isinstance(one, kind) and not isinstance(one, bool)
+
+
+def is_list(one, is_element):
+    return isinstance(one, (list, tuple)) and all(map(is_element, one))
+
+
+# The types of options: the test of an argument in Python, and what a message wants.
+TYPES = {
+    float: (is_number, "a number"),
+    int: (lambda one: is_number(one, numbers.Integral), "an integer"),
+    two_numbers: (lambda one: is_list(one, is_number) and len(one) == 2, "two numbers"),
+    pathlib.Path: (lambda one: isinstance(one, (str, pathlib.PurePath)), "a path"),
+}
+
+
 def check_type(action, value):
     """Raises TypeError if a value, which may be None, does not have the type of the option that an action of a parser reads."""
-
-    def is_number(one, kind=numbers.Real):
-        return isinstance(one, kind) and not isinstance(one, bool)
-
-    def is_list(one, is_element):
-        return isinstance(one, (list, tuple)) and all(map(is_element, one))
-
-    tests = {
-        float: (is_number, "a number"),
-        int: (lambda one: is_number(one, numbers.Integral), "an integer"),
-        two_numbers: (lambda one: is_list(one, is_number) and len(one) == 2, "two numbers"),
-        pathlib.Path: (lambda one: isinstance(one, (str, pathlib.PurePath)), "a path"),
-    }
-    is_right, wanted = tests.get(action.type, (lambda one: isinstance(one, str), "a text"))
+    is_right, wanted = TYPES.get(action.type, (lambda one: isinstance(one, str), "a text"))
     if action.default == []:
         is_right, wanted = (lambda one: is_list(one, lambda text: isinstance(text, str))), "a list of texts"
     elif action.nargs == 0:
@@ -241,27 +285,31 @@ def options_of(add_options, checkpoint, given):
     add_options(parser)
     options = parser.parse_args([""])
     options.checkpoint = checkpoint
-    actions = {action.dest: action for action in parser._actions}
+    actions = {text[2:].replace("-", "_"): one for one in parser._actions for text in one.option_strings if one.dest in options}
     for name, value in given.items():
-        if name not in vars(options):
-            raise TypeError(f"found the argument {name!r}, wanted one of {', '.join(sorted(vars(options)))}")
+        if name not in actions:
+            raise TypeError(f"found the argument {name!r}, wanted {one_of(sorted(actions), name)}")
         action = actions[name]
         if action.choices is not None and value not in (*action.choices, None):
-            raise Problem(f"{name}: found {value!r}, wanted one of {', '.join(action.choices)}")
+            raise Problem(f"{name}: found {value!r}, wanted {one_of(action.choices, value)}")
         if action.default == [] and isinstance(value, str):
             value = [value]  # one name for an option that is a list
         check_type(action, value)
-        setattr(options, name, pathlib.Path(value) if action.type is pathlib.Path and value is not None else value)
+        setattr(options, action.dest, pathlib.Path(value) if action.type is pathlib.Path and value is not None else value)
     return options
 
 
 def main():
-    parser = make_parser()
-    options = parser.parse_args()
+    parser, commands = make_parser()
+    options, unknown = parser.parse_known_args()
+    if options.command is None:
+        parser.error(f"found no command, wanted one of {', '.join(commands)}: krait --help describes them")
+    if unknown:
+        commands[options.command].refuse_unknown(unknown, commands.values())
     try:
         check_options(options)
     except Problem as problem:
-        parser.error(str(problem))
+        commands[options.command].error(str(problem))
     where = f"krait {options.command}: {printable(options.checkpoint)}"
     try:
         options.run(options, print)

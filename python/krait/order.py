@@ -24,10 +24,13 @@ from .layers import (
 )
 from .order_options import is_option, read_options
 from .order_text import Node, parse
-from .safetensors_file import Problem, Tensor
+from .safetensors_file import Problem, Tensor, closest
 
-KINDS = {"linear", "embedding", "positional", "conv1d", *NORMS}
-WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]
+KINDS = ["linear", "embedding", "positional", "conv1d", *NORMS]  # words for layers with tensors
+WORDS = [*ACTIVATIONS, *POOLS, "rms_norm", "layer_norm", "identity"]  # words for layers without tensors
+# What may be written in --order besides names. Messages and the help list these forms, and a test compares them with the table
+# of docs/from-pytorch.md.
+FORMS = [*WORDS, *(f"{kind}(NAME)" for kind in KINDS), "residual(...)", "plain(...)"]
 
 
 def starred(path):
@@ -59,20 +62,25 @@ class Order:
     def __init__(self, tensors, eps, block_settings, norm_kind, notes):
         self.tensors, self.eps, self.block_settings, self.norm_kind, self.notes = tensors, eps, block_settings, norm_kind, notes
         self.used = set()
+        self.open = set()  # the options --norm and --norm_eps, as "norm" and "norm_eps", if a norm depends on them
+
+    def default_eps(self):
+        self.open.add("norm_eps")
+        return self.eps
 
     def group(self, path):
         found = {name[len(path) + 1 :]: t for name, t in self.tensors.items() if name.startswith(path + ".")}
         if path in self.tensors:
             found[""] = self.tensors[path]
         if not found:
-            raise Problem(
-                f"--order: found {path}, wanted one of {', '.join(self.top())}, or one of the words "
-                f"{', '.join([*WORDS, 'residual', 'plain'])}"
-            )
+            raise Problem(f"--order: found {path}, wanted {self.known(path)}")
         return Group(path, found)
 
-    def top(self):
-        return list(dict.fromkeys(name.split(".")[0] for name in self.tensors))
+    def known(self, word):
+        """Returns the text that lists the names and words of --order, and the one of them that is most like `word`."""
+        paths = [".".join(parts[:end]) for name in self.tensors for parts in [name.split(".")] for end in range(1, len(parts))]
+        top = list(dict.fromkeys(name.split(".")[0] for name in self.tensors))
+        return f"one of {', '.join(top)}, or one of the words {', '.join(FORMS)}{closest(word, [*paths, *FORMS, *top])}"
 
     def layers(self, nodes, in_residual=False, before=None):
         """Returns the layers that the nodes name, in their order, with each BatchNorm folded into a neighbouring layer.
@@ -118,9 +126,7 @@ class Order:
             options = [inner for inner in node.inner if is_option(inner)]
             names = [inner for inner in node.inner if not is_option(inner)]
             if node.word not in KINDS and (names or node.word not in WORDS):
-                raise Problem(
-                    f"--order: found {node.word}(...), wanted one of {', '.join([*sorted(KINDS), 'residual', 'plain'])}"
-                )
+                raise Problem(f"--order: found {node.word}(...), wanted {self.known(node.word)}")
             if names or node.word not in WORDS:
                 if len(names) != 1 or names[0].inner is not None:
                     raise Problem(f"--order: found {len(names)} layers in {node.word}(...), wanted the name of one")
@@ -133,7 +139,7 @@ class Order:
             if before is None:
                 raise Problem(f"--order: found {node.word} first, wanted a layer with tensors, which has a width")
             if node.word in NORMS:  # elementwise_affine=False
-                dims = {"d_model": before.d_out, "bias": False, "eps": numbers.get("eps", self.eps)}
+                dims = {"d_model": before.d_out, "bias": False, "eps": numbers.get("eps") or self.default_eps()}
                 ones = Tensor.of_floats([before.d_out], [1.0] * before.d_out)
                 return [Layer("", NORMS[node.word], dims, {"weight": ones}, node.word)]
             component = "Activation" if node.word in ACTIVATIONS else POOLS.get(node.word, "identity")
@@ -151,6 +157,8 @@ class Order:
         return [self.leaf(group)]
 
     def check_block_norm(self, norm):
+        if "bias" in norm.tensors:
+            self.open.add("norm")
         if "bias" in norm.tensors and self.norm_kind is None:
             inner = re.sub(r"\d+(?=\.norm$)", "*", norm.path)
             raise Choice(
@@ -172,7 +180,7 @@ class Order:
         bias = "bias" in tensors
         norm_names = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
         if first <= norm_names and (rank == 1 or "running_mean" in first) and kind in (None, *NORMS):
-            return self.norm(group, kind, (numbers or {}).get("eps", self.eps))
+            return self.norm(group, kind, (numbers or {}).get("eps") or self.default_eps())
         if not first <= {"weight", "bias"} or rank not in (2, 3):
             names = ", ".join(sorted(tensors))
             raise Problem(
@@ -244,6 +252,7 @@ class Order:
         if "running_mean" in first or "running_var" in first:
             kind = kind or "batch_norm"
         elif kind is None and "bias" in first:
+            self.open.add("norm")
             kind = self.norm_kind
             if kind is None:
                 raise Choice(
@@ -304,24 +313,28 @@ class Order:
     def check_neighbours(self, layers, plain):
         """Raises Problem if neighbouring layers have different widths, or if a model's forward() is unlikely to apply them one
         after the other. `plain` has the ids of the layers for which --order states where the residual is."""
-        for before, here in zip(layers, layers[1:]):
-            names = [layer.path or layer.word or "residual(...)" for layer in (before, here)]
-            if getattr(before, "may_embed", False) and before is layers[0]:
-                self.decide_embedding(layers, here)
-                before = layers[0]
+        if len(layers) > 1 and getattr(layers[0], "may_embed", False):
+            self.decide_embedding(layers, layers[1])
+        names = [layer.path or layer.word or "residual(...)" for layer in layers]
+        for at, (before, here) in enumerate(zip(layers, layers[1:])):
             if before.d_out != here.d_in:
+                source = at  # the last layer whose width its tensors determine: the words after it have the same width
+                while source > 0 and layers[source].word:
+                    source -= 1
+                takes = "token ids" if here.d_in is None else f"{here.d_in} inputs"
                 raise Problem(
-                    f"--order: {names[0]} has d_out {before.d_out}, "
-                    f"{names[1]} takes {'token ids' if here.d_in is None else f'd_in {here.d_in}'}"
+                    f"--order: {','.join(names[source : at + 1])} gives {before.d_out} outputs, but the next layer, "
+                    f"{names[at + 1]}, takes {takes}: wanted a layer that takes {before.d_out} inputs"
                 )
+        for at, (before, here) in enumerate(zip(layers, layers[1:])):
             if before.component == here.component == "Linear":
                 raise Problem(
-                    f"--order: found two Linears side by side, {names[0]} and {names[1]}: wanted the activation "
+                    f"--order: found two Linears side by side, {names[at]} and {names[at + 1]}: wanted the activation "
                     f"between them ({', '.join(ACTIVATIONS)}), or identity if there is none"
                 )
             pair = {before.component, here.component}
             blocks = {id(one) for one in (before, here) if one.component in BLOCKS}
-            pair_text = ",".join(written(one, name) for one, name in zip((before, here), names))
+            pair_text = ",".join(written(one, name) for one, name in zip((before, here), names[at:]))
             beside = blocks and pair <= {*BLOCKS, *NORMS.values()}
             if beside and not blocks <= plain:
                 raise Problem(

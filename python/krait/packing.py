@@ -83,6 +83,17 @@ def check_folders(paths):
             raise Problem(f"cannot write {path}: there is no folder {path.parent}")
 
 
+def check_outputs(options):
+    """Raises Problem for an output that cannot be written, or that would replace an input or another output."""
+    outputs = [path for path in (options.header, options.image, options.report) if path]
+    check_folders(outputs)
+    used = {path.resolve(): "an input" for path in (options.checkpoint, options.config, options.check) if path}
+    for path in outputs:
+        if path.resolve() in used:
+            raise Problem(f"cannot write {path}: found the path of {used[path.resolve()]}, wanted another one")
+        used[path.resolve()] = "another output"
+
+
 def write_all(files):
     """Writes each file of {path: content}: first under a temporary name beside the path, and renames the files when all are
     complete. If writing fails, removes the temporary files and raises Problem."""
@@ -117,6 +128,11 @@ def open_model(options):
     checkpoint = open_checkpoint(options.checkpoint, options)
     names = list(checkpoint.tensors)
     matched = ignore(checkpoint, options.ignore)
+    if options.prefix is not None and states_structure(checkpoint, options):
+        raise Problem(
+            f"--prefix {options.prefix}: has no effect: found the order of the layers in the file's metadata, which contains "
+            "the whole names, wanted a file without it, or --order"
+        )
     if not states_structure(checkpoint, options):
         refuse_backward(checkpoint)
         tensors, notes = checkpoint.tensors, list(checkpoint.notes)
@@ -146,7 +162,7 @@ def unchecked(model):
 def run(options, say):
     """Packs options.checkpoint, and writes the header, the image and the picture of the report that the options name. Calls
     `say` with each line of text. Returns the sizes of the model by storage type."""
-    check_folders(filter(None, (options.header, options.image, options.report)))
+    check_outputs(options)
     model = open_model(options)
     expected = Expected(options.check, model) if options.check else None
     with tempfile.TemporaryDirectory(prefix="krait_pack_") as folder:

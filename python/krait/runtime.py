@@ -35,9 +35,11 @@ def load(path, storage="f32", **options):
 
 def open_model(path, storage="f32", **options):
     """Returns the same as load. Messages do not contain the path."""
+    if "type" in options:
+        raise TypeError("found the argument 'type', wanted storage, which is the name of krait pack's --type in krait.load")
     given = command.options_of(command.add_model_options, pathlib.Path(path), options)
     if storage not in packing.STORAGES:
-        raise Problem(f"storage: found {storage!r}, wanted one of {', '.join(packing.STORAGES)}")
+        raise Problem(f"storage: found {storage!r}, wanted {command.one_of(packing.STORAGES, storage)}")
     command.check_model_options(given)
     return Model(packing.open_model(given), storage, given)
 

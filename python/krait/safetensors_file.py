@@ -2,6 +2,7 @@
 
 import array
 import contextlib
+import difflib
 import json
 import math
 import struct
@@ -11,6 +12,14 @@ import sys
 def printable(text):
     """Returns a text in printable ASCII, where a '?' replaces each control character and each code point outside ASCII."""
     return "".join(c if " " <= c <= "~" else "?" for c in str(text))
+
+
+def closest(word, words):
+    """Returns the end of a message about a mistyped word: a question that contains the most similar one of `words`, which may
+    end with parentheses. Returns an empty text if none is similar."""
+    shown = {one.partition("(")[0].lower(): one for one in words}
+    found = difflib.get_close_matches(word.partition("(")[0].lower(), shown, 1)
+    return f": did you mean {shown[found[0]]!r}?" if found else ""
 
 
 class Problem(Exception):

@@ -27,7 +27,13 @@ class Model:
     def __init__(self, checkpoint, options):
         self.checkpoint, self.options, self.notes = checkpoint, options, checkpoint.notes
         self.config = Config(checkpoint.config, checkpoint.config_name, self.notes)
+        if getattr(options, "config", None) is not None and not self.config:
+            raise Problem(
+                f"--config {options.config}: has no effect: found neither model_type (Hugging Face) nor ssm_cfg (mamba-ssm), "
+                "wanted one of them"
+            )
         self.tensors = {}
+        self.open = {"norm", "norm_eps"}  # those of the options --norm and --norm-eps that a layer depends on
         self.is_stated = states_structure(checkpoint, options)
         # The error within which krait.export proved this model, as text. None if it did not, or if options change the model.
         changed = any(getattr(options, name) for name in CHANGING if hasattr(options, name))
@@ -125,7 +131,7 @@ class Model:
         found = [(block_of(one.component, one.dims), one.dims) for layer in self.layers for one in layer.all()]
         blocks = {block: dims for block, dims in found if block is not None}
         self.config.check_block(blocks.keys())
-        self.check_effects(blocks)
+        self.check_effects(blocks, any(dims.get("rmsnorm") for _, dims in found))
 
         def note(block, settings):
             texts = [settings[name] for name in settings if name not in self.block_settings]
@@ -152,9 +158,10 @@ class Model:
         if "Mamba3Block" in blocks:
             self.check_A_formula()
 
-    def check_effects(self, blocks):
-        """Raises Problem for an option that would change nothing, because the model has no blocks of its kind or no norms.
-        `blocks` contains the dims of each kind of blocks in the model."""
+    def check_effects(self, blocks, mamba2_has_norms):
+        """Raises Problem for an option that would change nothing, because the model has no blocks of its kind or no norms that
+        leave the option open. `blocks` contains the dims of each kind of blocks in the model, and `mamba2_has_norms`
+        is whether one of its Mamba2Blocks contains a norm."""
         changed_by = {"Mamba2Block": [*MAMBA2_DEFAULTS], "Mamba3Block": [*MAMBA3_DEFAULTS, "A_formula"]}
         for name in itertools.chain(*changed_by.values()):
             if getattr(self.options, name, None) is None:
@@ -165,11 +172,22 @@ class Model:
             if not found:
                 present = f"only {'s and '.join(blocks)}s" if blocks else "no Mamba blocks"
                 raise Problem(f"{what} {present} in the model, wanted a {' or a '.join(wanted)}")
-            if name in ("norm_before_gate", "mixer_norm_eps") and found == ["Mamba2Block"] and not blocks[found[0]]["rmsnorm"]:
+            needs_norm = name == "norm_before_gate" or name == "mixer_norm_eps" and found == ["Mamba2Block"]
+            if needs_norm and not mamba2_has_norms:
                 raise Problem(f"{what} Mamba2Blocks without a norm, wanted a norm.weight in them")
-        layers = [one for layer in self.layers for one in layer.all()]
-        if self.options.norm_eps is not None and not any({"eps", "norm_eps"} & one.dims.keys() for one in layers):
-            raise Problem("--norm-eps: has no effect: found no norms in the model, wanted one")
+        if self.options.norm_eps is not None and "norm_eps" not in self.open:
+            raise Problem("--norm-eps: has no effect: found no norms without an eps=E of their own in the model, wanted one")
+        if self.options.norm is not None and "norm" not in self.open:
+            raise Problem(
+                f"--norm {self.options.norm}: has no effect: found no norm that has a bias and no stated kind, wanted one. For "
+                "a LayerNorm without a bias, write layer_norm(NAME) in --order"
+            )
+        has_dt_b_c_eps = any("dt_b_c_eps" in one.dims for layer in self.layers for one in layer.all())
+        if getattr(self.options, "config", None) is not None and not (blocks or self.open or has_dt_b_c_eps):
+            raise Problem(
+                f"--config {self.options.config}: has no effect: found neither Mamba blocks nor norms without a stated eps "
+                "or kind in the model, wanted one of them"
+            )
 
     def check_A_formula(self):
         metadata = self.checkpoint.metadata
@@ -207,7 +225,7 @@ class Model:
         else:
             layer = mamba_layer(group, self.block_settings)
             self.notes.append(f"a {layer.component} alone: no norm and no residual")
-        self.layers, self.component = [layer], layer.component
+        self.layers, self.component, self.open = [layer], layer.component, order.open
         self.tensors = {name: tensor for name, tensor in layer.params.items()}
         self.note_assumptions(layer.component == "ResidualBlock")
 
@@ -352,7 +370,7 @@ class Model:
                 f"{unused[0]}: found a tensor {tensors[unused[0]].shape} of a layer that is not in --order: add the layer, or "
                 f"if forward() does not use it, skip it with --ignore {unused[0]}"
             )
-        self.component = "Stack"
+        self.component, self.open = "Stack", order.open
         self.layers, self.tensors = name_members(layers)
         self.note_assumptions(any(one.component == "ResidualBlock" for layer in layers for one in layer.all()))
         if not any(layer.pools for layer in layers) and any(layer.has_state for layer in layers):

@@ -11,6 +11,7 @@ import json
 import math
 import pathlib
 import random
+import re
 import sys
 import tempfile
 
@@ -18,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "python")]
 from krait import command, layers, packing, safetensors_file  # noqa: E402
+from krait.order import FORMS  # noqa: E402
 from krait.safetensors_file import Tensor  # noqa: E402
 
 DRAW = random.Random(2)
@@ -152,10 +154,10 @@ class Test:
             (folder / "config.json").write_text(json.dumps(config))
         return folder
 
-    def open(self, path, *options):
-        """Runs krait pack on a checkpoint up to the point where its model is determined. Returns (model, ""), or (None, error
-        message) if krait pack fails."""
-        sys.argv = ["krait", "pack", str(path), *options]
+    def open(self, path, *options, name="pack"):
+        """Runs the command krait NAME on a checkpoint up to the point where its model is determined. Returns (model, ""), or
+        (None, error message) if the command fails."""
+        sys.argv = ["krait", *filter(None, [name, path and str(path)]), *options]
         message, model = io.StringIO(), None
 
         def keep(options, say):
@@ -164,7 +166,10 @@ class Test:
 
         packing.run = keep
         with contextlib.redirect_stderr(message):
-            code = command.main()
+            try:
+                code = command.main()
+            except SystemExit as end:  # an option was rejected
+                code = end.code
         self.expect((code == 0) == (model is not None), f"exit code {code}: {message.getvalue()}")
         return model, message.getvalue()
 
@@ -182,15 +187,16 @@ class Test:
             self.expect(any(note in line for line in model.notes), f"{what}: no note {note!r} in {model.notes}")
         return model
 
-    def refuses(self, what, words, tensors, *options, config=None):
+    def refuses(self, what, words, tensors, *options, config=None, name="pack"):
         """Checks that a checkpoint with these tensors is rejected with a message that contains the words `words`. `what` names
-        the case in messages."""
-        path = tensors if isinstance(tensors, pathlib.Path) else self.write(tensors, config)
-        model, message = self.open(path, *options)
+        the case in messages. Returns the message."""
+        path = tensors if tensors is None or isinstance(tensors, pathlib.Path) else self.write(tensors, config)
+        model, message = self.open(path, *options, name=name)
         print(f"{what}: {message.strip()[:400]}")
         self.expect(model is None, f"{what}: not rejected")
         for word in [words] if isinstance(words, str) else words:
             self.expect(word in message, f"{what}: wanted {word!r}, found: {message}")
+        return message
 
 
 def check_names(test):
@@ -1071,6 +1077,117 @@ def check_effects(test):
     words = "--head tied: has no effect: found an order of layers"
     test.refuses("--head of a stack", words, stack, "--order", "proj,layers", "--head", "tied")
     test.refuses("--head of blocks", "--head none: has no effect: found no language model", blocks(), "--head", "none")
+    kind = "--norm layer_norm: has no effect: found no norm that has a bias and no stated kind, wanted one"
+    layer_norm = ["--norm", "layer_norm"]
+    normed = {**linear("proj", 6, 4), **norm("norm")}
+    test.refuses("--norm without norms", kind, linear("proj", 6, 4), "--order", "proj", *layer_norm)
+    test.refuses("--norm of a block alone", kind, mixer(""), *layer_norm)
+    words = [kind, "write layer_norm(NAME)"]
+    test.refuses("--norm of norms without a bias", words, stack, "--order", "proj,layers", *layer_norm)
+    test.refuses("--norm of a norm with a kind", kind, normed, "--order", "proj,rms_norm(norm)", *layer_norm)
+    test.takes("--norm of a norm with a bias", normed, "--order", "proj,norm", *layer_norm, layers="Linear LayerNorm")
+    order = ["--order", "proj,layer_norm(norm,eps=1e-6)"]
+    words = "--norm-eps: has no effect: found no norms without an eps=E of their own"
+    test.refuses("--norm-eps of a norm with an eps", words, normed, *order, "--norm-eps", "1e-3")
+    folded = {**linear("proj", 6, 4), **batch_norm("bn")}
+    test.takes("--norm-eps of a BatchNorm", folded, "--order", "proj,bn", "--norm-eps", "1e-3", layers="Linear")
+    mixed = {**norm("a", False), **prefixed("x.", mamba2("")), **norm("b", False), **prefixed("y.", no_norm)}
+    order = ["--order", "residual(a,x),residual(b,y)"]
+    no_norms = {**norm("a", False), **prefixed("x.", mixer("")), **norm("b", False), **prefixed("y.", no_norm)}
+    words = "--norm-before-gate: has no effect: found Mamba2Blocks without a norm"
+    test.refuses("--norm-before-gate beside Mamba-1", words, no_norms, *order, "--norm-before-gate")
+    test.takes("a setting of one of two blocks", mixed, *order, "--norm-before-gate", layers="ResidualBlock ResidualBlock")
+    for what, content, tensors, words in [
+        ("another program", {"learning_rate": 1}, language_model(), "found neither model_type (Hugging Face) nor ssm_cfg"),
+        ("no norms or blocks", CONFIG, linear("proj", 6, 4), "found neither Mamba blocks nor norms without a stated eps"),
+    ]:
+        file = test.write({}, content) / "config.json"
+        order = ["--order", "proj"] if "proj.weight" in tensors else []
+        words = f"--config {file}: has no effect: {words}"
+        test.refuses(f"--config with {what}", words, tensors, *order, "--config", str(file))
+    stated = test.write({}) / "model.safetensors"
+    safetensors_file.write(stated, prefixed("a.", linear("proj", 6, 4)), {"order": "linear(a.proj)"})
+    words = "--prefix a: has no effect: found the order of the layers in the file's metadata"
+    test.refuses("--prefix of a stated order", words, stated, "--prefix", "a")
+    test.takes("--prefix and --order", stated, "--prefix", "a", "--order", "proj", layers="Linear")
+    order = ["--order", "proj,layers"]
+    words = "--name weights: has no effect: found no --header, wanted one"
+    test.refuses("--name without --header", words, stack, *order, "--name", "weights", "--image", "a.image")
+    words = "--type int8: has no effect: found no --header, --image or --check, wanted one of them"
+    test.refuses("--type of nothing", words, stack, *order, "--type", "int8")
+    words = "--tolerance: has no effect: found no --check, wanted one"
+    test.refuses("--tolerance without --check", words, stack, *order, "--tolerance", "0.1")
+
+
+def check_parser(test):
+    """Checks that a wrong option is rejected in one line, which names what was found and what was wanted."""
+    for words, *arguments in [
+        ("--type: found 'int4', wanted one of f32, bf16, f16, int8: did you mean 'int8'?", "--type", "int4"),
+        ("--type/--storage: found 'q4', wanted one of f32, bf16, f16, int8", "--storage", "q4"),
+        ("--norm: found 'layernorm', wanted one of rms_norm, layer_norm: did you mean 'layer_norm'?", "--norm", "layernorm"),
+        ("--norm-eps: found 'small', wanted a number", "--norm-eps", "small"),
+        ("--ngroups: found '1.5', wanted an integer", "--ngroups", "1.5"),
+        ("--dt-limit: found '1', wanted two numbers", "--dt-limit", "1"),
+        ("--ordr: found no such option, wanted an option that krait pack --help lists: did you mean '--order'?", "--ordr", "a"),
+        ("--quiet: found no such option, wanted an option that krait pack --help lists", "--quiet"),
+        ("--output: found an option of krait run, wanted one that krait pack --help lists", "--output", "y.npy"),
+        ("found 'layers' after the last argument, wanted nothing: quote a value", "--order", "proj,", "layers"),
+        ("--norm-eps: found 2.0, wanted a number between 0 and 1", "--norm-eps", "2"),
+    ]:
+        message = test.refuses(" ".join(arguments), "", test.folder, *arguments)
+        words = words.replace("--type:", "--type/--storage:")
+        test.expect(message.startswith(f"krait pack: {words}") and message.count("\n") == 1, f"wanted {words}: {message}")
+    message = test.refuses("a command", "did you mean 'pack'?", None, name="pak")
+    test.expect(message.startswith("krait: COMMAND: found 'pak', wanted one of pack, check, report, run"), message)
+    message = test.refuses("no command", "krait: found no command, wanted one of pack, check, report, run", None, name="")
+    stack, order = {**linear("proj", 6, 4), **blocks()}, ["--order", "proj,layers"]
+    test.takes("--storage", stack, *order, "--storage", "int8", "--image", "a.image", layers="Linear ResidualBlockx2")
+    given = command.options_of(command.add_pack_options, pathlib.Path("a"), {"storage": "int8"})
+    test.expect(given.type == "int8", f"krait.pack(storage=...): found type {given.type}")
+    for name in "checkpoint", "ordr":
+        try:
+            command.options_of(command.add_model_options, pathlib.Path("a"), {name: "b"})
+            test.expect(False, f"the argument {name} is not rejected")
+        except TypeError as error:
+            test.expect(f"found the argument {name!r}, wanted one of A_floor" in str(error), str(error))
+            test.expect(name == "checkpoint" or str(error).endswith("did you mean 'order'?"), str(error))
+
+
+def check_words(test):
+    """Checks that messages, the help and docs/from-pytorch.md list the same words of --order."""
+    page = (ROOT / "docs" / "from-pytorch.md").read_text()
+    table = page.split("\n## Layers\n")[1].split("\n\n")[0]
+    cells = [row.split(" | ", 1)[1] for row in table.splitlines()[2:] if " | " in row]
+    shown = {word for cell in cells for text in re.findall(r"`([^`]*)`", cell) for word in re.findall(r"\w+", text)}
+    words = {form.partition("(")[0] for form in FORMS}
+    test.expect(words <= shown, f"docs/from-pytorch.md lacks the words {words - shown} of --order")
+    called = set(re.findall(r"(\w+)\(", " ".join(text for cell in cells for text in re.findall(r"`([^`]*)`", cell))))
+    test.expect(called <= words, f"docs/from-pytorch.md has unknown words {called - words} of --order")
+    wanted = ", ".join(FORMS)
+    for found, order in {"prj": "prj,layers", "embedding": "embedding", "lstm(...)": "lstm(proj)"}.items():
+        words = [f"--order: found {found}, wanted one of proj, layers", f"or one of the words {wanted}"]
+        test.refuses(f"the word {found}", words, CLASSIFIER, "--order", order)
+    for order, meant in {"prj": "proj", "layers.0.nrm": "layers.0.norm", "proj,ReLU": "relu"}.items():
+        test.refuses(f"a mistyped {order}", f": did you mean {meant!r}?", CLASSIFIER, "--order", order)
+    forms = {"proj,RMSnorm(norm_f)": "rms_norm(NAME)", "embedding": "embedding(NAME)", "proj,mean(1)": "mean"}
+    for order, meant in forms.items():
+        test.refuses(f"a mistyped {order}", f": did you mean {meant!r}?", CLASSIFIER, "--order", order)
+    test.expect(wanted in " ".join(command.make_parser()[1]["pack"].format_help().split()), "krait pack --help: the words")
+
+
+def check_widths(test):
+    """Checks that neighbours of different widths are named first, with the layer that determines the width."""
+    tensors = {**linear("linear_in", 6, 4), **prefixed("mixer.", mixer("")), **linear("classifier", 4, 3)}
+    words = "--order: {} gives 3 outputs, but the next layer, mixer, takes 4 inputs: wanted a layer that takes 3 inputs"
+    for order, named in {
+        "linear_in,classifier,mean,mixer": "classifier,mean",
+        "linear_in,identity,classifier,plain(mixer)": "classifier",
+        "linear_in,classifier,relu,layer_norm,mixer": "classifier,relu,layer_norm",
+    }.items():
+        test.refuses(order, words.format(named), tensors, "--order", order)
+    words = "token gives 4 outputs, but the next layer, tokens, takes token ids"
+    two = {"token.weight": floats(9, 4), "tokens.weight": floats(9, 4)}
+    test.refuses("ids after a layer", words, two, "--order", "embedding(token),embedding(tokens)")
 
 
 def check_metadata(test):
@@ -1203,6 +1320,16 @@ def check_foreign(test):
         "conv.weight_g": "weight_norm",
     }.items():
         test.refuses(name, [name, words], {**CLASSIFIER, name: floats(4, 4)}, "--order", "proj,layers,norm_f,head")
+    lora = {name: one for name, one in language_model().items() if "0.mixer.in_proj" not in name}
+    path = "backbone.layers.0.mixer.in_proj."
+    lora |= {path + "base_layer.weight": floats(16, 4), path + "lora_A.default.weight": floats(2, 4)}
+    folder = test.write(prefixed("base_model.model.", lora), name="adapter_model.safetensors")
+    messages = {
+        name: test.refuses(f"krait {name} of an adapter", "LoRA) is not supported: merge it", folder, *more, name=name)
+        for name, more in {"pack": [], "report": [], "check": ["expected.safetensors"]}.items()
+    }
+    found = {message.removeprefix(f"krait {name}: ") for name, message in messages.items()}
+    test.expect(len(found) == 1, f"the messages about an adapter differ: {found}")
     words = ["storage", "NULL", "errno", "class"]
     chain = {name: one for word in words for name, one in linear(word, 4, 4).items()}
     model = test.takes("reserved names", chain, "--order", ",identity,".join(words))
@@ -1238,7 +1365,8 @@ def check_foreign(test):
     for shape in [4], [2, 9, 4], [1, 1, 9, 4]:
         wrong = {**positions, "pos": floats(*shape)}
         test.refuses(f"positions {shape}", f"positional(pos) with pos {shape}, wanted one tensor", wrong, "--order", order)
-    test.refuses("positions of another width", "pos takes d_in 5", {**positions, "pos": floats(9, 5)}, "--order", order)
+    words = "proj gives 4 outputs, but the next layer, pos, takes 5 inputs"
+    test.refuses("positions of another width", words, {**positions, "pos": floats(9, 5)}, "--order", order)
     test.refuses("positions with a bias", "wanted one tensor", CLASSIFIER, "--order", order.replace("(pos)", "(proj)"))
     test.refuses("positions after pooling", "after mean", positions, "--order", "proj,layers,norm_f,mean,positional(pos),head")
     test.refuses("cls_token", "cls_token", {**CLASSIFIER, "cls_token": floats(1, 1, 4)}, "--order", "proj,layers,norm_f,head")
@@ -1255,6 +1383,9 @@ def main():
         check_orders(test)
         check_options(test)
         check_effects(test)
+        check_parser(test)
+        check_words(test)
+        check_widths(test)
         check_proposals(test)
         check_metadata(test)
         check_batch_norm(test)

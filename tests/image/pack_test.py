@@ -303,12 +303,16 @@ def check_refused(test):
     test.refuses("--section: found '.a b', wanted letters, digits and _ . $ ,", small, "--section", ".a b")
     code, _, complaint = test.pack(small, "--section", SECTION, "--image", test.folder / "refused.image")
     test.expect(code != 0 and "--section: found no --header, wanted one" in complaint, complaint)
+    test.refuses(f"cannot write {test.folder / 'refused.image'}: found the path of another output", small, "--report",
+                 test.folder / "refused.image")
+    test.refuses(f"cannot write {small}: found the path of an input", small, "--report", small)
     test.refuses("no order of its layers fits: a 5 to 9, b 8 to 3", stack_of("seam", {"a.weight": [9, 5], "b.weight": [3, 8]}))
     loops = {"b.weight": [4, 4], "a.weight": [4, 4], "c.weight": [4, 3], "d.weight": [5, 4]}
     test.refuses("a stack of layers: tensors contain neither", stack_of("orders", loops))
     orders = test.folder / "orders.safetensors"
     test.refuses("c.weight: found a tensor [4, 3] of a layer that is not in --order", orders, "--order", "linear(a),identity,b")
-    test.refuses("--order: identity has d_out 4, c takes d_in 3", orders, "--order", "linear(a),identity,b,identity,c")
+    test.refuses("--order: b,identity gives 4 outputs, but the next layer, c, takes 3 inputs", orders, "--order",
+                 "linear(a),identity,b,identity,c")
     test.refuses("odd: found bias, wanted the tensors of one layer", stack_of("kind", {"odd.bias": [4]}), "--order", "odd")
     test.refuses("layers: found elements 0, 2, wanted 0 to 1",
                  stack_of("gap", {**residual_block("layers.0.", 9, 18, 4, 1), **residual_block("layers.2.", 9, 18, 4, 1)}))

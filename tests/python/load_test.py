@@ -148,6 +148,9 @@ def check_states(test, model):
 def check_arguments(test, model):
     """Checks that arguments of wrong shapes and dtypes raise exceptions that name what was found and wanted."""
     state, x = model.state(), np.zeros(12, np.float32)
+    adapter = test.folder / "adapter_model.safetensors"
+    name = "base_model.model.backbone.layers.0.mixer.in_proj.lora_A.weight"
+    safetensors_file.write(adapter, {name: safetensors_file.Tensor.of_floats([2, 4], [0.0] * 8)})
     for kind, words, call in [
             (ValueError, "x: found shape [11], wanted [12]", lambda: model.step(state, x[:11])),
             (ValueError, "x: found shape [1, 12], wanted [12]", lambda: model.step(state, x[None])),
@@ -160,7 +163,8 @@ def check_arguments(test, model):
             (TypeError, "state: found NoneType", lambda: model.prefill(None, x[None])),
             (TypeError, "not the logits of a language model", lambda: model.score([1, 2])),
             (RuntimeError, "twice in a list of states", lambda: model.step([state, state], np.stack([x, x]))),
-            (krait.Problem, "storage: found 'int4', wanted one of f32, bf16, f16, int8", lambda: test.load("speaker", "int4")),
+            (krait.Problem, "storage: found 'int4', wanted one of f32, bf16, f16, int8: did you mean 'int8'?",
+             lambda: test.load("speaker", "int4")),
             (krait.Problem, f"{test.folder / 'absent'}: cannot be read: No such file",
              lambda: krait.load(test.folder / "absent", compiler=test.compiler)),
             (ValueError, "x: found shape [0, 3, 12], wanted at least one", lambda: model.outputs(np.zeros((0, 3, 12)))),
@@ -174,6 +178,10 @@ def check_arguments(test, model):
             (TypeError, "config: found 1, wanted a path", lambda: krait.load(SPEAKER, config=1)),
             (TypeError, "norm_before_gate: found 'yes', wanted True or", lambda: krait.load(SPEAKER, norm_before_gate="yes")),
             (TypeError, "found the argument 'ordr'", lambda: krait.load(SPEAKER, ordr="a")),
+            (TypeError, "found the argument 'type', wanted storage", lambda: krait.load(SPEAKER, type="int8")),
+            (TypeError, "found the argument 'checkpoint'", lambda: krait.load(SPEAKER, checkpoint="other.safetensors")),
+            (krait.Problem, "LoRA) is not supported: merge it into the weights", lambda: krait.load(adapter)),
+            (krait.Problem, "--norm layer_norm: has no effect", lambda: test.load("speaker", "f32", norm="layer_norm")),
             (krait.Problem, "order='linear_in,layers,norm_f,mean,classifier'",
              lambda: krait.load(SPEAKER, compiler=test.compiler))]:
         test.raises(kind, words, call)
