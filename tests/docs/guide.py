@@ -18,7 +18,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SKIPPED = 77
-TOOLS = ["g++", "arm-none-eabi-g++", "qemu-system-arm"]
+TOOLS = ["g++", "arm-none-eabi-g++", "qemu-system-arm", "riscv64-unknown-elf-g++", "qemu-system-riscv32"]
 BLOCK = re.compile(r"((?:^(?!```)[^\n]*\n)*)^```(\w+)\n(.*?)^```\n", re.M | re.S)
 NAMED = re.compile(r"`([\w-]+/[\w.-]+)`[^`]*:\n\n\Z")
 
