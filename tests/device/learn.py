@@ -31,8 +31,8 @@ def frames(name, tensors):
 
 
 def utterances(name, of, tensors, wanted):
-    """Returns a C++ array `name` of the Utterances whose speaker is `wanted`, which refer to the array frames_OF. The speakers
-    take turns: the first utterance of each, then the second of each, and so on."""
+    """Returns the C++ source of an array `name` of the Utterances of all speakers for which wanted(speaker) is true, in the
+    order: the first utterance of each speaker, then the second of each, and so on. They refer to the array frames_<of>."""
     of_speaker, at = collections.defaultdict(list), 0
     for length, speaker in zip(tensors["lengths"][1], tensors["speakers"][1]):
         if wanted(speaker):

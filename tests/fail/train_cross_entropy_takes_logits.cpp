@@ -1,5 +1,5 @@
 // The logits are a std::vector, whose length is not known at compile time.
-// expect: logits must be one vector of floats, or a sequence of them, whose length is known at compile time
+// expect: logits must be a vector of floats whose length is known at compile time, or a sequence of such vectors
 #include "given.hpp"
 
 void use() {

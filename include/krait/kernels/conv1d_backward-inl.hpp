@@ -65,7 +65,8 @@ HWY_INLINE void conv1d_backward(const Conv1dBackward& a, std::size_t d_conv, std
     }
     // Returns the gradient of the input at position i, which is an input of the outputs from max(i - kept, 0) on.
     const auto input_gradient = [&](std::size_t i) KRAIT_LAMBDA {
-      // After the last token, the window contains positions n, n + 1, ..., n + kept - 1.
+      // Positions count the `kept` inputs before the first token and then the tokens, so the window after the last token has
+      // the positions n to n + kept - 1.
       V sum = a.dwindow && i >= n ? load_vector(a.dwindow + strip * kept + (i - n) * strip_width + lane) : zero_start();
       for (std::size_t t = i < kept ? 0 : i - kept; t <= i && t < n; ++t)
         sum = mul_add(tap(i - t), load_vector(a.dy[t] + c), sum);

@@ -288,7 +288,7 @@ template <class Logits, class Targets, class Out>
 consteval bool cross_entropy() {
   if constexpr (!VectorSequence<Logits> && !FloatVector<Logits>) {
     static_assert(argument<Logits>::is_float_vector,
-                  "krait::cross_entropy(logits, targets, dlogits): logits must be one vector of floats, or a sequence of them, whose length is known at compile time");
+                  "krait::cross_entropy(logits, targets, dlogits): logits must be a vector of floats whose length is known at compile time, or a sequence of such vectors");
     return false;
   } else if constexpr (VectorSequence<Logits> && !TokenIdSequence<Targets>) {
     static_assert(argument<Targets>::is_token_id_sequence,
@@ -305,7 +305,7 @@ template <class Y, class Target, class Out>
 consteval bool squared_error() {
   if constexpr (!VectorSequence<Y> && !FloatVector<Y>) {
     static_assert(argument<Y>::is_float_vector,
-                  "krait::squared_error(y, target, dy): y must be one vector of floats, or a sequence of them, whose length is known at compile time");
+                  "krait::squared_error(y, target, dy): y must be a vector of floats whose length is known at compile time, or a sequence of such vectors");
     return false;
   } else {
     constexpr bool alike = [] {

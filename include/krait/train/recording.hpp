@@ -123,7 +123,7 @@ template <StridedConv1dDims dims, class G, bool dx>
 struct Recording<StridedConv1d<dims>, G, dx> {
   using L = StridedConv1d<dims>;
   static constexpr bool supported = dims.storage == Storage::f32;
-  // The weight as that of a linear layer, for Columns.
+  // The sizes of the weight, in the form of a linear layer, which Columns takes.
   struct Weight {
     static constexpr std::size_t padded_out = padded(L::d_out), d_in = L::window;
   };

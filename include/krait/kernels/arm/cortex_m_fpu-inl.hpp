@@ -80,11 +80,11 @@ HWY_INLINE void scan_four_channels(ScanOfFour& four) {
 }
 
 // Computes y = SiLU(x), or y = y * SiLU(x) if times_y is true, for a number of channels that is a multiple of 4. y may be x.
-// The assembly computes n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. For x >= 88,
-// n saturates at 127, and for x >= 2^24, rounding may move f out of [-1/2, 1/2], where p(f) is not 2^f. The result is right all
-// the same, because 2^-n p(f) is then below 2^-24, or negative and replaced by 0, and 1 + e^-x is 1 in both cases. `table`
-// contains the first coefficient of exp2_polynomial, -87.3, log2(e) as the sum of two floats, and the other coefficients twice
-// each.
+// The assembly computes n = round(x log2(e)), f = n - x log2(e) and e^-x = 2^-n p(f), where p is exp2_polynomial. Two steps are
+// inexact for large x: for x >= 88, the exponent of 2^-n saturates at 127 (f is computed from the exact n), and for x >= 2^24,
+// f may leave [-1/2, 1/2] by rounding, where p(f) is not 2^f. The result is right all the same: 2^-n p(f) is then below 2^-24,
+// or negative and replaced by 0, so 1 + e^-x is 1. `table` contains the first coefficient of exp2_polynomial, -87.3, log2(e) as
+// the sum of two floats, and the other coefficients twice each.
 template <bool times_y>
 HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std::size_t channels) {
   std::uint32_t r0, r1, r2, r3;
