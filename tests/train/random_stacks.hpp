@@ -50,10 +50,8 @@ void visit_state(S& state, F f) {
     visit(state.h);
   } else if constexpr (requires { state.window; }) {
     visit(state.window);
-  } else if constexpr (requires { state.tokens; }) {
-    for (std::size_t i = 0; i < S::floats; ++i) f(state.tokens.values[i]);
-  } else if constexpr (requires { state.sum; }) {
-    visit(state.sum);
+  } else if constexpr (requires { S::floats; }) {
+    for (std::size_t i = 0; i < S::floats; ++i) f(state.data()[i]);
   } else if constexpr (requires { state.largest; }) {
     visit(state.largest);
   } else if constexpr (requires { state.begin(); }) {

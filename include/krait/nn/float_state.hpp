@@ -16,6 +16,7 @@ namespace krait::detail {
 // 64 bytes.
 template <std::size_t n, bool counted>
 struct FloatState {
+  static constexpr std::size_t floats = n;
   Strips<n + counted> values{};
   KRAIT_INLINE constexpr FloatState() = default;
   KRAIT_INLINE float* data() { return values.data(); }
