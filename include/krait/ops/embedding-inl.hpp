@@ -6,6 +6,7 @@
 #define KRAIT_OPS_EMBEDDING_INL_HPP
 #endif
 
+#include "krait/calls/arguments.hpp"
 #include "krait/nn/embedding.hpp"
 #include "krait/ops/linear-inl.hpp"
 
