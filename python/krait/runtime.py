@@ -91,7 +91,8 @@ def integers(array, name, shape, vocab_size):
     check_shape(array, name, shape)
     outside = array[(array < 0) | (array >= (vocab_size or np.inf))]
     if outside.size > 0:
-        raise ValueError(f"{name}: found the token id {outside[0]}, wanted 0 to {vocab_size - 1}")
+        wanted = f"0 to {vocab_size - 1}" if vocab_size else "0 or more"
+        raise ValueError(f"{name}: found the token id {outside[0]}, wanted {wanted}")
     return np.ascontiguousarray(array, np.int64)
 
 
@@ -305,10 +306,7 @@ class Model:
         takes ids and outputs logits."""
         if self.d_in is not None or self.pools:
             raise TypeError("score: found a model whose outputs are not the logits of a language model")
-        ids = integers(ids, "ids", (None,), self.vocab_size)
-        outside = [int(one) for one in ids if not 0 <= one < self.d_out]
-        if outside:
-            raise ValueError(f"ids: found {outside[0]}, wanted 0 to {self.d_out - 1}")
+        ids = integers(ids, "ids", (None,), self.d_out)
         scores = np.empty(max(0, len(ids) - 1), np.float32)
         self._library.krait_score(self._address, len(ids), ids.ctypes.data, scores.ctypes.data)
         return scores

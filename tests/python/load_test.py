@@ -200,6 +200,8 @@ def check_ids(test, model):
             (ValueError, f"x: found the token id {model.vocab_size}, wanted 0 to {model.vocab_size - 1}",
              lambda: model.prefill(state, [1, model.vocab_size])),
             (ValueError, f"x: found the token id -1, wanted 0 to {model.vocab_size - 1}", lambda: model.step(state, -1)),
+            (ValueError, "x: found the token id -1, wanted 0 or more",  # a stack, whose vocabulary is not known
+             lambda: runtime.integers([-1], "x", (None,), None)),
             (ValueError, "x: found shape [1], wanted []", lambda: model.step(state, [1])),
             (ValueError, "x: found shape [], wanted [tokens]", lambda: model.prefill(state, 3)),
             (ValueError, "ids: found the token id 64, wanted 0 to 63", lambda: model.score([1, 64])),

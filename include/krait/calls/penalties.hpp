@@ -49,11 +49,12 @@ void apply_penalties(Logits& logits, const Tokens& recent, const Penalties& pena
     const std::span<float> row(logits);
     for (std::size_t i = 0; i < std::size(recent); ++i) {
       const auto token = std::data(recent)[i];
-      if (detail::unsigned_token(token) >= row.size()) continue;
+      const auto index = detail::unsigned_token(token);
+      if (index >= row.size()) continue;
       const std::span before(std::data(recent), i), all(std::data(recent), std::size(recent));
       if (std::find(before.begin(), before.end(), token) != before.end()) continue;
       const auto count = static_cast<float>(std::count(all.begin(), all.end(), token));
-      float& logit = row[static_cast<std::size_t>(detail::unsigned_token(token))];
+      float& logit = row[static_cast<std::size_t>(index)];
       logit = logit > 0.0f ? logit / penalties.repetition : logit * penalties.repetition;
       logit = __builtin_fmaf(-count, penalties.frequency, logit) - penalties.presence;
     }
