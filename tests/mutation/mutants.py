@@ -221,7 +221,7 @@ group("bits",
        "load_vector(taps + (d_conv - 1 - j) * strip_width), nth(inputs, j), sum)"),
       ("j + 1 < d_conv ? nth(inputs, j + 1) : next", "j + 1 < d_conv ? nth(inputs, j) : next"),
       ("square_root(opaque(mean + eps))", "square_root(opaque(mean))"),
-      ("for (; half > 0; half /= 2)", "for (; half > 1; half /= 2)"),
+      ("hn::LowerHalf(half, v), hn::UpperHalf(half, v)", "hn::LowerHalf(half, v), hn::LowerHalf(half, v)"),
       ("store_state(h_n, h, n);\n      y = mul_add(matrix(C), h_n, y);",
        "y = mul_add(matrix(C), load_state(h, n), y);\n      store_state(h_n, h, n);"),
       ("mul_add(decay, load_state(h, n), mul(delta_x, matrix(B)))", "mul_add(decay, load_state(h, n), mul(x, matrix(B)))"),
@@ -242,25 +242,25 @@ group("exact",
 group("exact scalar", ("x.raw < low.raw ? low.raw : x.raw", "x.raw > low.raw ? x.raw : low.raw"))
 group("laws/decay",
       ("clamp_below(constant<A>(-127.0f), t)", "clamp_below(constant<A>(-126.0f), t)"),
-      ("clamp_below(constant<A>(0.0f), x));", "x);"))
+      ("neg(abs(x))), clamp_below(constant<A>(0.0f), x));", "neg(abs(x))), x);"))
 group("laws/stack",
       ("bias ? mul_add(v, w, load(bias + i)) : mul(v, w)", "mul(v, w)"),
       ("square_root(opaque(mean + eps))", "square_root(opaque(mean + 1e-5f))"),
       ("bias_of(layer), dims.eps, out[t]", "bias_of(layer), 1e-5f, out[t]"),
-      ("for (std::size_t p = 0; i + p < n; ++p)\n    partial[p] = hn::GetLane(accumulate(hn::Set(OneTag{}, partial[p]), hn",
-       "for (std::size_t p = 1; i + p < n; ++p)\n    partial[p] = hn::GetLane(accumulate(hn::Set(OneTag{}, partial[p]), hn"),
+      ("accumulate(sum[v], load_first(Tag{}, x + i, n - i)), sum[v]);",
+       "accumulate(sum[v], load_first(Tag{}, x + i, n - i - 1)), sum[v]);"),
       ("const V scale = hn::Set(Tag{}, div(1.0f, square_root(opaque(div(squares, count) + eps))));",
        "const V scale = hn::Set(Tag{}, div(1.0f, square_root(opaque(div(squares, count) + 1e-5f))));"),
       ("const float mean = div(sum_in_strips(x, n, [](auto sum, auto in) KRAIT_LAMBDA { return add(sum, in); }), count);",
        "const float mean = 0.0f;"),
       ("hn::IfThenElse(hn::Eq(old, old), larger, old)", "larger"),
       ("clamp_below(old, load(x + i))", "load(x + i)"),
-      ("std::memcpy(to, all, left * sizeof(float));", "std::memcpy(to, all, (left - 1) * sizeof(float));"),
+      ("std::memcpy(to, all, n * sizeof(all[0]));", "std::memcpy(to, all, (n - 1) * sizeof(all[0]));"),
       ("store(div(load(a + i), by), y + i);", "store(mul(load(a + i), by), y + i);"),
       ("state.count() + static_cast<std::uint32_t>(n);", "static_cast<std::uint32_t>(n);"))
 group("vectors",
-      ("accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p]))",
-       "accumulate(hn::Zero(OneTag{}), hn::Set(OneTag{}, x[i + p]))"))
+      ("accumulate(sum[v], load_first(Tag{}, x + i, n - i)), sum[v]);",
+       "accumulate(hn::Zero(Tag{}), load_first(Tag{}, x + i, n - i)), sum[v]);"))
 
 # kernels: linear layers.
 group("bits",
@@ -481,12 +481,14 @@ group("bits",
       ("h_n[i] = mul(decay[t], h_n[i]);", "h_n[i] = mul(decay[0], h_n[i]);"),
       ("copy_floats(tile.x[i], outer[i], left);", "copy_floats(tile.x[i], outer[i], left - 1);"),
       ("hn::Eq(hn::And(quarter, one), one)", "hn::Eq(hn::And(quarter, one), two)"),
-      ("first = hn::GetLane(mul_add(a, c, neg(mul(b, s))));", "first = hn::GetLane(mul_add(a, c, mul(b, s)));"),
-      ("store_vector(x, at.last_x + channel);", ""),
+      ("first = mul_add(a, c, neg(mul(b, s)))", "first = mul_add(a, c, mul(b, s))"),
+      ("store_vector(last_x, at.last_x + channel);", ""), ("      last_x = x;\n", ""),
+      ("angle = 0, ++head;", "angle = 0;"),
+      ("advance_vector(turns, step, heads.size() * s.angles,", "advance_vector(turns, step, s.angles,"),
       ("new_v = mul(x, of_rank), last_v = mul(last_x, of_rank);", "new_v = mul(x, of_rank);"),
       ("mul(mul(sub(one, share), delta), alpha)", "mul(sub(one, share), delta)"),
       ("(r * s.ngroups + head / (s.heads / s.ngroups)) * s.d_state", "(r + head / (s.heads / s.ngroups)) * s.d_state"))
-group("vectors/mamba3", ("out[pairwise ? 2 * i + 1 : i + d_state / 2]", "out[pairwise ? 2 * i + 1 : i + angles]"))
+group("vectors/mamba3", ("b = hn::LoadU(tag, out + i + d_state / 2);", "b = hn::LoadU(tag, out + i + angles);"))
 group("exact", ("{-75.39356231689453f,", "{-75.0f,"), ("{0.0020729508250951767f,", "{0.002f,"))
 group("cortex-m4", ("vfma.f32 s11, s23, \" k1 \"", "vfma.f32 s11, s22, \" k1 \""))
 

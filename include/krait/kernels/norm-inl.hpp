@@ -32,18 +32,35 @@ HWY_INLINE float square_root(float x) {
 #endif
 }
 
-// Returns the sum of the 16 floats of `partial`, an aligned array, which is overwritten. The order is fixed: elements p and p +
-// 8 are added for each p below 8, then elements p and p + 4 for each p below 4, then p and p + 2, and finally elements 0 and 1.
-HWY_INLINE float add_partial_sums(float* partial) {
-  std::size_t half = strip_width / 2;
+// Returns the sum of the n lanes of v: lanes p and p + n / 2 are added for each p below n / 2, then lanes p and p + n / 4 for
+// each p below n / 4, and so on.
+template <class D>
+HWY_INLINE float sum_of_lanes(D, hn::Vec<D> v) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (hn::MaxLanes(D{}) > 1) {
+    const hn::Half<D> half;
+    return sum_of_lanes(half, add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+#endif
+  return hn::GetLane(v);
+}
+
+// Returns the sum of the 16 floats in `sum`, in a fixed order: elements p and p + 8 are added for each p below 8, then elements
+// p and p + 4 for each p below 4, then p and p + 2, and finally elements 0 and 1.
+HWY_INLINE float add_partial_sums(V (&sum)[strip_width / lanes]) {
   KRAIT_UNROLL
-  for (; half >= lanes; half /= 2)
-    for (std::size_t p = 0; p < half; p += lanes)
-      store_vector(add(load_vector(partial + p), load_vector(partial + p + half)), partial + p);
+  for (std::size_t half = strip_width / lanes / 2; half > 0; half /= 2) {
+    KRAIT_UNROLL
+    for (std::size_t p = 0; p < half; ++p) sum[p] = add(sum[p], sum[p + half]);
+  }
+  return sum_of_lanes(Tag{}, sum[0]);
+}
+// The same for an aligned array of 16 floats.
+HWY_INLINE float add_partial_sums(const float* partial) {
+  V sum[strip_width / lanes];
   KRAIT_UNROLL
-  for (; half > 0; half /= 2)
-    for (std::size_t p = 0; p < half; ++p) partial[p] = opaque(partial[p] + partial[p + half]);
-  return partial[0];
+  for (std::size_t v = 0; v < strip_width / lanes; ++v) sum[v] = load_vector(partial + v * lanes);
+  return add_partial_sums(sum);
 }
 
 // Returns the sum of n terms, one for each float x[i]. accumulate(sum, x[i]) adds the term of x[i] to `sum`, for example
@@ -60,23 +77,15 @@ HWY_INLINE float sum_in_strips(const float* x, std::size_t n, Accumulate accumul
     KRAIT_UNROLL
     for (std::size_t v = 0; v < vectors; ++v) sum[v] = accumulate(sum[v], load_unaligned(x + i + v * lanes));
   }
-  if constexpr (lanes == 1) {  // in registers: an array would take stack memory, which g++ doubles on cores with Helium
-    KRAIT_UNROLL
-    for (std::size_t p = 0; p < strip_width; ++p)
-      if (i + p < n) sum[p] = accumulate(sum[p], load_unaligned(x + i + p));
-    KRAIT_UNROLL
-    for (std::size_t half = strip_width / 2; half > 0; half /= 2) {
-      KRAIT_UNROLL
-      for (std::size_t p = 0; p < half; ++p) sum[p] = add(sum[p], sum[p + half]);
-    }
-    return hn::GetLane(sum[0]);
-  }
-  alignas(64) float partial[strip_width];
   KRAIT_UNROLL
-  for (std::size_t v = 0; v < vectors; ++v) store_vector(sum[v], partial + v * lanes);
-  for (std::size_t p = 0; i + p < n; ++p)
-    partial[p] = hn::GetLane(accumulate(hn::Set(OneTag{}, partial[p]), hn::Set(OneTag{}, x[i + p])));
-  return add_partial_sums(partial);
+  for (std::size_t v = 0; v < vectors; ++v, i += lanes) {
+    if (i + lanes <= n) {
+      sum[v] = accumulate(sum[v], load_unaligned(x + i));
+    } else if (lanes > 1 && i < n) {
+      sum[v] = hn::IfThenElse(hn::FirstN(Tag{}, n - i), accumulate(sum[v], load_first(Tag{}, x + i, n - i)), sum[v]);
+    }
+  }
+  return add_partial_sums(sum);
 }
 
 // Returns x[0]^2 + ... + x[n - 1]^2.

@@ -290,29 +290,43 @@ HWY_INLINE void for_each_group(std::size_t channels, F f) {
     for (; c < channels; c += lanes) f(std::integral_constant<std::size_t, 1>{}, c);
 }
 
+// load_first loads the first n lanes of a vector, for n <= lanes, and returns 0 in the others; store_first stores the first n
+// lanes of v. Neither accesses memory beyond these lanes. With AVX-512 they use masks: if a vector is loaded from a copy that
+// was stored in parts, the processor waits until the parts have reached the cache.
+template <class D>
+HWY_INLINE auto load_first(D tag, const hn::TFromD<D>* from, std::size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  return hn::MaskedLoad(hn::FirstN(tag, n), tag, from);
+#else
+  alignas(64) hn::TFromD<D> all[lanes] = {};
+  std::memcpy(all, from, n * sizeof(all[0]));
+  return hn::Load(tag, all);
+#endif
+}
+template <class D>
+HWY_INLINE void store_first(hn::Vec<D> v, D tag, hn::TFromD<D>* to, std::size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  hn::BlendedStore(v, hn::FirstN(tag, n), tag, to);
+#else
+  alignas(64) hn::TFromD<D> all[lanes];
+  hn::Store(v, tag, all);
+  std::memcpy(to, all, n * sizeof(all[0]));
+#endif
+}
+
 // Calls f(i, load, store) for each vector of an array of n floats, i = 0, lanes, 2 lanes, ... If the last vector is partial,
 // its `load` reads the missing lanes as 0 and its `store` does not write them, so the arrays need neither padding nor
 // alignment.
 template <class F>
 HWY_INLINE void for_each_vector(std::size_t n, F f) {
-  const Tag tag;
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes)
     f(i, [](const float* from) KRAIT_LAMBDA { return load_unaligned(from); },
       [](V v, float* to) KRAIT_LAMBDA { store_unaligned(v, to); });
   if (lanes == 1 || i == n) return;
   const std::size_t left = n - i;
-  f(i,
-    [tag, left](const float* from) KRAIT_LAMBDA {
-      alignas(64) float all[lanes] = {};
-      std::memcpy(all, from, left * sizeof(float));
-      return hn::Load(tag, all);
-    },
-    [tag, left](V v, float* to) KRAIT_LAMBDA {
-      alignas(64) float all[lanes];
-      hn::Store(v, tag, all);
-      std::memcpy(to, all, left * sizeof(float));
-    });
+  f(i, [left](const float* from) KRAIT_LAMBDA { return load_first(Tag{}, from, left); },
+    [left](V v, float* to) KRAIT_LAMBDA { store_first(v, Tag{}, to, left); });
 }
 
 // Copies n floats from `from` to `to`, and fills `to` with zeros up to a multiple of 16 floats.

@@ -58,12 +58,17 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
       return detail::all_finite(h.values) && detail::all_finite(k.values) && detail::all_finite(x.values);
     }
   };
-  // Working memory for one head and one token.
+  // Working memory for the recurrence of one head and `at_once` tokens. The sines and cosines are those of as many heads as
+  // have 16 angles together, or of one head.
+  template <std::size_t at_once>
   struct HeadScratch {
-    alignas(64) std::array<float, dims.headdim % strip_width == 0 ? 0 : padded(dims.headdim)> x;
-    alignas(64) std::array<float, rank == 1 ? 0 : rank * padded(dims.headdim)> y;
-    alignas(64) std::array<float, rank * padded(dims.d_state)> q, k;
-    alignas(64) std::array<float, padded(angles)> sine, cosine;
+    static constexpr std::size_t tokens = at_once;
+    template <std::size_t n>
+    struct alignas(64) Rows : std::array<std::array<float, n>, at_once> {};
+    Rows<dims.headdim % strip_width == 0 ? 0 : padded(dims.headdim)> x;
+    Rows<rank == 1 ? 0 : rank * padded(dims.headdim)> y;
+    Rows<rank * padded(dims.d_state)> q, k;
+    Rows<padded(angles)> sine, cosine;
   };
   template <std::size_t tokens>
   struct Scratch {
@@ -73,7 +78,7 @@ struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
       TokenBuffer<tokens, 3 * padded(heads)> factors;  // alpha, beta and gamma of every head
       // A call for one token computes the heads one after the other, so one HeadScratch is sufficient. In a call for several
       // tokens, the threads of an executor may compute heads at the same time, so each head has its own HeadScratch.
-      std::array<HeadScratch, tokens == 1 ? 1 : heads> head;
+      std::array<HeadScratch<(tokens == 1 || rank > 1) ? 1 : 2>, tokens == 1 ? 1 : heads> head;
     };
     using InScratch = LinearScratch<tokens, dims.d_model, dims.storage>;
     using OutScratch = LinearScratch<tokens, dims.d_inner, dims.storage>;

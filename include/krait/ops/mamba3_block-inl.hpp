@@ -28,9 +28,8 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
   apply_linear<tokens, rows>(block.in_proj, state, scratch.work.template restart<typename Scratch::InScratch>(), in, proj, n);
   auto& of_heads = scratch.work.template restart<typename Scratch::Heads>();
   const TokenSpan<float> factors = of_heads.factors.span();
+  head_factors(dt, block.dt_bias.data(), dims.A_floor, factors, heads, n);
   for (std::size_t t = 0; t < n; ++t) {
-    head_factors_row(dt[t], dt[t] + heads, dt[t] + 2 * heads, block.dt_bias.data(), dims.A_floor,
-                     {factors[t], factors[t] + padded(heads), factors[t] + 2 * padded(heads)}, heads);
     activation_row<ActivationFunction::tanh>(angle[t], angle[t], Block::angles);
     for (std::size_t i = 0; i < dims.ngroups * dims.mimo_rank; ++i) {
       const auto norm = [&](const auto& layer, float* v) KRAIT_LAMBDA {
