@@ -124,20 +124,8 @@ class Streams<Model, capacity, chunk> {
   }
 
   // These overloads give one clear compile error for a call of step or prefill with a wrong number of arguments.
-  template <class... Arguments>
-    requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
-  check::Rejected step(const Arguments&...) noexcept {
-    static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
-                  "krait::Streams::step takes (ids, xs, ys[, executor])");
-    return {};
-  }
-  template <class... Arguments>
-    requires(sizeof...(Arguments) < 3 || sizeof...(Arguments) > 4)
-  check::Rejected prefill(const Arguments&...) noexcept {
-    static_assert(check::got<sizeof...(Arguments)>::template between<3, 4>,
-                  "krait::Streams::prefill takes (ids, xs, ys[, executor])");
-    return {};
-  }
+  KRAIT_TAKES(step, 3, 4, "krait::Streams::step takes (ids, xs, ys[, executor])");
+  KRAIT_TAKES(prefill, 3, 4, "krait::Streams::prefill takes (ids, xs, ys[, executor])");
 
  private:
   using Chosen = std::span<State<Model>* const>;

@@ -43,6 +43,17 @@ struct Rejected {
   std::size_t size() const;
 };
 
+// KRAIT_TAKES(name, least, most, usage) declares an overload of the function `name` for calls with fewer than `least` or more
+// than `most` arguments. It causes a compile error with the text `usage`, instead of an error for each of the other overloads.
+#define KRAIT_TAKES(name, least, most, usage)                                              \
+  template <class... Arguments>                                                            \
+    requires(sizeof...(Arguments) < least || sizeof...(Arguments) > most)                  \
+  check::Rejected name(const Arguments&...) noexcept {                                     \
+    static_assert(check::got<sizeof...(Arguments)>::template between<least, most>, usage); \
+    return {};                                                                             \
+  }                                                                                        \
+  static_assert(true)
+
 // Checks that `Model` is a layer or model. Returns false without an error for a Stack that was rejected, because its type has
 // caused an error already.
 template <class Model>

@@ -209,13 +209,7 @@ void step(const Model& model, S&& state, const In& x, Out&& y, Borrowed&& scratc
     }
   }
 }
-template <class... Arguments>
-  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 5)
-check::Rejected step(const Arguments&...) noexcept {
-  static_assert(check::got<sizeof...(Arguments)>::template between<4, 5>,
-                "krait::step takes (model, state, x, y) or (model, state, x, y, scratch)");
-  return {};
-}
+KRAIT_TAKES(step, 4, 5, "krait::step takes (model, state, x, y) or (model, state, x, y, scratch)");
 
 // prefill(model, state, xs, ys[, scratch]) processes any number of tokens. Outputs and state equal, bit for bit, the results of
 // calling step for each token. Returns the number of tokens processed: the length of xs or, if ys is a shorter sequence, the
@@ -242,13 +236,7 @@ std::size_t prefill(const Model& model, S&& state, const In& xs, Out&& ys, Borro
   else
     return 0;
 }
-template <class... Arguments>
-  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 5)
-check::Rejected prefill(const Arguments&...) noexcept {
-  static_assert(check::got<sizeof...(Arguments)>::template between<4, 5>,
-                "krait::prefill takes (model, state, xs, ys) or (model, state, xs, ys, scratch)");
-  return {};
-}
+KRAIT_TAKES(prefill, 4, 5, "krait::prefill takes (model, state, xs, ys) or (model, state, xs, ys, scratch)");
 
 // forward(model, xs) processes a whole sequence, whose length L is known at compile time, and returns the outputs. It starts
 // from a fresh state.
@@ -268,13 +256,7 @@ auto forward(const Model& model, const In& xs) noexcept {
     return check::Rejected{};
   }
 }
-template <class... Arguments>
-  requires(sizeof...(Arguments) != 2)
-check::Rejected forward(const Arguments&...) noexcept {
-  static_assert(check::got<sizeof...(Arguments)>::template wants<2>,
-                "krait::forward takes (model, xs) and returns the outputs; it starts from a fresh state");
-  return {};
-}
+KRAIT_TAKES(forward, 2, 2, "krait::forward takes (model, xs) and returns the outputs; it starts from a fresh state");
 
 // run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's function `run`, which nn/layer.hpp specifies.
 // Call it to run a layer within a layer; it does not check its arguments. Returns the result of `run`: nothing or, if the layer

@@ -166,6 +166,21 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
   return done;
 }
 
+// Calls f(scratch, executor) with the arguments that the caller of step_streams or prefill_streams passed as `rest`, and with
+// defaults for those that it omitted.
+template <class Model, class F, class... Rest>
+HWY_INLINE auto with_scratch_and_executor(F f, Rest&... rest) {
+  OneThread one;
+  if constexpr (sizeof...(Rest) == 2) {
+    return f(rest...);
+  } else if constexpr (sizeof...(Rest) == 1) {
+    return f(rest..., one);
+  } else {
+    StreamScratch<Model, default_chunk<Model>()> scratch;
+    return f(scratch, one);
+  }
+}
+
 }  // namespace detail
 
 // step_streams(model, states, xs, ys[, scratch[, executor]]) processes one token of each of several sequences, which share the
@@ -181,40 +196,19 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 //             krait::StreamScratch<Model, default_chunk<Model>()> on the call stack
 //   executor  divides large layers among threads (nn/sequences.hpp). Results do not depend on the number of threads
 // Returns the number of streams processed: the smaller of the sizes of xs and states. Allocates nothing, throws nothing.
-template <class Model, class S, class In, class Out, class Borrowed, class Threads>
-std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
-                         Threads&& executor) noexcept {
-  if constexpr (check::step_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::step_streams_checked(model, states, xs, ys, scratch, executor);
-  else
-    return 0;
-}
-template <class Model, class S, class In, class Out, class Borrowed>
-std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  if constexpr (check::step_streams<Model, S, const In, Out, Borrowed>()) {
-    OneThread one;
-    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
+template <class Model, class S, class In, class Out, class... Rest>
+  requires(sizeof...(Rest) <= 2)
+std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Rest&&... rest) noexcept {
+  if constexpr (check::step_streams<Model, S, const In, Out, Rest...>()) {
+    const auto call = [&](auto& scratch, auto& executor) KRAIT_LAMBDA {
+      return detail::step_streams_checked(model, states, xs, ys, scratch, executor);
+    };
+    return detail::with_scratch_and_executor<Model>(call, rest...);
   } else {
     return 0;
   }
 }
-template <class Model, class S, class In, class Out>
-std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::step_streams<Model, S, const In, Out>()) {
-    StreamScratch<Model, default_chunk<Model>()> scratch;
-    OneThread one;
-    return detail::step_streams_checked(model, states, xs, ys, scratch, one);
-  } else {
-    return 0;
-  }
-}
-template <class... Arguments>
-  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 6)
-check::Rejected step_streams(const Arguments&...) noexcept {
-  static_assert(check::got<sizeof...(Arguments)>::template between<4, 6>,
-                "krait::step_streams takes (model, states, xs, ys[, scratch[, executor]])");
-  return {};
-}
+KRAIT_TAKES(step_streams, 4, 6, "krait::step_streams takes (model, states, xs, ys[, scratch[, executor]])");
 
 // prefill_streams(model, states, xs, ys[, scratch[, executor]]) processes any number of tokens of each of several sequences:
 // sequence i is xs[i], and its state is states[i]. Outputs and states equal those of a call of prefill for each sequence, bit
@@ -228,40 +222,19 @@ check::Rejected step_streams(const Arguments&...) noexcept {
 //   scratch   any krait::StreamScratch<Model, n>; tokens are processed n at a time. If omitted, prefill_streams places a
 //             krait::StreamScratch<Model, default_chunk<Model>()> on the call stack
 // states and executor are those of step_streams. Allocates nothing, throws nothing.
-template <class Model, class S, class In, class Out, class Borrowed, class Threads>
-std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch,
-                            Threads&& executor) noexcept {
-  if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed, Threads>())
-    return detail::prefill_streams_checked(model, states, xs, ys, scratch, executor);
-  else
-    return 0;
-}
-template <class Model, class S, class In, class Out, class Borrowed>
-std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Borrowed&& scratch) noexcept {
-  if constexpr (check::prefill_streams<Model, S, const In, Out, Borrowed>()) {
-    OneThread one;
-    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
+template <class Model, class S, class In, class Out, class... Rest>
+  requires(sizeof...(Rest) <= 2)
+std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Rest&&... rest) noexcept {
+  if constexpr (check::prefill_streams<Model, S, const In, Out, Rest...>()) {
+    const auto call = [&](auto& scratch, auto& executor) KRAIT_LAMBDA {
+      return detail::prefill_streams_checked(model, states, xs, ys, scratch, executor);
+    };
+    return detail::with_scratch_and_executor<Model>(call, rest...);
   } else {
     return 0;
   }
 }
-template <class Model, class S, class In, class Out>
-std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys) noexcept {
-  if constexpr (check::prefill_streams<Model, S, const In, Out>()) {
-    StreamScratch<Model, default_chunk<Model>()> scratch;
-    OneThread one;
-    return detail::prefill_streams_checked(model, states, xs, ys, scratch, one);
-  } else {
-    return 0;
-  }
-}
-template <class... Arguments>
-  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 6)
-check::Rejected prefill_streams(const Arguments&...) noexcept {
-  static_assert(check::got<sizeof...(Arguments)>::template between<4, 6>,
-                "krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])");
-  return {};
-}
+KRAIT_TAKES(prefill_streams, 4, 6, "krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])");
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();

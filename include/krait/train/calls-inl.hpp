@@ -91,12 +91,7 @@ std::size_t record(const Model& model, S&& state, const In& xs, Out&& ys, T&& ta
   if constexpr (check::record<Model, S, const In, Out, T>()) return detail::record_checked(model, state, xs, ys, tape);
   else return 0;
 }
-template <class... Arguments>
-  requires(sizeof...(Arguments) != 5)
-check::Rejected record(const Arguments&...) noexcept {
-  static_assert(check::got<sizeof...(Arguments)>::template wants<5>, "krait::record takes (model, state, xs, ys, tape)");
-  return {};
-}
+KRAIT_TAKES(record, 5, 5, "krait::record takes (model, state, xs, ys, tape)");
 
 // backward(model, tape, dys, gradients[, dxs[, dstate]]) adds to `gradients` the gradient of a loss with respect to the
 // weights, by backpropagation through the window that `tape` recorded. The model's weights must be those of the call of
@@ -120,13 +115,7 @@ void backward(const Model& model, T& tape, const In& dys, G& gradients, Out&& dx
   if constexpr (check::backward<Model, T, In, G, Out>() && check::state_gradient<T>())
     detail::backward_checked(model, tape, dys, gradients, dxs, &dstate);
 }
-template <class... Arguments>
-  requires(sizeof...(Arguments) < 4 || sizeof...(Arguments) > 6)
-check::Rejected backward(const Arguments&...) noexcept {
-  static_assert(check::got<sizeof...(Arguments)>::template between<4, 6>,
-                "krait::backward takes (model, tape, dys, gradients[, dxs[, dstate]])");
-  return {};
-}
+KRAIT_TAKES(backward, 4, 6, "krait::backward takes (model, tape, dys, gradients[, dxs[, dstate]])");
 
 }  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
 HWY_AFTER_NAMESPACE();
