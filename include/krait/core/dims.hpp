@@ -104,6 +104,24 @@ struct SsmDims {
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
+// KRAIT_DIMS_OF_BLOCK and KRAIT_DIMS_OF_MODEL declare the members that the dims of every block, and of every language model, have
+// around the `members` of their kind of Mamba. norm_eps is added to the mean square (RMSNorm) or the variance (LayerNorm).
+#define KRAIT_DIMS_OF_BLOCK(Dims, members)                                                                            \
+  std::size_t d_model = 0;                                                                                            \
+  members                                                                                                             \
+  Real norm_eps = 1e-5;       /* eps of ResidualBlock's norm */                                                       \
+  Storage storage = Storage::f32;                                                                                     \
+  KRAIT_INLINE bool operator==(const Dims&) const = default;
+#define KRAIT_DIMS_OF_MODEL(Dims, members)                                                                            \
+  std::size_t vocab_size = 0;                                                                                         \
+  std::size_t d_model = 0;                                                                                            \
+  std::size_t n_layers = 4;                                                                                           \
+  members                                                                                                             \
+  bool tied = true;           /* the output head uses the weight of the embedding */                                  \
+  Real norm_eps = 1e-5;       /* eps of the norms before the blocks and of the final norm */                          \
+  Storage storage = Storage::f32;                                                                                     \
+  KRAIT_INLINE bool operator==(const Dims&) const = default;
+
 // KRAIT_BLOCK_DIMS declares the members that BlockDims and ModelDims have in common. The defaults are mamba-ssm's.
 #define KRAIT_BLOCK_DIMS                                                                                              \
   std::size_t d_state = 16;   /* states of each channel */                                                            \
@@ -122,23 +140,12 @@ struct SsmDims {
 
 // BlockDims are the dims of a MambaBlock, and of a ResidualBlock that consists of a norm and a MambaBlock.
 struct BlockDims {
-  std::size_t d_model = 0;
-  KRAIT_BLOCK_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm; added to the mean square (RMSNorm) or the variance (LayerNorm)
-  Storage storage = Storage::f32;
-  KRAIT_INLINE bool operator==(const BlockDims&) const = default;
+  KRAIT_DIMS_OF_BLOCK(BlockDims, KRAIT_BLOCK_DIMS)
 };
 
 // ModelDims are the dims of Mamba: an embedding, n_layers ResidualBlocks, a norm and an output head.
 struct ModelDims {
-  std::size_t vocab_size = 0;
-  std::size_t d_model = 0;
-  std::size_t n_layers = 4;
-  KRAIT_BLOCK_DIMS
-  bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of every norm of the model; added to the mean square (RMSNorm) or the variance (LayerNorm)
-  Storage storage = Storage::f32;
-  KRAIT_INLINE bool operator==(const ModelDims&) const = default;
+  KRAIT_DIMS_OF_MODEL(ModelDims, KRAIT_BLOCK_DIMS)
 };
 #undef KRAIT_BLOCK_DIMS
 
@@ -146,15 +153,16 @@ struct ModelDims {
 
 namespace krait::inline KRAIT_BUILD {
 
-// Returns the dims of a block or a model with the defaults of d_inner and dt_rank filled in.
+// Returns the dims of a layer or a model with the defaults of d_inner and dt_rank filled in.
 template <class Dims>
 constexpr Dims resolve_inner(Dims dims) {
-  if (dims.d_inner == 0) {
-    dims.d_inner = (dims.expand == 0 ? 2 : dims.expand) * dims.d_model;
-    dims.expand = 0;
-  }
+  if constexpr (requires { dims.expand; })
+    if (dims.d_inner == 0) {
+      dims.d_inner = (dims.expand == 0 ? 2 : dims.expand) * dims.d_model;
+      dims.expand = 0;
+    }
   if constexpr (requires { dims.dt_rank; })
-    if (dims.dt_rank == 0) dims.dt_rank = ceil_div(dims.d_model, 16);
+    if (dims.dt_rank == 0) dims.dt_rank = ceil_div(requires { dims.expand; } ? dims.d_model : dims.d_inner, 16);
   return dims;
 }
 
@@ -162,15 +170,9 @@ constexpr Dims resolve_inner(Dims dims) {
 // equal, and name the same model type. Resolved dims resolve to themselves. A braced list is taken as ModelDims, as in
 // resolve({.vocab_size = 256, .d_model = 128}).
 constexpr ModelDims resolve(ModelDims dims) { return resolve_inner(dims); }
-
-template <std::same_as<BlockDims> Dims>
-constexpr BlockDims resolve(Dims dims) { return resolve_inner(dims); }
-
-template <std::same_as<SsmDims> Dims>
-constexpr SsmDims resolve(Dims dims) {
-  if (dims.dt_rank == 0) dims.dt_rank = ceil_div(dims.d_inner, 16);
-  return dims;
-}
+template <class Dims>
+  requires requires { &Dims::d_inner; }
+constexpr Dims resolve(Dims dims) { return resolve_inner(dims); }
 
 // Returns dims with another storage type for the weights of linear layers and embeddings.
 template <class Dims>

@@ -31,34 +31,18 @@ namespace krait {
 
 // Mamba2BlockDims are the dims of a Mamba2Block, and of a ResidualBlock that consists of a norm and a Mamba2Block.
 struct Mamba2BlockDims {
-  std::size_t d_model = 0;
-  KRAIT_MAMBA2_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm; added to the mean square (RMSNorm) or the variance (LayerNorm)
-  Storage storage = Storage::f32;
-  KRAIT_INLINE bool operator==(const Mamba2BlockDims&) const = default;
+  KRAIT_DIMS_OF_BLOCK(Mamba2BlockDims, KRAIT_MAMBA2_DIMS)
 };
 
 // Mamba2Dims are the dims of Mamba2: an embedding, n_layers ResidualBlocks, a norm and an output head.
 struct Mamba2Dims {
-  std::size_t vocab_size = 0;
-  std::size_t d_model = 0;
-  std::size_t n_layers = 4;
-  KRAIT_MAMBA2_DIMS
-  bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of the norms before the blocks and of the final norm
-  Storage storage = Storage::f32;
-  KRAIT_INLINE bool operator==(const Mamba2Dims&) const = default;
+  KRAIT_DIMS_OF_MODEL(Mamba2Dims, KRAIT_MAMBA2_DIMS)
 };
 #undef KRAIT_MAMBA2_DIMS
 
 }  // namespace krait
 
 namespace krait::inline KRAIT_BUILD {
-
-template <std::same_as<Mamba2Dims> Dims>
-constexpr Mamba2Dims resolve(Dims dims) { return resolve_inner(dims); }
-template <std::same_as<Mamba2BlockDims> Dims>
-constexpr Mamba2BlockDims resolve(Dims dims) { return resolve_inner(dims); }
 
 template <std::same_as<Mamba2Dims> Dims>
 constexpr Mamba2BlockDims block_dims(const Dims& m) {

@@ -27,34 +27,18 @@ namespace krait {
 
 // Mamba3BlockDims are the dims of a Mamba3Block, and of a ResidualBlock that consists of a norm and a Mamba3Block.
 struct Mamba3BlockDims {
-  std::size_t d_model = 0;
-  KRAIT_MAMBA3_DIMS
-  Real norm_eps = 1e-5;       // eps of ResidualBlock's norm; added to the mean square (RMSNorm) or the variance (LayerNorm)
-  Storage storage = Storage::f32;
-  KRAIT_INLINE bool operator==(const Mamba3BlockDims&) const = default;
+  KRAIT_DIMS_OF_BLOCK(Mamba3BlockDims, KRAIT_MAMBA3_DIMS)
 };
 
 // Mamba3Dims are the dims of Mamba3: an embedding, n_layers ResidualBlocks, a norm and an output head.
 struct Mamba3Dims {
-  std::size_t vocab_size = 0;
-  std::size_t d_model = 0;
-  std::size_t n_layers = 4;
-  KRAIT_MAMBA3_DIMS
-  bool tied = true;           // the output head uses the weight of the embedding
-  Real norm_eps = 1e-5;       // eps of the norms before the blocks and of the final norm
-  Storage storage = Storage::f32;
-  KRAIT_INLINE bool operator==(const Mamba3Dims&) const = default;
+  KRAIT_DIMS_OF_MODEL(Mamba3Dims, KRAIT_MAMBA3_DIMS)
 };
 #undef KRAIT_MAMBA3_DIMS
 
 }  // namespace krait
 
 namespace krait::inline KRAIT_BUILD {
-
-template <std::same_as<Mamba3Dims> Dims>
-constexpr Mamba3Dims resolve(Dims dims) { return resolve_inner(dims); }
-template <std::same_as<Mamba3BlockDims> Dims>
-constexpr Mamba3BlockDims resolve(Dims dims) { return resolve_inner(dims); }
 
 template <std::same_as<Mamba3Dims> Dims>
 constexpr Mamba3BlockDims block_dims(const Dims& m) {

@@ -77,11 +77,7 @@ struct Mamba<dims> : detail::ModelFacts<dims> {
   KRAIT_INLINE constexpr const auto& head() const { return backbone.embedding.weight; }
 };
 
-template <detail::DimsOfModel auto dims>
-  requires(!check::valid(dims))
-struct Mamba<dims> : Mamba<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
+KRAIT_REJECTS_INVALID(Mamba, detail::DimsOfModel auto);
 
 // Mamba2 and Mamba3 are the language models that consist of Mamba-2 blocks and Mamba-3 blocks.
 template <Mamba2Dims dims>

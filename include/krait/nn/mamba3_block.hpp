@@ -142,11 +142,7 @@ struct Mamba3Block<dims> : detail::Mamba3Facts<dims> {
 #undef KRAIT_MAMBA3_PARAMS
 #undef KRAIT_MIMO_PARAMS
 
-template <Mamba3BlockDims dims>
-  requires(!check::valid(dims))
-struct Mamba3Block<dims> : Mamba3Block<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
+KRAIT_REJECTS_INVALID(Mamba3Block, Mamba3BlockDims);
 
 namespace detail {
 template <Mamba3BlockDims dims>

@@ -49,11 +49,7 @@ struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   };
 };
 
-template <BlockDims dims>
-  requires(!check::valid(dims))
-struct MambaBlock<dims> : MambaBlock<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
+KRAIT_REJECTS_INVALID(MambaBlock, BlockDims);
 
 namespace detail {
 template <BlockDims dims>

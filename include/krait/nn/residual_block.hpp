@@ -30,11 +30,7 @@ struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   };
 };
 
-template <detail::DimsOfBlock auto dims>
-  requires(!check::valid(dims))
-struct ResidualBlock<dims> : ResidualBlock<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
+KRAIT_REJECTS_INVALID(ResidualBlock, detail::DimsOfBlock auto);
 
 }  // namespace krait
 

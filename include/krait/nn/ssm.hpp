@@ -85,11 +85,7 @@ struct SelectiveStateSpaceModel
     (Vector<plain(dims.d_inner)>, D));                // shape [d_inner]
 };
 
-template <SsmDims dims>
-  requires(!check::valid(dims))
-struct SelectiveStateSpaceModel<dims> : SelectiveStateSpaceModel<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
+KRAIT_REJECTS_INVALID(SelectiveStateSpaceModel, SsmDims);
 
 namespace detail {
 constexpr SsmDims with_output(SsmDims dims) {
@@ -126,11 +122,7 @@ struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(di
     (OutProj, out_proj));               // weight [d_model, d_inner]
 };
 
-template <SsmDims dims>
-  requires(!check::valid(dims))
-struct SelectiveStateSpace<dims> : SelectiveStateSpace<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
+KRAIT_REJECTS_INVALID(SelectiveStateSpace, SsmDims);
 template <SsmDims dims>
   requires(check::valid(dims) && dims.d_model == 0)
 struct SelectiveStateSpace<dims> : SelectiveStateSpace<detail::with_output(dims)> {
