@@ -15,6 +15,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
 
+// Returns c[0] x^(n - 1) + c[1] x^(n - 2) + ... + c[n - 1] by Horner's rule, in n - 1 multiply-adds.
+template <std::size_t n, class A>
+HWY_INLINE A polynomial(const float (&c)[n], const A& x) {
+  A sum = mul_add(constant<A>(c[0]), x, constant<A>(c[1]));
+  KRAIT_UNROLL
+  for (std::size_t i = 2; i < n; ++i) sum = mul_add(sum, x, constant<A>(c[i]));
+  return sum;
+}
+
 // Returns 2^f for f in [-1/2, 1/2] by a minimax polynomial of degree 5, p(f) = c5 f^5 + ... + c1 f + c0. Its constant c0 is
 // fixed at 1, so that 2^0 is exactly 1, and a state whose decay rate is 0 never changes. The relative error is at most 9.2e-8.
 inline constexpr float exp2_c5 = 0.0013264912f, exp2_c4 = 0.009671511576f, exp2_c3 = 0.0555073313f,
@@ -83,10 +92,7 @@ inline constexpr float log1p_c[9] = {0.005364776123315096f, -0.03006560169160366
                                      0.333213210105896f,    -0.49999648332595825f, 1.0f};
 template <class A>
 HWY_INLINE A add_log1p(const A& u, const A& base) {
-  A p = mul_add(constant<A>(log1p_c[0]), u, constant<A>(log1p_c[1]));
-  KRAIT_UNROLL
-  for (std::size_t i = 2; i < 9; ++i) p = mul_add(p, u, constant<A>(log1p_c[i]));
-  return mul_add(p, u, base);
+  return mul_add(polynomial(log1p_c, u), u, base);
 }
 
 // Returns softplus(x) = log(1 + e^x), computed as max(x, 0) + log1p(e^-|x|).
@@ -131,11 +137,8 @@ HWY_INLINE A tanh(const A& x) {
   const A n_shifted = round_shifted(mul(clamped, hi));
   const A minus_n = sub(constant<A>(whole_shift), n_shifted);
   const A f = mul_add(clamped, constant<A>(two_log2e_lo), mul_add(clamped, hi, minus_n));
-  A p = mul_add(constant<A>(expm1_c[0]), f, constant<A>(expm1_c[1]));
-  KRAIT_UNROLL
-  for (std::size_t i = 2; i < 6; ++i) p = mul_add(p, f, constant<A>(expm1_c[i]));
   const A power = times_power_of_two(one, n_shifted);
-  const A t = mul_add(power, mul(p, f), sub(power, one));
+  const A t = mul_add(power, mul(polynomial(expm1_c, f), f), sub(power, one));
   return div(t, add(t, constant<A>(2.0f)));
 }
 
@@ -155,16 +158,13 @@ HWY_INLINE A gelu_erf(const A& x) {
   const auto hi = constant<A>(minus_half_log2e_hi);
   const A minus_a = clamp_below(constant<A>(-gelu_limit), neg(abs(x)));
   const A t = div(one, mul_add(minus_a, constant<A>(-gelu_slope), one));
-  A p = mul_add(constant<A>(gelu_c[0]), t, constant<A>(gelu_c[1]));
-  KRAIT_UNROLL
-  for (std::size_t i = 2; i < 9; ++i) p = mul_add(p, t, constant<A>(gelu_c[i]));
   const A square = mul(minus_a, minus_a);
   const A rest = mul_add(minus_a, minus_a, neg(square));
   const A n_shifted = round_shifted(mul(square, hi));
   const A minus_n = sub(constant<A>(whole_shift), n_shifted);
   const A f = mul_add(rest, hi, mul_add(square, constant<A>(minus_half_log2e_lo), mul_add(square, hi, minus_n)));
   const A power = times_power_of_two(exp2_polynomial(f), n_shifted);
-  return add(clamp_below(constant<A>(0.0f), x), mul(mul(minus_a, mul(t, p)), power));
+  return add(clamp_below(constant<A>(0.0f), x), mul(mul(minus_a, mul(t, polynomial(gelu_c, t))), power));
 }
 
 // Returns GELU's approximation by tanh, x / (1 + e^-v), where v = x (2 sqrt(2 / pi) + 2 sqrt(2 / pi) 0.044715 x^2). An x below

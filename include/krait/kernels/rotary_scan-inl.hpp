@@ -35,14 +35,8 @@ HWY_INLINE A precise_softplus(const A& x) {
   const A n_shifted = round_shifted(mul(minus_abs, hi));
   const A minus_n = sub(constant<A>(whole_shift), n_shifted);
   const A f = mul_add(minus_abs, constant<A>(log2e_lo), mul_add(minus_abs, hi, minus_n));
-  A power = mul_add(constant<A>(delta_exp2_c[0]), f, constant<A>(delta_exp2_c[1]));
-  KRAIT_UNROLL
-  for (std::size_t i = 2; i < 8; ++i) power = mul_add(power, f, constant<A>(delta_exp2_c[i]));
-  const A u = times_power_of_two(power, n_shifted);
-  A p = mul_add(constant<A>(delta_log1p_c[0]), u, constant<A>(delta_log1p_c[1]));
-  KRAIT_UNROLL
-  for (std::size_t i = 2; i < 11; ++i) p = mul_add(p, u, constant<A>(delta_log1p_c[i]));
-  return mul_add(p, u, clamp_below(constant<A>(0.0f), x));
+  const A u = times_power_of_two(polynomial(delta_exp2_c, f), n_shifted);
+  return mul_add(polynomial(delta_log1p_c, u), u, clamp_below(constant<A>(0.0f), x));
 }
 
 // Computes the factors alpha, beta and gamma of the recurrence for k tokens, from the outputs of in_proj: dt, a and trap,

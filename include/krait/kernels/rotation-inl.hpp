@@ -7,7 +7,7 @@
 #define KRAIT_KERNELS_ROTATION_INL_HPP
 #endif
 
-#include "krait/kernels/simd-inl.hpp"
+#include "krait/kernels/activation-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
@@ -49,12 +49,7 @@ HWY_INLINE void sine_cosine(IntV turns, V& sine, V& cosine) {
   const auto left = hn::BitCast(int_tag, hn::Sub(words, hn::ShiftLeft<30>(quarter)));
   const V x = mul(hn::ConvertTo(Tag{}, left), constant<V>(0x1p-32f));
   const V square = mul(x, x);
-  V s = constant<V>(sine_c[0]), c = constant<V>(cosine_c[0]);
-  KRAIT_UNROLL
-  for (std::size_t i = 1; i < 4; ++i) s = mul_add(s, square, constant<V>(sine_c[i]));
-  KRAIT_UNROLL
-  for (std::size_t i = 1; i < 5; ++i) c = mul_add(c, square, constant<V>(cosine_c[i]));
-  s = mul(s, x);
+  const V s = mul(polynomial(sine_c, square), x), c = polynomial(cosine_c, square);
   // A rotation by an odd number of quarter turns exchanges sine and cosine. The sine is negated for 2 and 3 quarter turns, and
   // the cosine for 1 and 2 quarter turns.
   const auto two = hn::Set(word_tag, 2u);
