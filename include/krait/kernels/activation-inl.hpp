@@ -12,8 +12,7 @@
 #include "krait/kernels/arm/cortex_m-inl.hpp"
 #include "krait/kernels/simd-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns c[0] x^(n - 1) + c[1] x^(n - 2) + ... + c[n - 1] by Horner's rule, in n - 1 multiply-adds.
 template <std::size_t n, class A>
@@ -241,7 +240,6 @@ HWY_INLINE void gate_row(float* y, const float* z, std::size_t channels) {
 #endif
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -9,8 +9,7 @@
 #include "krait/kernels/activation-inl.hpp"
 #include "krait/kernels/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // NoActivation and Silu are the activation functions that a convolution can apply to its outputs: none, or SiLU.
 struct NoActivation {
@@ -92,7 +91,6 @@ HWY_INLINE void conv1d_rows(const float* HWY_RESTRICT weight, const float* bias,
 #endif
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

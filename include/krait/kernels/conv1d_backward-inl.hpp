@@ -9,8 +9,7 @@
 #include "krait/kernels/conv1d-inl.hpp"
 #include "krait/kernels/slope-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The arguments of conv1d_backward. A null pointer means that there is no such array, and that a gradient is not computed.
 struct Conv1dBackward {
@@ -80,7 +79,6 @@ HWY_INLINE void conv1d_backward(const Conv1dBackward& a, std::size_t d_conv, std
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -9,8 +9,7 @@
 #include "krait/kernels/activation-inl.hpp"
 #include "krait/layout/token_span.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 #ifdef KRAIT_CORTEX_M_FPU
 // Computes update_states for four channels and one token by the assembly loop of arm/cortex_m_heads-inl.hpp.
@@ -204,7 +203,6 @@ HWY_INLINE void head_scan(const HeadScan& s, Range part) {
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

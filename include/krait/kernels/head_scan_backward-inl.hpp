@@ -9,8 +9,7 @@
 #include "krait/kernels/head_scan-inl.hpp"
 #include "krait/kernels/norm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The arguments of head_scan_backward. Shapes are those of HeadScan; gradients have the shapes of what they are gradients of.
 struct HeadScanBackward {
@@ -162,7 +161,6 @@ HWY_INLINE void step_sizes_backward(const float* dt, const float* dt_bias, const
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -15,8 +15,7 @@
 #include "krait/kernels/linear-inl.hpp"
 #include "krait/layout/panels.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // KRAIT_AVX512_VNNI is defined if the current Highway target multiplies int8 weights with AVX-512 VNNI. Highway includes this
 // file once for each target, so the definition for another target is removed first.
@@ -157,7 +156,6 @@ HWY_INLINE void store_outputs(hn::Vec<hn::RebindToSigned<Tag>> sums, const float
   store_unaligned(mul_add_one(hn::ConvertTo(tag, sums), mul(load_vector(scales), hn::Set(tag, step)), start), y);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

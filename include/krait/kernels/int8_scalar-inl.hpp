@@ -14,8 +14,7 @@
 #endif
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 #ifdef __ARM_FEATURE_MVE
 // Returns the sum over k of q[k] w[k][o] for four neighbouring outputs o, computed with Helium instructions. It is not inlined,
@@ -85,8 +84,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif

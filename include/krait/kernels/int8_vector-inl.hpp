@@ -9,8 +9,7 @@
 #include "krait/kernels/int8_inputs-inl.hpp"
 
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128 && !defined(KRAIT_AVX512_VNNI)
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Computes one register tile of a linear layer with int8 weights: `tokens` tokens x `vectors` vectors of outputs.
 //   y[t][o] = (q[t][0] w[o][0] + q[t][1] w[o][1] + ...) * (scale[o] * step[t]) + bias[o]
@@ -70,8 +69,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif

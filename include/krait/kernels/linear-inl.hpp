@@ -12,8 +12,7 @@
 
 #include "krait/kernels/linear_tile-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns the number of vectors of outputs in a tile: the largest number that divides the number of vectors in the panel and
 // whose accumulators fit in the registers. A tile of one token may use nearly all registers as accumulators; a tile of several
@@ -219,7 +218,6 @@ HWY_INLINE void add_stored_row(W w, std::size_t K, std::size_t row, const float*
   for (std::size_t k = 0; k < K; ++k) y[k] = x[k] + opaque(from.get(row % width, k, width));
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -9,8 +9,7 @@
 
 #include "krait/kernels/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Copies columns k to k + width - 1 of W [N, K] to `columns`, [N][width]: the panel of a linear layer whose weight is W
 // transposed. N includes padding and is a multiple of 16. Columns from K on become zeros.
@@ -147,7 +146,6 @@ HWY_INLINE void add_to_row(float* w, std::size_t N, std::size_t K, std::size_t r
   for (std::size_t k = 0; k < K; ++k) to[k * width] = opaque(to[k * width] + x[k]);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -13,8 +13,7 @@
 #include "krait/kernels/simd-inl.hpp"
 #include "krait/layout/token_span.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The number of tokens in a register tile. A tile keeps one accumulator in a SIMD register for each token and each vector of
 // outputs, so the number of tokens is limited by the number of registers.
@@ -171,7 +170,6 @@ HWY_INLINE void linear_tile(Weights<storage> weights, std::size_t width, std::si
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -8,8 +8,7 @@
 
 #include "krait/kernels/simd-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns the correctly rounded square root of x. Arm, RISC-V and x86 with AVX use inline assembly, because compilers may
 // otherwise add a call of libm's sqrtf for negative numbers, and clang on x86 uses an estimate with
@@ -184,7 +183,6 @@ HWY_INLINE void divide_row(const float* a, float divisor, float* y, std::size_t 
   for_each_vector(n, [&](std::size_t i, auto load, auto store) KRAIT_LAMBDA { store(div(load(a + i), by), y + i); });
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

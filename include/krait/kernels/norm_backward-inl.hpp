@@ -8,8 +8,7 @@
 
 #include "krait/kernels/norm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns the sum of one term for each i = 0, ..., n - 1, in the order of sum_in_strips. accumulate(sum, load, i) returns `sum`
 // plus the terms of as many indices, from i on, as a vector has lanes; load(from + i) loads the elements of an array for these
@@ -82,7 +81,6 @@ HWY_INLINE void norm_backward(const float* x, const float* weight, float eps, co
   });
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -14,8 +14,7 @@
 #include "krait/kernels/norm-inl.hpp"
 #include "krait/kernels/rotation-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns softplus(x) with a smaller error than the function `softplus`, by polynomials of higher degrees. An angle is a sum of
 // thousands of products with delta, in which a constant relative error of delta would add up. 2^f is computed as 1 + f P(f),
@@ -293,7 +292,6 @@ HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratc
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -9,8 +9,7 @@
 
 #include "krait/kernels/activation-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 using IntTag = hn::RebindToSigned<Tag>;
 using IntV = hn::Vec<IntTag>;
@@ -133,7 +132,6 @@ HWY_INLINE void rotate_row(const float* v, const float* bias, const float* sine,
   for (; i < angles; ++i) rotate(OneTag{}, i);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -9,8 +9,7 @@
 #include "krait/kernels/activation-inl.hpp"
 #include "krait/kernels/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The arguments of selective_scan: pointers to the weights, the state, the inputs and the output of a run of tokens.
 struct Scan {
@@ -107,7 +106,6 @@ HWY_INLINE void selective_scan(const Scan& s, std::size_t channels) {
   for_each_group(channels, [&s](auto k, std::size_t c) KRAIT_LAMBDA { scan_channels<per_channel, k>(s, c); });
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -10,8 +10,7 @@
 #include "krait/kernels/scan-inl.hpp"
 #include "krait/kernels/slope-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The arguments of scan_backward. Shapes are those of Scan; gradients have the shapes of what they are gradients of.
 struct ScanBackward {
@@ -121,7 +120,6 @@ HWY_NOINLINE void scan_backward(const ScanBackward& s, std::size_t channels) {
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

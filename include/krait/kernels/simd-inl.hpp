@@ -16,8 +16,7 @@
 
 #include "krait/kernels/target-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Several<Vec, k> contains k SIMD vectors. The arithmetic functions below, such as add and mul_add, take single vectors or
 // Several: they apply the same operation to each of the k vectors, and combine a single vector with each vector of a Several. A
@@ -338,7 +337,6 @@ HWY_INLINE void copy_padded(const float* from, float* to, std::size_t n) {
 // Copies n floats from `from` to `to`, which must not overlap.
 HWY_INLINE void copy_floats(const float* from, float* to, std::size_t n) { std::memcpy(to, from, n * sizeof(float)); }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

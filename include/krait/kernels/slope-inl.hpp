@@ -8,8 +8,7 @@
 
 #include "krait/kernels/activation-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns the derivative of SiLU at x, s (1 + x (1 - s)). The argument s is sigmoid(x).
 template <class A>
@@ -79,7 +78,6 @@ HWY_INLINE void gate_backward(const float* y, const float* z, const float* dgate
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

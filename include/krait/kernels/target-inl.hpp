@@ -58,8 +58,18 @@
 #define KRAIT_OWN_FRAME HWY_INLINE
 #endif
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+// The code between KRAIT_BEGIN_TARGET and KRAIT_END_TARGET is in a namespace of the current Highway target, and is compiled for
+// this target.
+#ifndef KRAIT_BEGIN_TARGET
+#define KRAIT_BEGIN_TARGET \
+  HWY_BEFORE_NAMESPACE();  \
+  namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+#define KRAIT_END_TARGET \
+  }                      \
+  HWY_AFTER_NAMESPACE();
+#endif
+
+KRAIT_BEGIN_TARGET
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_HAVE_SCALABLE
@@ -124,7 +134,6 @@ HWY_INLINE Vec mul_add_one(Vec a, Vec b, Vec c) {
 #endif
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

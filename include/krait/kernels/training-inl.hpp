@@ -9,8 +9,7 @@
 #include "krait/kernels/norm_backward-inl.hpp"
 #include "krait/kernels/activation-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns the natural logarithm of x, a normal number of at least 1. With x = 2^e m and 1 <= m < 2, log(x) = e ln 2 + log(1 +
 // (m - 1)).
@@ -137,7 +136,6 @@ HWY_INLINE void scale_floats(float* a, float factor, std::size_t n) {
   for (std::size_t i = 0; i < n; i += lanes) store_vector(mul(load_vector(a + i), hn::Set(Tag{}, factor)), a + i);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -9,8 +9,7 @@
 #include "krait/kernels/activation-inl.hpp"
 #include "krait/nn/activation.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, ActivationFunction function, std::size_t d_model>
 HWY_INLINE void run(const Activation<function, d_model>&, NoState&, NoScratch<tokens>&, TokenSpan<const float> in,
@@ -18,7 +17,6 @@ HWY_INLINE void run(const Activation<function, d_model>&, NoState&, NoScratch<to
   for (std::size_t t = 0; t < n; ++t) activation_row<function>(in[t], out[t], d_model);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

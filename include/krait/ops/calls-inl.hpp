@@ -45,8 +45,7 @@
 #include "krait/ops/strided_conv1d-inl.hpp"
 #include "krait/ops/stack-inl.hpp"  // included last, because it calls functions of the other headers
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 namespace detail {
 using namespace krait::detail;
 
@@ -280,8 +279,7 @@ consteval bool check_layer() {
   return true;
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif  // KRAIT_REFUSED
 #include "krait/core/end.hpp"

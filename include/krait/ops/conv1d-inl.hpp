@@ -10,8 +10,7 @@
 #include "krait/nn/conv1d.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Replaces the n tokens x by after(conv1d(x)), where `after` is an activation function, in the channels in `part`. The bounds
 // of `part` are multiples of 16, and the channels of each token are padded to a multiple of 16.
@@ -33,7 +32,6 @@ HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& sta
   for (std::size_t t = 0; t < n; ++t) copy_floats(xy[t], out[t], dims.channels);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

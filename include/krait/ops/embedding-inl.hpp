@@ -10,8 +10,7 @@
 #include "krait/nn/embedding.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, Storage storage, class Token>
 HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoState&, NoScratch<tokens>&, const Token* in,
@@ -23,7 +22,6 @@ HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoStat
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -11,8 +11,7 @@
 #include "krait/nn/linear.hpp"
 #include "krait/ops/sequences-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns a pointer to the layer's bias, or null if it has none.
 template <class L>
@@ -81,7 +80,6 @@ HWY_INLINE void run(const Linear<dims, order>& layer, States& state,
   apply_linear<tokens, dims.d_out>(layer, state, scratch, in, out, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

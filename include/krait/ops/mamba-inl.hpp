@@ -12,8 +12,7 @@
 #include "krait/ops/residual_block-inl.hpp"
 #include "krait/ops/norm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Applies the final norm to n tokens x in place, and writes their logits to `out`. On scalar targets (boards), this function is
 // not inlined, so that its stack frame and the stack frame of a block never exist at the same time.
@@ -55,7 +54,6 @@ HWY_INLINE void run(const Mamba<dims>& model, States& state,
   run_head<tokens>(model, state, scratch, scratch.x.span().from(first), out, n - first);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

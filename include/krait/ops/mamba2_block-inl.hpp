@@ -12,8 +12,7 @@
 #include "krait/ops/conv1d-inl.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Computes delta and the decays [heads] of one token, padded to a multiple of 16. On entry, `delta` contains the outputs dt of
 // in_proj.
@@ -102,7 +101,6 @@ HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
   apply_linear<tokens, dims.d_model>(block.out_proj, state, out_scratch, xBC.as_const(), out, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

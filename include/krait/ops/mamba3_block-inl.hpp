@@ -10,8 +10,7 @@
 #include "krait/nn/mamba3_block.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, Mamba3BlockDims given, StatesOf<Mamba3Block<given>> States>
 HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
@@ -83,7 +82,6 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
   apply_linear<tokens, dims.d_model>(block.out_proj, state, out_scratch, x.as_const(), out, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -11,8 +11,7 @@
 #include "krait/ops/linear-inl.hpp"
 #include "krait/ops/ssm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, BlockDims dims, StatesOf<MambaBlock<dims>> States>
 HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
@@ -46,7 +45,6 @@ HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
   apply_linear<tokens, dims.d_model>(block.out_proj, state, scratch.ssm.start_x(), x.as_const(), out, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

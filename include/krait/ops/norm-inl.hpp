@@ -10,8 +10,7 @@
 #include "krait/nn/norm.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, NormKind kind, NormDims dims>
 HWY_INLINE void run(const Norm<kind, dims>& layer, NoState&, NoScratch<tokens>&, TokenSpan<const float> in,
@@ -20,7 +19,6 @@ HWY_INLINE void run(const Norm<kind, dims>& layer, NoState&, NoScratch<tokens>&,
     norm_row<kind>(in[t], layer.weight.data(), bias_of(layer), dims.eps, out[t], dims.d_model);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

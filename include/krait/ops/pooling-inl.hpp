@@ -9,8 +9,7 @@
 #include "krait/kernels/norm-inl.hpp"
 #include "krait/nn/pooling.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t d_model>
 HWY_INLINE void run(const MeanPool<d_model>&, typename MeanPool<d_model>::State& state, NoScratch<tokens>&,
@@ -34,7 +33,6 @@ HWY_INLINE void run(const LastPool<d_model>&, NoState&, NoScratch<tokens>&, Toke
   if (emit != Emit::nothing) std::memmove(out[0], in[n - 1], d_model * sizeof(float));
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

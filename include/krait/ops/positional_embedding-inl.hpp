@@ -10,8 +10,7 @@
 #include "krait/nn/positional_embedding.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t max_tokens, std::size_t d_model, Storage storage>
 HWY_INLINE void run(const PositionalEmbedding<max_tokens, d_model, storage>& layer,
@@ -26,7 +25,6 @@ HWY_INLINE void run(const PositionalEmbedding<max_tokens, d_model, storage>& lay
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

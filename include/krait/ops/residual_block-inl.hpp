@@ -12,8 +12,7 @@
 #include "krait/ops/mamba_block-inl.hpp"
 #include "krait/ops/norm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, auto dims, StatesOf<ResidualBlock<dims>> States>
 HWY_NOINLINE void run(const ResidualBlock<dims>& block, States& state,
@@ -28,7 +27,6 @@ HWY_NOINLINE void run(const ResidualBlock<dims>& block, States& state,
   for (std::size_t t = 0; t < n; ++t) add_row(in[t], row[t], out[t], dims.d_model);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -19,8 +19,7 @@
 #include "krait/core/sampling.hpp"
 #include "krait/kernels/activation-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 namespace detail {
 
 // rank(x) maps floats to integers so that a larger float has a larger rank. -0 and 0 have the same rank, and NaN has rank 0,
@@ -311,7 +310,6 @@ float log_probability(const Logits& logits, Token token) noexcept {
     return 0;
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -11,8 +11,7 @@
 #include "krait/layout/token_span.hpp"
 #include "krait/nn/sequences.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns n, the number of tokens of a call, which is 1 if `tokens` is 1. On boards, the result is then a constant, so that the
 // compiler removes the loops over tokens, which saves stack and code. On 64-bit targets it is not: with the constant, g++
@@ -105,7 +104,6 @@ HWY_INLINE void split(const S& state, std::size_t channels, [[maybe_unused]] std
   f(Range{0, channels});
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -11,8 +11,7 @@
 #include "krait/nn/ssm.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Replaces n inputs x of SelectiveStateSpaceModel or SelectiveStateSpace by the outputs y of the recurrence. The channels of
 // each token are padded to a multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
@@ -74,7 +73,6 @@ HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, States& state,
   apply_linear<tokens, dims.d_model>(layer.out_proj, state, scratch.inner.start_x(), xy.as_const(), out, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -14,8 +14,7 @@
 #include "krait/kernels/norm-inl.hpp"
 #include "krait/ops/sequences-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The type that the function `run` of the layer L returns: void or, if L has a warm_up, std::size_t, the number of leading
 // tokens without output.
@@ -180,7 +179,6 @@ HWY_NOINLINE void run(const Residual<L>& residual, States& state, Scratch<Residu
   for (std::size_t t = 0; t < n; ++t) add_row(in[t], row[t], out[t], L::d_in);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

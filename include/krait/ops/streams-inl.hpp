@@ -13,8 +13,7 @@
 #include "krait/nn/stream_scratch.hpp"
 #include "krait/ops/calls-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 namespace detail {
 
 // Returns the address of the state of stream i. `states` contains states or pointers to states.
@@ -236,8 +235,7 @@ std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& 
 }
 KRAIT_TAKES(prefill_streams, 4, 6, "krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])");
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif  // KRAIT_REFUSED
 #include "krait/core/end.hpp"

@@ -12,8 +12,7 @@
 #include "krait/nn/strided_conv1d.hpp"
 #include "krait/ops/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns the number of leading tokens that have no output yet, because the layer has not seen enough frames. Writes zeros as
 // the outputs of these tokens.
@@ -52,7 +51,6 @@ HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedCon
   return skipped;
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

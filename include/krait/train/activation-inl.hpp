@@ -10,8 +10,7 @@
 #include "krait/ops/activation-inl.hpp"
 #include "krait/train/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, ActivationFunction function, std::size_t d_model, class Tape, class Work>
 HWY_INLINE void record(const Activation<function, d_model>& layer, NoState& state, Tape&, Work&, TokenSpan<const float> in,
@@ -28,7 +27,6 @@ HWY_INLINE void backward(const Activation<function, d_model>&, Tape&, Work&, Tok
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

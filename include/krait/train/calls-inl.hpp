@@ -18,8 +18,7 @@
 #include "krait/train/tape.hpp"
 #include "krait/train/check_train.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 namespace detail {
 
 // Returns the inputs of the window that a tape contains, in the form that the layers take.
@@ -117,8 +116,7 @@ void backward(const Model& model, T& tape, const In& dys, G& gradients, Out&& dx
 }
 KRAIT_TAKES(backward, 4, 6, "krait::backward takes (model, tape, dys, gradients[, dxs[, dstate]])");
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif  // KRAIT_REFUSED
 #include "krait/core/end.hpp"

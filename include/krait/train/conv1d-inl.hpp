@@ -10,8 +10,7 @@
 #include "krait/ops/conv1d-inl.hpp"
 #include "krait/train/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Computes the gradients of n tokens of a convolution, whose outputs a SiLU may follow. `before` is the window before the first
 // token. Overwrites dout. A null din is not computed. din may be dout only if d_conv is 1.
@@ -43,7 +42,6 @@ HWY_INLINE void backward(const Conv1d<dims>& layer, Tape& tape, Work&, TokenSpan
                                n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -9,8 +9,7 @@
 #include "krait/ops/embedding-inl.hpp"
 #include "krait/train/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, Storage storage, class Tape, class Work, class Token>
 HWY_INLINE void record(const Embedding<vocab_size, d_model, storage>& layer, NoState& state, Tape&, Work&, const Token* in,
@@ -32,7 +31,6 @@ HWY_INLINE void backward(const Embedding<vocab_size, d_model, storage>&, Tape&, 
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -10,8 +10,7 @@
 #include "krait/ops/linear-inl.hpp"
 #include "krait/train/tape.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Sets the padding of n tokens with `channels` floats to 0, up to a multiple of 16.
 HWY_INLINE void clear_padding(TokenSpan<float> x, std::size_t channels, std::size_t n) {
@@ -56,7 +55,6 @@ HWY_INLINE void backward(const Linear<dims, order>& layer, Tape&, [[maybe_unused
   if constexpr (dx) input_gradient(layer, dout.as_const(), din, n, work.columns);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -17,8 +17,7 @@
 #include "krait/kernels/training-inl.hpp"
 #include "krait/ops/embedding-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 namespace detail {
 template <class Token>
@@ -105,8 +104,7 @@ float squared_error(const Y& y, const Target& target, Out&& dy) noexcept {
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif  // KRAIT_REFUSED
 #include "krait/core/end.hpp"

@@ -9,8 +9,7 @@
 #include "krait/ops/mamba-inl.hpp"
 #include "krait/train/stack-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, krait::detail::DimsOfModel auto dims, class Tape, class Work, class Token>
 HWY_INLINE void record(const Mamba<dims>& model, State<Mamba<dims>>& state, Tape& tape, Work& work, const Token* in,
@@ -75,7 +74,6 @@ HWY_INLINE void backward(const Mamba<dims>& model, Tape& tape, Work& work, const
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

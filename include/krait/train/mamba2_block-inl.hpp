@@ -12,8 +12,7 @@
 #include "krait/ops/mamba2_block-inl.hpp"
 #include "krait/train/conv1d-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The functions read the dims from block_dims, as `run` does, because clang 16 reads other numbers from members of type Real
 // of a deduced template argument.
@@ -189,7 +188,6 @@ HWY_INLINE void backward(const Mamba2Block<given>& block, Tape& tape, [[maybe_un
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

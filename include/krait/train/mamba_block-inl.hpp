@@ -10,8 +10,7 @@
 #include "krait/train/conv1d-inl.hpp"
 #include "krait/train/ssm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, BlockDims dims, class Tape, class Work>
 HWY_INLINE void record(const MambaBlock<dims>& block, State<MambaBlock<dims>>& state, Tape& tape, Work& work,
@@ -72,7 +71,6 @@ HWY_INLINE void backward(const MambaBlock<dims>& block, Tape& tape, [[maybe_unus
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

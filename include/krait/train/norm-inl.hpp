@@ -10,8 +10,7 @@
 #include "krait/ops/norm-inl.hpp"
 #include "krait/train/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Computes the gradients of n tokens of a norm. A null din is not computed; if `accumulate` is true, the gradient is added to
 // it.
@@ -41,7 +40,6 @@ HWY_INLINE void backward(const Norm<kind, dims>& layer, Tape&, Work&, TokenSpan<
   if constexpr (dx) clear_padding(din, dims.d_model, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -18,8 +18,7 @@
 #include "krait/ops/sequences-inl.hpp"
 #include "krait/train/check_train.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 namespace detail {
 using namespace krait::detail;
@@ -203,8 +202,7 @@ inline float linear_schedule(std::size_t step, std::size_t warmup, std::size_t s
   return step > steps ? 0.0f : div(static_cast<float>(steps + 1 - step), static_cast<float>(steps + 1 - warmup));
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif  // KRAIT_REFUSED
 #include "krait/core/end.hpp"

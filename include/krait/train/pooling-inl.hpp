@@ -9,8 +9,7 @@
 #include "krait/ops/pooling-inl.hpp"
 #include "krait/train/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t d_model, class Tape, class Work>
 HWY_INLINE void record(const MeanPool<d_model>& layer, State<MeanPool<d_model>>& state, Tape& tape, Work&,
@@ -79,7 +78,6 @@ HWY_INLINE void backward(const LastPool<d_model>&, Tape&, Work&, TokenSpan<const
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

@@ -12,8 +12,7 @@
 #include "krait/ops/positional_embedding-inl.hpp"
 #include "krait/train/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t max_tokens, std::size_t d_model, Storage storage, class Tape, class Work>
 HWY_INLINE void record(const PositionalEmbedding<max_tokens, d_model, storage>& layer,
@@ -39,7 +38,6 @@ HWY_INLINE void backward(const PositionalEmbedding<max_tokens, d_model, storage>
   }
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

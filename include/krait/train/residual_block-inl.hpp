@@ -11,8 +11,7 @@
 #include "krait/train/mamba_block-inl.hpp"
 #include "krait/train/norm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, auto dims, class Tape, class Work>
 HWY_INLINE void record(const ResidualBlock<dims>& block, State<ResidualBlock<dims>>& state, Tape& tape, Work& work,
@@ -44,7 +43,6 @@ HWY_NOINLINE void backward(const ResidualBlock<dims>& block, Tape& tape, Work& w
     apply_norm_backward(block.norm, in, dnormed.as_const(), dx ? din : TokenSpan<float>{nullptr, 0}, norm, n, true);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

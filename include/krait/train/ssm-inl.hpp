@@ -12,8 +12,7 @@
 #include "krait/train/linear-inl.hpp"
 #include "krait/train/norm-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Runs the recurrence on n inputs x, writes its outputs to y, and fills the tape. The channels of x and y are padded to a
 // multiple of 16. The output projection of SelectiveStateSpace is left to the caller.
@@ -148,7 +147,6 @@ HWY_INLINE void backward(const SelectiveStateSpace<dims>& layer, Tape& tape, Wor
                        gradients, dstate, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

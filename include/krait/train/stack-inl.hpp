@@ -18,8 +18,7 @@
 #include "krait/train/residual_block-inl.hpp"
 #include "krait/train/strided_conv1d-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Declared here, because a member of a Stack and the layer of a Residual may be a Stack or a Residual themselves.
 template <std::size_t tokens, class Parts, class Tape, class Work, class In>
@@ -217,7 +216,6 @@ HWY_INLINE void backward(const Stack<Parts>& stack, Tape& tape, Work& work, In i
   member(std::integral_constant<std::size_t, 0>{}, n);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

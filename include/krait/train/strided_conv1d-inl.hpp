@@ -10,8 +10,7 @@
 #include "krait/ops/strided_conv1d-inl.hpp"
 #include "krait/train/linear-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Returns the number of leading tokens that have no output, for which zeros are written.
 template <std::size_t tokens, StridedConv1dDims dims, class Tape, class Work>
@@ -60,7 +59,6 @@ HWY_INLINE void backward(const StridedConv1d<dims>& layer, Tape& tape, Work& wor
     if (dstate) copy_floats(dframes, dstate->data(), L::kept);
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif

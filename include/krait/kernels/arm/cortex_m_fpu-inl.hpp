@@ -10,8 +10,7 @@
 #include "krait/kernels/target-inl.hpp"
 
 #if defined(KRAIT_CORTEX_M_FPU) && !defined(KRAIT_CORTEX_M_HELIUM)
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // KRAIT_EXP2_PAIR computes exp2_polynomial of the registers f0 and f1, and returns the results in s14 and s15. The instruction
 // vfma overwrites its addend, so the macro loads two copies of each coefficient from `table`, except for the first coefficient,
@@ -173,8 +172,7 @@ HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t chan
 }
 #undef KRAIT_EXP2_PAIR
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif

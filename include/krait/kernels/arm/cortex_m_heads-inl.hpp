@@ -10,8 +10,7 @@
 #include "krait/kernels/target-inl.hpp"
 
 #ifdef KRAIT_CORTEX_M_FPU
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // The arguments of update_states_of_four. h points to the first of four neighbouring channels in a state [d_state][16]. Each k
 // and q are [d_state]. `values` contains the decay, then v of the four channels for each term. y is [4].
@@ -75,8 +74,7 @@ HWY_INLINE void update_states_of_four(const StatesOfFour& four) {
 #undef KRAIT_NEXT
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif

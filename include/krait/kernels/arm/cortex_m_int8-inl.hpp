@@ -9,8 +9,7 @@
 #include "krait/kernels/target-inl.hpp"
 
 #ifdef KRAIT_CORTEX_M_DSP
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Zeros that multiply_int8 loads into the six core registers that hold its sums.
 inline constexpr float six_zeros[6] = {};
@@ -94,8 +93,7 @@ HWY_NOINLINE inline void multiply_int8(const Int8Tile& tile) {
 #undef KRAIT_SECOND
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif

@@ -10,8 +10,7 @@
 #include "krait/kernels/target-inl.hpp"
 
 #ifdef KRAIT_CORTEX_M_FPU
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // multiply_add computes y[o] = start[o] + x[0] w[0][o] + x[1] w[1][o] + ... for 16 or 4 neighbouring outputs o, with k
 // ascending. w is [K][outputs + skip]: `skip` floats separate the last weight of a column from the first weight of the next.
@@ -144,8 +143,7 @@ struct ScanOfFour {
   float* y;
 };
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif

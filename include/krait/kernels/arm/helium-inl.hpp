@@ -10,8 +10,7 @@
 #include "krait/kernels/target-inl.hpp"
 
 #ifdef KRAIT_CORTEX_M_HELIUM
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Computes the recurrence of one token for four channels, and advances the pointers in `four` to the next four channels.
 //   h[n] = 2^t h[n] + (delta x) B[n], where t = delta A2[n];   y = D x + C[0] h[0] + C[1] h[1] + ...
@@ -130,8 +129,7 @@ HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t chan
                  KRAIT_FLOATS_16_TO_31, "cc", "memory");
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif

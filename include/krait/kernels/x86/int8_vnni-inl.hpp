@@ -11,8 +11,7 @@
 #include "krait/kernels/int8_inputs-inl.hpp"
 
 #ifdef KRAIT_AVX512_VNNI
-HWY_BEFORE_NAMESPACE();
-namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD {
+KRAIT_BEGIN_TARGET
 
 // Calls f.operator()<i>() for i = 0, 1, ..., n - 1. With a loop over the sums of a tile, g++ keeps the sums in memory if the
 // caller is a large function; a prefill of a Mamba-2 then took 1.9 times as long.
@@ -86,8 +85,7 @@ HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, s
   });
 }
 
-}  // namespace krait::HWY_NAMESPACE::inline KRAIT_BUILD
-HWY_AFTER_NAMESPACE();
+KRAIT_END_TARGET
 
 #endif
 #endif
