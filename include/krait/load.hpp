@@ -43,15 +43,6 @@ struct LoadOptions {
 
 namespace krait::detail::inline KRAIT_BUILD {
 
-// True for the types of the parameter A_log, the only one that may contain infinities: with A_log = -infinity, a state never
-// decays; with A_log = infinity, a state is forgotten after each token.
-template <class T>
-inline constexpr bool takes_infinity = false;
-template <std::size_t d_inner, std::size_t d_state>
-inline constexpr bool takes_infinity<DecayRates<d_inner, d_state>> = true;
-template <std::size_t heads>
-inline constexpr bool takes_infinity<HeadDecayRates<heads>> = true;
-
 // Returns the smallest magnitude that becomes infinity when it is rounded to the tensor's storage type, as the bits of a
 // float32.
 template <RowLayout order, std::size_t columns, std::size_t width, Storage storage>
@@ -80,7 +71,9 @@ class Match {
     if (!entry)
       status = {Problem::missing, key(name), "no tensor of this name",
                 Text<80>("shape ") += safetensors::shape_text(shape)};
-    else if (check(*entry, shape, takes_infinity<T>, infinite_from(static_cast<const T*>(nullptr))))
+    // Only A_log may contain infinities: with A_log = -infinity, a state never decays; with A_log = infinity, a state is
+    // forgotten after each token.
+    else if (check(*entry, shape, is_decay_rates<T>, infinite_from(static_cast<const T*>(nullptr))))
       entries.push_back(entry);
   }
 

@@ -1,6 +1,6 @@
 // vocab_size of the Embedding is 0.
-// expect: krait::Embedding
-// expect: vocab_size must be at least 1
+// expect: the vocab_size of an Embedding
+// expect: must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

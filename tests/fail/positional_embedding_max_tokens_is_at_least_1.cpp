@@ -1,6 +1,6 @@
 // max_tokens of the PositionalEmbedding is 0.
-// expect: krait::PositionalEmbedding
-// expect: max_tokens must be at least 1
+// expect: the max_tokens of a PositionalEmbedding
+// expect: must be at least 1
 // expect: got<0>::at_least<1>
 #include "given.hpp"
 

@@ -1,5 +1,5 @@
 // The model that adamw must change is const.
-// expect: krait::adamw(model, gradients, moments, settings): model must not be const
+// expect: the first argument, model, must not be const
 #include "given.hpp"
 
 extern Model* trained;

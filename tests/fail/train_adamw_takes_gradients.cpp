@@ -1,5 +1,5 @@
 // The gradients belong to another model.
-// expect: gradients must be a krait::Gradients<Model> of this model
+// expect: the second argument, gradients, must be a krait::Gradients<Model> of this model
 #include "given.hpp"
 
 extern Model* trained;

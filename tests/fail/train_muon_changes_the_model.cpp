@@ -1,5 +1,5 @@
 // The model that muon must change is const.
-// expect: krait::muon(model, gradients, memory, settings): model must not be const
+// expect: the first argument, model, must not be const
 #include "given.hpp"
 
 struct Hidden {

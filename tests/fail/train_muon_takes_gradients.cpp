@@ -1,5 +1,5 @@
 // The gradients belong to another model.
-// expect: krait::muon(model, gradients, memory, settings): gradients must be a krait::Gradients<Model> of this model
+// expect: the second argument, gradients, must be a krait::Gradients<Model> of this model
 #include "given.hpp"
 
 struct Hidden {

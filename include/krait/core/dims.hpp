@@ -104,8 +104,9 @@ struct SsmDims {
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
-// KRAIT_DIMS_OF_BLOCK and KRAIT_DIMS_OF_MODEL declare the members that the dims of every block, and of every language model, have
-// around the `members` of their kind of Mamba. norm_eps is added to the mean square (RMSNorm) or the variance (LayerNorm).
+// KRAIT_DIMS_OF_BLOCK and KRAIT_DIMS_OF_MODEL declare the members that the dims of all blocks, and of all language models, have
+// in common. `members` are those of one kind of Mamba. norm_eps is added to the mean square (RMSNorm) or the variance
+// (LayerNorm).
 #define KRAIT_DIMS_OF_BLOCK(Dims, members)                                                                            \
   std::size_t d_model = 0;                                                                                            \
   members                                                                                                             \

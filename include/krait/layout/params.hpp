@@ -98,6 +98,12 @@ struct HeadDecayRates : DecayRates<heads, 1> {
   static constexpr std::array shape{heads};
 };
 
+namespace detail {
+// True for DecayRates and HeadDecayRates, the types of the parameter A_log.
+template <class T>
+inline constexpr bool is_decay_rates = requires { T::recovered(0.0f); };
+}  // namespace detail
+
 }  // namespace krait
 
 #endif

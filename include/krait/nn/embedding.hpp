@@ -8,10 +8,12 @@
 namespace krait {
 
 namespace detail {
-template <std::size_t vocab_size, std::size_t d_model>
+// Checks the sizes of an Embedding, or of a PositionalEmbedding, which has max_tokens rows.
+template <std::size_t rows, std::size_t d_model>
 consteval bool check_embedding() {
-  static_assert(check::got<vocab_size>::template at_least<1>, "krait::Embedding: vocab_size must be at least 1");
-  static_assert(check::got<d_model>::template at_least<1>, "krait::Embedding: d_model must be at least 1");
+  static_assert(check::got<rows>::template at_least<1>,
+                "krait: the vocab_size of an Embedding, and the max_tokens of a PositionalEmbedding, must be at least 1");
+  static_assert(check::got<d_model>::template at_least<1>, "krait: the d_model of an embedding must be at least 1");
   return true;
 }
 }  // namespace detail

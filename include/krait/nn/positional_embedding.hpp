@@ -5,27 +5,18 @@
 #include <cstdint>
 #include <string_view>
 
-#include "krait/core/check.hpp"
 #include "krait/layout/params.hpp"
+#include "krait/nn/embedding.hpp"
 #include "krait/nn/layer.hpp"
 
 namespace krait {
-
-namespace detail {
-template <std::size_t max_tokens, std::size_t d_model>
-consteval bool check_positional_embedding() {
-  static_assert(check::got<max_tokens>::template at_least<1>, "krait::PositionalEmbedding: max_tokens must be at least 1");
-  static_assert(check::got<d_model>::template at_least<1>, "krait::PositionalEmbedding: d_model must be at least 1");
-  return true;
-}
-}  // namespace detail
 
 // PositionalEmbedding adds a row of its weight to each token. The index of the row is the token's position in the sequence,
 // which starts at 0: y[t] = x[t] + weight[min(t, max_tokens - 1)]. Tokens from position max_tokens on use the last row, because
 // streams may be longer than max_tokens.
 template <std::size_t max_tokens, std::size_t d_model, Storage storage = Storage::f32>
 struct PositionalEmbedding : detail::SameWidth<PositionalEmbedding<max_tokens, d_model, storage>, d_model> {
-  static_assert(detail::check_positional_embedding<max_tokens, d_model>());
+  static_assert(detail::check_embedding<max_tokens, d_model>());
   static constexpr std::size_t multiply_adds = 0;
   static constexpr std::string_view structure_kind = "positional_embedding";
 

@@ -66,8 +66,13 @@ struct Recording<SelectiveStateSpace<dims>, G, dx> {
   };
 };
 
-// A block keeps its tape only if a parameter before out_proj is trained, or if the gradient of its input is needed. Otherwise
-// it keeps the inputs of out_proj.
+// A block keeps its whole tape only if a parameter before out_proj is trained, or if the gradient of its input is needed.
+// Otherwise it keeps the inputs of out_proj, in an OutputTape.
+template <std::size_t tokens, std::size_t d_inner>
+struct OutputTape {
+  TokenBuffer<tokens, d_inner> gated;
+};
+
 template <BlockDims dims, class G, bool dx>
 struct Recording<MambaBlock<dims>, G, dx> {
   using Block = MambaBlock<dims>;
@@ -83,11 +88,7 @@ struct Recording<MambaBlock<dims>, G, dx> {
     SsmTape<typename Block::Ssm, tokens> ssm;
   };
   template <std::size_t tokens>
-  struct OutputTape {
-    TokenBuffer<tokens, dims.d_inner> gated;  // the inputs of out_proj
-  };
-  template <std::size_t tokens>
-  using Tape = std::conditional_t<whole, WholeTape<tokens>, OutputTape<tokens>>;
+  using Tape = std::conditional_t<whole, WholeTape<tokens>, OutputTape<tokens, dims.d_inner>>;
   template <std::size_t tokens>
   struct WholeWork {
     TokenBuffer<tokens, dims.d_inner> gated;          // the inputs of out_proj; then the gradient of y
@@ -100,8 +101,6 @@ struct Recording<MambaBlock<dims>, G, dx> {
   using Work = std::conditional_t<whole, WholeWork<tokens>, krait::Scratch<Block, tokens>>;
 };
 
-// Like a MambaBlock, a block of Mamba-2 keeps its whole tape only if a parameter before out_proj is trained, or if the gradient
-// of its input is needed. Otherwise it keeps only the inputs of out_proj.
 template <Mamba2BlockDims dims, class G, bool dx>
 struct Recording<Mamba2Block<dims>, G, dx> {
   using Block = Mamba2Block<dims>;
@@ -118,11 +117,7 @@ struct Recording<Mamba2Block<dims>, G, dx> {
     TokenBuffer<tokens, dims.d_inner> y;                       // the outputs of the recurrence
   };
   template <std::size_t tokens>
-  struct OutputTape {
-    TokenBuffer<tokens, dims.d_inner> mixed;  // the inputs of out_proj
-  };
-  template <std::size_t tokens>
-  using Tape = std::conditional_t<whole, WholeTape<tokens>, OutputTape<tokens>>;
+  using Tape = std::conditional_t<whole, WholeTape<tokens>, OutputTape<tokens, dims.d_inner>>;
   template <std::size_t tokens>
   struct WholeWork {
     TokenBuffer<tokens, dims.d_inner> mixed;                    // out_proj's inputs; then those of the second of norm and gate

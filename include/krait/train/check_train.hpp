@@ -211,15 +211,24 @@ consteval bool selects_no_more() {
   return fits;
 }
 
-// Checks the arguments of adamw.
-template <class Model, class G, class M>
-consteval bool adamw() {
+// Checks the first two arguments of adamw and muon.
+template <class Model, class G>
+consteval bool model_and_gradients() {
   if constexpr (std::is_const_v<Model>) {
-    static_assert(argument<Model>::is_writable, "krait::adamw(model, gradients, moments, settings): model must not be const");
+    static_assert(argument<Model>::is_writable, "krait: the first argument, model, must not be const, because the call changes its weights");
     return false;
   } else if constexpr (!trained<G>::template is_of<Model>) {
     static_assert(got_type<G>::template wants<Gradients<Model>>,
-                  "krait::adamw(model, gradients, moments, settings): gradients must be a krait::Gradients<Model> of this model");
+                  "krait: the second argument, gradients, must be a krait::Gradients<Model> of this model");
+    return false;
+  } else {
+    return true;
+  }
+}
+// Checks the arguments of adamw.
+template <class Model, class G, class M>
+consteval bool adamw() {
+  if constexpr (!model_and_gradients<Model, G>()) {
     return false;
   } else if constexpr (!trained<M>::template are_moments_of<Model>) {
     static_assert(got_type<M>::template wants<Moments<Model, typename G::Selection>>,
@@ -232,12 +241,7 @@ consteval bool adamw() {
 // Checks the arguments of muon.
 template <class Model, class G, class M>
 consteval bool muon() {
-  if constexpr (std::is_const_v<Model>) {
-    static_assert(argument<Model>::is_writable, "krait::muon(model, gradients, memory, settings): model must not be const");
-    return false;
-  } else if constexpr (!trained<G>::template is_of<Model>) {
-    static_assert(got_type<G>::template wants<Gradients<Model>>,
-                  "krait::muon(model, gradients, memory, settings): gradients must be a krait::Gradients<Model> of this model");
+  if constexpr (!model_and_gradients<Model, G>()) {
     return false;
   } else if constexpr (!trained<M>::template is_muon_memory_of<Model>) {
     static_assert(got_type<M>::template wants<MuonMemory<Model, typename G::Selection>>,

@@ -145,14 +145,7 @@ using MemberGradient = std::remove_cvref_t<decltype(gradient_of_member<i>(std::d
 template <class G, std::size_t... i>
 inline constexpr bool trains_any = (is_trained<MemberGradient<i, G>> || ...);
 
-// True for the parameter A_log, and for the parameters to which weight decay applies: the weights of linear layers and
-// embeddings.
-template <class T>
-inline constexpr bool is_decay_rates = false;
-template <std::size_t d_inner, std::size_t d_state>
-inline constexpr bool is_decay_rates<DecayRates<d_inner, d_state>> = true;
-template <std::size_t heads>
-inline constexpr bool is_decay_rates<HeadDecayRates<heads>> = true;
+// True for the parameters to which weight decay applies: the weights of linear layers and embeddings.
 template <class T>
 inline constexpr bool decays = false;
 template <RowLayout order, std::size_t d_in, Storage storage>

@@ -35,11 +35,15 @@ HWY_INLINE void add_weight_gradients(const Linear<dims, order>&, TokenSpan<const
       if (float* bias = krait::detail::floats_of(krait::detail::gradient_of_member<1>(gradients))) add_tokens(dout, n, bias, N);
   }
 }
-// Computes the gradient of a linear layer's inputs, or adds it to din.
-template <LinearDims dims, RowLayout order, class Columns>
-HWY_INLINE void input_gradient(const Linear<dims, order>& layer, TokenSpan<const float> dout, TokenSpan<float> din,
-                               std::size_t n, Columns& columns, bool accumulate = false) {
-  linear_input_gradient(layer.weight.data(), order.padded_rows(), dims.d_in, dout, din, n, accumulate, columns.values.data());
+// Adds the gradients of a linear layer's weight and bias and, if dx is true, computes the gradient of its inputs, or adds it to
+// din.
+template <bool dx = true, LinearDims dims, RowLayout order, class G, class Columns>
+HWY_INLINE void linear_backward(const Linear<dims, order>& layer, TokenSpan<const float> in, TokenSpan<const float> dout,
+                                TokenSpan<float> din, G& gradients, std::size_t n, [[maybe_unused]] Columns& columns,
+                                bool accumulate = false) {
+  add_weight_gradients(layer, in, dout, gradients, n);
+  if constexpr (dx)
+    linear_input_gradient(layer.weight.data(), order.padded_rows(), dims.d_in, dout, din, n, accumulate, columns.values.data());
 }
 
 template <std::size_t tokens, LinearDims dims, RowLayout order, class Tape, class Work>
@@ -51,8 +55,8 @@ HWY_INLINE void record(const Linear<dims, order>& layer, NoState& state, Tape&, 
 template <std::size_t tokens, bool dx, LinearDims dims, RowLayout order, class Tape, class Work, class G>
 HWY_INLINE void backward(const Linear<dims, order>& layer, Tape&, [[maybe_unused]] Work& work, TokenSpan<const float> in,
                          TokenSpan<float> dout, TokenSpan<float> din, G& gradients, NoState*, std::size_t n) {
-  add_weight_gradients(layer, in, dout.as_const(), gradients, n);
-  if constexpr (dx) input_gradient(layer, dout.as_const(), din, n, work.columns);
+  if constexpr (dx) linear_backward(layer, in, dout.as_const(), din, gradients, n, work.columns);
+  else add_weight_gradients(layer, in, dout.as_const(), gradients, n);
 }
 
 KRAIT_END_TARGET

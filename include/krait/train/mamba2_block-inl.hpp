@@ -81,7 +81,7 @@ HWY_INLINE void record(const Mamba2Block<given>& block, State<Mamba2Block<given>
   } else {
     run<tokens>(block, state, work, in, out, n);
     // `run` has left the inputs of out_proj in work.xBC.
-    copy_tokens_padded(work.xBC.span().as_const(), tape.mixed.span(), dims.d_inner, n);
+    copy_tokens_padded(work.xBC.span().as_const(), tape.gated.span(), dims.d_inner, n);
   }
 }
 
@@ -148,8 +148,7 @@ HWY_INLINE void backward(const Mamba2Block<given>& block, Tape& tape, [[maybe_un
     const TokenSpan<float> y = tape.y.span(), z = tape.projected.span(), dprojected = work.dprojected.span();
     const TokenSpan<float> mixed = work.mixed.span(), dmixed = work.dmixed.span();
     gate_and_norm(block, y.as_const(), z.as_const(), mixed, n);
-    add_weight_gradients(block.out_proj, mixed.as_const(), dout.as_const(), out_proj, n);
-    input_gradient(block.out_proj, dout.as_const(), dmixed, n, work.columns);
+    linear_backward(block.out_proj, mixed.as_const(), dout.as_const(), dmixed, out_proj, n, work.columns);
     // `mixed` becomes the input of the norm or, if the norm comes first, its output, which is the input of the gate.
     const auto norm = [&]([[maybe_unused]] const float* from, [[maybe_unused]] float* gradient) KRAIT_LAMBDA {
       if constexpr (dims.rmsnorm) {
@@ -181,10 +180,9 @@ HWY_INLINE void backward(const Mamba2Block<given>& block, Tape& tape, [[maybe_un
                                 work.dxBC.span(), dprojected.from_channel(xBC_start), conv1d,
                                 dstate ? &dstate->conv_state : nullptr, n);
     auto&& in_proj = gradient_of_member<0>(gradients);
-    add_weight_gradients(block.in_proj, in, dprojected.as_const(), in_proj, n);
-    if constexpr (dx) input_gradient(block.in_proj, dprojected.as_const(), din, n, work.columns);
+    linear_backward<dx>(block.in_proj, in, dprojected.as_const(), din, in_proj, n, work.columns);
   } else {
-    add_weight_gradients(block.out_proj, tape.mixed.span().as_const(), dout.as_const(), out_proj, n);
+    add_weight_gradients(block.out_proj, tape.gated.span().as_const(), dout.as_const(), out_proj, n);
   }
 }
 

@@ -52,8 +52,7 @@ HWY_INLINE void backward(const MambaBlock<dims>& block, Tape& tape, [[maybe_unus
       copy_floats(y[t], gated[t], channels);
       gate_row(gated[t], xz[t] + channels, channels);
     }
-    add_weight_gradients(block.out_proj, gated.as_const(), dout.as_const(), out_proj, n);
-    input_gradient(block.out_proj, dout.as_const(), dgated, n, work.columns);
+    linear_backward(block.out_proj, gated.as_const(), dout.as_const(), dgated, out_proj, n, work.columns);
     const TokenSpan<float> dy = gated, dx_of_ssm = dgated;
     for (std::size_t t = 0; t < n; ++t)
       gate_backward(y[t], xz[t] + channels, dgated[t], dy[t], dxz[t] + channels, channels);
@@ -64,8 +63,7 @@ HWY_INLINE void backward(const MambaBlock<dims>& block, Tape& tape, [[maybe_unus
     apply_conv1d_backward<true>(block.conv1d, tape.conv.data(), xz.as_const(), dx_of_ssm, dxz, conv1d,
                                 dstate ? &dstate->conv_state : nullptr, n);
     auto&& in_proj = gradient_of_member<0>(gradients);
-    add_weight_gradients(block.in_proj, in, dxz.as_const(), in_proj, n);
-    if constexpr (dx) input_gradient(block.in_proj, dxz.as_const(), din, n, work.columns);
+    linear_backward<dx>(block.in_proj, in, dxz.as_const(), din, in_proj, n, work.columns);
   } else {
     add_weight_gradients(block.out_proj, tape.gated.span().as_const(), dout.as_const(), out_proj, n);
   }

@@ -95,8 +95,7 @@ HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, token
   }
   if (dstate) copy_floats(work.dh.data(), dstate->h.data(), work.dh.size());
   auto&& dt_proj = gradient_of_member<1>(gradients);
-  add_weight_gradients(layer.dt_proj, x_dbl, ddt.as_const(), dt_proj, n);
-  input_gradient(layer.dt_proj, ddt.as_const(), ddt_low, n, columns);
+  linear_backward(layer.dt_proj, x_dbl, ddt.as_const(), ddt_low, dt_proj, n, columns);
   for (std::size_t t = 0; t < n; ++t) {
     copy_floats(ddt_low[t], dx_dbl[t], Ssm::dt_rank);
     if constexpr (Ssm::dt_b_c_eps > 0.0f) {
@@ -110,8 +109,7 @@ HWY_INLINE void ssm_backward(const Ssm& layer, krait::detail::SsmTape<Ssm, token
     }
   }
   auto&& x_proj = gradient_of_member<0>(gradients);
-  add_weight_gradients(layer.x_proj, x, dx_dbl.as_const(), x_proj, n);
-  input_gradient(layer.x_proj, dx_dbl.as_const(), dx, n, columns, true);
+  linear_backward(layer.x_proj, x, dx_dbl.as_const(), dx, x_proj, n, columns, true);
 }
 
 template <std::size_t tokens, SsmDims dims, class Tape, class Work>
@@ -141,8 +139,7 @@ HWY_INLINE void backward(const SelectiveStateSpace<dims>& layer, Tape& tape, Wor
                          TokenSpan<float> dout, TokenSpan<float> din, G& gradients, State<SelectiveStateSpace<dims>>* dstate,
                          std::size_t n) {
   auto&& out_proj = krait::detail::gradient_of_member<4>(gradients);
-  add_weight_gradients(layer.out_proj, tape.y.span().as_const(), dout.as_const(), out_proj, n);
-  input_gradient(layer.out_proj, dout.as_const(), work.dy.span(), n, work.columns);
+  linear_backward(layer.out_proj, tape.y.span().as_const(), dout.as_const(), work.dy.span(), out_proj, n, work.columns);
   ssm_backward<tokens>(layer, tape.ssm, work.ssm, work.columns, in, work.dy.span().as_const(), dx ? din : work.du.span(),
                        gradients, dstate, n);
 }
