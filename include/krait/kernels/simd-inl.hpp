@@ -246,19 +246,10 @@ HWY_INLINE void store_vector(V v, float* to) {
 }
 
 // load_unaligned and store_unaligned load and store one vector at an address that is aligned only to the size of a float.
-HWY_INLINE V load_unaligned(const float* from) {
-#if HWY_TARGET == HWY_SCALAR
-  return V(*from);
-#else
-  return hn::LoadU(Tag{}, from);
-#endif
-}
+HWY_INLINE V load_unaligned(const float* from) { return lanes == 1 ? load_vector(from) : hn::LoadU(Tag{}, from); }
 HWY_INLINE void store_unaligned(V v, float* to) {
-#if HWY_TARGET == HWY_SCALAR
-  *to = v.raw;
-#else
-  hn::StoreU(v, Tag{}, to);
-#endif
+  if (lanes == 1) store_vector(v, to);
+  else hn::StoreU(v, Tag{}, to);
 }
 
 // load<k>(from) loads k consecutive aligned vectors, and store(vectors, to) stores a vector or Several to consecutive
