@@ -137,15 +137,6 @@ consteval bool check_dims() {
   return true;
 }
 
-// KRAIT_REJECTS_INVALID(Layer, Dims) declares that the class template Layer, whose argument is a `Dims`, causes one compile
-// error if its dims are invalid, and then has repaired dims.
-#define KRAIT_REJECTS_INVALID(Layer, Dims)                \
-  template <Dims dims>                                    \
-    requires(!check::valid(dims))                         \
-  struct Layer<dims> : Layer<check::repaired(dims)> {     \
-    static_assert(check::check_dims<dims>());             \
-  }
-
 }  // namespace krait::check
 
 #endif

@@ -77,7 +77,11 @@ struct Mamba<dims> : detail::ModelFacts<dims> {
   KRAIT_INLINE constexpr const auto& head() const { return backbone.embedding.weight; }
 };
 
-KRAIT_REJECTS_INVALID(Mamba, detail::DimsOfModel auto);
+template <detail::DimsOfModel auto dims>
+  requires(!check::valid(dims))
+struct Mamba<dims> : Mamba<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
 
 // Mamba2 and Mamba3 are the language models that consist of Mamba-2 blocks and Mamba-3 blocks.
 template <Mamba2Dims dims>

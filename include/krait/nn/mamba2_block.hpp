@@ -106,7 +106,11 @@ struct Mamba2Block<dims> : detail::Mamba2Facts<dims> {
     (typename Facts::OutProj, out_proj));
 };
 
-KRAIT_REJECTS_INVALID(Mamba2Block, Mamba2BlockDims);
+template <Mamba2BlockDims dims>
+  requires(!check::valid(dims))
+struct Mamba2Block<dims> : Mamba2Block<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
 
 namespace detail {
 template <Mamba2BlockDims dims>

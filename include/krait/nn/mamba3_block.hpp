@@ -142,7 +142,11 @@ struct Mamba3Block<dims> : detail::Mamba3Facts<dims> {
 #undef KRAIT_MAMBA3_PARAMS
 #undef KRAIT_MIMO_PARAMS
 
-KRAIT_REJECTS_INVALID(Mamba3Block, Mamba3BlockDims);
+template <Mamba3BlockDims dims>
+  requires(!check::valid(dims))
+struct Mamba3Block<dims> : Mamba3Block<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
 
 namespace detail {
 template <Mamba3BlockDims dims>

@@ -49,7 +49,11 @@ struct MambaBlock : detail::SameWidth<MambaBlock<dims>, dims.d_model> {
   };
 };
 
-KRAIT_REJECTS_INVALID(MambaBlock, BlockDims);
+template <BlockDims dims>
+  requires(!check::valid(dims))
+struct MambaBlock<dims> : MambaBlock<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
 
 namespace detail {
 template <BlockDims dims>

@@ -30,7 +30,11 @@ struct ResidualBlock : detail::SameWidth<ResidualBlock<dims>, dims.d_model> {
   };
 };
 
-KRAIT_REJECTS_INVALID(ResidualBlock, detail::DimsOfBlock auto);
+template <detail::DimsOfBlock auto dims>
+  requires(!check::valid(dims))
+struct ResidualBlock<dims> : ResidualBlock<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
 
 }  // namespace krait
 

@@ -85,7 +85,11 @@ struct SelectiveStateSpaceModel
     (Vector<plain(dims.d_inner)>, D));                // shape [d_inner]
 };
 
-KRAIT_REJECTS_INVALID(SelectiveStateSpaceModel, SsmDims);
+template <SsmDims dims>
+  requires(!check::valid(dims))
+struct SelectiveStateSpaceModel<dims> : SelectiveStateSpaceModel<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
 
 namespace detail {
 constexpr SsmDims with_output(SsmDims dims) {
@@ -122,7 +126,11 @@ struct SelectiveStateSpace : detail::SsmFacts<dims, detail::per_channel_order(di
     (OutProj, out_proj));               // weight [d_model, d_inner]
 };
 
-KRAIT_REJECTS_INVALID(SelectiveStateSpace, SsmDims);
+template <SsmDims dims>
+  requires(!check::valid(dims))
+struct SelectiveStateSpace<dims> : SelectiveStateSpace<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
 template <SsmDims dims>
   requires(check::valid(dims) && dims.d_model == 0)
 struct SelectiveStateSpace<dims> : SelectiveStateSpace<detail::with_output(dims)> {
