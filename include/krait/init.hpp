@@ -55,9 +55,9 @@ namespace krait::inline KRAIT_BUILD {
 
 // init(key, layer) sets every weight of a layer or model to the value that the JAX library noxton draws with the same key.
 // Uniformly distributed weights are equal bit for bit; normally distributed weights have a relative error of at most 1e-6.
-// A_log [d_inner, d_state] is equal, too: in row-major order, it consists of d_inner times log(1), then d_inner times log(2),
-// and so on up to log(d_state). It therefore differs from mamba-ssm's A_log (S4D-real), where every row is log(1), log(2), ...,
-// log(d_state).
+// A_log [d_inner, d_state] is equal, too: in row-major order, its first d_inner elements are log(1), the next d_inner are
+// log(2), and so on up to log(d_state). It therefore differs from mamba-ssm's A_log (S4D-real), where every row is log(1),
+// log(2), ..., log(d_state).
 // The first overload is that of types for which no other overload exists.
 template <class L>
 void init(Key, L&) noexcept {
@@ -229,8 +229,9 @@ consteval std::size_t count_blocks() {
   return count;
 }
 
-// start_training(key, part, blocks) changes the weights that init(key, part) has set to those that init_for_training documents.
-// `blocks` is the number of blocks in the model. The first overload is that of the layers whose weights do not change.
+// start_training(key, part, blocks) is called after init(key, part), and replaces the values of some weights by those that the
+// comment of init_for_training describes. `blocks` is the number of blocks in the model. The first overload is for layers that
+// start training with the values of init.
 template <class L>
 void start_training(Key, L&, std::size_t) noexcept {}
 template <LinearDims dims, RowLayout order>

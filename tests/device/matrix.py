@@ -197,8 +197,8 @@ def misplaced(board, image, sections):
 
 
 def judge_bits(cell, found, expected):
-    """Yields a message for each model whose scores and states differ from the expected ones. `found` has the Results of a
-    cell's image and of the image with moved functions."""
+    """Yields a message for each model whose scores and states differ from the expected ones. `found` has the Results of two
+    images: the usual one, and one in which the linker has moved functions to other addresses."""
     for where, result in zip(("", ", moved code"), found):
         for name in result.bits.keys() & expected.bits.keys():
             if result.bits[name] != expected.bits[name]:

@@ -1,5 +1,5 @@
 // The moments select parameters that have no gradients.
-// expect: the optimiser's moments or memory must not select a parameter that the gradients do not select
+// expect: must not have parameters that the gradients do not have
 #include "given.hpp"
 
 struct Hidden {

@@ -27,7 +27,8 @@ inline float stored_column(std::uint32_t pair, std::size_t column) {
   return from_bf16(static_cast<std::uint16_t>(pair >> 16 * column));
 }
 
-// The size of the weights of a block of linear_blocks. Two blocks fit in a first-level cache.
+// The bytes of weights in a block: the function linear_blocks divides a panel into blocks of columns. Two blocks fit in a
+// first-level cache.
 inline constexpr std::size_t block_bytes = std::size_t{16} * 1024;
 
 // Weights<storage> points to the weights of an output and of the outputs that follow it in the same panel. A panel is an array

@@ -41,7 +41,8 @@ HWY_INLINE A precise_softplus(const A& x) {
 // Computes the factors alpha, beta and gamma of the recurrence for k tokens, from the outputs of in_proj: dt, a and trap,
 // [heads] each, one after the other. Replaces dt by delta = softplus(dt + dt_bias). With A = -max(heavy_tail(a), A_floor):
 //   alpha = e^(A delta);  beta = (1 - sigmoid(trap)) delta alpha;  gamma = sigmoid(trap) delta
-// dt_bias, alpha, beta and gamma are padded to a multiple of 16, and the factors of a token are stored one after the other.
+// heavy_tail(a) is 1 + a for a >= 0, and 1 / (1 - a) for a < 0. dt_bias, alpha, beta and gamma are padded to a multiple of 16,
+// and the factors of a token are stored one after the other.
 template <std::size_t k>
 HWY_INLINE void head_factors_of(TokenSpan<float> dt, const float* dt_bias, float A_floor, TokenSpan<float> factors,
                                 std::size_t heads) {
@@ -56,7 +57,7 @@ HWY_INLINE void head_factors_of(TokenSpan<float> dt, const float* dt_bias, float
     };
     const auto delta = precise_softplus(add(input(0), load_vector(dt_bias + i)));
     const auto rate = input(heads);
-    // heavy_tail(a) is 1 + a for a >= 0, and 1 / (1 - a) for a < 0. It is computed as (1 + max(0, a)) / (1 + max(0, -a)).
+    // heavy_tail(a) is computed as (1 + max(0, a)) / (1 + max(0, -a)).
     const V zero = hn::Zero(Tag{});
     const auto heavy_tail = div(add(one, clamp_below(zero, rate)), add(one, clamp_below(zero, neg(rate))));
     const auto minus_A = clamp_below(constant<V>(A_floor), heavy_tail);

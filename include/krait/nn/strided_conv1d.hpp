@@ -42,7 +42,7 @@ consteval bool check_strided_conv1d() {
                   "krait::StridedConv1d<dims>: padding must be a multiple of stride: increase padding, and add the same number of taps of zeros for the oldest frames, as the first columns of the weight");
   else
     static_assert(check::got<dims.padding>::template at_most<dims.kernel - dims.stride>,
-                  "krait::StridedConv1d<dims>: padding must be at most kernel - stride: add taps of zeros for the newest frames, as the last columns of the weight");
+                  "krait::StridedConv1d<dims>: padding must be at most kernel - stride; with more padding, make the kernel longer by zeros in the last columns of the weight");
   return true;
 }
 

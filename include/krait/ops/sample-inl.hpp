@@ -126,8 +126,8 @@ HWY_INLINE void weigh(std::span<const float> logits, const Softmax& softmax, flo
   });
 }
 
-// Returns whole(weight) for each lane of a vector. The result is exact, because a float of at least 2^23 is an integer, and the
-// fraction of a smaller float is exact.
+// Returns whole(weight), defined above, for each lane of a vector. The result is exact, because a float of at least 2^23 is an
+// integer, and the fraction of a smaller float is exact.
 HWY_INLINE auto whole_vector(V weight) {
   const hn::RebindToSigned<Tag> int_tag;
   const V limit = hn::Set(Tag{}, 2147483520.0f);  // the largest float below 2^31, which is 2^31 - 128

@@ -155,7 +155,7 @@ HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, Stac
 template <std::size_t tokens, class Parts, StatesOfStack<Parts> States, class In>
 HWY_INLINE RunResult<Stack<Parts>> run(const Stack<Parts>& stack, States& state, Scratch<Stack<Parts>, tokens>& scratch, In in,
                                        TokenSpan<float> out, std::size_t n, Emit emit) {
-  constexpr std::size_t first = warm_up<Stack<Parts>> > 0 ? 1 : 0;  // the first member that is run by run_ith_member
+  constexpr std::size_t first = warm_up<Stack<Parts>> > 0 ? 1 : 0;  // run_ith_member runs members first, first + 1, ...
   const auto members = krait::detail::tie_members(static_cast<const Parts&>(stack));
   const auto run_others = [&]<std::size_t... i>(std::index_sequence<i...>) KRAIT_LAMBDA {
     (run_ith_member<tokens, first + i, Stack<Parts>>(std::get<first + i>(members), state, scratch, in, out, n, emit) && ...);

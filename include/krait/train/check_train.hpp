@@ -207,7 +207,7 @@ consteval bool selects_no_more() {
     return true;
   }();
   static_assert(trained<typename M::Selection>::template has_gradients<fits>,
-                "krait: the optimiser's moments or memory must not select a parameter that the gradients do not select");
+                "krait: the moments or the MuonMemory must not have parameters that the gradients do not have");
   return fits;
 }
 
