@@ -1,5 +1,5 @@
 // The moments select parameters that have no gradients.
-// expect: must not have parameters that the gradients do not have
+// expect: cover a parameter for which there is no gradient
 #include "given.hpp"
 
 struct Hidden {

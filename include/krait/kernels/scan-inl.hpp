@@ -69,8 +69,8 @@ HWY_INLINE void scan_channels(const Scan& s, std::size_t c) {
 
 #ifdef KRAIT_CORTEX_M_FPU
 // The coefficients of exp2_polynomial, highest power first, in the order in which scan_four_channels loads them. Without
-// Helium, scan_four_channels evaluates two polynomials side by side, so the table contains every coefficient but the first
-// twice.
+// Helium, scan_four_channels loads coefficients in pairs, one for each of two polynomials. The first coefficient is loaded
+// alone, and is in the table once; every other coefficient is in the table twice.
 #ifdef KRAIT_CORTEX_M_HELIUM
 inline constexpr float decay_table[6] = {exp2_c5, exp2_c4, exp2_c3, exp2_c2, exp2_c1, exp2_c0};
 #else

@@ -14,10 +14,10 @@
 
 namespace krait {
 
-// PanelLayout computes where the element [row, col] of a matrix is stored in an array [rows / width][cols /
-// group][width][group]. Rows are padded to a multiple of 16, columns to a multiple of `group`; the last panel contains only the
-// rows that remain. Kernels read the elements sequentially: a SIMD vector covers neighbouring rows (outputs or channels) of one
-// group of columns.
+// PanelLayout computes where the element [row, col] of a matrix is stored. The rows, in the order `order` and padded to a
+// multiple of 16, are divided into panels of `width` rows; the last panel has the rows that remain. A panel is an array [cols /
+// group][width][group], where columns are padded to a multiple of `group`. Kernels read the elements sequentially: a SIMD
+// vector covers neighbouring rows (outputs or channels) of one group of columns.
 template <RowLayout order, std::size_t columns, std::size_t width, std::size_t group = 1>
 struct PanelLayout {
   static constexpr std::size_t rows = order.rows();

@@ -78,8 +78,8 @@ struct SameWidth {
   static constexpr std::size_t d_out = width;
 };
 
-// DimsOfModel is satisfied by the dims of language models, and DimsOfBlock by the dims of blocks, of Mamba-1, Mamba-2 and
-// Mamba-3.
+// DimsOfModel is satisfied by the dims of the language models Mamba, Mamba2 and Mamba3, and DimsOfBlock by the dims of their
+// blocks.
 template <class T>
 concept DimsOfModel = requires(T dims) { dims.vocab_size; dims.expand; };
 template <class T>

@@ -13,7 +13,8 @@
 
 namespace krait::detail {
 
-// The number of tokens whose states the scan's backward pass computes again at a time. The tape keeps the state before them.
+// The tape keeps the state of the recurrence only before every scan_tokens tokens. The backward pass computes the states within
+// these tokens again.
 inline constexpr std::size_t scan_tokens = 8;
 
 // The tape and the working memory of the recurrence, within a MambaBlock or on its own.

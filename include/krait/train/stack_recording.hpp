@@ -23,7 +23,7 @@ struct Recording<Residual<L>, G, dx> {
   using Tape = typename Branch::template Tape<tokens>;
   template <std::size_t tokens>
   struct Work {
-    TokenBuffer<tokens, L::d_out> y;  // L(x), or a copy of the gradient of the outputs
+    TokenBuffer<tokens, L::d_out> y;  // in the forward pass L(x), in the backward pass a copy of dout, the gradient of y
     typename Branch::template Work<tokens> branch;
   };
 };

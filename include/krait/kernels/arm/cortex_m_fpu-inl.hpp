@@ -123,9 +123,9 @@ HWY_INLINE void silu_in_fours(const float* table, const float* x, float* y, std:
 #undef KRAIT_POWER_PAIR
 }
 
-// Computes x = softplus(x) in place for a number of channels that is a multiple of 4. `table` contains the same constants as
-// the table of silu_in_fours, but 87.3 instead of -87.3, and after them the coefficients of add_log1p, the first once and the
-// others twice each.
+// Computes x = softplus(x) in place for a number of channels that is a multiple of 4. `table` is softplus_table: the constants
+// of e^-|x|, where |x| is limited to 87.3, then the coefficients of add_log1p. All coefficients but the first of each
+// polynomial are in the table twice, because they are loaded for two polynomials at a time.
 HWY_INLINE void softplus_in_fours(const float* table, float* x, std::size_t channels) {
   const float* log1p = table + 14;
   std::uint32_t r0, r1, r2, r3;
