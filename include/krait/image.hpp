@@ -132,8 +132,8 @@ Status view_image(std::span<const std::byte> bytes, const Image<Model>*& image) 
 
 namespace krait::check {
 // Causes a compile error if Found, the model type that a program names, is not Packed, the type of the packed model. Returns
-// whether they are the same type. The message contains both values of the first dim that differs (of vocab_size, d_model, n_layers, d_inner and
-// d_state) or, if none of these differs, both types.
+// whether they are the same type. The message contains both values of the first dim that differs (of vocab_size, d_model,
+// n_layers, d_inner and d_state) or, if none of these differs, both types.
 template <class Found, class Packed>
 consteval bool is_packed() {
   constexpr bool have_dims = requires { Found::model_dims; Packed::model_dims; };

@@ -1,5 +1,5 @@
 // The moments select parameters that have no gradients.
-// expect: cover a parameter for which there is no gradient
+// expect: cover a parameter without a gradient
 #include "given.hpp"
 
 struct Hidden {

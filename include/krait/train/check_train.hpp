@@ -207,7 +207,7 @@ consteval bool selects_no_more() {
     return true;
   }();
   static_assert(trained<typename M::Selection>::template has_gradients<fits>,
-                "krait: the moments or the MuonMemory cover a parameter for which there is no gradient; use the same Selection for both");
+                "krait: the moments or the MuonMemory cover a parameter without a gradient; use one Selection for both");
   return fits;
 }
 
