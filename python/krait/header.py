@@ -28,6 +28,11 @@ def header_text(model, sizes, weights, options):
     listed = "\n".join(lines)
     one_model_each, placed = section_lines(options)
     headers = ("activation", "pooling", "positional_embedding", "stack", "strided_conv1d") if model.component == "Stack" else ()
+    trailing = model.trailing_tokens()
+    trailing = "" if trailing == 0 else f"""
+// The number of tokens of zeros that must follow a sequence to get PyTorch's last outputs, which read its Conv1d's padding.
+inline constexpr std::size_t trailing_tokens = {trailing};
+"""
     includes = "".join(f"#include <krait/nn/{name}.hpp>\n" for name in headers)
     limits = "#include <limits>\n" if "std::numeric_limits" in declared else ""
     return f"""// {printable(options.checkpoint.name)} as {options.type}, made by krait pack: {size['parameters']:,} parameters in {size['flash']:,} bytes.
@@ -36,6 +41,7 @@ def header_text(model, sizes, weights, options):
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 {limits}
 #include <krait/image.hpp>
@@ -47,7 +53,7 @@ namespace {name} {{
 
 // krait::fingerprint(model()), as long as the weights are what was packed. Snapshots of the model's states carry it.
 inline constexpr std::uint32_t fingerprint = {sizes['fingerprint']:#010x};
-
+{trailing}
 namespace detail {{
 static_assert(std::endian::native == std::endian::little, "{name}: these weights are for little-endian machines");
 static_assert(krait::ImageHeader::wanted.version == {sizes['version']}, "{name}: packed for another version of krait: pack again");

@@ -231,8 +231,7 @@ class Model:
     def trailing_tokens(self):
         """The number of tokens of zeros that must follow a sequence of whole tokens to get PyTorch's last outputs, which read
         the padding of a Conv1d after the sequence. 0 for models without such a padding."""
-        convolution = self.structure.layers[0].convolution
-        return max(0, convolution.trailing_tokens()) if convolution is not None else 0
+        return self.structure.trailing_tokens()
 
     @property
     def pools(self):

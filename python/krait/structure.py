@@ -422,6 +422,11 @@ class Model:
                 f"forward() does not use it, skip it with --ignore {strays[0]}"
             )
 
+    def trailing_tokens(self):
+        """Returns the number of tokens of zeros that must follow a sequence of whole tokens to get PyTorch's last outputs."""
+        convolution = self.layers[0].convolution
+        return max(0, convolution.trailing_tokens()) if convolution is not None else 0
+
     def declarations(self, constant, storage):
         """Returns C++ code that declares the dims, each as `constant`, and Model, with weights stored as `storage`."""
         if self.component != "Stack":

@@ -15,7 +15,9 @@ struct Newest {
   static constexpr std::size_t multiply_adds = 0;
   static constexpr std::size_t warm_up = 1;
   static constexpr bool pools = true;
-  using State = krait::Strips<1>;
+  struct State {
+    krait::Strips<1> newest{};
+  };
   template <std::size_t tokens>
   using Scratch = krait::NoScratch<tokens>;
 };

@@ -1233,6 +1233,7 @@ def check_metadata(test):
         model = test.takes("right_padding", stated(conv, order=f"conv1d(conv,stride=1,padding=2{text}),max,linear(head)"))
         convolution = model.layers[0].convolution
         found = (convolution.outputs(22), convolution.trailing_tokens())
+        test.expect(model.trailing_tokens() == max(0, trailing), f"right_padding {right}: found {model.trailing_tokens()}")
         test.expect(found == (outputs, trailing), f"right_padding {right}: found outputs and more tokens {found}")
     test.refuses("right_padding", "wanted right_padding=N", test.write(conv), "--order", "conv1d(conv,right_padding=x),head")
 

@@ -183,6 +183,8 @@ def check_packed(test):
     hybrid = write_checkpoint(test.folder / "hybrid.safetensors", {
         "head.weight": [3, 9], **heads_block("two.0.", 9, 18, 4, 6, 2), **heads_block("two.1.", 9, 18, 4, 6, 2),
         **heads_block("three.0.", 9, 18, 8, 6, 3), **residual_block("one.0.", 9, 18, 4, 1), "proj.weight": [9, 5]})
+    padded = write_checkpoint(test.folder / "padded.safetensors", {"conv.weight": [4, 3, 5], "head.weight": [3, 4]})
+    test.packs("padded", padded, "--order", "conv1d(conv,stride=1,padding=2),max,head")
     cases = {"small": (small, IGNORE_VECTORS),
              "untied": (REFERENCE / "mamba_untied_odd.safetensors", [*IGNORE_VECTORS, "--type", "bf16"]),
              "placed": (small, [*IGNORE_VECTORS, "--section", SECTION]),
@@ -215,7 +217,8 @@ def check_packed(test):
     asserts = "".join(f"static_assert({size} == {figure.replace(',', '')});\n" for size, figure in zip(sizes, shown))
     count = re.search(r"^([\d,]+) parameters", tables["stack"], re.M)[1].replace(",", "")
     asserts += f"static_assert(krait::parameter_count<stack::Model> == {count});\n"
-    includes = "".join(f'#include "{name}.hpp"\n' for name in cases)
+    asserts += "static_assert(padded::trailing_tokens == 2);\n"
+    includes = "".join(f'#include "{name}.hpp"\n' for name in [*cases, "padded"])
     code, said = test.compile("-fsyntax-only", "-x", "c++", "-", source=includes + asserts)
     test.expect(code == 0, f"the report's figures: {said}")
     rows = [line.split()[1:] for line in tables["small"].splitlines() if line.startswith("  ")]

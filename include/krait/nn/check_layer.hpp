@@ -13,6 +13,18 @@
 
 namespace krait::check {
 
+// The size of a struct that has the members which KRAIT_PARAMS declares for L, and no others.
+template <class L>
+inline constexpr std::size_t declared_bytes = sizeof(L);
+template <Reflected L>
+inline constexpr std::size_t declared_bytes<L> = []<std::size_t... i>(std::index_sequence<i...>) {
+  std::size_t size = 0;
+  const auto round_up = [&](std::size_t alignment) { size = ceil_div(size, alignment) * alignment; };
+  ((round_up(alignof(detail::Member<L, i>)), size += sizeof(detail::Member<L, i>)), ...);
+  round_up(alignof(L));
+  return size;
+}(detail::MemberIndices<L>{});
+
 // layer<L> exists so that error messages show L, the type of a layer. For example, the message for a layer MyLayer without d_in
 // contains layer<MyLayer>::has_d_in.
 template <class L>
@@ -24,6 +36,7 @@ struct layer {
   static constexpr bool has_scratch = requires { typename L::template Scratch<4>; };
   static constexpr bool is_trivially_copyable_aggregate = std::is_trivially_copyable_v<L> && std::is_aggregate_v<L>;
   static constexpr bool names_its_members = std::is_empty_v<L> || Reflected<L>;
+  static constexpr bool declares_all_members = sizeof(L) <= declared_bytes<L>;
   static constexpr bool marks_are_constants = !requires { typename L::works_in_place; } && !requires { typename L::pools; } &&
       !requires { typename L::takes_tokens; } && !requires { typename L::summarises; } && !requires { typename L::no_segment; };
   static constexpr bool has_run = false;
@@ -60,6 +73,7 @@ concept Unfinished = !Layer<T> && !requires { T::is_rejected; } &&
 template <class S>
 struct state_type {
   static constexpr bool is_trivially_copyable = std::is_trivially_copyable_v<S>;
+  static constexpr bool initialises_its_members = std::is_empty_v<S> || !std::is_trivially_default_constructible_v<S>;
 };
 
 // scratch_type<One, Four> exists so that error messages show One and Four, the types Scratch<1> and Scratch<4> of a layer.
@@ -132,6 +146,10 @@ consteval bool layer_type() {
     if constexpr (report)
       static_assert(state_type<typename L::State>::is_trivially_copyable,
                   "krait: State must be trivially copyable, because a snapshot copies its bytes");
+  } else if constexpr (!state_type<typename L::State>::initialises_its_members) {
+    if constexpr (report)
+      static_assert(state_type<typename L::State>::initialises_its_members,
+                    "krait: State must be a struct whose members have initialisers, as in float sum[8]{}, because a declared State starts a sequence");
   } else if constexpr (!Facts::has_scratch) {
     if constexpr (report)
       static_assert(Facts::has_scratch, "krait: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
@@ -158,6 +176,10 @@ consteval bool layer_type() {
     if constexpr (report)
       static_assert(LayerMember<L, members_before_a_foreign_one<L>>::is_weights,
                   "krait: each member in KRAIT_PARAMS must be weights (krait::Matrix, Vector, Taps or DecayRates), a layer, or a std::array of layers, because load and save process nothing else");
+  } else if constexpr (!Facts::declares_all_members) {
+    if constexpr (report)
+      static_assert(Facts::declares_all_members,
+                    "krait: KRAIT_PARAMS must declare every data member of the layer, because load and save ignore all others");
   } else {
     return true;
   }
