@@ -47,7 +47,7 @@ struct Rejected {
 // than `most` arguments. It causes a compile error with the text `usage`, instead of an error for each of the other overloads.
 #define KRAIT_TAKES(name, least, most, usage)                                              \
   template <class... Arguments>                                                            \
-    requires(sizeof...(Arguments) < least || sizeof...(Arguments) > most)                  \
+    requires(sizeof...(Arguments) < (least) || sizeof...(Arguments) > (most))              \
   check::Rejected name(const Arguments&...) noexcept {                                     \
     static_assert(check::got<sizeof...(Arguments)>::template between<least, most>, usage); \
     return {};                                                                             \

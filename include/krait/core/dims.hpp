@@ -117,7 +117,7 @@ struct SsmDims {
   std::size_t vocab_size = 0;                                                                                         \
   std::size_t d_model = 0;                                                                                            \
   std::size_t n_layers = 4;                                                                                           \
-  members                                                                                                             \
+  members /* NOLINT(bugprone-macro-parentheses): declarations cannot be in parentheses */                             \
   bool tied = true;           /* the output head uses the weight of the embedding */                                  \
   Real norm_eps = 1e-5;       /* eps of the norms before the blocks and of the final norm */                          \
   Storage storage = Storage::f32;                                                                                     \
