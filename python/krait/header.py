@@ -28,10 +28,10 @@ def header_text(model, sizes, weights, options):
     listed = "\n".join(lines)
     one_model_each, placed = section_lines(options)
     headers = ("activation", "pooling", "positional_embedding", "stack", "strided_conv1d") if model.component == "Stack" else ()
-    trailing = model.trailing_tokens()
-    trailing = "" if trailing == 0 else f"""
+    count = model.trailing_tokens()
+    trailing = "" if count == 0 else f"""
 // The number of tokens of zeros that must follow a sequence to get PyTorch's last outputs, which read its Conv1d's padding.
-inline constexpr std::size_t trailing_tokens = {trailing};
+inline constexpr std::size_t trailing_tokens = {count};
 """
     includes = "".join(f"#include <krait/nn/{name}.hpp>\n" for name in headers)
     limits = "#include <limits>\n" if "std::numeric_limits" in declared else ""

@@ -228,9 +228,8 @@ HWY_INLINE void rotate_head(const RotaryScan& s, std::size_t head, std::size_t t
 }
 
 // Computes the recurrence of the heads in `heads`, at most heads_in_vector, for `count` tokens from token t on.
-template <std::size_t rank, std::size_t count, class HeadScratch>
-HWY_INLINE void rotary_scan_heads(const RotaryScan& s, const AngleLanes& angle_lanes, Range heads, std::size_t t,
-                                  HeadScratch* scratch) {
+template <std::size_t rank, std::size_t angles, std::size_t count, class HeadScratch>
+HWY_INLINE void rotary_scan_heads(const RotaryScan& s, Range heads, std::size_t t, HeadScratch* scratch) {
   const std::size_t wide = padded(s.headdim), states = padded(s.d_state);
   constexpr std::size_t vectors = head_scan_vectors;
   // True if heads have no padding. Tiles then read x in place and, in a SISO block, write y over x. Otherwise they work on a
@@ -238,7 +237,7 @@ HWY_INLINE void rotary_scan_heads(const RotaryScan& s, const AngleLanes& angle_l
   const bool aligned = s.headdim % strip_width == 0;
   KRAIT_UNROLL
   for (std::size_t j = 0; j < count; ++j)
-    advance_angles(s, angle_lanes, heads, t + j, scratch->sine[j].data(), scratch->cosine[j].data());
+    advance_angles(s, angle_lanes<angles>, heads, t + j, scratch->sine[j].data(), scratch->cosine[j].data());
   for (std::size_t head = heads.begin; head < heads.end; ++head) {
     const std::size_t first_angle = (head - heads.begin) * s.angles;
     float* const last_k = s.k + head * rank * states;
@@ -280,16 +279,15 @@ HWY_INLINE void rotary_scan_heads(const RotaryScan& s, const AngleLanes& angle_l
 //   in a SISO block (rank 1)   with norm(y); the caller then multiplies norm(y) by the gate SiLU(z)
 //   in a MIMO block            with the gated output, the sum over r of norm(y[r]) SiLU(z mimo_z[r]) mimo_o[r]
 // `scratch` is working memory for one head and a few tokens; the heads use it one after the other.
-template <std::size_t rank, class HeadScratch>
+template <std::size_t rank, std::size_t angles, class HeadScratch>
 HWY_INLINE void rotary_scan(const RotaryScan& s, Range part, HeadScratch* scratch) {
   constexpr std::size_t count = std::min(HeadScratch::tokens, head_scan_tokens);
-  const AngleLanes of_lanes = angle_lanes(s.angles);
   for (std::size_t head = part.begin; head < part.end; head += heads_in_vector(s.angles)) {
     const Range heads{head, std::min(head + heads_in_vector(s.angles), part.end)};
     std::size_t t = 0;
-    for (; t + count <= s.tokens; t += count) rotary_scan_heads<rank, count>(s, of_lanes, heads, t, scratch);
+    for (; t + count <= s.tokens; t += count) rotary_scan_heads<rank, angles, count>(s, heads, t, scratch);
     if constexpr (count > 1)
-      for (; t < s.tokens; ++t) rotary_scan_heads<rank, 1>(s, of_lanes, heads, t, scratch);
+      for (; t < s.tokens; ++t) rotary_scan_heads<rank, angles, 1>(s, heads, t, scratch);
   }
 }
 

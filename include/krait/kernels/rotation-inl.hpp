@@ -69,16 +69,15 @@ HWY_INLINE std::size_t heads_in_vector(std::size_t angles) {
 struct AngleLanes {
   alignas(64) std::int32_t head[lanes], angle[lanes];
 };
-HWY_INLINE AngleLanes angle_lanes(std::size_t angles) {
-  AngleLanes of;
-  std::int32_t head = 0, angle = 0;
-  for (std::size_t i = 0; i < lanes && heads_in_vector(angles) > 1; ++i) {
-    of.head[i] = head;
-    of.angle[i] = angle;
-    if (static_cast<std::size_t>(++angle) == angles) angle = 0, ++head;
+template <std::size_t angles>
+inline constexpr AngleLanes angle_lanes = [] {
+  AngleLanes of{};
+  for (std::size_t i = 0; i < lanes; ++i) {
+    of.head[i] = static_cast<std::int32_t>(i / angles);
+    of.angle[i] = static_cast<std::int32_t>(i % angles);
   }
   return of;
-}
+}();
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 // Returns the vector [v[index[0]], v[index[1]], ...]. Highway's IndicesFromVec is not called, because its assertions need
 // Highway's compiled library in a program that is compiled without optimisation.

@@ -69,7 +69,7 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
       if constexpr (dims.mimo_rank > 1)
         scan.mimo_x = block.mimo_x.data(), scan.mimo_z = block.mimo_z.data(), scan.mimo_o = block.mimo_o.data();
       if constexpr (dims.is_outproj_norm) scan.norm = block.norm.weight.data();
-      rotary_scan<dims.mimo_rank>(scan, of_part, &of_heads.head[tokens == 1 ? 0 : of_part.begin]);
+      rotary_scan<dims.mimo_rank, Block::angles>(scan, of_part, &of_heads.head[tokens == 1 ? 0 : of_part.begin]);
     });
   };
   // split() divides channels among threads, at multiples of 16. Here each head counts as 16 channels, so that no head is
