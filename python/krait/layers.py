@@ -59,7 +59,7 @@ KINDS = {
 }
 # The dims of a language model, by its blocks.
 LANGUAGE_MODELS = {"MambaBlock": "ModelDims", "Mamba2Block": "Mamba2Dims", "Mamba3Block": "Mamba3Dims"}
-# The members that BlockDims and ModelDims have in common, as KRAIT_BLOCK_DIMS of core/dims.hpp declares them.
+# The members that BlockDims and ModelDims have in common, in the order of core/dims.hpp.
 BLOCK_FIELDS = [
     "d_state",
     "d_conv",
@@ -71,10 +71,10 @@ BLOCK_FIELDS = [
     "dt_bias",
     "out_bias",
     "norm_bias",
-    "norm",
     "dt_b_c_eps",
+    "norm",
 ]
-# The members that Mamba2BlockDims and Mamba2Dims have in common, as KRAIT_MAMBA2_DIMS of core/mamba2_dims.hpp declares them.
+# The members that Mamba2BlockDims and Mamba2Dims have in common, in the order of core/mamba2_dims.hpp.
 MAMBA2_FIELDS = [
     "d_state",
     "d_conv",

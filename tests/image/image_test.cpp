@@ -228,7 +228,7 @@ std::string kind_with(Change) {
     Change{}(copy);
     return copy;
   }();
-  return std::string(krait::detail::MixerOf<changed>::type::structure_kind);
+  return std::string(krait::ResidualBlock<changed>::Mixer::structure_kind);
 }
 
 TEST_CASE("the structure texts of Mamba-2 and Mamba-3 blocks list the dims that the parameters' shapes do not determine") {

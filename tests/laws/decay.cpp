@@ -40,9 +40,10 @@ struct Mamba1 {
 // Sets in_proj so that each x is the block's input, and B and C are constants, the biases.
 template <class Block>
 void set_in_proj(Block& block, std::size_t first_of_B) {
-  for (std::size_t c = 0; c < Block::d_inner; ++c) block.in_proj.weight.set(Block::d_inner + c, 0, 1.0f);
-  for (std::size_t n = 0; n < 2 * Block::d_state; ++n)
-    block.in_proj.bias.set(first_of_B + n, 0, 0.75f + 0.25f * static_cast<float>(n % Block::d_state));
+  constexpr auto dims = Block::block_dims;
+  for (std::size_t c = 0; c < dims.d_inner; ++c) block.in_proj.weight.set(dims.d_inner + c, 0, 1.0f);
+  for (std::size_t n = 0; n < 2 * dims.d_state; ++n)
+    block.in_proj.bias.set(first_of_B + n, 0, 0.75f + 0.25f * static_cast<float>(n % dims.d_state));
 }
 
 // A block of Mamba-2 with two heads.

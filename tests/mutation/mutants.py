@@ -25,7 +25,8 @@ def group(suites, *changes, **facts):
 
 # core: dims, checks and the visitors of parameters; most mutants change code that runs at compile time.
 group("unit/dims",
-      (".dt_b_c_eps = m.dt_b_c_eps,", ""), (".dt_b_c_eps = b.dt_b_c_eps,", ""),
+      ("#define KRAIT_COPY_DIM(type, name, ...) .name = name,", "#define KRAIT_COPY_DIM(type, name, ...)"),
+      (".dt_b_c_eps = b.dt_b_c_eps,", ""),
       ("return (a + b - 1) / b;", "return (a + b) / b;"),
       ("ceil_div(requires { dims.expand; } ? dims.d_model : dims.d_inner, 16);",
        "(requires { dims.expand; } ? dims.d_model : dims.d_inner) / 16;"),
@@ -86,11 +87,10 @@ group("bits",
       (".x_bias = b.x_bias, .dt_bias = b.dt_bias,\n          .dt_b_c_eps",
        ".x_bias = b.dt_bias, .dt_bias = b.x_bias,\n          .dt_b_c_eps"))
 group("storage",
-      (".dt_b_c_eps = m.dt_b_c_eps, .norm_eps = m.norm_eps, .storage = m.storage};",
-       ".dt_b_c_eps = m.dt_b_c_eps, .storage = m.storage};"),
+      (".norm = norm, .norm_eps = norm_eps, .storage = storage};", ".norm = norm, .storage = storage};"),
       (".bias = b.norm_bias, .eps = b.norm_eps}", ".bias = b.norm_bias}"))
 group("unit/dims",
-      (".norm_bias = m.norm_bias, .norm = m.norm,\n          .dt_b_c_eps", ".norm_bias = m.norm_bias,\n          .dt_b_c_eps"))
+      (".norm = norm, .norm_eps = norm_eps, .storage = storage};", ".norm_eps = norm_eps, .storage = storage};"))
 group("unit/reflect",
       ('return {name + std::string_view(".") + index};', 'return {name + std::string_view(".") + (index + 1)};'),
       ("if constexpr (Flat<Member<T, i>>) return path;", "if constexpr (false) return path;"),

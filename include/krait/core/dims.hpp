@@ -104,40 +104,46 @@ struct SsmDims {
   KRAIT_INLINE bool operator==(const SsmDims&) const = default;
 };
 
-// KRAIT_DIMS_OF_BLOCK and KRAIT_DIMS_OF_MODEL declare the members that the dims of all blocks, and of all language models, have
-// in common. `members` are those of one kind of Mamba. norm_eps is added to the mean square (RMSNorm) or the variance
-// (LayerNorm).
+// KRAIT_DIMS_OF_BLOCK and KRAIT_DIMS_OF_MODEL declare the members of the dims of a block, and of a language model of such
+// blocks. members(member) lists those that both have, as member(type, name, default). norm_eps is added to the mean square
+// (RMSNorm) or the variance (LayerNorm).
 #define KRAIT_DIMS_OF_BLOCK(Dims, members)                                                                            \
   std::size_t d_model = 0;                                                                                            \
-  members                                                                                                             \
+  members(KRAIT_DECLARE_DIM)                                                                                          \
+  NormKind norm = NormKind::rms; /* kind of the norms around the blocks; LayerNorm: mamba-ssm's rms_norm=False */     \
   Real norm_eps = 1e-5;       /* eps of ResidualBlock's norm */                                                       \
   Storage storage = Storage::f32;                                                                                     \
   KRAIT_INLINE bool operator==(const Dims&) const = default;
-#define KRAIT_DIMS_OF_MODEL(Dims, members)                                                                            \
+#define KRAIT_DIMS_OF_MODEL(Dims, Block, members)                                                                     \
   std::size_t vocab_size = 0;                                                                                         \
   std::size_t d_model = 0;                                                                                            \
   std::size_t n_layers = 4;                                                                                           \
-  members /* NOLINT(bugprone-macro-parentheses): declarations cannot be in parentheses */                             \
+  members(KRAIT_DECLARE_DIM)                                                                                          \
+  NormKind norm = NormKind::rms; /* kind of the norms around the blocks; LayerNorm: mamba-ssm's rms_norm=False */     \
   bool tied = true;           /* the output head uses the weight of the embedding */                                  \
   Real norm_eps = 1e-5;       /* eps of the norms before the blocks and of the final norm */                          \
   Storage storage = Storage::f32;                                                                                     \
-  KRAIT_INLINE bool operator==(const Dims&) const = default;
+  KRAIT_INLINE bool operator==(const Dims&) const = default;                                                          \
+  KRAIT_INLINE constexpr Block block() const {                                                                        \
+    return {.d_model = d_model, members(KRAIT_COPY_DIM) .norm = norm, .norm_eps = norm_eps, .storage = storage};      \
+  }
+#define KRAIT_DECLARE_DIM(type, name, ...) type name = __VA_ARGS__;
+#define KRAIT_COPY_DIM(type, name, ...) .name = name,
 
-// KRAIT_BLOCK_DIMS declares the members that BlockDims and ModelDims have in common. The defaults are mamba-ssm's.
-#define KRAIT_BLOCK_DIMS                                                                                              \
-  std::size_t d_state = 16;   /* states of each channel */                                                            \
-  std::size_t d_conv = 4;     /* taps of the convolution */                                                           \
-  std::size_t expand = 0;     /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */     \
-  std::size_t d_inner = 0;    /* resolve() replaces 0 by expand * d_model */                                          \
-  std::size_t dt_rank = 0;    /* resolve() replaces 0 by ceil(d_model / 16) */                                        \
-  bool in_bias = false;       /* biases of in_proj, conv1d, x_proj, dt_proj, out_proj and of the norms */             \
-  bool conv_bias = true;                                                                                              \
-  bool x_bias = false;                                                                                                \
-  bool dt_bias = true;                                                                                                \
-  bool out_bias = false;                                                                                              \
-  bool norm_bias = false;                                                                                             \
-  NormKind norm = NormKind::rms; /* kind of the norms around the blocks; LayerNorm: mamba-ssm's rms_norm=False */     \
-  Real dt_b_c_eps = 0;        /* eps of weightless RMS norms of dt, B and C (FalconMamba: 1e-6); 0: no such norms */
+// KRAIT_BLOCK_DIMS lists the members that BlockDims and ModelDims have in common. The defaults are mamba-ssm's.
+#define KRAIT_BLOCK_DIMS(member)                                                                                      \
+  member(std::size_t, d_state, 16)  /* states of each channel */                                                      \
+  member(std::size_t, d_conv, 4)    /* taps of the convolution */                                                     \
+  member(std::size_t, expand, 0)    /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */ \
+  member(std::size_t, d_inner, 0)   /* resolve() replaces 0 by expand * d_model */                                    \
+  member(std::size_t, dt_rank, 0)   /* resolve() replaces 0 by ceil(d_model / 16) */                                  \
+  member(bool, in_bias, false)      /* biases of in_proj, conv1d, x_proj, dt_proj, out_proj and of the norms */       \
+  member(bool, conv_bias, true)                                                                                       \
+  member(bool, x_bias, false)                                                                                         \
+  member(bool, dt_bias, true)                                                                                         \
+  member(bool, out_bias, false)                                                                                       \
+  member(bool, norm_bias, false)                                                                                      \
+  member(Real, dt_b_c_eps, 0)       /* eps of weightless RMS norms of dt, B and C (FalconMamba: 1e-6); 0: no such norms */
 
 // BlockDims are the dims of a MambaBlock, and of a ResidualBlock that consists of a norm and a MambaBlock.
 struct BlockDims {
@@ -146,7 +152,7 @@ struct BlockDims {
 
 // ModelDims are the dims of Mamba: an embedding, n_layers ResidualBlocks, a norm and an output head.
 struct ModelDims {
-  KRAIT_DIMS_OF_MODEL(ModelDims, KRAIT_BLOCK_DIMS)
+  KRAIT_DIMS_OF_MODEL(ModelDims, BlockDims, KRAIT_BLOCK_DIMS)
 };
 #undef KRAIT_BLOCK_DIMS
 
@@ -194,13 +200,9 @@ constexpr ModelDims noxton(ModelDims dims) {
 }
 
 // block_dims and norm_dims return the dims of the blocks and the norms of a model; ssm_dims returns the dims of the recurrence
-// of a block.
-constexpr BlockDims block_dims(const ModelDims& m) {
-  return {.d_model = m.d_model, .d_state = m.d_state, .d_conv = m.d_conv, .expand = m.expand, .d_inner = m.d_inner,
-          .dt_rank = m.dt_rank, .in_bias = m.in_bias, .conv_bias = m.conv_bias, .x_bias = m.x_bias,
-          .dt_bias = m.dt_bias, .out_bias = m.out_bias, .norm_bias = m.norm_bias, .norm = m.norm,
-          .dt_b_c_eps = m.dt_b_c_eps, .norm_eps = m.norm_eps, .storage = m.storage};
-}
+// of a block. A braced list is taken as ModelDims.
+constexpr BlockDims block_dims(const ModelDims& dims) { return dims.block(); }
+constexpr auto block_dims(const auto& dims) { return dims.block(); }
 constexpr SsmDims ssm_dims(const BlockDims& b) {
   return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias,
           .dt_b_c_eps = b.dt_b_c_eps, .storage = b.storage};

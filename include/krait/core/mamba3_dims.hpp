@@ -6,24 +6,23 @@
 
 namespace krait {
 
-// KRAIT_MAMBA3_DIMS declares the members that Mamba3BlockDims and Mamba3Dims have in common. Members that also exist in
+// KRAIT_MAMBA3_DIMS lists the members that Mamba3BlockDims and Mamba3Dims have in common. Members that also exist in
 // mamba-ssm's class Mamba3 have the same names and defaults as in that class, except mimo_rank: mimo_rank 1 corresponds to
 // mamba-ssm's is_mimo = False.
-#define KRAIT_MAMBA3_DIMS                                                                                             \
-  std::size_t d_state = 128;  /* states of each channel */                                                            \
-  std::size_t expand = 0;     /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */     \
-  std::size_t d_inner = 0;    /* resolve() replaces 0 by expand * d_model */                                          \
-  std::size_t headdim = 64;   /* channels of a head; divides d_inner */                                               \
-  std::size_t ngroups = 1;    /* groups of heads that share B and C; divides the number of heads */                   \
-  std::size_t mimo_rank = 1;  /* inputs and outputs of a channel; with 1 (SISO) there are no mimo_x, mimo_z, mimo_o */ \
-  Real rope_fraction = 0.5;   /* fraction of the d_state elements of B and C that is rotated */                       \
-  bool in_bias = false;       /* biases of in_proj, out_proj and of the norms around the blocks */                    \
-  bool out_bias = false;                                                                                              \
-  bool norm_bias = false;                                                                                             \
-  bool is_outproj_norm = false; /* an RMSNorm before the gate, over the channels of each head */                      \
-  Real A_floor = 1e-4;        /* lower bound of -A, where A is computed from the input */                             \
-  Real mixer_norm_eps = 1e-5; /* eps of the RMSNorms within the block */                                              \
-  NormKind norm = NormKind::rms; /* kind of the norms around the blocks */
+#define KRAIT_MAMBA3_DIMS(member)                                                                                     \
+  member(std::size_t, d_state, 128) /* states of each channel */                                                      \
+  member(std::size_t, expand, 0)    /* d_inner / d_model, if d_inner is not given; default 2. resolve() sets it to 0 */ \
+  member(std::size_t, d_inner, 0)   /* resolve() replaces 0 by expand * d_model */                                    \
+  member(std::size_t, headdim, 64)  /* channels of a head; divides d_inner */                                         \
+  member(std::size_t, ngroups, 1)   /* groups of heads that share B and C; divides the number of heads */             \
+  member(std::size_t, mimo_rank, 1) /* inputs and outputs of a channel; with 1 (SISO) there are no mimo_x, mimo_z, mimo_o */ \
+  member(Real, rope_fraction, 0.5)  /* fraction of the d_state elements of B and C that is rotated */                 \
+  member(bool, in_bias, false)      /* biases of in_proj, out_proj and of the norms around the blocks */              \
+  member(bool, out_bias, false)                                                                                       \
+  member(bool, norm_bias, false)                                                                                      \
+  member(bool, is_outproj_norm, false) /* an RMSNorm before the gate, over the channels of each head */               \
+  member(Real, A_floor, 1e-4)       /* lower bound of -A, where A is computed from the input */                       \
+  member(Real, mixer_norm_eps, 1e-5) /* eps of the RMSNorms within the block */
 
 // Mamba3BlockDims are the dims of a Mamba3Block, and of a ResidualBlock that consists of a norm and a Mamba3Block.
 struct Mamba3BlockDims {
@@ -32,21 +31,13 @@ struct Mamba3BlockDims {
 
 // Mamba3Dims are the dims of Mamba3: an embedding, n_layers ResidualBlocks, a norm and an output head.
 struct Mamba3Dims {
-  KRAIT_DIMS_OF_MODEL(Mamba3Dims, KRAIT_MAMBA3_DIMS)
+  KRAIT_DIMS_OF_MODEL(Mamba3Dims, Mamba3BlockDims, KRAIT_MAMBA3_DIMS)
 };
 #undef KRAIT_MAMBA3_DIMS
 
 }  // namespace krait
 
 namespace krait::inline KRAIT_BUILD {
-
-template <std::same_as<Mamba3Dims> Dims>
-constexpr Mamba3BlockDims block_dims(const Dims& m) {
-  return {.d_model = m.d_model, .d_state = m.d_state, .expand = m.expand, .d_inner = m.d_inner, .headdim = m.headdim,
-          .ngroups = m.ngroups, .mimo_rank = m.mimo_rank, .rope_fraction = m.rope_fraction, .in_bias = m.in_bias,
-          .out_bias = m.out_bias, .norm_bias = m.norm_bias, .is_outproj_norm = m.is_outproj_norm, .A_floor = m.A_floor,
-          .mixer_norm_eps = m.mixer_norm_eps, .norm = m.norm, .norm_eps = m.norm_eps, .storage = m.storage};
-}
 
 // Returns the number of rotation angles of a head: half of d_state * rope_fraction, rounded down. The 1e-4 that is added
 // compensates for the rounding of rope_fraction to float32. A rope_fraction below 0 counts as 0, above 1 as 1, and NaN as 0;

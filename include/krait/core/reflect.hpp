@@ -28,7 +28,10 @@
 // KRAIT_PARAMS(Type, (MemberType, member), ...) declares the members of the struct Type in the order in which they are stored,
 // and makes them visible to for_each_param. The names of members become segments of checkpoint keys, as in
 // mixer.in_proj.weight. At most 40 members are possible.
-#define KRAIT_PARAMS(Type, ...) BOOST_HANA_DEFINE_STRUCT(Type, __VA_ARGS__)
+#define KRAIT_PARAMS(Type, ...)                                                                                          \
+  static_assert(KRAIT_TEXT(__VA_ARGS__)[0] == '(', "krait: KRAIT_PARAMS(Type, (MemberType, member), ...) needs parentheses"); \
+  BOOST_HANA_DEFINE_STRUCT(Type, __VA_ARGS__)
+#define KRAIT_TEXT(...) #__VA_ARGS__
 
 namespace krait {
 

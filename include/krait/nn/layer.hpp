@@ -85,10 +85,6 @@ concept DimsOfModel = requires(T dims) { dims.vocab_size; dims.expand; };
 template <class T>
 concept DimsOfBlock = requires(T dims) { dims.d_model; dims.expand; } && !DimsOfModel<T>;
 
-// MixerOf<dims>::type is the type of the Mamba block in a ResidualBlock<dims>.
-template <auto dims>
-struct MixerOf;
-
 // RejectedLayer is the base class of a Stack or Residual whose layers were rejected. It is not a layer, so that calls with it
 // cause no further errors.
 struct RejectedLayer {
@@ -99,19 +95,18 @@ struct RejectedLayer {
   using Scratch = NoScratch<tokens>;
 };
 
-// For a Stack T, members_of<T> is the number of layers in it, including the layers of stacks within it, and levels_of<T> is the
+// For a Stack T, Nesting<T>::members is the number of layers in it, including the layers of stacks within it, and levels is the
 // depth to which stacks are nested. A Residual<L> counts as a stack of two layers, one of which is L. For any other layer,
-// members_of is 1 and levels_of is 0.
+// members is 1 and levels is 0.
 template <class T>
-inline constexpr std::size_t members_of = 1;
-template <class T>
-  requires requires { T::levels; }
-inline constexpr std::size_t members_of<T> = T::members;
-template <class T>
-inline constexpr std::size_t levels_of = 0;
+struct Nesting {
+  static constexpr std::size_t members = 1, levels = 0;
+};
 template <class T>
   requires requires { T::levels; }
-inline constexpr std::size_t levels_of<T> = T::levels;
+struct Nesting<T> {
+  static constexpr std::size_t members = T::members, levels = T::levels;
+};
 }  // namespace detail
 
 // Layer is satisfied by layers and models. They are recognised by the members that every layer has.

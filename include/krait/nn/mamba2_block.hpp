@@ -17,12 +17,10 @@ namespace detail {
 template <Mamba2BlockDims dims>
 struct Mamba2Facts : SameWidth<Mamba2Facts<dims>, dims.d_model> {
   static constexpr auto block_dims = dims;
-  static constexpr std::size_t d_inner = dims.d_inner;
-  static constexpr std::size_t d_state = dims.d_state;
-  static constexpr std::size_t heads = dims.d_inner / dims.headdim;
   static constexpr std::size_t B_start = dims.d_inner;  // the offset of B in the channels of the convolution
   static constexpr std::size_t C_start = dims.d_inner + dims.ngroups * dims.d_state;
   static constexpr std::size_t conv_channels = dims.d_inner + 2 * dims.ngroups * dims.d_state;
+  static constexpr std::size_t heads = dims.d_inner / dims.headdim;
   static constexpr RowLayout in_order{.lead = dims.d_inner, .groups = 1, .channels = conv_channels, .tail = heads};
   using InProj = Linear<LinearDims{.d_in = dims.d_model, .d_out = in_order.rows(), .bias = dims.in_bias,
                                    .storage = dims.storage}, in_order>;
@@ -94,6 +92,12 @@ struct Mamba2Block : detail::Mamba2Facts<dims> {
 };
 
 template <Mamba2BlockDims dims>
+  requires(!check::valid(dims))
+struct Mamba2Block<dims> : Mamba2Block<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
+
+template <Mamba2BlockDims dims>
   requires(!dims.rmsnorm && check::valid(dims))
 struct Mamba2Block<dims> : detail::Mamba2Facts<dims> {
   using Facts = detail::Mamba2Facts<dims>;
@@ -105,19 +109,6 @@ struct Mamba2Block<dims> : detail::Mamba2Facts<dims> {
     (typename Facts::SkipWeight, D),
     (typename Facts::OutProj, out_proj));
 };
-
-template <Mamba2BlockDims dims>
-  requires(!check::valid(dims))
-struct Mamba2Block<dims> : Mamba2Block<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
-
-namespace detail {
-template <Mamba2BlockDims dims>
-struct MixerOf<dims> {
-  using type = Mamba2Block<dims>;
-};
-}  // namespace detail
 
 }  // namespace krait
 

@@ -17,8 +17,6 @@ namespace detail {
 template <Mamba3BlockDims dims>
 struct Mamba3Facts : SameWidth<Mamba3Facts<dims>, dims.d_model> {
   static constexpr auto block_dims = dims;
-  static constexpr std::size_t d_inner = dims.d_inner;
-  static constexpr std::size_t d_state = dims.d_state;
   static constexpr std::size_t heads = dims.d_inner / dims.headdim;
   static constexpr std::size_t rank = dims.mimo_rank;
   static constexpr std::size_t angles = angles_of(dims);
@@ -121,6 +119,13 @@ struct Mamba3Block : detail::Mamba3Facts<dims> {
   (typename Facts::OfChannels, mimo_o)
   KRAIT_PARAMS(Mamba3Block, KRAIT_MAMBA3_PARAMS);
 };
+
+template <Mamba3BlockDims dims>
+  requires(!check::valid(dims))
+struct Mamba3Block<dims> : Mamba3Block<check::repaired(dims)> {
+  static_assert(check::check_dims<dims>());
+};
+
 template <Mamba3BlockDims dims>
   requires(dims.is_outproj_norm && dims.mimo_rank == 1 && check::valid(dims))
 struct Mamba3Block<dims> : detail::Mamba3Facts<dims> {
@@ -141,19 +146,6 @@ struct Mamba3Block<dims> : detail::Mamba3Facts<dims> {
 };
 #undef KRAIT_MAMBA3_PARAMS
 #undef KRAIT_MIMO_PARAMS
-
-template <Mamba3BlockDims dims>
-  requires(!check::valid(dims))
-struct Mamba3Block<dims> : Mamba3Block<check::repaired(dims)> {
-  static_assert(check::check_dims<dims>());
-};
-
-namespace detail {
-template <Mamba3BlockDims dims>
-struct MixerOf<dims> {
-  using type = Mamba3Block<dims>;
-};
-}  // namespace detail
 
 }  // namespace krait
 

@@ -55,13 +55,6 @@ struct MambaBlock<dims> : MambaBlock<check::repaired(dims)> {
   static_assert(check::check_dims<dims>());
 };
 
-namespace detail {
-template <BlockDims dims>
-struct MixerOf<dims> {
-  using type = MambaBlock<dims>;
-};
-}  // namespace detail
-
 }  // namespace krait
 
 #endif

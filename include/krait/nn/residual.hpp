@@ -45,8 +45,8 @@ template <class L>
 struct Residual : L {
   using Branch = L;
   static constexpr bool works_in_place = true;
-  static constexpr std::size_t members = 1 + detail::members_of<L>;
-  static constexpr std::size_t levels = 1 + detail::levels_of<L>;
+  static constexpr std::size_t members = 1 + detail::Nesting<L>::members;
+  static constexpr std::size_t levels = 1 + detail::Nesting<L>::levels;
 
   template <std::size_t tokens>
   struct Scratch {

@@ -1,12 +1,26 @@
 #ifndef KRAIT_NN_RESIDUAL_BLOCK_HPP
 #define KRAIT_NN_RESIDUAL_BLOCK_HPP
 
+#include <type_traits>
+
 #include "krait/nn/mamba2_block.hpp"
 #include "krait/nn/mamba3_block.hpp"
 #include "krait/nn/mamba_block.hpp"
 #include "krait/nn/norm.hpp"
 
 namespace krait {
+
+namespace detail {
+// MixerOf<dims>::type is the type of the Mamba block in a ResidualBlock<dims>.
+template <auto dims>
+struct MixerOf;
+template <BlockDims dims>
+struct MixerOf<dims> : std::type_identity<MambaBlock<dims>> {};
+template <Mamba2BlockDims dims>
+struct MixerOf<dims> : std::type_identity<Mamba2Block<dims>> {};
+template <Mamba3BlockDims dims>
+struct MixerOf<dims> : std::type_identity<Mamba3Block<dims>> {};
+}  // namespace detail
 
 // ResidualBlock is a Mamba block with a norm and a residual connection: y = x + mixer(norm(x)), where x and y are [d_model].
 // The type of the dims selects the mixer: MambaBlock for BlockDims, Mamba2Block for Mamba2BlockDims, Mamba3Block for

@@ -60,8 +60,8 @@ struct MemberFacts<std::array<T, n>> {
   static constexpr std::size_t multiply_adds = n * T::multiply_adds;
   // The number of members of one layer of the array, not of all n layers. step_stack_bytes uses it to bound the call stack, on
   // which the n layers run one after the other.
-  static constexpr std::size_t members = members_of<T>;
-  static constexpr std::size_t levels = levels_of<T>;
+  static constexpr std::size_t members = Nesting<T>::members;
+  static constexpr std::size_t levels = Nesting<T>::levels;
   using State = std::conditional_t<std::is_empty_v<typename T::State>, NoState, std::array<typename T::State, n>>;
   template <std::size_t tokens>
   using Scratch = typename T::template Scratch<tokens>;
@@ -89,8 +89,8 @@ struct StackLayer {
   static constexpr std::size_t d_in = First::d_in;
   static constexpr std::size_t d_out = Last::d_out;
   static constexpr std::size_t multiply_adds = (Members::multiply_adds + ...);
-  static constexpr std::size_t members = (members_of<Members> + ...);
-  static constexpr std::size_t levels = 1 + std::max({levels_of<Members>...});
+  static constexpr std::size_t members = (Nesting<Members>::members + ...);
+  static constexpr std::size_t levels = 1 + std::max({Nesting<Members>::levels...});
   static constexpr std::array buffers = assign_buffers<Members...>();
 
   // State contains the states of the members. It is an empty type if no member has a state.

@@ -60,9 +60,10 @@ inline constexpr StepStack step_stack =
 // distinguishes -Og from -O1.
 template <class Model>
 inline constexpr std::size_t step_stack_bytes =
-    detail::step_stack.base + (detail::levels_of<Model> > 0 ? detail::members_of<Model> * detail::step_stack.member +
-                                                                  (detail::levels_of<Model> - 1) * detail::step_stack.level
-                                                            : 0);
+    detail::step_stack.base +
+    (detail::Nesting<Model>::levels == 0 ? 0
+                                         : detail::Nesting<Model>::members * detail::step_stack.member +
+                                               (detail::Nesting<Model>::levels - 1) * detail::step_stack.level);
 
 }  // namespace krait
 
