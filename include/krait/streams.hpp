@@ -94,16 +94,8 @@ class Streams<Model, capacity, chunk> {
   template <class Ids, class In, class Out, class... Threads>
     requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool step(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
-    if constexpr (!check::stream_ids<const Ids>()) {
-      return false;
-    } else if constexpr (!check::step_streams<Model, Chosen&, const In, Out, StreamScratch<Model, chunk>, Threads...>()) {
-      return false;
-    } else {
-      if (!select(ids, std::size(xs))) return false;
-      const Chosen chosen{chosen_.data(), std::size(ids)};
-      krait::step_streams(*model_, chosen, xs, std::forward<Out>(ys), scratch_, executor...);
-      return true;
-    }
+    if constexpr (!check::stream_ids<const Ids>()) return false;
+    else return call<false, check::step_streams<Model, Chosen&, const In, Out, Work, Threads...>()>(ids, xs, ys, executor...);
   }
 
   // Processes a sequence of tokens of each stream in `ids`, as krait::prefill_streams does: xs[i] are the tokens of stream
@@ -111,16 +103,8 @@ class Streams<Model, capacity, chunk> {
   template <class Ids, class In, class Out, class... Threads>
     requires(sizeof...(Threads) <= 1)
   KRAIT_INLINE bool prefill(const Ids& ids, const In& xs, Out&& ys, Threads&&... executor) noexcept {
-    if constexpr (!check::stream_ids<const Ids>()) {
-      return false;
-    } else if constexpr (!check::prefill_streams<Model, Chosen&, const In, Out, StreamScratch<Model, chunk>, Threads...>()) {
-      return false;
-    } else {
-      if (!select(ids, std::size(xs))) return false;
-      const Chosen chosen{chosen_.data(), std::size(ids)};
-      krait::prefill_streams(*model_, chosen, xs, std::forward<Out>(ys), scratch_, executor...);
-      return true;
-    }
+    if constexpr (!check::stream_ids<const Ids>()) return false;
+    else return call<true, check::prefill_streams<Model, Chosen&, const In, Out, Work, Threads...>()>(ids, xs, ys, executor...);
   }
 
   // These overloads give one clear compile error for a call of step or prefill with a wrong number of arguments.
@@ -129,6 +113,20 @@ class Streams<Model, capacity, chunk> {
 
  private:
   using Chosen = std::span<State<Model>* const>;
+  using Work = StreamScratch<Model, chunk>;
+
+  // Implements step or, if `several` is true, prefill. Does nothing if `accepted` is false, because the call was rejected at
+  // compile time.
+  template <bool several, bool accepted, class Ids, class In, class Out, class... Threads>
+  KRAIT_INLINE bool call(const Ids& ids, const In& xs, Out& ys, Threads&... executor) noexcept {
+    if constexpr (accepted) {
+      if (!select(ids, std::size(xs))) return false;
+      const Chosen chosen{chosen_.data(), std::size(ids)};
+      if constexpr (several) krait::prefill_streams(*model_, chosen, xs, ys, scratch_, executor...);
+      else krait::step_streams(*model_, chosen, xs, ys, scratch_, executor...);
+    }
+    return accepted;
+  }
 
   template <class Ids>
   KRAIT_INLINE bool select(const Ids& ids, std::size_t sequences) noexcept {
@@ -147,7 +145,7 @@ class Streams<Model, capacity, chunk> {
   std::array<bool, capacity> joined_{};
   std::array<State<Model>*, capacity> chosen_{};  // the states of the current call's streams
   std::array<State<Model>, capacity> states_{};
-  StreamScratch<Model, chunk> scratch_;
+  Work scratch_;
 };
 
 }  // namespace krait

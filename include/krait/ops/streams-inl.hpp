@@ -165,18 +165,21 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
   return done;
 }
 
-// Calls f(scratch, executor) with the arguments that the caller of step_streams or prefill_streams passed as `rest`, and with
-// defaults for those that it omitted.
-template <class Model, class F, class... Rest>
-HWY_INLINE auto with_scratch_and_executor(F f, Rest&... rest) {
+// Calls step_streams_checked or, if `several` is true, prefill_streams_checked, with a default for scratch or executor if the
+// caller passed none in `rest`. If `accepted` is false, because the compile-time check rejected the call, does nothing.
+template <bool several, bool accepted, class Model, class States, class In, class Out, class... Rest>
+HWY_INLINE std::size_t streams(const Model& model, States& states, const In& xs, Out& ys, Rest&... rest) {
   OneThread one;
-  if constexpr (sizeof...(Rest) == 2) {
-    return f(rest...);
+  if constexpr (!accepted) {
+    return 0;
+  } else if constexpr (sizeof...(Rest) == 2) {
+    if constexpr (several) return prefill_streams_checked(model, states, xs, ys, rest...);
+    else return step_streams_checked(model, states, xs, ys, rest...);
   } else if constexpr (sizeof...(Rest) == 1) {
-    return f(rest..., one);
+    return streams<several, true>(model, states, xs, ys, rest..., one);
   } else {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return f(scratch, one);
+    return streams<several, true>(model, states, xs, ys, scratch, one);
   }
 }
 
@@ -198,14 +201,7 @@ HWY_INLINE auto with_scratch_and_executor(F f, Rest&... rest) {
 template <class Model, class S, class In, class Out, class... Rest>
   requires(sizeof...(Rest) <= 2)
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Rest&&... rest) noexcept {
-  if constexpr (check::step_streams<Model, S, const In, Out, Rest...>()) {
-    const auto call = [&](auto& scratch, auto& executor) KRAIT_LAMBDA {
-      return detail::step_streams_checked(model, states, xs, ys, scratch, executor);
-    };
-    return detail::with_scratch_and_executor<Model>(call, rest...);
-  } else {
-    return 0;
-  }
+  return detail::streams<false, check::step_streams<Model, S, const In, Out, Rest...>()>(model, states, xs, ys, rest...);
 }
 KRAIT_TAKES(step_streams, 4, 6, "krait::step_streams takes (model, states, xs, ys[, scratch[, executor]])");
 
@@ -224,14 +220,7 @@ KRAIT_TAKES(step_streams, 4, 6, "krait::step_streams takes (model, states, xs, y
 template <class Model, class S, class In, class Out, class... Rest>
   requires(sizeof...(Rest) <= 2)
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Rest&&... rest) noexcept {
-  if constexpr (check::prefill_streams<Model, S, const In, Out, Rest...>()) {
-    const auto call = [&](auto& scratch, auto& executor) KRAIT_LAMBDA {
-      return detail::prefill_streams_checked(model, states, xs, ys, scratch, executor);
-    };
-    return detail::with_scratch_and_executor<Model>(call, rest...);
-  } else {
-    return 0;
-  }
+  return detail::streams<true, check::prefill_streams<Model, S, const In, Out, Rest...>()>(model, states, xs, ys, rest...);
 }
 KRAIT_TAKES(prefill_streams, 4, 6, "krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])");
 
