@@ -57,12 +57,17 @@ struct snapshot_argument {
   static constexpr bool is_a_state = std::is_class_v<Found> && std::is_trivially_copyable_v<Found>;
 };
 
+// Checks the argument fingerprint of krait::save_state and krait::restore_state.
+template <class Number>
+consteval bool fingerprint() {
+  static_assert(snapshot_argument<Number>::is_a_number,
+                "krait: the second argument, fingerprint, must be the number that krait::fingerprint(model) returns");
+  return snapshot_argument<Number>::is_a_number;
+}
 // These functions check the arguments of krait::save_state and krait::restore_state from left to right.
 template <class State, class Number, class Out>
 consteval bool save_state() {
-  if constexpr (!snapshot_argument<Number>::is_a_number) {
-    static_assert(snapshot_argument<Number>::is_a_number,
-                  "krait::save_state(state, fingerprint, snapshot): fingerprint must be the number that krait::fingerprint(model) returns");
+  if constexpr (!fingerprint<Number>()) {
     return false;
   } else {
     static_assert(got_type<Out>::template wants<Snapshot<State>&>,
@@ -76,9 +81,7 @@ consteval bool restore_state() {
     static_assert(snapshot_argument<Bytes>::is_bytes,
                   "krait::restore_state(bytes, fingerprint, state): bytes must be a std::span<const std::byte>, such as snapshot.bytes()");
     return false;
-  } else if constexpr (!snapshot_argument<Number>::is_a_number) {
-    static_assert(snapshot_argument<Number>::is_a_number,
-                  "krait::restore_state(bytes, fingerprint, state): fingerprint must be the number that krait::fingerprint(model) returns");
+  } else if constexpr (!fingerprint<Number>()) {
     return false;
   } else {
     constexpr bool is_writable = std::is_lvalue_reference_v<State> && !std::is_const_v<std::remove_reference_t<State>> &&

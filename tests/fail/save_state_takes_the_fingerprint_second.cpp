@@ -1,6 +1,5 @@
 // save_state is given the model instead of the model's fingerprint.
-// expect: krait::save_state(state, fingerprint, snapshot)
-// expect: fingerprint must be the number that krait::fingerprint(model) returns
+// expect: the second argument, fingerprint, must be the number that krait::fingerprint(model) returns
 #include <krait/snapshot.hpp>
 
 #include "given.hpp"

@@ -1,5 +1,5 @@
 // The logits are a std::vector, whose length is not known at compile time.
-// expect: logits must be a vector of floats whose length is known at compile time, or a sequence of such vectors
+// expect: the first argument of a loss must be a vector of floats
 #include "given.hpp"
 
 void use() {

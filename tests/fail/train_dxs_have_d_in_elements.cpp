@@ -1,6 +1,6 @@
 // The vectors of dxs have 256 elements, but d_in of the block is 64.
-// expect: every vector of dxs must hold d_in elements
-// expect: got<256>::wants<64>
+// expect: dxs must be a sequence of vectors of d_in floats, one for each token
+// expect: has_vectors_of<64>
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // The moments belong to another model.
-// expect: moments must be a krait::Moments<Model> of this model
+// expect: the third argument must be a krait::Moments<Model> (for adamw)
 #include "given.hpp"
 
 extern Model* trained;

@@ -1,5 +1,5 @@
 // The call of muon passes the moments of AdamW.
-// expect: krait::muon(model, gradients, memory, settings): memory must be a krait::MuonMemory<Model, Trained> of this model
+// expect: krait::MuonMemory<Model, Trained> (for muon) of this model
 #include "given.hpp"
 
 struct Hidden {

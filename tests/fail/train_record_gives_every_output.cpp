@@ -1,5 +1,5 @@
 // The call passes one vector for the logits of two tokens.
-// expect: ys and dys must each be a sequence of float vectors, one for each token
+// expect: ys must be a sequence of float vectors, one for each token
 #include "given.hpp"
 
 void use() {

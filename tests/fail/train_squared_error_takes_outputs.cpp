@@ -1,5 +1,5 @@
 // The output is a std::vector, whose length is not known at compile time.
-// expect: krait::squared_error(y, target, dy): y must be a vector of floats whose length is known at compile time
+// expect: the first argument of a loss must be a vector of floats whose length is known at compile time
 #include "given.hpp"
 
 void use() {

@@ -10,34 +10,28 @@
 
 namespace krait::check {
 
+// True if Found is Of<Model, Selection> for a selection of parameters.
+template <class Found, template <class, class> class Of, class Model>
+inline constexpr bool is_for_a_selection = false;
+template <class Found, template <class, class> class Of, class Model>
+  requires requires { typename Found::Selection; }
+inline constexpr bool is_for_a_selection<Found, Of, Model> = std::is_same_v<Found, Of<Model, typename Found::Selection>>;
+
 // trained<Found> makes the type of an argument of record or backward appear in error messages.
 template <class Found>
 struct trained {
   static constexpr bool is_tape = requires { Found::window; };
-  static constexpr bool has_backward = false;
   static constexpr bool has_f32_weights = false;
-  static constexpr bool selects_a_parameter = false;
   static constexpr bool has_input_gradient = false;
-  static constexpr bool selects_matrices = false;
+  static constexpr bool selects_a_parameter = false;
+  template <bool found>
+  static constexpr bool has_backward = found;
+  template <bool only>
+  static constexpr bool selects_only_matrices = only;
   template <bool fits>
   static constexpr bool has_gradients = fits;
   template <bool fit>
   static constexpr bool are_workers = fit;
-  template <class Model>
-  static constexpr bool are_moments_of = [] {
-    if constexpr (!requires { typename Found::Selection; }) return false;
-    else return std::is_same_v<Found, Moments<Model, typename Found::Selection>>;
-  }();
-  template <class Model>
-  static constexpr bool is_muon_memory_of = [] {
-    if constexpr (!requires { typename Found::Selection; }) return false;
-    else return std::is_same_v<Found, MuonMemory<Model, typename Found::Selection>>;
-  }();
-  template <class Model>
-  static constexpr bool is_of = [] {
-    if constexpr (!requires { typename Found::Selection; }) return false;
-    else return std::is_same_v<Found, Gradients<Model, typename Found::Selection>>;
-  }();
 };
 
 template <class T>
@@ -63,12 +57,11 @@ consteval bool trainable() {
     static_assert(trained<Model>::has_f32_weights,
                   "krait: only weights of the storage type f32 can be trained: train a model with f32 weights, and convert it afterwards with krait::convert");
     return false;
-  } else if constexpr (!detail::Recording<Model, typename Gradients<Model>::Sums, false>::supported) {
-    static_assert(trained<Model>::has_backward,
-                  "krait: this model cannot be trained, because the blocks of Mamba-3 and user-defined layers have no backward pass");
-    return false;
   } else {
-    return true;
+    constexpr bool supported = detail::Recording<Model, typename Gradients<Model>::Sums, false>::supported;
+    static_assert(trained<Model>::template has_backward<supported>,
+                  "krait: this model cannot be trained, because the blocks of Mamba-3 and user-defined layers have no backward pass");
+    return supported;
   }
 }
 
@@ -82,15 +75,13 @@ consteval bool tape() {
     static_assert(got_type<Found>::template wants<Tape<Model, Found::window, typename Found::Selection>>,
                   "krait: the tape must be a krait::Tape<Model, tokens> of this model");
     return false;
-  } else if constexpr (std::is_const_v<Found>) {
-    static_assert(argument<Found>::is_writable, "krait: the tape must not be const, because the call writes to it");
-    return false;
   } else if constexpr (!detail::is_trained<typename Found::Gradient>) {
     static_assert(trained<typename Found::Selection>::selects_a_parameter,
                   "krait: the tape's selection must select at least one parameter of the model, but trains(name) returns false for every name");
     return false;
   } else {
-    return true;
+    static_assert(argument<Found>::is_writable, "krait: the tape must not be const, because the call writes to it");
+    return argument<Found>::is_writable;
   }
 }
 
@@ -107,7 +98,7 @@ consteval bool recorded_outputs() {
     return output_vector<Model, Found>();
   } else if constexpr (!VectorSequence<Found>) {
     static_assert(argument<Found>::is_vector_sequence,
-                  "krait: ys and dys must each be a sequence of float vectors, one for each token, such as krait::Tensor<float, L, d_out>");
+                  "krait::record: ys must be a sequence of float vectors, one for each token, such as krait::Tensor<float, L, d_out>");
     return false;
   } else {
     return output_vector<Model, detail::element<Found>>();
@@ -115,21 +106,15 @@ consteval bool recorded_outputs() {
 }
 template <class Model, class In>
 consteval bool output_gradients() {
-  using Found = std::remove_const_t<std::remove_reference_t<In>>;
-  if constexpr (gives_one_row<Model> && FloatVector<Found>) {
-    static_assert(got<detail::length_of<Found>>::template wants<Model::d_out>, "krait::backward: dys must hold d_out elements");
-    return detail::length_of<Found> == Model::d_out;
-  } else if constexpr (gives_one_row<Model>) {
-    static_assert(argument<Found>::is_float_vector, "krait::backward: dys must be one vector of d_out floats, because the model pools");
-    return false;
-  } else if constexpr (!VectorSequence<Found>) {
-    static_assert(argument<Found>::is_vector_sequence,
-                  "krait: ys and dys must each be a sequence of float vectors, one for each token, such as krait::Tensor<float, L, d_out>");
-    return false;
+  using Found = argument<std::remove_const_t<std::remove_reference_t<In>>>;
+  if constexpr (gives_one_row<Model>) {
+    static_assert(Found::template is_vector_of<Model::d_out>,
+                  "krait::backward: dys must be one vector of d_out floats, because the model pools");
+    return Found::template is_vector_of<Model::d_out>;
   } else {
-    static_assert(got<detail::length_of<detail::element<Found>>>::template wants<Model::d_out>,
-                  "krait::backward: every vector of dys must hold d_out elements");
-    return detail::length_of<detail::element<Found>> == Model::d_out;
+    static_assert(Found::template has_vectors_of<Model::d_out>,
+                  "krait::backward: dys must be a sequence of vectors of d_out floats, one for each token, such as krait::Tensor<float, L, d_out>");
+    return Found::template has_vectors_of<Model::d_out>;
   }
 }
 
@@ -153,13 +138,9 @@ consteval bool record() {
 
 template <class Model, class T, class G>
 consteval bool gradients() {
-  if constexpr (!std::is_same_v<G, Gradients<Model, typename T::Selection>>) {
-    static_assert(got_type<G>::template wants<Gradients<Model, typename T::Selection>>,
-                  "krait::backward(model, tape, dys, gradients): gradients must be a krait::Gradients<Model, Trained> with the same Trained as the tape");
-    return false;
-  } else {
-    return true;
-  }
+  static_assert(got_type<G>::template wants<Gradients<Model, typename T::Selection>>,
+                "krait::backward(model, tape, dys, gradients): gradients must be a krait::Gradients<Model, Trained> with the same Trained as the tape");
+  return std::is_same_v<G, Gradients<Model, typename T::Selection>>;
 }
 // Checks the argument dxs of backward: krait::no_output, or a sequence of vectors of d_in floats.
 template <class Model, class T, class Out>
@@ -171,13 +152,10 @@ consteval bool input_gradients() {
     static_assert(trained<T>::has_input_gradient,
                   "krait::backward: dxs must be krait::no_output, because token ids have no gradient, or because the tape's selection lacks input_gradient = true");
     return false;
-  } else if constexpr (!VectorSequence<Found>) {
-    static_assert(argument<Found>::is_vector_sequence, "krait::backward: dxs must be a sequence of float vectors, one for each token");
-    return false;
   } else {
-    static_assert(got<detail::length_of<detail::element<Found>>>::template wants<Model::d_in>,
-                  "krait::backward: every vector of dxs must hold d_in elements");
-    return detail::length_of<detail::element<Found>> == Model::d_in;
+    static_assert(argument<Found>::template has_vectors_of<Model::d_in>,
+                  "krait::backward: dxs must be a sequence of vectors of d_in floats, one for each token");
+    return argument<Found>::template has_vectors_of<Model::d_in>;
   }
 }
 // Checks that a tape can give the gradient of the state.
@@ -211,28 +189,19 @@ consteval bool selects_no_more() {
   return fits;
 }
 
-// Checks the first two arguments of adamw and muon.
-template <class Model, class G>
-consteval bool model_and_gradients() {
+// Checks the first three arguments of adamw or muon. The third is the optimiser's memory: Moments or MuonMemory.
+template <template <class, class> class Memory, class Model, class G, class M>
+consteval bool optimiser() {
   if constexpr (std::is_const_v<Model>) {
     static_assert(argument<Model>::is_writable, "krait: the first argument, model, must not be const, because the call changes its weights");
     return false;
-  } else if constexpr (!trained<G>::template is_of<Model>) {
+  } else if constexpr (!is_for_a_selection<G, Gradients, Model>) {
     static_assert(got_type<G>::template wants<Gradients<Model>>,
                   "krait: the second argument, gradients, must be a krait::Gradients<Model> of this model");
     return false;
-  } else {
-    return true;
-  }
-}
-// Checks the arguments of adamw.
-template <class Model, class G, class M>
-consteval bool adamw() {
-  if constexpr (!model_and_gradients<Model, G>()) {
-    return false;
-  } else if constexpr (!trained<M>::template are_moments_of<Model>) {
-    static_assert(got_type<M>::template wants<Moments<Model, typename G::Selection>>,
-                  "krait::adamw(model, gradients, moments, settings): moments must be a krait::Moments<Model> of this model");
+  } else if constexpr (!is_for_a_selection<M, Memory, Model>) {
+    static_assert(got_type<M>::template wants<Memory<Model, typename G::Selection>>,
+                  "krait: the third argument must be a krait::Moments<Model> (for adamw) or a krait::MuonMemory<Model, Trained> (for muon) of this model");
     return false;
   } else {
     return selects_no_more<Model, M, G>();
@@ -241,18 +210,13 @@ consteval bool adamw() {
 // Checks the arguments of muon.
 template <class Model, class G, class M>
 consteval bool muon() {
-  if constexpr (!model_and_gradients<Model, G>()) {
-    return false;
-  } else if constexpr (!trained<M>::template is_muon_memory_of<Model>) {
-    static_assert(got_type<M>::template wants<MuonMemory<Model, typename G::Selection>>,
-                  "krait::muon(model, gradients, memory, settings): memory must be a krait::MuonMemory<Model, Trained> of this model");
-    return false;
-  } else if constexpr (!detail::selects_matrices<Model, typename M::Selection>()) {
-    static_assert(trained<M>::selects_matrices,
-                  "krait::muon: memory must select only matrices, which are the weights of linear layers and embeddings");
+  if constexpr (!optimiser<MuonMemory, Model, G, M>()) {
     return false;
   } else {
-    return selects_no_more<Model, M, G>();
+    constexpr bool only_matrices = detail::selects_matrices<Model, typename M::Selection>();
+    static_assert(trained<M>::template selects_only_matrices<only_matrices>,
+                  "krait::muon: memory must select only matrices, which are the weights of linear layers and embeddings");
+    return only_matrices;
   }
 }
 
@@ -268,7 +232,13 @@ consteval bool workers() {
   return fit;
 }
 
-// Checks the arguments of the losses: the outputs, what they should be, and the gradients.
+// The functions below check the arguments of the losses from left to right: the outputs, what they should be, the gradients.
+template <class Found>
+consteval bool outputs_of_loss() {
+  static_assert(argument<Found>::is_float_vector || VectorSequence<Found>,
+                "krait: the first argument of a loss must be a vector of floats whose length is known at compile time, or a sequence of such vectors");
+  return FloatVector<Found> || VectorSequence<Found>;
+}
 template <class Given, class Found>
 consteval bool gradient_output() {
   using Gradient = std::remove_reference_t<Found>;
@@ -290,9 +260,7 @@ consteval bool gradient_output() {
 }
 template <class Logits, class Targets, class Out>
 consteval bool cross_entropy() {
-  if constexpr (!VectorSequence<Logits> && !FloatVector<Logits>) {
-    static_assert(argument<Logits>::is_float_vector,
-                  "krait::cross_entropy(logits, targets, dlogits): logits must be a vector of floats whose length is known at compile time, or a sequence of such vectors");
+  if constexpr (!outputs_of_loss<Logits>()) {
     return false;
   } else if constexpr (VectorSequence<Logits> && !TokenIdSequence<Targets>) {
     static_assert(argument<Targets>::is_token_id_sequence,
@@ -307,9 +275,7 @@ consteval bool cross_entropy() {
 }
 template <class Y, class Target, class Out>
 consteval bool squared_error() {
-  if constexpr (!VectorSequence<Y> && !FloatVector<Y>) {
-    static_assert(argument<Y>::is_float_vector,
-                  "krait::squared_error(y, target, dy): y must be a vector of floats whose length is known at compile time, or a sequence of such vectors");
+  if constexpr (!outputs_of_loss<Y>()) {
     return false;
   } else {
     constexpr bool alike = [] {

@@ -144,7 +144,9 @@ HWY_INLINE void backward(const Mamba2Block<given>& block, Tape& tape, [[maybe_un
   using krait::detail::floats_of, krait::detail::gradient_of_member;
   constexpr std::size_t channels = padded(dims.d_inner);
   auto&& out_proj = gradient_of_member<(dims.rmsnorm ? 6 : 5)>(gradients);
-  if constexpr (requires { tape.projected; }) {
+  if constexpr (!requires { tape.projected; }) {  // only out_proj is trained
+    add_weight_gradients(block.out_proj, tape.gated.span().as_const(), dout.as_const(), out_proj, n);
+  } else {
     const TokenSpan<float> y = tape.y.span(), z = tape.projected.span(), dprojected = work.dprojected.span();
     const TokenSpan<float> mixed = work.mixed.span(), dmixed = work.dmixed.span();
     gate_and_norm(block, y.as_const(), z.as_const(), mixed, n);
@@ -181,8 +183,6 @@ HWY_INLINE void backward(const Mamba2Block<given>& block, Tape& tape, [[maybe_un
                                 dstate ? &dstate->conv_state : nullptr, n);
     auto&& in_proj = gradient_of_member<0>(gradients);
     linear_backward<dx>(block.in_proj, in, dprojected.as_const(), din, in_proj, n, work.columns);
-  } else {
-    add_weight_gradients(block.out_proj, tape.gated.span().as_const(), dout.as_const(), out_proj, n);
   }
 }
 

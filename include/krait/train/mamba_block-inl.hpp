@@ -45,7 +45,9 @@ HWY_INLINE void backward(const MambaBlock<dims>& block, Tape& tape, [[maybe_unus
   using krait::detail::gradient_of_member;
   constexpr std::size_t channels = padded(dims.d_inner);
   auto&& out_proj = gradient_of_member<3>(gradients);
-  if constexpr (requires { tape.xz; }) {
+  if constexpr (!requires { tape.xz; }) {  // only out_proj is trained
+    add_weight_gradients(block.out_proj, tape.gated.span().as_const(), dout.as_const(), out_proj, n);
+  } else {
     const TokenSpan<float> xz = tape.xz.span(), y = tape.y.span(), x = tape.x.span(), gated = work.gated.span(),
                            dgated = work.dgated.span(), dxz = work.dxz.span();
     for (std::size_t t = 0; t < n; ++t) {
@@ -64,8 +66,6 @@ HWY_INLINE void backward(const MambaBlock<dims>& block, Tape& tape, [[maybe_unus
                                 dstate ? &dstate->conv_state : nullptr, n);
     auto&& in_proj = gradient_of_member<0>(gradients);
     linear_backward<dx>(block.in_proj, in, dxz.as_const(), din, in_proj, n, work.columns);
-  } else {
-    add_weight_gradients(block.out_proj, tape.gated.span().as_const(), dout.as_const(), out_proj, n);
   }
 }
 

@@ -96,7 +96,7 @@ HWY_NOINLINE void muon_matrix(T& weight, const T& gradient, T& mean, Memory& mem
 // A_log changes as any other parameter would, without a logarithm. Allocates nothing, throws nothing.
 template <class Model, class G, class M>
 void adamw(Model& model, const G& gradients, M& moments, const AdamW& settings) noexcept {
-  if constexpr (check::adamw<Model, G, M>()) detail::adamw_checked(model, gradients, moments, settings);
+  if constexpr (check::optimiser<Moments, Model, G, M>()) detail::adamw_checked(model, gradients, moments, settings);
 }
 
 // muon(model, gradients, memory, settings) makes a step of Muon (Jordan et al. 2024) for the weights of linear layers that the
