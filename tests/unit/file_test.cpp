@@ -28,12 +28,13 @@ struct AsNobody {
 
 Bytes bytes(std::size_t count, unsigned char value) { return Bytes(count, std::byte{value}); }
 
-void cannot_read(const fs::path& path, const std::string& reason) {
+void cannot_read(const fs::path& path, const std::string& reason,
+                 const std::string& wanted = "a readable file that is not empty") {
   Bytes read = bytes(3, 7);
   const krait::Status status = krait::read_file(path, read);
   CHECK(status.problem == Problem::cannot_read);
   CHECK(std::string(status.message()) ==
-        path.string() + ": file cannot be read: found " + reason + ", wanted a readable file that is not empty");
+        path.string() + ": file cannot be read: found " + reason + ", wanted " + wanted);
   CHECK(read == bytes(3, 7));
 }
 void cannot_write(const fs::path& path, std::span<const std::byte> content, const std::string& reason) {
@@ -60,10 +61,12 @@ TEST_CASE("read_file fails with the system's error message for a missing, unread
   const Folder folder;
   cannot_read(folder.path / "missing", "No such file or directory");
   cannot_read(folder.path / "missing" / "file", "No such file or directory");
-  cannot_read(folder.path, "Is a directory");
+  cannot_read(folder.path, "a folder", "a file");
   CHECK(krait::write_file({}, folder.path / "empty"));
   cannot_read(folder.path / "empty", "an empty file");
   cannot_read("/dev/zero", "Operation not supported");
+  CHECK(krait::write_file(bytes(9, 9), folder.path / "model.safetensors"));
+  cannot_read(folder.path, "a folder", "a file, such as model.safetensors in it");
   CHECK(krait::write_file(bytes(9, 9), folder.path / "secret"));
   fs::permissions(folder.path, fs::perms(0555));
   fs::permissions(folder.path / "secret", fs::perms::none);

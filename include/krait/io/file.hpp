@@ -42,16 +42,18 @@ struct AlignedAllocator {
 };
 
 // Returns the Status for a file that cannot be read or written. The Status contains the path, or only its end if the path is
-// long.
-inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason) {
+// long. `wanted` has a default for each of the two problems.
+inline Status file_problem(Problem problem, const std::filesystem::path& path, std::string_view reason,
+                           std::string_view wanted = {}) {
   std::string name = path.string();
   if (const std::size_t room = decltype(Status::where)::max_size; name.size() > room) {  // a long path is cut at its start
     std::size_t cut = name.size() - room + 3;
     for (int i = 0; i < 3 && (name[cut] & 0xC0) == 0x80; ++i) ++cut;  // avoids cutting a UTF-8 code point in two
     name.replace(0, cut, "...");
   }
-  return {problem, name, reason,
-          problem == Problem::cannot_read ? "a readable file that is not empty" : "a path that can be written"};
+  if (wanted.empty())
+    wanted = problem == Problem::cannot_read ? "a readable file that is not empty" : "a path that can be written";
+  return {problem, name, reason, wanted};
 }
 // Returns the system's error message for the latest stream operation, or a general message if the system gives none.
 inline std::string stream_reason() {
@@ -60,6 +62,11 @@ inline std::string stream_reason() {
 // Writes the size of a file in bytes to `size`. Fails for an empty file and for anything that is not a regular file.
 inline Status file_size(const std::filesystem::path& path, std::size_t& size) {
   std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    const bool has_checkpoint = std::filesystem::exists(path / "model.safetensors", error);
+    return file_problem(Problem::cannot_read, path, "a folder",
+                        has_checkpoint ? "a file, such as model.safetensors in it" : "a file");
+  }
   const std::uintmax_t found = std::filesystem::file_size(path, error);
   if (error) return file_problem(Problem::cannot_read, path, error.message());
   if (found == 0) return file_problem(Problem::cannot_read, path, "an empty file");
