@@ -33,26 +33,24 @@ class Torch:
         # A step needs a cache that is not empty, so the first token of a sequence is processed as a prefill of one token.
         self.state = None
 
-    def step(self, token):
+    def advance(self, state, ids):
+        """Processes one token of each sequence. Returns the new state and the logits."""
+        run = self.run
+        if state is None:
+            run, state = self.model, self.cache(config=self.config)
         with self.torch.inference_mode():
-            fresh = self.state is None
-            if fresh:
-                self.state = self.cache(config=self.config)
-            run = self.model if fresh else self.run
-            out = run(self.torch.tensor([[token]]), cache_params=self.state, use_cache=True)
-        return out.logits
+            return state, run(ids, cache_params=state, use_cache=True).logits
+
+    def step(self, token):
+        self.state, logits = self.advance(self.state, self.torch.tensor([[token]]))
+        return logits
 
     def start_streams(self, n):
         self.streams = None
 
     def step_streams(self, tokens):
-        with self.torch.inference_mode():
-            fresh = self.streams is None
-            if fresh:
-                self.streams = self.cache(config=self.config)
-            run = self.model if fresh else self.run
-            out = run(self.torch.tensor(tokens)[:, None], cache_params=self.streams, use_cache=True)
-        return out.logits.transpose(0, 1)
+        self.streams, logits = self.advance(self.streams, self.torch.tensor(tokens)[:, None])
+        return logits.transpose(0, 1)
 
     def prefill(self, tokens, every):
         with self.torch.inference_mode():
