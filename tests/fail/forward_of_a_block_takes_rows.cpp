@@ -1,5 +1,5 @@
 // The block gets token ids, but processes vectors of floats.
-// expect: xs, the tokens, must be a sequence of float vectors
+// expect: xs, the tokens, must be a sequence of vectors of d_in floats
 #include "given.hpp"
 
 void use() {

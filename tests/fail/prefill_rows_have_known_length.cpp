@@ -1,5 +1,5 @@
 // The vectors of xs are std::vectors, whose length is not known at compile time.
-// expect: xs, the tokens, must be a sequence of float vectors whose length is known at compile time
+// expect: xs, the tokens, must be a sequence of vectors of d_in floats, with d_in known at compile time
 #include "given.hpp"
 
 void use() {

@@ -1,5 +1,5 @@
 // The call passes one input vector instead of a sequence of vectors.
-// expect: xs, the tokens, must be a sequence of float vectors
+// expect: xs, the tokens, must be a sequence of vectors of d_in floats
 #include "given.hpp"
 
 void use() {

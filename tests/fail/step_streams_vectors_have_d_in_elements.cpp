@@ -1,6 +1,6 @@
 // The input vectors have 48 elements, but d_in of the block is 64.
-// expect: every vector of xs must hold d_in elements
-// expect: got<48>
+// expect: xs, the tokens, must be a sequence of vectors of d_in floats
+// expect: has_vectors_of<64>
 #include "given.hpp"
 
 void use() {

@@ -15,6 +15,12 @@
 
 namespace krait::check {
 
+// VectorOf is satisfied by a vector of n floats, and VectorsOf by a sequence of such vectors.
+template <class T, std::size_t n>
+concept VectorOf = FloatVector<T> && detail::length_of<T> == n;
+template <class T, std::size_t n>
+concept VectorsOf = VectorSequence<T> && detail::length_of<detail::element<T>> == n;
+
 // argument<Found> exists so that error messages show Found, the type of an argument, as in argument<int>::is_layer.
 template <class Found>
 struct argument {
@@ -28,6 +34,10 @@ struct argument {
   static constexpr bool is_scratch = requires { Found::chunk; };
   static constexpr bool has_known_length = detail::length_of<Found> > 0;
   static constexpr bool computes_something_for_its_output_alone = Summarising<Found>;
+  template <std::size_t n>
+  static constexpr bool is_vector_of = VectorOf<Found, n>;
+  template <std::size_t n>
+  static constexpr bool has_vectors_of = VectorsOf<Found, n>;
   template <class Passed>
   static constexpr bool outlives_the_call = std::is_lvalue_reference_v<Passed>;
 };
@@ -110,14 +120,10 @@ consteval bool inputs() {
   if constexpr (TakesTokens<Model>) {
     static_assert(argument<In>::is_token_id_sequence, "krait: xs, the token ids, must be an array, vector or span of integers, or a std::string or std::string_view; a string literal would contain a terminating zero");
     return TokenIdSequence<In>;
-  } else if constexpr (!VectorSequence<In>) {
-    static_assert(argument<In>::is_vector_sequence,
-                  "krait: xs, the tokens, must be a sequence of float vectors whose length is known at compile time: krait::Tensor<float, L, n>, or an array, vector or span of krait::Tensor<float, n>");
-    return false;
   } else {
-    static_assert(got<detail::length_of<detail::element<In>>>::template wants<Model::d_in>,
-                  "krait: every vector of xs must hold d_in elements");
-    return detail::length_of<detail::element<In>> == Model::d_in;
+    static_assert(argument<In>::template has_vectors_of<Model::d_in>,
+                  "krait: xs, the tokens, must be a sequence of vectors of d_in floats, with d_in known at compile time: krait::Tensor<float, L, d_in>, or an array, vector or span of krait::Tensor<float, d_in>");
+    return VectorsOf<In, Model::d_in>;
   }
 }
 

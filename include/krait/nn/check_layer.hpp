@@ -41,6 +41,8 @@ struct layer {
       !requires { typename L::takes_tokens; } && !requires { typename L::summarises; } && !requires { typename L::no_segment; };
   static constexpr bool has_run = false;
   static constexpr bool run_takes_its_state_by_reference = false;
+  template <bool refers>
+  static constexpr bool run_takes_the_layer_by_reference = refers;
 };
 
 // layer_member<name, T> exists so that error messages show the name and the type T of a member that KRAIT_PARAMS declares.
@@ -121,6 +123,14 @@ consteval void report_copied_state() {
                 "krait: the layer's function run must take the state by reference, krait::State<L>&, because it advances the state");
 }
 
+// Checks that the function `run` of the layer L takes a reference to the layer, not a copy.
+template <class L, bool refers>
+consteval bool run_refers_to_its_layer() {
+  static_assert(layer<L>::template run_takes_the_layer_by_reference<refers>,
+                "krait: the layer's function run must take the layer by reference, const L&, because a copy of its weights would be on the call stack");
+  return refers;
+}
+
 // Returns whether the type L meets every requirement on layers except those on the function `run`. If `report` is true, the
 // first requirement that L does not meet causes a compile error. The requirements after it are not checked.
 template <class L, bool report = true>
@@ -128,54 +138,64 @@ consteval bool layer_type() {
   using Facts = layer<L>;
   if constexpr (!Facts::has_d_in) {
     if constexpr (report)
-      static_assert(Facts::has_d_in, "krait: the layer needs `static constexpr std::size_t d_in`, the number of floats in its input for one token");
+      static_assert(Facts::has_d_in,
+                    "krait: the layer needs `static constexpr std::size_t d_in`, the number of floats in its input for one token");
   } else if constexpr (!Facts::has_d_out) {
     if constexpr (report)
-      static_assert(Facts::has_d_out, "krait: the layer needs `static constexpr std::size_t d_out`, the number of floats in its output for one token");
+      static_assert(Facts::has_d_out,
+                    "krait: the layer needs `static constexpr std::size_t d_out`, the number of floats in its output for one token");
   } else if constexpr (L::d_in == 0) {
     if constexpr (report) static_assert(got<L::d_in>::template at_least<1>, "krait: d_in must be at least 1");
   } else if constexpr (L::d_out == 0) {
     if constexpr (report) static_assert(got<L::d_out>::template at_least<1>, "krait: d_out must be at least 1");
   } else if constexpr (!Facts::has_multiply_adds) {
     if constexpr (report)
-      static_assert(Facts::has_multiply_adds, "krait: the layer needs `static constexpr std::size_t multiply_adds`, the number of multiply-adds for one token");
+      static_assert(Facts::has_multiply_adds,
+                    "krait: the layer needs `static constexpr std::size_t multiply_adds`, the number of multiply-adds for one token");
   } else if constexpr (!Facts::has_state) {
     if constexpr (report)
-      static_assert(Facts::has_state, "krait: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
+      static_assert(Facts::has_state,
+                    "krait: the layer needs a type State; if it keeps nothing between tokens, write using State = krait::NoState");
   } else if constexpr (!state_type<typename L::State>::is_trivially_copyable) {
     if constexpr (report)
       static_assert(state_type<typename L::State>::is_trivially_copyable,
-                  "krait: State must be trivially copyable, because a snapshot copies its bytes");
+                    "krait: State must be trivially copyable, because a snapshot copies its bytes");
   } else if constexpr (!state_type<typename L::State>::initialises_its_members) {
     if constexpr (report)
       static_assert(state_type<typename L::State>::initialises_its_members,
                     "krait: State must be a struct whose members have initialisers, as in float sum[8]{}, because a declared State starts a sequence");
   } else if constexpr (!Facts::has_scratch) {
     if constexpr (report)
-      static_assert(Facts::has_scratch, "krait: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
+      static_assert(Facts::has_scratch,
+                    "krait: the layer needs a member template <std::size_t tokens> struct Scratch, or template <std::size_t tokens> using Scratch = krait::NoScratch<tokens>");
   } else if constexpr (!ScratchFacts<L>::is_trivial) {
     if constexpr (report)
-      static_assert(ScratchFacts<L>::is_trivial, "krait: Scratch must be a trivial type, without default member initialisers, because it is uninitialised memory");
+      static_assert(ScratchFacts<L>::is_trivial,
+                    "krait: Scratch must be a trivial type, without default member initialisers, because it is uninitialised memory");
   } else if constexpr (!ScratchFacts<L>::has_chunk) {
     if constexpr (report)
-      static_assert(ScratchFacts<L>::has_chunk, "krait: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
+      static_assert(ScratchFacts<L>::has_chunk,
+                    "krait: Scratch<tokens> needs `static constexpr std::size_t chunk = tokens`");
   } else if constexpr (!ScratchFacts<L>::holds_one_token) {
     if constexpr (report)
-      static_assert(ScratchFacts<L>::holds_one_token, "krait: Scratch<1> must not be larger than Scratch<4>, because callers may pass either to step");
+      static_assert(ScratchFacts<L>::holds_one_token,
+                    "krait: Scratch<1> must not be larger than Scratch<4>, because callers may pass either to step");
   } else if constexpr (!Facts::marks_are_constants) {
     if constexpr (report)
       static_assert(Facts::marks_are_constants,
-                  "krait: works_in_place, pools, takes_tokens, summarises and no_segment must be constants, as in static constexpr bool works_in_place = true");
+                    "krait: works_in_place, pools, takes_tokens, summarises and no_segment must be constants, as in static constexpr bool works_in_place = true");
   } else if constexpr (!Facts::is_trivially_copyable_aggregate) {
     if constexpr (report)
-      static_assert(Facts::is_trivially_copyable_aggregate, "krait: the layer must be a trivially copyable aggregate, without constructors");
+      static_assert(Facts::is_trivially_copyable_aggregate,
+                    "krait: the layer must be a trivially copyable aggregate, without constructors");
   } else if constexpr (!Facts::names_its_members) {
     if constexpr (report)
-      static_assert(Facts::names_its_members, "krait: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
+      static_assert(Facts::names_its_members,
+                    "krait: the layer must declare its data members with KRAIT_PARAMS(Type, (MemberType, member), ...), because load ignores all other members");
   } else if constexpr (has_foreign_member<L>) {
     if constexpr (report)
       static_assert(LayerMember<L, members_before_a_foreign_one<L>>::is_weights,
-                  "krait: each member in KRAIT_PARAMS must be weights (krait::Matrix, Vector, Taps or DecayRates), a layer, or a std::array of layers, because load and save process nothing else");
+                    "krait: each member in KRAIT_PARAMS must be weights (krait::Matrix, Vector, Taps or DecayRates), a layer, or a std::array of layers, because load and save process nothing else");
   } else if constexpr (!Facts::declares_all_members) {
     if constexpr (report)
       static_assert(Facts::declares_all_members,

@@ -12,8 +12,8 @@
 KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, ActivationFunction function, std::size_t d_model>
-HWY_INLINE void run(const Activation<function, d_model>&, NoState&, NoScratch<tokens>&, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const Activation<function, d_model>&, NoState&, NoScratch<tokens>&,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) activation_row<function>(in[t], out[t], d_model);
 }
 

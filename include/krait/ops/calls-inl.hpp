@@ -68,21 +68,39 @@ HWY_INLINE TokenSpan<float> output(Out& y) {
   else return {std::data(y), Model::d_out};
 }
 
-// Runs<L, tokens, State<L>&> is true if the layer L has a function `run` with the signature that nn/layer.hpp specifies, and
-// Runs<L, tokens, State<L>> is true if the function takes a copy of the state. An additional template argument Emit means that
-// the function takes an Emit as its last argument. ResultOfRun is the type that the function returns.
-template <class L, std::size_t tokens, class S, class... Emits>
+// ResultOfRun is the type that the function `run` of the layer L returns if its first two arguments have the types Given and S.
+// An additional template argument Emit means that the function takes an Emit as its last argument.
+template <class L, class Given, std::size_t tokens, class S, class... Emits>
 using ResultOfRun = decltype(run<tokens>(
-    std::declval<const L&>(), std::declval<S>(), std::declval<Scratch<L, tokens>&>(),
+    std::declval<Given>(), std::declval<S>(), std::declval<Scratch<L, tokens>&>(),
     std::declval<std::conditional_t<TakesTokens<L>, const int*, TokenSpan<const float>>>(), TokenSpan<float>{}, std::size_t{},
     std::declval<Emits>()...));
-template <class L, std::size_t tokens, class S, class... Emits>
-concept Runs = requires { std::type_identity<ResultOfRun<L, tokens, S, Emits...>>{}; };
-template <class L, std::size_t tokens, class S>
+template <class L, class Given, std::size_t tokens, class S, class... Emits>
+concept Runs = requires { std::type_identity<ResultOfRun<L, Given, tokens, S, Emits...>>{}; };
+
+// has_run<L, tokens, State<L>&> is true if the layer L has a function `run` with the signature that nn/layer.hpp specifies, and
+// has_run<L, tokens, State<L>> is true if the function takes a copy of the state.
+template <class L, std::size_t tokens, class S, class Given = const L&>
 inline constexpr bool has_run = [] {
-  if constexpr (Summarising<L> || Pooling<L>) return Runs<L, tokens, S, Emit>;
-  else return Runs<L, tokens, S>;
+  if constexpr (Summarising<L> || Pooling<L>) return Runs<L, Given, tokens, S, Emit>;
+  else return Runs<L, Given, tokens, S>;
 }();
+
+// copies_its_layer<L, tokens> is true if `run` takes a copy of the layer L. A LikeReference converts to a reference to L and to a
+// copy. A LikeReferenceOrCopy converts to a reference, but its conversion to a copy is ambiguous. If `run` is a template that
+// deduces the type of the layer, neither converts, and copies_its_layer is false.
+template <class L>
+struct LikeReference {
+  operator const L&() const;
+};
+template <class L>
+struct LikeReferenceOrCopy {
+  operator const L&() const;
+  operator L() const;
+};
+template <class L, std::size_t tokens>
+inline constexpr bool copies_its_layer =
+    has_run<L, tokens, State<L>&, LikeReference<L>> && !has_run<L, tokens, State<L>&, LikeReferenceOrCopy<L>>;
 
 // RunOf<L>::exists<tokens>() returns true if the layer L, or each layer in the stack or array L, has a suitable `run`, and
 // otherwise causes a compile error. step, prefill and forward check this first, because a compiler prints more lines for an
@@ -100,7 +118,7 @@ struct RunOf {
       check::report_copied_state<L>();
       return false;
     } else {
-      return true;
+      return check::run_refers_to_its_layer<L, !copies_its_layer<L, tokens>>();
     }
   }
 };
@@ -272,8 +290,10 @@ template <class L>
 consteval bool check_layer() {
   if constexpr (check::layer_type<L>()) {
     if constexpr (detail::RunOf<L>::template exists<1>() && detail::RunOf<L>::template exists<4>()) {
-      if constexpr (Pooling<L> || Summarising<L>) check::layer_run_result<L, detail::ResultOfRun<L, 1, State<L>&, Emit>>();
-      else check::layer_run_result<L, detail::ResultOfRun<L, 1, State<L>&>>();
+      if constexpr (Pooling<L> || Summarising<L>)
+        check::layer_run_result<L, detail::ResultOfRun<L, const L&, 1, State<L>&, Emit>>();
+      else
+        check::layer_run_result<L, detail::ResultOfRun<L, const L&, 1, State<L>&>>();
     }
   }
   return true;

@@ -23,9 +23,8 @@ HWY_INLINE void apply_conv1d(const Conv1d<dims>& layer, typename Conv1d<dims>::S
                            after);
 }
 template <std::size_t tokens, Conv1dDims dims>
-HWY_INLINE void run(const Conv1d<dims>& layer, typename Conv1d<dims>::State& state,
-                    typename Conv1d<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in, TokenSpan<float> out,
-                    std::size_t n) {
+HWY_INLINE void run(const Conv1d<dims>& layer, State<Conv1d<dims>>& state, Scratch<Conv1d<dims>, tokens>& scratch,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.channels);
   apply_conv1d(layer, state, xy, n, {0, padded(dims.channels)}, NoActivation{});

@@ -13,8 +13,8 @@
 KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t vocab_size, std::size_t d_model, Storage storage, class Token>
-HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoState&, NoScratch<tokens>&, const Token* in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const Embedding<vocab_size, d_model, storage>& layer, NoState&, NoScratch<tokens>&,
+                    const Token* in, TokenSpan<float> out, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t) {
     const auto token = krait::detail::unsigned_token(in[t]);
     if (token < vocab_size) gather_row(weights_of(layer.weight), padded(vocab_size), d_model, token, out[t]);

@@ -74,9 +74,8 @@ HWY_INLINE void apply_linear(const Linear<dims, order>& layer, const States& sta
   apply_weight<tokens, outputs>(layer.weight, bias_of(layer), state, scratch, in, out, n);
 }
 template <std::size_t tokens, LinearDims dims, RowLayout order, StatesOf<Linear<dims, order>> States>
-HWY_INLINE void run(const Linear<dims, order>& layer, States& state,
-                    typename Linear<dims, order>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const Linear<dims, order>& layer, States& state, Scratch<Linear<dims, order>, tokens>& scratch,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   apply_linear<tokens, dims.d_out>(layer, state, scratch, in, out, n);
 }
 

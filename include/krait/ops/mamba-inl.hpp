@@ -29,7 +29,7 @@ KRAIT_OWN_FRAME void run_head(const Model& model, const States& state, Scratch<M
 // Runs the embedding and the layers of the model on n tokens. Writes the output of the last layer, before the final norm, to
 // scratch.x.
 template <std::size_t tokens, auto dims, StatesOf<Mamba<dims>> States, class Token>
-HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mamba<dims>::template Scratch<tokens>& scratch,
+HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, Scratch<Mamba<dims>, tokens>& scratch,
                            const Token* in, std::size_t n) {
   NoState none;
   NoScratch<tokens> no_scratch;
@@ -45,9 +45,8 @@ HWY_INLINE void run_layers(const Mamba<dims>& model, States& state, typename Mam
 // Runs the model on n tokens. `emit` selects the logits that are written: the logits of no token, of the last token or of every
 // token.
 template <std::size_t tokens, auto dims, StatesOf<Mamba<dims>> States, class Token>
-HWY_INLINE void run(const Mamba<dims>& model, States& state,
-                    typename Mamba<dims>::template Scratch<tokens>& scratch, const Token* in, TokenSpan<float> out,
-                    std::size_t n, Emit emit) {
+HWY_INLINE void run(const Mamba<dims>& model, States& state, Scratch<Mamba<dims>, tokens>& scratch,
+                    const Token* in, TokenSpan<float> out, std::size_t n, Emit emit) {
   run_layers<tokens>(model, state, scratch, in, n);
   if (emit == Emit::nothing) return;
   const std::size_t first = emit == Emit::all ? 0 : n - 1;

@@ -35,9 +35,8 @@ HWY_INLINE void apply_gated_norm([[maybe_unused]] const Mamba2Block<given>& bloc
 }
 
 template <std::size_t tokens, Mamba2BlockDims given, StatesOf<Mamba2Block<given>> States>
-HWY_INLINE void run(const Mamba2Block<given>& block, States& state,
-                    typename Mamba2Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const Mamba2Block<given>& block, States& state, Scratch<Mamba2Block<given>, tokens>& scratch,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   using Block = Mamba2Block<given>;
   constexpr const Mamba2BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, channels = padded(dims.d_inner), conv_channels = padded(Block::conv_channels);

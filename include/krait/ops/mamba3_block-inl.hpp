@@ -12,10 +12,20 @@
 
 KRAIT_BEGIN_TARGET
 
+// Applies the norms of B and C to one token, in place. A norm has d_state channels; B and C have a row of d_state elements for
+// each group and rank.
+template <class Block>
+HWY_INLINE void norm_B_and_C(const Block& block, float* B, float* C) {
+  constexpr auto dims = Block::block_dims;
+  for (std::size_t row = 0; row < Block::B_C_rows; row += dims.d_state) {
+    rms_norm_row(B + row, block.B_norm.weight.data(), nullptr, dims.mixer_norm_eps, B + row, dims.d_state);
+    rms_norm_row(C + row, block.C_norm.weight.data(), nullptr, dims.mixer_norm_eps, C + row, dims.d_state);
+  }
+}
+
 template <std::size_t tokens, Mamba3BlockDims given, StatesOf<Mamba3Block<given>> States>
-HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
-                    typename Mamba3Block<given>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const Mamba3Block<given>& block, States& state, Scratch<Mamba3Block<given>, tokens>& scratch,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   using Block = Mamba3Block<given>;
   constexpr const Mamba3BlockDims& dims = Block::block_dims;  // the dims `given`, with valid values in place of invalid ones
   constexpr std::size_t heads = Block::heads, rows = Block::in_order.padded_rows();
@@ -30,13 +40,7 @@ HWY_INLINE void run(const Mamba3Block<given>& block, States& state,
   head_factors(dt, block.dt_bias.data(), dims.A_floor, factors, heads, n);
   for (std::size_t t = 0; t < n; ++t) {
     activation_row<ActivationFunction::tanh>(angle[t], angle[t], Block::angles);
-    for (std::size_t i = 0; i < dims.ngroups * dims.mimo_rank; ++i) {
-      const auto norm = [&](const auto& layer, float* v) KRAIT_LAMBDA {
-        rms_norm_row(v, layer.weight.data(), nullptr, dims.mixer_norm_eps, v, dims.d_state);
-      };
-      norm(block.B_norm, B[t] + i * dims.d_state);
-      norm(block.C_norm, C[t] + i * dims.d_state);
-    }
+    norm_B_and_C(block, B[t], C[t]);
   }
   const auto run_heads = [&](Range part) KRAIT_LAMBDA {
     const Range of_part{part.begin / strip_width, part.end / strip_width};

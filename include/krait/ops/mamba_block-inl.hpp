@@ -14,9 +14,8 @@
 KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, BlockDims dims, StatesOf<MambaBlock<dims>> States>
-HWY_INLINE void run(const MambaBlock<dims>& block, States& state,
-                    typename MambaBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in, TokenSpan<float> out,
-                    std::size_t n) {
+HWY_INLINE void run(const MambaBlock<dims>& block, States& state, Scratch<MambaBlock<dims>, tokens>& scratch,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   using Block = MambaBlock<dims>;
   const TokenSpan<float> x = scratch.x.span();
   constexpr std::size_t channels = padded(dims.d_inner), first_z = Block::xz_order.group_start(1);

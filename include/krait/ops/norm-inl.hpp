@@ -13,8 +13,8 @@
 KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, NormKind kind, NormDims dims>
-HWY_INLINE void run(const Norm<kind, dims>& layer, NoState&, NoScratch<tokens>&, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const Norm<kind, dims>& layer, NoState&, NoScratch<tokens>&,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   for (std::size_t t = 0; t < n; ++t)
     norm_row<kind>(in[t], layer.weight.data(), bias_of(layer), dims.eps, out[t], dims.d_model);
 }

@@ -14,7 +14,7 @@ KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, std::size_t max_tokens, std::size_t d_model, Storage storage>
 HWY_INLINE void run(const PositionalEmbedding<max_tokens, d_model, storage>& layer,
-                    typename PositionalEmbedding<max_tokens, d_model, storage>::State& state, NoScratch<tokens>&,
+                    State<PositionalEmbedding<max_tokens, d_model, storage>>& state, NoScratch<tokens>&,
                     TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   constexpr std::size_t width = RowMatrix<max_tokens, d_model, storage>::rows_together;
   for (std::size_t t = 0; t < n; ++t) {

@@ -15,9 +15,8 @@
 KRAIT_BEGIN_TARGET
 
 template <std::size_t tokens, auto dims, StatesOf<ResidualBlock<dims>> States>
-HWY_NOINLINE void run(const ResidualBlock<dims>& block, States& state,
-                      typename ResidualBlock<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
-                      TokenSpan<float> out, std::size_t n) {
+HWY_NOINLINE void run(const ResidualBlock<dims>& block, States& state, Scratch<ResidualBlock<dims>, tokens>& scratch,
+                      TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   n = token_count<tokens>(n);
   NoState none;
   NoScratch<tokens> no_scratch;

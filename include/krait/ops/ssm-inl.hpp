@@ -53,10 +53,9 @@ HWY_INLINE void apply_ssm(const Ssm& layer, States& states, InnerScratch& scratc
 }
 
 template <std::size_t tokens, SsmDims dims, StatesOf<SelectiveStateSpaceModel<dims>> States>
-HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
-                    States& state,
-                    typename SelectiveStateSpaceModel<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer, States& state,
+                    Scratch<SelectiveStateSpaceModel<dims>, tokens>& scratch, TokenSpan<const float> in, TokenSpan<float> out,
+                    std::size_t n) {
   const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
   apply_ssm<tokens>(layer, state, scratch.inner, xy, n);
@@ -64,9 +63,8 @@ HWY_INLINE void run(const SelectiveStateSpaceModel<dims>& layer,
 }
 
 template <std::size_t tokens, SsmDims dims, StatesOf<SelectiveStateSpace<dims>> States>
-HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, States& state,
-                    typename SelectiveStateSpace<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const SelectiveStateSpace<dims>& layer, States& state, Scratch<SelectiveStateSpace<dims>, tokens>& scratch,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   const TokenSpan<float> xy = scratch.xy.span();
   for (std::size_t t = 0; t < n; ++t) copy_padded(in[t], xy[t], dims.d_inner);
   apply_ssm<tokens>(layer, state, scratch.inner, xy, n);

@@ -37,8 +37,8 @@ HWY_NOINLINE void run(const Residual<L>& residual, States& state, Scratch<Residu
 // Runs an array of layers one after the other. The first layer reads `in` and writes `out`; later layers work in place on
 // `out`.
 template <std::size_t tokens, class L, std::size_t count, class States, class LayerScratch>
-HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch, TokenSpan<const float> in,
-                    TokenSpan<float> out, std::size_t n) {
+HWY_INLINE void run(const std::array<L, count>& layers, States& states, LayerScratch& scratch,
+                    TokenSpan<const float> in, TokenSpan<float> out, std::size_t n) {
   static_assert(krait::detail::member_fits<std::array<L, count>>);
   for (std::size_t i = 0; i < count; ++i) {
     if constexpr (std::is_empty_v<State<L>>) {

@@ -17,9 +17,9 @@ KRAIT_BEGIN_TARGET
 // Returns the number of leading tokens that have no output yet, because the layer has not seen enough frames. Writes zeros as
 // the outputs of these tokens.
 template <std::size_t tokens, StridedConv1dDims dims>
-HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, typename StridedConv1d<dims>::State& state,
-                           typename StridedConv1d<dims>::template Scratch<tokens>& scratch, TokenSpan<const float> in,
-                           TokenSpan<float> out, std::size_t n) {
+HWY_INLINE std::size_t run(const StridedConv1d<dims>& layer, State<StridedConv1d<dims>>& state,
+                           Scratch<StridedConv1d<dims>, tokens>& scratch, TokenSpan<const float> in, TokenSpan<float> out,
+                           std::size_t n) {
   using L = StridedConv1d<dims>;
   constexpr std::size_t in_state = L::template Scratch<tokens>::in_state, copied = L::kept - in_state;
   float* const frames = scratch.frames.data();
