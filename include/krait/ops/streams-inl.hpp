@@ -168,7 +168,7 @@ HWY_INLINE std::size_t prefill_streams_checked(const Model& model, States& state
 // Calls step_streams_checked or, if `several` is true, prefill_streams_checked, with a default for scratch or executor if the
 // caller passed none in `rest`. If `accepted` is false, because the compile-time check rejected the call, does nothing.
 template <bool several, bool accepted, class Model, class States, class In, class Out, class... Rest>
-HWY_INLINE std::size_t streams(const Model& model, States& states, const In& xs, Out& ys, Rest&... rest) {
+HWY_INLINE std::size_t run_streams(const Model& model, States& states, const In& xs, Out& ys, Rest&... rest) {
   OneThread one;
   if constexpr (!accepted) {
     return 0;
@@ -176,10 +176,10 @@ HWY_INLINE std::size_t streams(const Model& model, States& states, const In& xs,
     if constexpr (several) return prefill_streams_checked(model, states, xs, ys, rest...);
     else return step_streams_checked(model, states, xs, ys, rest...);
   } else if constexpr (sizeof...(Rest) == 1) {
-    return streams<several, true>(model, states, xs, ys, rest..., one);
+    return run_streams<several, true>(model, states, xs, ys, rest..., one);
   } else {
     StreamScratch<Model, default_chunk<Model>()> scratch;
-    return streams<several, true>(model, states, xs, ys, scratch, one);
+    return run_streams<several, true>(model, states, xs, ys, scratch, one);
   }
 }
 
@@ -201,7 +201,7 @@ HWY_INLINE std::size_t streams(const Model& model, States& states, const In& xs,
 template <class Model, class S, class In, class Out, class... Rest>
   requires(sizeof...(Rest) <= 2)
 std::size_t step_streams(const Model& model, S&& states, const In& xs, Out&& ys, Rest&&... rest) noexcept {
-  return detail::streams<false, check::step_streams<Model, S, const In, Out, Rest...>()>(model, states, xs, ys, rest...);
+  return detail::run_streams<false, check::step_streams<Model, S, const In, Out, Rest...>()>(model, states, xs, ys, rest...);
 }
 KRAIT_TAKES(step_streams, 4, 6, "krait::step_streams takes (model, states, xs, ys[, scratch[, executor]])");
 
@@ -220,7 +220,7 @@ KRAIT_TAKES(step_streams, 4, 6, "krait::step_streams takes (model, states, xs, y
 template <class Model, class S, class In, class Out, class... Rest>
   requires(sizeof...(Rest) <= 2)
 std::size_t prefill_streams(const Model& model, S&& states, const In& xs, Out&& ys, Rest&&... rest) noexcept {
-  return detail::streams<true, check::prefill_streams<Model, S, const In, Out, Rest...>()>(model, states, xs, ys, rest...);
+  return detail::run_streams<true, check::prefill_streams<Model, S, const In, Out, Rest...>()>(model, states, xs, ys, rest...);
 }
 KRAIT_TAKES(prefill_streams, 4, 6, "krait::prefill_streams takes (model, states, xs, ys[, scratch[, executor]])");
 
