@@ -78,6 +78,9 @@ group("fail step_three_wrong_arguments", ("else if constexpr (!state<Model, S>()
 group("fail step_scratch_is_not_const",
       ("is_writable, \"krait: the fifth argument, scratch, must not be const, because the call writes to it\");\n    return false;",
        "is_writable, \"\");\n    return true;"))
+group("fail layer_run_takes_the_layer_by_reference",
+      ("&& !has_run<L, tokens, State<L>&, LikeReferenceOrCopy<L>>;", "&& false;"))
+group("fail layer_params_are_in_parentheses", ("KRAIT_TEXT(__VA_ARGS__)[0] == '('", "true"))
 group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),
       by_compiler=True)
@@ -190,6 +193,7 @@ group("unit/load",
       ("safetensors::element_bits(*head, i) == safetensors::element_bits(*embedding, i)", "true"),
       ("storage == Storage::bf16 ? bf16_infinite_from", "storage == Storage::bf16 ? f16_infinite_from"))
 group("unit/file",
+      ("if (std::filesystem::is_directory(path, error)) {", "if (false) {"),
       ("if (found == 0) return file_problem", "if (false) return detail::file_problem"),
       ("std::size_t cut = name.size() - room + 3;", "std::size_t cut = name.size() - room;"),
       ("(name[cut] & 0xC0) == 0x80; ++i) ++cut;", "false; ++i) ++cut;"),
