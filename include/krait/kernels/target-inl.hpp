@@ -24,7 +24,7 @@
 #endif
 #include <hwy/highway.h>
 #if defined(KRAIT_WANTS_SCALAR) && HWY_TARGET != HWY_SCALAR
-#error "krait: Highway was included before krait.hpp and chose EMU128, which is 14 times as slow: include krait.hpp first, or compile with -DHWY_COMPILE_ONLY_SCALAR"
+#error "krait: Highway was included before krait.hpp and chose EMU128, which is 14 times as slow as scalar code: include krait.hpp first, or compile with -DHWY_COMPILE_ONLY_SCALAR"
 #endif
 
 #include <cstddef>

@@ -223,7 +223,7 @@ inline std::size_t draw_filtered(std::span<float> logits, const Filters& how, st
   weigh(logits, Softmax(peak.logit, how.temperature), logits.data());
   // Every filter keeps the most likely token. The code below therefore starts each sum of weights with this token's weight, the
   // constant `one`.
-  logits[best] = 0.0f;  // so that the loops do not count the weight a second time
+  logits[best] = 0.0f;  // `logits` now holds the weights, and the loops below must not add this one again
   if (how.top_p < 1.0f) {
     std::uint64_t total = one;
     for (const float w : logits) total += whole(w);

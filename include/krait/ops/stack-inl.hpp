@@ -131,8 +131,8 @@ HWY_INLINE bool run_ith_member(const Member& member, StackState& state, StackScr
 // has no output. Subtracts this number from n, so that the other members process only the tokens that have an output. If the
 // Stack has more members:
 //   - Moves the first member's outputs for the remaining tokens to the start of its buffer.
-//   - Writes zeros as the stack's outputs for the leading tokens, and advances `out` past these zeros.
-//   - A stack that pools instead writes one vector of zeros if none of the n tokens has an output, and does not advance `out`.
+//   - If the stack does not pool: writes zeros as its outputs for the leading tokens, and advances `out` past these zeros.
+//   - If the stack pools: writes one vector of zeros if no token has an output, otherwise none, and does not advance `out`.
 template <std::size_t tokens, class Facts, class Member, class StackState, class StackScratch, class In>
 HWY_INLINE std::size_t run_warm_up(const Member& member, StackState& state, StackScratch& scratch, In in, TokenSpan<float>& out,
                                    std::size_t& n, Emit emit) {

@@ -98,9 +98,10 @@ KRAIT_TAKES(record, 5, 5, "krait::record takes (model, state, xs, ys, tape)");
 //   dys       the gradient of the loss with respect to the outputs of `record`; vectors that it lacks count as 0
 //   dxs       receives the gradient with respect to the inputs; or krait::no_output
 //   dstate    a State<Model> whose floats are the gradient with respect to the state after the window; it is replaced by the
-//             gradient with respect to the state before the window. If omitted, the former is 0. Requires that all parameters
-//             are trained
-// A second call for the same window needs another call of `record`. Allocates nothing, throws nothing.
+//             gradient with respect to the state before the window. If omitted, the former is 0. dstate is accepted only if
+//             the tape's selection is krait::Everything, which excludes no parameter from training
+//
+// To call backward again for the same window, call `record` again first. Allocates nothing, throws nothing.
 template <class Model, class T, class In, class G>
 void backward(const Model& model, T& tape, const In& dys, G& gradients) noexcept {
   if constexpr (check::backward<Model, T, In, G>()) detail::backward_checked(model, tape, dys, gradients, no_output, nullptr);

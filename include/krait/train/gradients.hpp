@@ -173,8 +173,9 @@ consteval bool selects_matrices() {
   return all;
 }
 
-// Calls f(path, parameter, gradients...) for every trained parameter of a model, in memory order, with the corresponding
-// tensors of one or several objects of the type of its gradients.
+// Calls f(path, parameter, gradient, others...) for every trained parameter of a model, in memory order. `gradient` is the
+// tensor of this parameter in the model's Gradients, and `others` are its tensors in further objects of that type, such as the
+// moments of an optimiser.
 template <class Path, class F, class T, class G, class... Others>
 constexpr void visit_trained(const Path& path, F& f, T& object, G& gradient, Others&... others) {
   using Plain = std::remove_const_t<T>;

@@ -27,8 +27,8 @@ HWY_INLINE void unrolled(F f) {
 // bytes are weights w + 128; the signed bytes are the lower or the upper bytes of the 16-bit inputs q = 256 upper + lower. For
 // each output:
 //   sum over k of q[k] w[k] = 256 (sum of upper[k] (w[k] + 128)) + (sum of lower[k] (w[k] + 128)) - 128 (sum of q[k])
-// The int8 weights of two outputs are stored as a pair in 16 bits. Adding 128 + 256 * 128 to a pair makes its two bytes w +
-// 128; a byte shuffle then separates the two outputs.
+// The int8 weights w0 and w1 of two outputs are stored together as the 16-bit integer 256 w1 + w0. Adding 256 * 128 + 128 makes
+// its two bytes w1 + 128 and w0 + 128; a byte shuffle then separates the two outputs.
 template <std::size_t tokens, std::size_t vectors>
 HWY_INLINE void linear_tile(Weights<Storage::int8> weights, std::size_t width, std::size_t K, const float* bias,
                             Quantised x, TokenSpan<float> y, [[maybe_unused]] Prefetcher* prefetcher = nullptr) {
