@@ -3,7 +3,6 @@
 #ifndef KRAIT_CORE_DIMS_HPP
 #define KRAIT_CORE_DIMS_HPP
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
