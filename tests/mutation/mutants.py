@@ -80,6 +80,9 @@ group("fail step_scratch_is_not_const",
        "is_writable, \"\");\n    return true;"))
 group("fail layer_run_takes_the_layer_by_reference",
       ("&& !has_run<L, tokens, State<L>&, LikeReferenceOrCopy<L>>;", "&& false;"))
+group("fail layer_run_is_a_template", ("if constexpr (no_template) return check::RunFault::no_template;\n  else ", "  "))
+group("fail layer_run_takes_a_const_layer",
+      ("  else if constexpr (has_run<L, tokens, State<L>&, L&>) return check::RunFault::changes_its_layer;\n", ""))
 group("fail layer_params_are_in_parentheses", ("KRAIT_TEXT(__VA_ARGS__)[0] == '('", "true"))
 group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),

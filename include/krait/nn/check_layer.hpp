@@ -40,6 +40,8 @@ struct layer {
   static constexpr bool marks_are_constants = !requires { typename L::works_in_place; } && !requires { typename L::pools; } &&
       !requires { typename L::takes_tokens; } && !requires { typename L::summarises; } && !requires { typename L::no_segment; };
   static constexpr bool has_run = false;
+  static constexpr bool run_is_a_template = false;
+  static constexpr bool run_takes_a_const_layer = false;
   static constexpr bool run_takes_its_state_by_reference = false;
   template <bool refers>
   static constexpr bool run_takes_the_layer_by_reference = refers;
@@ -104,11 +106,20 @@ consteval void layer_run_result() {
                   "krait: with a warm_up, run must return std::size_t, the number of tokens without output");
 }
 
+// RunFault is what a layer's function `run` lacks, as far as that can be found out: `unknown` includes that there is no `run`.
+enum class RunFault { unknown, no_template, changes_its_layer };
+
 // Causes a compile error for the layer L, which has no function `run` with the signature that nn/layer.hpp specifies. However
 // often the layer is used, this is the only error.
-template <class L>
+template <class L, RunFault fault>
 consteval void report_missing_run() {
-  if constexpr (Pooling<L> || summarises<L>)
+  if constexpr (fault == RunFault::no_template)
+    static_assert(layer<L>::run_is_a_template,
+                  "krait: the layer's function run must be a template with the parameter <std::size_t tokens>, the largest n of a call");
+  else if constexpr (fault == RunFault::changes_its_layer)
+    static_assert(layer<L>::run_takes_a_const_layer,
+                  "krait: the layer's function run must take a const layer, const L&, because its weights may be in flash");
+  else if constexpr (Pooling<L> || summarises<L>)
     static_assert(layer<L>::has_run,
                   "krait: a layer L with pools or summarises = true needs, before its first use and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
   else

@@ -102,6 +102,17 @@ template <class L, std::size_t tokens>
 inline constexpr bool copies_its_layer =
     has_run<L, tokens, State<L>&, LikeReference<L>> && !has_run<L, tokens, State<L>&, LikeReferenceOrCopy<L>>;
 
+// Returns what `run` lacks if has_run<L, tokens, State<L>&> is false: whether a call that leaves out the template argument
+// `tokens`, or a call with a layer that is not const, would be valid.
+template <class L, std::size_t tokens>
+consteval check::RunFault run_fault() {
+  constexpr bool no_template = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, TokenSpan<const float> in,
+                                        TokenSpan<float> out, std::size_t n) { run(layer, state, scratch, in, out, n); };
+  if constexpr (no_template) return check::RunFault::no_template;
+  else if constexpr (has_run<L, tokens, State<L>&, L&>) return check::RunFault::changes_its_layer;
+  else return check::RunFault::unknown;
+}
+
 // RunOf<L>::exists<tokens>() returns true if the layer L, or each layer in the stack or array L, has a suitable `run`, and
 // otherwise causes a compile error. step, prefill and forward check this first, because a compiler prints more lines for an
 // error within the functions that they call. For a type that is not a layer, exists() returns false without an error.
@@ -112,7 +123,7 @@ struct RunOf {
     if constexpr (!Layer<L>) {
       return false;
     } else if constexpr (!has_run<L, tokens, State<L>&>) {
-      check::report_missing_run<L>();
+      check::report_missing_run<L, run_fault<L, tokens>()>();
       return false;
     } else if constexpr (!std::is_empty_v<State<L>> && has_run<L, tokens, State<L>>) {
       check::report_copied_state<L>();
