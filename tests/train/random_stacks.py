@@ -255,7 +255,7 @@ def below(p, name):
 
 # The members of ModelDims and BlockDims, and of Mamba2Dims and Mamba2BlockDims, that both have, in their order.
 MAMBA_DIMS = ["d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias", "norm_bias",
-              "norm", "dt_b_c_eps"]
+              "dt_b_c_eps", "norm"]
 MAMBA2_DIMS = ["d_state", "d_conv", "d_inner", "headdim", "ngroups", "in_bias", "conv_bias", "out_bias", "norm_bias",
                "D_has_hdim", "rmsnorm", "norm_before_gate", "dt_limit", "mixer_norm_eps", "norm"]
 
