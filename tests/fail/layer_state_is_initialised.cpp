@@ -1,5 +1,5 @@
 // A declared State of the user's layer would contain unspecified floats.
-// expect: krait: State must be a struct whose members have initialisers, as in float sum[8]{}
+// expect: krait: State must be a struct in which every member has an initialiser, as in float sum[8]{}
 #include "gain.hpp"
 
 namespace mine {

@@ -83,6 +83,8 @@ group("fail layer_run_takes_the_layer_by_reference",
 group("fail layer_run_is_a_template", ("if constexpr (no_template) return check::RunFault::no_template;\n  else ", "  "))
 group("fail layer_run_takes_a_const_layer",
       ("  else if constexpr (has_run<L, tokens, State<L>&, L&>) return check::RunFault::changes_its_layer;\n", ""))
+group("fail layer_state_is_wholly_initialised",
+      ("|| requires { new const S; };", "|| !std::is_trivially_default_constructible_v<S>;"))
 group("fail layer_params_are_in_parentheses", ("KRAIT_TEXT(__VA_ARGS__)[0] == '('", "true"))
 group("fail layer_marks_are_constants", ("!requires { typename L::works_in_place; } && ", ""))
 group("laws/decay", ("static constexpr bool at_least = found >= wanted;", "static constexpr bool at_least = found > wanted;"),

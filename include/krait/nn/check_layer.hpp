@@ -73,11 +73,12 @@ template <class T>
 concept Unfinished = !Layer<T> && !requires { T::is_rejected; } &&
                      (requires { T::d_in; } || requires { T::d_out; } || requires { T::multiply_adds; });
 
-// state_type<S> exists so that error messages show S, the State type of a layer.
+// state_type<S> exists so that error messages show S, the State type of a layer. `new const S`, which is only compiled, never
+// run, is valid only if every member has an initialiser.
 template <class S>
 struct state_type {
   static constexpr bool is_trivially_copyable = std::is_trivially_copyable_v<S>;
-  static constexpr bool initialises_its_members = std::is_empty_v<S> || !std::is_trivially_default_constructible_v<S>;
+  static constexpr bool initialises_its_members = std::is_empty_v<S> || requires { new const S; };
 };
 
 // scratch_type<One, Four> exists so that error messages show One and Four, the types Scratch<1> and Scratch<4> of a layer.
@@ -174,7 +175,7 @@ consteval bool layer_type() {
   } else if constexpr (!state_type<typename L::State>::initialises_its_members) {
     if constexpr (report)
       static_assert(state_type<typename L::State>::initialises_its_members,
-                    "krait: State must be a struct whose members have initialisers, as in float sum[8]{}, because a declared State starts a sequence");
+                    "krait: State must be a struct in which every member has an initialiser, as in float sum[8]{}, because a declared State starts a sequence");
   } else if constexpr (!Facts::has_scratch) {
     if constexpr (report)
       static_assert(Facts::has_scratch,
