@@ -33,6 +33,9 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
     packing.check_folders([pathlib.Path(path)])
     if isinstance(module, dict):
         return export_arrays(module, example, path, outputs, order, tolerance, options)
+    if not hasattr(module, "named_parameters"):
+        wanted = "an nn.Module or a dict of arrays (of an nnx.State: flax.nnx.to_pure_dict(state))"
+        raise TypeError(f"found {type(module).__name__}, wanted {wanted}")
     if outputs is not None or order is not None:
         raise TypeError("found outputs or order for an nn.Module, wanted them for named arrays only: the module gives both")
     import torch
@@ -40,8 +43,6 @@ def export(module, example, path, outputs=None, order=None, tolerance=TOLERANCE,
     from .reading import Reader, is_leaf
     from .trace import Trace
 
-    if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"found {type(module).__name__}, wanted an nn.Module or a dict of arrays")
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError(f"found {type(module).__name__}, wanted the nn.Module from which TorchScript was made")
     if not isinstance(example, torch.Tensor):
