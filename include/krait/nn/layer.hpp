@@ -38,7 +38,7 @@
 // it writes no output, with Emit::last it writes out[0], and with Emit::all it writes every out[t], or out[0] if it pools.
 //   - `run` must read no more than d_in floats of in[t] and write no more than d_out floats of out[t].
 //   - `in` and `out` may be unaligned. They do not overlap, except that they may be equal if the layer works in place.
-//   - `scratch` is uninitialised. `layer` may be in flash.
+//   - `scratch` is uninitialised. `layer` may be in flash, and a copy of it would be on the call stack, so take a reference.
 //   - Outputs and state must not depend on how a sequence is divided into calls, and an output must depend only on its token
 //     and the tokens before it. Then forward, prefill and step give the same bits.
 //   - `run` allocates nothing and throws nothing. KRAIT_INLINE compiles it for each SIMD target of a program.
