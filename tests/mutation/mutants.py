@@ -80,9 +80,9 @@ group("fail step_scratch_is_not_const",
        "is_writable, \"\");\n    return true;"))
 group("fail layer_run_takes_the_layer_by_reference",
       ("&& !has_run<L, tokens, State<L>&, LikeReferenceOrCopy<L>>;", "&& false;"))
-group("fail layer_run_is_a_template", ("if constexpr (no_template) return check::RunFault::no_template;\n  else ", "  "))
+group("fail layer_run_is_a_template", ("if constexpr (no_template) return RunFault::no_template;\n    else ", ""))
 group("fail layer_run_takes_a_const_layer",
-      ("  else if constexpr (has_run<L, tokens, State<L>&, L&>) return check::RunFault::changes_its_layer;\n", ""))
+      ("has_run<L, tokens, State<L>&, L&> ? RunFault::changes_its_layer : RunFault::unknown", "RunFault::unknown"))
 group("fail layer_state_is_wholly_initialised",
       ("|| requires { new const S; };", "|| !std::is_trivially_default_constructible_v<S>;"))
 group("fail layer_params_are_in_parentheses", ("KRAIT_TEXT(__VA_ARGS__)[0] == '('", "true"))

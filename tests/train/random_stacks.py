@@ -24,6 +24,10 @@ except ImportError:
     print("skipped: numpy is not installed")
     sys.exit(77)
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE.parent.parent / "python"))
+from krait.layers import BLOCK_FIELDS, MAMBA2_FIELDS  # noqa: E402
+
 TOLERANCE = 1e-4
 TOGETHER = 8  # models that are compiled together
 np.seterr(over="ignore", invalid="ignore")  # models with large numbers are drawn again
@@ -253,16 +257,9 @@ def below(p, name):
     return {key[len(name) + 1:]: value for key, value in p.items() if key.startswith(f"{name}.")}
 
 
-# The members of ModelDims and BlockDims, and of Mamba2Dims and Mamba2BlockDims, that both have, in their order.
-MAMBA_DIMS = ["d_state", "d_conv", "d_inner", "dt_rank", "in_bias", "conv_bias", "x_bias", "dt_bias", "out_bias", "norm_bias",
-              "dt_b_c_eps", "norm"]
-MAMBA2_DIMS = ["d_state", "d_conv", "d_inner", "headdim", "ngroups", "in_bias", "conv_bias", "out_bias", "norm_bias",
-               "D_has_hdim", "rmsnorm", "norm_before_gate", "dt_limit", "mixer_norm_eps", "norm"]
-
-
 class ResidualBlock(Layer):
     def __init__(self, rng, d_in):
-        mixer, self.kind, names = [(Block, "", MAMBA_DIMS), (HeadsBlock, "2", MAMBA2_DIMS)][rng.integers(2)]
+        mixer, self.kind, names = [(Block, "", BLOCK_FIELDS), (HeadsBlock, "2", MAMBA2_FIELDS)][rng.integers(2)]
         d = (block_dims if mixer is Block else heads_dims)(rng, d_in)
         kind, bias = ["rms", "layer"][rng.integers(2)], bool(rng.integers(2))
         self.norm, self.mixer = Norm(rng, d_in, kind, bias), mixer(rng, d_in, d)

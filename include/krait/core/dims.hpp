@@ -201,7 +201,9 @@ constexpr ModelDims noxton(ModelDims dims) {
 // block_dims and norm_dims return the dims of the blocks and the norms of a model; ssm_dims returns the dims of the recurrence
 // of a block. A braced list is taken as ModelDims.
 constexpr BlockDims block_dims(const ModelDims& dims) { return dims.block(); }
-constexpr auto block_dims(const auto& dims) { return dims.block(); }
+template <class Dims>
+  requires requires(const Dims& dims) { dims.block(); }
+constexpr auto block_dims(const Dims& dims) { return dims.block(); }
 constexpr SsmDims ssm_dims(const BlockDims& b) {
   return {.d_inner = b.d_inner, .d_state = b.d_state, .dt_rank = b.dt_rank, .x_bias = b.x_bias, .dt_bias = b.dt_bias,
           .dt_b_c_eps = b.dt_b_c_eps, .storage = b.storage};

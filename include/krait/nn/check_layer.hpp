@@ -43,8 +43,7 @@ struct layer {
   static constexpr bool run_is_a_template = false;
   static constexpr bool run_takes_a_const_layer = false;
   static constexpr bool run_takes_its_state_by_reference = false;
-  template <bool refers>
-  static constexpr bool run_takes_the_layer_by_reference = refers;
+  static constexpr bool run_takes_the_layer_by_reference = false;
 };
 
 // layer_member<name, T> exists so that error messages show the name and the type T of a member that KRAIT_PARAMS declares.
@@ -107,40 +106,33 @@ consteval void layer_run_result() {
                   "krait: with a warm_up, run must return std::size_t, the number of tokens without output");
 }
 
-// RunFault is what a layer's function `run` lacks, as far as that can be found out: `unknown` includes that there is no `run`.
-enum class RunFault { unknown, no_template, changes_its_layer };
+// RunFault is how a layer's function `run` differs from the signature that nn/layer.hpp specifies. `unknown` includes that
+// there is no `run`.
+enum class RunFault { none, unknown, no_template, changes_its_layer, copies_its_layer, copies_its_state };
 
-// Causes a compile error for the layer L, which has no function `run` with the signature that nn/layer.hpp specifies. However
-// often the layer is used, this is the only error.
+// Returns whether `fault`, the fault of the function `run` of the layer L, is `none`; any other fault causes a compile error.
+// However often the layer is used, this is the only error.
 template <class L, RunFault fault>
-consteval void report_missing_run() {
+consteval bool check_run() {
   if constexpr (fault == RunFault::no_template)
     static_assert(layer<L>::run_is_a_template,
                   "krait: the layer's function run must be a template with the parameter <std::size_t tokens>, the largest n of a call");
   else if constexpr (fault == RunFault::changes_its_layer)
     static_assert(layer<L>::run_takes_a_const_layer,
                   "krait: the layer's function run must take a const layer, const L&, because its weights may be in flash");
-  else if constexpr (Pooling<L> || summarises<L>)
+  else if constexpr (fault == RunFault::copies_its_layer)
+    static_assert(layer<L>::run_takes_the_layer_by_reference,
+                  "krait: the layer's function run must take the layer by reference, const L&, because a copy of its weights would be on the call stack");
+  else if constexpr (fault == RunFault::copies_its_state)
+    static_assert(layer<L>::run_takes_its_state_by_reference,
+                  "krait: the layer's function run must take the state by reference, krait::State<L>&, because it advances the state");
+  else if constexpr (fault == RunFault::unknown && (Pooling<L> || summarises<L>))
     static_assert(layer<L>::has_run,
                   "krait: a layer L with pools or summarises = true needs, before its first use and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n, krait::Emit)");
-  else
+  else if constexpr (fault == RunFault::unknown)
     static_assert(layer<L>::has_run,
                   "krait: the layer L needs, before its first use and in its namespace, template <std::size_t tokens> void run(const L&, krait::State<L>&, krait::Scratch<L, tokens>&, krait::TokenSpan<const float> in, krait::TokenSpan<float> out, std::size_t n)");
-}
-
-// Causes a compile error for the layer L, whose function `run` takes a copy of the state.
-template <class L>
-consteval void report_copied_state() {
-  static_assert(layer<L>::run_takes_its_state_by_reference,
-                "krait: the layer's function run must take the state by reference, krait::State<L>&, because it advances the state");
-}
-
-// Checks that the function `run` of the layer L takes a reference to the layer, not a copy.
-template <class L, bool refers>
-consteval bool run_refers_to_its_layer() {
-  static_assert(layer<L>::template run_takes_the_layer_by_reference<refers>,
-                "krait: the layer's function run must take the layer by reference, const L&, because a copy of its weights would be on the call stack");
-  return refers;
+  return fault == RunFault::none;
 }
 
 // Returns whether the type L meets every requirement on layers except those on the function `run`. If `report` is true, the

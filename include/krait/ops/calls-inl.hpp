@@ -86,9 +86,9 @@ inline constexpr bool has_run = [] {
   else return Runs<L, Given, tokens, S>;
 }();
 
-// copies_its_layer<L, tokens> is true if `run` takes a copy of the layer L. A LikeReference converts to a reference to L and to a
-// copy. A LikeReferenceOrCopy converts to a reference, but its conversion to a copy is ambiguous. If `run` is a template that
-// deduces the type of the layer, neither converts, and copies_its_layer is false.
+// A LikeReference converts to a reference to L and to a copy. A LikeReferenceOrCopy converts to a reference, but its conversion
+// to a copy is ambiguous. A `run` that takes a copy of its layer therefore accepts only the former. If `run` is a template that
+// deduces the type of the layer, it accepts neither, and a copy is not noticed.
 template <class L>
 struct LikeReference {
   operator const L&() const;
@@ -98,19 +98,23 @@ struct LikeReferenceOrCopy {
   operator const L&() const;
   operator L() const;
 };
-template <class L, std::size_t tokens>
-inline constexpr bool copies_its_layer =
-    has_run<L, tokens, State<L>&, LikeReference<L>> && !has_run<L, tokens, State<L>&, LikeReferenceOrCopy<L>>;
 
-// Returns what `run` lacks if has_run<L, tokens, State<L>&> is false: whether a call that leaves out the template argument
-// `tokens`, or a call with a layer that is not const, would be valid.
+// Returns the fault of the function `run` of the layer L. A `run` that cannot be called is tried without the template argument
+// `tokens`, and with a layer that is not const.
 template <class L, std::size_t tokens>
 consteval check::RunFault run_fault() {
-  constexpr bool no_template = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, TokenSpan<const float> in,
-                                        TokenSpan<float> out, std::size_t n) { run(layer, state, scratch, in, out, n); };
-  if constexpr (no_template) return check::RunFault::no_template;
-  else if constexpr (has_run<L, tokens, State<L>&, L&>) return check::RunFault::changes_its_layer;
-  else return check::RunFault::unknown;
+  using check::RunFault;
+  if constexpr (has_run<L, tokens, State<L>&>) {
+    constexpr bool takes_a_copy =
+        has_run<L, tokens, State<L>&, LikeReference<L>> && !has_run<L, tokens, State<L>&, LikeReferenceOrCopy<L>>;
+    if constexpr (!std::is_empty_v<State<L>> && has_run<L, tokens, State<L>>) return RunFault::copies_its_state;
+    else return takes_a_copy ? RunFault::copies_its_layer : RunFault::none;
+  } else {
+    constexpr bool no_template = requires(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, TokenSpan<const float> in,
+                                          TokenSpan<float> out, std::size_t n) { run(layer, state, scratch, in, out, n); };
+    if constexpr (no_template) return RunFault::no_template;
+    else return has_run<L, tokens, State<L>&, L&> ? RunFault::changes_its_layer : RunFault::unknown;
+  }
 }
 
 // RunOf<L>::exists<tokens>() returns true if the layer L, or each layer in the stack or array L, has a suitable `run`, and
@@ -120,17 +124,8 @@ template <class L>
 struct RunOf {
   template <std::size_t tokens>
   static consteval bool exists() {
-    if constexpr (!Layer<L>) {
-      return false;
-    } else if constexpr (!has_run<L, tokens, State<L>&>) {
-      check::report_missing_run<L, run_fault<L, tokens>()>();
-      return false;
-    } else if constexpr (!std::is_empty_v<State<L>> && has_run<L, tokens, State<L>>) {
-      check::report_copied_state<L>();
-      return false;
-    } else {
-      return check::run_refers_to_its_layer<L, !copies_its_layer<L, tokens>>();
-    }
+    if constexpr (!Layer<L>) return false;
+    else return check::check_run<L, run_fault<L, tokens>()>();
   }
 };
 template <class L>
@@ -287,12 +282,13 @@ auto forward(const Model& model, const In& xs) noexcept {
 KRAIT_TAKES(forward, 2, 2, "krait::forward takes (model, xs) and returns the outputs; it starts from a fresh state");
 
 // run_layer<tokens>(layer, state, scratch, in, out, n[, emit]) calls the layer's function `run`, which nn/layer.hpp specifies.
-// Call it to run a layer within a layer; it does not check its arguments. Returns the result of `run`: nothing or, if the layer
-// has a warm_up, the number of leading tokens without output.
+// Call it to run a layer within a layer; it checks that there is a `run`, but not its arguments. Returns the result of `run`:
+// nothing or, if the layer has a warm_up, the number of leading tokens without output.
 template <std::size_t tokens, class L, class In, class... Emits>
 HWY_INLINE auto run_layer(const L& layer, State<L>& state, Scratch<L, tokens>& scratch, In in, TokenSpan<float> out, std::size_t n,
                           Emits... emit) {
-  return run_each<tokens>(layer, state, scratch, in, out, n, emit...);
+  if constexpr (detail::RunOf<L>::template exists<tokens>())
+    return run_each<tokens>(layer, state, scratch, in, out, n, emit...);
 }
 
 // static_assert(krait::check_layer<Mine>()) checks that Mine, a layer defined by a user, meets the requirements on layers in

@@ -61,7 +61,7 @@ HWY_INLINE auto run_each(const L& layer, States& states, LayerScratch& scratch, 
   if constexpr (requires { run<tokens>(layer, states, scratch, in, out, n, emit...); }) {
     return run<tokens>(layer, states, scratch, in, out, n, emit...);
   } else if constexpr (!is_sequences<States>) {
-    check::report_missing_run<L>();
+    check::check_run<L, check::RunFault::unknown>();
     return RunResult<L>();
   } else if constexpr (std::is_empty_v<State<L>> && !Pooling<L>) {
     State<L> none;
